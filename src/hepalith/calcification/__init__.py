@@ -1,0 +1,5 @@
+"""Calcification: candidates, what each bright thing is, and its extent."""
+
+from hepalith.calcification.focus import Detectability, Foci, Focus
+
+__all__ = ["Detectability", "Foci", "Focus"]
