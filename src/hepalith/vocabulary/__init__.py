@@ -1,5 +1,30 @@
 """Every controlled term and the shapes of what is measured."""
 
 from hepalith.vocabulary.measurement import Assessed, Measurement, NotAssessable, State
+from hepalith.vocabulary.term import (
+    Choice,
+    Code,
+    Term,
+    Vocabulary,
+    all_terms,
+    display,
+    list_terms,
+    load_vocabulary,
+    term,
+)
 
-__all__ = ["Assessed", "Measurement", "NotAssessable", "State"]
+__all__ = [
+    "Assessed",
+    "Choice",
+    "Code",
+    "Measurement",
+    "NotAssessable",
+    "State",
+    "Term",
+    "Vocabulary",
+    "all_terms",
+    "display",
+    "list_terms",
+    "load_vocabulary",
+    "term",
+]
