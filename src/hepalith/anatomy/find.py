@@ -1,0 +1,108 @@
+"""Finding the liver in a CT, or taking a given one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepalith.anatomy.body import find_body
+from hepalith.anatomy.capsule import box_around, find_depth, share_in_view
+from hepalith.anatomy.coarse import Coarse, coarsen
+from hepalith.anatomy.core import find_core
+from hepalith.anatomy.liver import Liver
+from hepalith.anatomy.outline import find_outline
+from hepalith.anatomy.totalsegmentator import segment_liver
+from hepalith.geometry import Box
+from hepalith.image.volume import Volume
+from hepalith.settings import Settings
+from hepalith.vocabulary import Measurement
+
+__all__ = ["find_liver", "given_liver", "no_liver"]
+
+EMPTY = Box((0, 0, 0), (0, 0, 0))
+"""The box of a liver that is not in view."""
+
+
+def no_liver(source: str, *reasons: str) -> Liver:
+    """Return a liver that is not in view, and why."""
+    nothing = np.zeros((0, 0, 0))
+    return Liver(
+        EMPTY,
+        nothing.astype(np.bool_),
+        nothing.astype(np.uint8),
+        nothing.astype(np.float32),
+        source,
+        Measurement(0.0, "mL", 0.0, 0.0),
+        0.0,
+        0.0,
+        reasons,
+    )
+
+
+def find_liver(volume: Volume, settings: Settings) -> Liver:
+    """Return the liver found in `volume`; an empty one, with reasons, where none is in view."""
+    if settings.segmenter == "totalsegmentator":
+        return _liver_of(volume, segment_liver(volume), "totalsegmentator")
+    coarse = coarsen(volume)
+    body = find_body(coarse.hu)
+    core = find_core(coarse.hu, body)
+    if core is None:
+        return no_liver("builtin", "no large even organ right of the midline: no liver in view")
+    outline = find_outline(coarse.hu, body, core)
+    coarse_box = Box.around(outline.mask)
+    box = coarse.box_of(coarse_box, volume.hu.shape)
+    mask = _sharpen(outline.probability, coarse, box)
+    inner = box_around(mask)
+    if inner.is_empty:
+        return no_liver("builtin", "no liver in view")
+    start = [a + b for a, b in zip(box.start, inner.start, strict=True)]
+    stop = [a + b for a, b in zip(box.start, inner.stop, strict=True)]
+    box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    mask = np.ascontiguousarray(mask[inner.slices])
+    depth = find_depth(mask, box, volume)
+    millilitres = float(np.count_nonzero(mask)) * volume.grid.voxel_mm3 / 1000
+    return Liver(
+        box,
+        mask,
+        np.zeros(mask.shape, np.uint8),
+        depth,
+        "builtin",
+        Measurement(millilitres, "mL", millilitres * 0.85, millilitres * 1.15),
+        share_in_view(mask, box, volume),
+        0.7,
+    )
+
+
+def _sharpen(probability: NDArray[np.float32], coarse: Coarse, box: Box) -> NDArray[np.bool_]:
+    """Return the outline on the volume's own voxels inside `box`, a few slices at a time."""
+    mask = np.zeros(box.shape, dtype=np.bool_)
+    for first in range(0, box.shape[0], 16):
+        last = min(first + 16, box.shape[0])
+        slab = Box((box.start[0] + first, box.start[1], box.start[2]), (box.start[0] + last, *box.stop[1:]))
+        mask[first:last] = coarse.to_volume(probability, slab) > 0.5
+    return mask
+
+
+def given_liver(volume: Volume, mask: NDArray[np.bool_]) -> Liver:
+    """Return the liver that a given mask (working order, the volume's shape) draws."""
+    return _liver_of(volume, mask, "given")
+
+
+def _liver_of(volume: Volume, mask: NDArray[np.bool_], source: str) -> Liver:
+    """Return the liver of a mask made elsewhere, which is taken as it is."""
+    box = box_around(mask)
+    if box.is_empty:
+        return no_liver(source, "the mask holds no voxel: no liver in view")
+    part = np.ascontiguousarray(mask[box.slices])
+    depth = find_depth(part, box, volume)
+    millilitres = float(np.count_nonzero(part)) * volume.grid.voxel_mm3 / 1000
+    return Liver(
+        box,
+        part,
+        np.zeros(part.shape, np.uint8),
+        depth,
+        source,
+        Measurement(millilitres, "mL", millilitres * 0.95, millilitres * 1.05),
+        share_in_view(part, box, volume),
+        1.0,
+    )
