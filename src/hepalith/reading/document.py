@@ -1,0 +1,483 @@
+"""The document ``reading.json``: every key of the contract, typed, checked and frozen."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+__all__ = [
+    "ActionEntry",
+    "AgeSex",
+    "AlertEntry",
+    "Choice",
+    "Document",
+    "DuctEntry",
+    "EvidenceEntry",
+    "FindingEntry",
+    "FocusEntry",
+    "HostEntry",
+    "ImageEntry",
+    "Measured",
+    "NextTestEntry",
+    "Quantity",
+    "RankedDiagnosis",
+    "ShadowEntry",
+    "Unassessed",
+    "reading_schema",
+    "to_json",
+]
+
+SCHEMA: Final = "hepalith/reading/1"
+"""Name and major version of the document's shape; a reader refuses another major version."""
+
+NOTICE = "research use; not a cleared device; to be confirmed by a physician"
+"""The notice that stands in every output."""
+
+SIGNIFICANT_DIGITS = 6
+"""Digits of every float in a reading: beyond any measurement's precision, and stable across machines."""
+
+
+def round_number(value: float) -> float:
+    """Return `value` with six significant digits, and zero without a sign.
+
+    Examples
+    --------
+    >>> round_number(1234.56789), round_number(-0.0)
+    (1234.57, 0.0)
+    """
+    if not math.isfinite(value):
+        raise ValueError("a number in a reading must be finite")
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}") + 0.0
+
+
+Number = Annotated[float, AfterValidator(round_number)]
+Probability = Annotated[float, Field(ge=0, le=1), AfterValidator(round_number)]
+Term = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Lps = tuple[Number, Number, Number]
+
+
+class Entry(BaseModel):
+    """What all parts of the document share: frozen, unknown keys ignored, contract's names in JSON."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True, allow_inf_nan=False
+    )
+
+
+class Quantity(Entry):
+    """A measured number with its UCUM unit and 95 % interval (null: none is claimed)."""
+
+    value: Number
+    unit: str
+    low: Number | None = None
+    high: Number | None = None
+
+
+class Unassessed(Entry):
+    """Looked for and could not be judged; the reason."""
+
+    not_assessable: str
+
+
+class Choice(Entry):
+    """A finding's value where it is a choice: an id of the vocabulary."""
+
+    choice: str
+
+
+Measured = Quantity | Unassessed
+
+
+class ReadingEntry(Entry):
+    """Which reading this is."""
+
+    id: str
+    revision: int = Field(default=1, ge=1)
+    supersedes: str | None = None
+    status: Literal["preliminary", "final", "amended"] = "preliminary"
+
+
+class InputEntry(Entry):
+    """One input: a DICOM series by its UID, or a file by its name; with a digest of its content."""
+
+    uid: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    file: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    sha256: str
+
+
+class PolicyEntry(Entry):
+    """The management policy that the plan follows."""
+
+    id: str
+    version: str
+
+
+class Provenance(Entry):
+    """How the reading was made; with the same of all of these come the same bytes."""
+
+    version: str
+    inputs: tuple[InputEntry, ...]
+    settings: dict[str, Any]
+    knowledge: str
+    policy: PolicyEntry
+    weights: str | None = None
+
+
+class AgeSex(Entry):
+    """The patient, without identity: a keyed hash that groups the readings of one person."""
+
+    key: str | None
+    age_years: Number | None
+    sex: str | None
+
+
+class StudyEntry(Entry):
+    """The examination."""
+
+    uid: str
+    date: date | None
+    modalities: tuple[str, ...]
+    patient: AgeSex
+
+
+class PhaseEntry(Entry):
+    """Contrast phase."""
+
+    label: Literal["none", "arterial", "portal", "delayed", "unknown"]
+    probability: Probability
+
+
+class ImageEntry(Entry):
+    """One image that was read: what it is and how it was made."""
+
+    id: str
+    modality: str
+    study_uid: str
+    series_uid: str
+    frame_of_reference_uid: str
+    role: Literal["primary", "phase", "other"] = "primary"
+    phase: PhaseEntry
+    shape: tuple[int, ...]
+    spacing_mm: tuple[Number, ...]
+    slice_thickness_mm: Number | None = None
+    kernel: str | None = None
+    kvp: Number | None = None
+    contrast_agent: str | None = None
+    scanner: str | None = None
+    noise_hu: Number | None = None
+    regions: tuple[Any, ...] = ()
+    frame_time_ms: Number | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class SeriesLeftEntry(Entry):
+    """A series that was not read, and why."""
+
+    uid: str
+    reason: str
+
+
+class LiverQuality(Entry):
+    """How far the liver's outline can be trusted, and what lowers it."""
+
+    score: Probability
+    reasons: tuple[str, ...] = ()
+
+
+class LiverEntry(Entry):
+    """The liver."""
+
+    source: Literal["builtin", "given", "totalsegmentator"]
+    volume: Measured
+    in_view: Probability
+    quality: LiverQuality
+
+
+class DetectabilityEntry(Entry):
+    """The smallest focus that this scan could have shown."""
+
+    smallest_focus: Measured
+    at_excess_hu: Number
+    why: str
+
+
+class LocationEntry(Entry):
+    """Where in the liver a focus lies; null where that was not assessed."""
+
+    lobe: Literal["left", "right", "caudate"] | None
+    segment: Literal["I", "II", "III", "IV", "V", "VI", "VII", "VIII"] | None = None
+    segment_probability: Probability | None = None
+    capsule_distance: Measured
+
+
+class MorphologyEntry(Entry):
+    """Shape, in the controlled vocabulary."""
+
+    label: Term
+    probabilities: dict[str, Probability]
+
+
+class DuctEntry(Entry):
+    """Relation to the bile ducts."""
+
+    relation: Literal["in_lumen", "in_wall", "along_portal_triad", "apart", "not_assessable"]
+    calibre: Measured
+    dilated: Literal["present", "absent", "unknown", "not_assessable"]
+    side: Literal["upstream", "downstream", "both", "none"] | None
+
+
+class HostEntry(Entry):
+    """The lesion that holds the calcification, if any."""
+
+    kind: Literal["none", "solid", "fluid", "fat", "mixed", "infiltrative", "not_assessable"]
+    diameter: Measured
+    position: Literal["central", "peripheral", "throughout"] | None
+
+
+class ShadowEntry(Entry):
+    """Acoustic shadow (ultrasound)."""
+
+    grade: Literal["none", "faint", "clean", "dirty", "comet_tail", "not_assessable"]
+    index: Measured
+
+
+class ObservationEntry(Entry):
+    """Where a focus stands in a picture (ultrasound)."""
+
+    image: str
+    frame: int | None = None
+    region: int | None = None
+    bbox_px: tuple[Number, Number, Number, Number]
+    centroid_px: tuple[Number, Number]
+    depth_mm: Number | None = None
+
+
+class FocusEntry(Entry):
+    """One connected bright body: what it is, how large, where."""
+
+    id: int = Field(ge=1)
+    tracking_uid: str
+    label: Term
+    probability: Probability
+    reason: str
+    centroid_lps_mm: Lps | None
+    volume: Measured
+    volume_limited_by_resolution: bool
+    diameter: Measured
+    background_hu: Measured
+    mean_hu: Measured
+    peak_hu: Measured
+    integrated_excess: Measured
+    mass: Measured
+    score_agatston_convention: Measured
+    location: LocationEntry
+    morphology: MorphologyEntry
+    duct: DuctEntry
+    host: HostEntry
+    shadow: ShadowEntry
+    observations: tuple[ObservationEntry, ...] = ()
+
+
+class PatternEntry(Entry):
+    """An arrangement of several foci."""
+
+    id: Term
+    probability: Probability
+    foci: tuple[int, ...]
+
+
+class SubjectEntry(Entry):
+    """What a finding is about."""
+
+    kind: Literal["focus", "host", "duct", "segment", "liver", "neighbour", "patient"]
+    ref: str
+
+
+class FindingEntry(Entry):
+    """One statement in the controlled vocabulary."""
+
+    id: Term
+    code: str | None
+    display: str
+    subject: SubjectEntry
+    state: Literal["present", "absent", "unknown", "not_assessable"]
+    probability: Probability | None
+    value: Quantity | Choice | Unassessed | None
+    source: Literal["ct", "us", "text", "person"]
+    images: tuple[str, ...]
+    words: str | None
+    reason: str | None
+
+
+class EvidenceEntry(Entry):
+    """A finding's weight: log10 of its likelihood ratio against all other entries."""
+
+    finding: str
+    weight: Number
+    source: str
+
+
+class RankedDiagnosis(Entry):
+    """One entry of the differential."""
+
+    diagnosis: Term
+    display: str
+    probability: Probability
+    low: Probability
+    high: Probability
+    first_in: Probability
+    prior: Number
+    supporting: tuple[EvidenceEntry, ...] = Field(alias="for")
+    against: tuple[EvidenceEntry, ...]
+
+
+class ProcessEntry(Entry):
+    """A process at work in the liver, whatever else is."""
+
+    diagnosis: Term
+    probability: Probability
+    foci: tuple[int, ...]
+
+
+class AlertEntry(Entry):
+    """A hard rule that fired."""
+
+    id: Term
+    text: str
+    text_zh: str
+    source: str
+
+
+class NextTestEntry(Entry):
+    """A test worth doing next; null where its gain was not computed."""
+
+    test: Term
+    expected_gain_bits: Number | None
+    expected_utility: Number | None
+    harm: str
+    why: str
+
+
+class MonthsEntry(Entry):
+    """An interval in months after the examination."""
+
+    from_months: Number
+    to_months: Number
+
+
+class DueEntry(Entry):
+    """Dates between which a step is due."""
+
+    start: date = Field(alias="from")
+    end: date = Field(alias="to")
+
+
+class RepeatEntry(Entry):
+    """Again every so many months, until."""
+
+    every_months: tuple[Number, Number]
+    until_months: Number
+
+
+class ActionEntry(Entry):
+    """One step of the plan."""
+
+    action: Term
+    text: str
+    text_zh: str
+    after: MonthsEntry | None
+    due: DueEntry | None
+    repeat: RepeatEntry | None
+    strength: str
+    source: str
+
+
+class CorrectionEntry(Entry):
+    """What a person changed; the machine's value is kept."""
+
+    path: str
+    before: Any = Field(alias="from")
+    after: Any = Field(alias="to")
+    by: str
+    at: str
+    reason: str
+
+
+class TextEntry(Entry):
+    """A text in both languages."""
+
+    en: str
+    zh: str
+
+
+class SummaryEntry(Entry):
+    """The reading in words: for the radiologist, and for the patient."""
+
+    radiology: TextEntry
+    patient: TextEntry
+
+
+class Document(Entry):
+    """The whole of ``reading.json``."""
+
+    schema_: Literal["hepalith/reading/1"] = Field(default=SCHEMA, alias="schema")
+    reading: ReadingEntry
+    provenance: Provenance
+    study: StudyEntry
+    images: tuple[ImageEntry, ...]
+    series_left: tuple[SeriesLeftEntry, ...]
+    liver: LiverEntry
+    detectability: DetectabilityEntry
+    foci: tuple[FocusEntry, ...]
+    patterns: tuple[PatternEntry, ...]
+    findings: tuple[FindingEntry, ...]
+    differential: tuple[RankedDiagnosis, ...]
+    processes: tuple[ProcessEntry, ...]
+    alerts: tuple[AlertEntry, ...]
+    next_tests: tuple[NextTestEntry, ...]
+    plan: tuple[ActionEntry, ...]
+    comparison: dict[str, Any] | None = None
+    corrections: tuple[CorrectionEntry, ...] = ()
+    summary: SummaryEntry
+    notice: str = NOTICE
+
+    @property
+    def why_not(self) -> str | None:
+        """Why the question cannot be answered; ``None`` where it can."""
+        if self.liver.in_view > 0:
+            return None
+        return "; ".join(self.liver.quality.reasons) or "no liver is in view"
+
+    @property
+    def is_answerable(self) -> bool:
+        """Whether the scan could answer if there is calcification in the liver."""
+        return self.why_not is None
+
+    @property
+    def calcifications(self) -> tuple[FocusEntry, ...]:
+        """The foci that are calcium in the liver, and no mimic."""
+        return tuple(focus for focus in self.foci if focus.label == "calcification")
+
+    @property
+    def mimics(self) -> tuple[FocusEntry, ...]:
+        """The foci that are named as something else, or not decided."""
+        return tuple(focus for focus in self.foci if focus.label != "calcification")
+
+
+def to_json(document: Document) -> str:
+    """Return the text of ``reading.json``: keys in the contract's order, a newline at the end."""
+    return json.dumps(document.model_dump(mode="json"), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def reading_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of ``reading.json``."""
+    schema = Document.model_json_schema(by_alias=True, mode="serialization")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": "Generated by `hepalith schema reading`; do not edit.",
+        **schema,
+    }

@@ -1,0 +1,256 @@
+"""The reading folder: written whole or not at all, and read back."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hepalith.errors import OutputError, OutputExistsError
+from hepalith.image.save import save_map
+from hepalith.reading.document import SCHEMA, to_json
+from hepalith.reading.reading import Reading, Run, Source
+
+__all__ = ["FOLDER_FILES", "Writer", "refuse_occupied", "write_folder"]
+
+Writer = Callable[[Reading, Path], None]
+"""Writes one file of a reading: the report, a PDF, a DICOM object. Rooms above `reading` bring theirs."""
+
+FOLDER_FILES = frozenset(
+    {
+        "reading.json",
+        "report.html",
+        "report.pdf",
+        "patient.html",
+        "patient.pdf",
+        "liver.nii.gz",
+        "segments.nii.gz",
+        "foci.nii.gz",
+        "hosts.nii.gz",
+        "ducts.nii.gz",
+        "liver_box.nii.gz",
+        "segmentation.dcm",
+        "measurements.dcm",
+        "bundle.fhir.json",
+        "follow_up.ics",
+        "source.json",
+        "run.json",
+    }
+)
+"""Every file that a reading folder may hold. Overwriting removes nothing else."""
+
+PRIVATE_MODE = 0o600
+"""Permissions of ``source.json``, which names the patient: only its owner reads it."""
+
+
+def write_folder(
+    reading: Reading,
+    out: Path,
+    *,
+    overwrite: bool = False,
+    writers: Mapping[str, Writer] | None = None,
+    run: Run | None = None,
+) -> Path:
+    """Write a reading into its folder, which appears whole or not at all.
+
+    Everything is written into a hidden folder beside `out` (inside it, where `out` is a mount
+    or its parent cannot be written) and moved into place when the last file is complete.
+
+    Parameters
+    ----------
+    out
+        The folder. It may be absent or empty; else `overwrite` must be true and all that it holds
+        must be a reading's.
+    writers
+        By file name, one of `FOLDER_FILES`: further files, written from the reading.
+    run
+        What ``run.json`` says; the only file that differs between two runs.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    OutputExistsError
+        If `out` holds something and may not be overwritten.
+    OutputError
+        If the disk is full, or the place cannot be written.
+    """
+    refuse_occupied(out, overwrite=overwrite)
+    target = out.resolve()
+    unknown = set(writers or ()) - FOLDER_FILES
+    if unknown:
+        raise ValueError(f"no file of a reading folder: {', '.join(sorted(unknown))}")
+    with one_line_errors(out):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        inside = must_stage_inside(target)
+        staging = (target if inside else target.parent) / f".{target.name}.{uuid.uuid4().hex[:8]}"
+        staging.mkdir()
+        try:
+            write_files(reading, staging, writers or {}, run or Run())
+            if inside:
+                move_files(staging, target)
+            else:
+                swap_folders(staging, target)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+    return out
+
+
+def refuse_occupied(out: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that must not be written to; called before the work as well as after it.
+
+    Raises
+    ------
+    OutputExistsError
+        If `out` is a non-empty folder and `overwrite` is false, or it holds what is no reading's.
+    OutputError
+        If `out` is a file.
+    """
+    with one_line_errors(out):
+        if not out.exists():
+            return
+        if not out.is_dir():
+            raise OutputError(f"{out} is a file; name a folder with --out")
+        held = sorted(entry.name for entry in out.iterdir())
+    if not held:
+        return
+    if not overwrite:
+        raise OutputExistsError(f"{out} is not empty; choose another --out, or add --overwrite")
+    foreign = [name for name in held if name not in FOLDER_FILES]
+    if foreign or not is_reading(out / "reading.json"):
+        what = f"holds {foreign[0]}, which is no file of a reading" if foreign else "holds no reading"
+        raise OutputExistsError(f"{out} {what}; it is left as it is, choose another --out")
+
+
+def is_reading(path: Path) -> bool:
+    """Return whether a file begins as a ``reading.json`` of any version does."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            return SCHEMA.rpartition("/")[0] in file.read(200)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def must_stage_inside(target: Path) -> bool:
+    """Return whether `target` cannot be replaced as a whole: a mount, or a parent that is read-only."""
+    if not target.exists():
+        return False
+    return target.is_mount() or not os.access(target.parent, os.W_OK | os.X_OK)
+
+
+def write_files(reading: Reading, folder: Path, writers: Mapping[str, Writer], run: Run) -> None:
+    """Write every file of the reading into `folder`."""
+    maps = reading.maps
+    save_map(folder / "liver.nii.gz", maps.liver, maps.grid, maps.stored_order, box=maps.box)
+    save_map(folder / "foci.nii.gz", maps.foci, maps.grid, maps.stored_order, box=maps.box)
+    if not maps.box.is_empty:
+        crop = maps.volume
+        save_map(folder / "liver_box.nii.gz", crop.hu, crop.grid, crop.stored_order)
+    for name in sorted(writers):
+        writers[name](reading, folder / name)
+    if reading.source is not None:
+        write_private(folder / "source.json", json_text(source_entry(reading.source)))
+    (folder / "run.json").write_text(json_text(asdict(run)), encoding="utf-8")
+    (folder / "reading.json").write_text(to_json(reading.document), encoding="utf-8")
+
+
+def json_text(value: Any) -> str:
+    """Return `value` as indented JSON with a newline at its end."""
+    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False, default=str) + "\n"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody but its owner can read, at no moment."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def source_entry(source: Source) -> dict[str, Any]:
+    """Return what the writers of DICOM need of the source: identity, UIDs in order, geometry."""
+    study, series = source.study, source.series
+    return {
+        "schema": "hepalith/source/1",
+        "study": {
+            "uid": study.uid,
+            "date": study.date.isoformat() if study.date else None,
+            "dates_removed": study.dates_removed,
+        },
+        "identity": asdict(study.identity),
+        "series": {
+            "uid": series.uid,
+            "modality": series.modality,
+            "description": series.description,
+            "number": series.number,
+            "frame_of_reference_uid": series.frame_of_reference_uid,
+            "kind": series.kind,
+        },
+        "instances": [
+            {
+                "sop_class_uid": instance.sop_class_uid,
+                "sop_instance_uid": instance.sop_instance_uid,
+                "frame": instance.frame,
+            }
+            for instance in series.instances
+        ],
+        "grid": {"shape": list(source.grid.shape), "affine_lps": source.grid.affine.tolist()},
+        "sha256": source.sha256,
+    }
+
+
+def swap_folders(staging: Path, target: Path) -> None:
+    """Put `staging` in the place of `target`; the old folder goes only when the new one stands."""
+    if not target.exists():
+        staging.rename(target)
+        return
+    old = staging.with_name(f"{staging.name}.old")
+    target.rename(old)
+    try:
+        staging.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def move_files(staging: Path, target: Path) -> None:
+    """Move the files of `staging` up into `target`, the reading last, and drop files of an older one."""
+    names = sorted(path.name for path in staging.iterdir())
+    names.sort(key=lambda name: name == "reading.json")
+    (target / "reading.json").unlink(missing_ok=True)
+    for name in names:
+        (staging / name).replace(target / name)
+    for stale in FOLDER_FILES - set(names):
+        (target / stale).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def one_line_errors(out: Path) -> Iterator[None]:
+    """Turn what the operating system says about writing into one line with what to do next."""
+    try:
+        yield
+    except OutputError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+            raise OutputError(
+                f"{out} cannot be written: {error}; free some space or choose another --out"
+            ) from cause
+        raise
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        advice = (
+            "free some space or"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT)
+            else "check the permissions or"
+        )
+        raise OutputError(f"{out} cannot be written ({reason}); {advice} choose another --out") from error

@@ -1,0 +1,124 @@
+"""A reading folder read back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from hepalith.errors import GeometryError, ReadingFileError
+from hepalith.geometry import Box, Grid, StoredOrder
+from hepalith.reading.document import SCHEMA, Document
+from hepalith.reading.reading import Maps, Reading
+
+__all__ = ["load_document", "load_reading"]
+
+LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""NIfTI counts x to the patient's right and y to the front as positive, LPS the other way round."""
+
+
+def load_reading(folder: Path) -> Reading:
+    """Read a reading folder back: its document and its maps, without identity.
+
+    Keys that this version does not know are ignored.
+
+    Raises
+    ------
+    ReadingFileError
+        If the folder has no reading, one of another major version, or a damaged file.
+    """
+    document = load_document(folder)
+    whole, liver = load_map(folder / "liver.nii.gz")
+    foci = load_map(folder / "foci.nii.gz")[1]
+    order = StoredOrder.of(whole)
+    grid = order.working_grid(whole)
+    if foci.shape != liver.shape:
+        raise ReadingFileError(
+            f"{folder}: foci.nii.gz and liver.nii.gz differ in shape; read the study again"
+        )
+    liver, foci = order.to_working(liver), order.to_working(foci)
+    path = folder / "liver_box.nii.gz"
+    if not path.exists():
+        box = Box((0, 0, 0), (0, 0, 0))
+        hu = np.zeros((0, 0, 0), dtype=np.int16)
+    else:
+        part, stored = load_map(path)
+        hu = np.ascontiguousarray(order.to_working(stored))
+        box = place_box(order.working_grid(part), grid, folder)
+    return Reading(
+        document,
+        Maps(
+            grid,
+            order,
+            box,
+            hu.astype(np.int16, copy=False),
+            np.ascontiguousarray(liver[box.slices] != 0),
+            np.ascontiguousarray(foci[box.slices]).astype(np.int32),
+        ),
+    )
+
+
+def load_document(folder: Path) -> Document:
+    """Read ``reading.json`` of a folder.
+
+    Raises
+    ------
+    ReadingFileError
+        If it is missing, damaged, or of another major version.
+    """
+    path = folder / "reading.json"
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ReadingFileError(
+            f"{folder} holds no reading.json; name a folder that hepalith read wrote"
+        ) from error
+    except OSError as error:
+        raise ReadingFileError(
+            f"{path} cannot be opened ({error.strerror}); check its permissions"
+        ) from error
+    except ValueError as error:
+        raise ReadingFileError(f"{path} is no JSON ({error}); read the study again") from error
+    schema = said.get("schema") if isinstance(said, dict) else None
+    if schema != SCHEMA:
+        raise ReadingFileError(
+            f"{path} has the schema {schema!r}, this version reads {SCHEMA}; read the study again"
+        )
+    try:
+        return Document.model_validate(said)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise ReadingFileError(f"{path}: {where}: {first['msg'].lower()}; read the study again") from error
+
+
+def load_map(path: Path) -> tuple[Grid, NDArray[Any]]:
+    """Return a NIfTI file's grid and array, both in the stored order, slowest axis first."""
+    try:
+        image: Any = nibabel.load(path)
+        array = np.asarray(image.dataobj).transpose()
+        affine = LPS_FROM_RAS @ image.affine
+    except FileNotFoundError as error:
+        raise ReadingFileError(f"{path} is missing; read the study again") from error
+    except (OSError, EOFError, ValueError, nibabel.filebasedimages.ImageFileError) as error:
+        said = " ".join(str(error).split())
+        raise ReadingFileError(f"{path} is damaged ({said}); read the study again") from error
+    affine[:, :3] = affine[:, 2::-1]
+    try:
+        return Grid(array.shape, affine), array
+    except GeometryError as error:
+        raise ReadingFileError(f"{path}: {error}") from error
+
+
+def place_box(part: Grid, whole: Grid, folder: Path) -> Box:
+    """Return where the crop lies in the image, in the working order."""
+    start = np.rint(whole.to_index(part.to_lps((0, 0, 0)))).astype(int)
+    stop = start + np.asarray(part.shape)
+    if (start < 0).any() or (stop > np.asarray(whole.shape)).any():
+        raise ReadingFileError(f"{folder}: liver_box.nii.gz lies outside the image; read the study again")
+    return Box((int(start[0]), int(start[1]), int(start[2])), (int(stop[0]), int(stop[1]), int(stop[2])))

@@ -1,0 +1,102 @@
+"""A reading: the document and the maps behind it, held together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepalith.geometry import Box, Grid, StoredOrder
+from hepalith.image import Volume
+from hepalith.reading.document import Document
+from hepalith.study import Series, Study
+
+__all__ = ["Maps", "Reading", "Run", "Source"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Maps:
+    """What the liver's surroundings look like, and what was marked there.
+
+    Parameters
+    ----------
+    grid
+        The whole image's grid, in the working order.
+    stored_order
+        How the image was stored; the files are written in that order.
+    box
+        The liver and all foci with a margin, in the image; empty when no liver is in view.
+    hu
+        int16, shape of `box`.
+    liver
+        bool, shape of `box`: the liver.
+    foci
+        int32, shape of `box`: label = focus id.
+    """
+
+    grid: Grid
+    stored_order: StoredOrder
+    box: Box
+    hu: NDArray[np.int16]
+    liver: NDArray[np.bool_]
+    foci: NDArray[np.int32]
+
+    @property
+    def volume(self) -> Volume:
+        """The crop in HU, with its own grid."""
+        return Volume(self.hu, self.grid.cropped(self.box), self.stored_order)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a reading came from, with identity: for the writers of DICOM, never for the reading."""
+
+    study: Study
+    series: Series
+    grid: Grid
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What differs between two runs of the same reading: when, where, how long. Only in ``run.json``."""
+
+    started_at: str = ""
+    """ISO 8601, with the offset from UTC."""
+    finished_at: str = ""
+    host: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """By stage."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """One examination, read.
+
+    Parameters
+    ----------
+    document
+        What ``reading.json`` says.
+    maps
+        The label maps and the crop in HU.
+    source
+        Identity and files of the source; ``None`` when it was left out or not loaded.
+    """
+
+    document: Document
+    maps: Maps
+    source: Source | None = None
+
+    @property
+    def is_answerable(self) -> bool:
+        """Whether the scan could answer if there is calcification in the liver."""
+        return self.document.is_answerable
+
+    @property
+    def why_not(self) -> str | None:
+        """Why the question cannot be answered; ``None`` where it can."""
+        return self.document.why_not

@@ -1,0 +1,321 @@
+"""A reading in words: the radiologist's text and the patient's, in English and Chinese."""
+
+from __future__ import annotations
+
+from hepalith.reading.document import Document, FocusEntry, Quantity
+from hepalith.reading.phrases import phrase
+from hepalith.reading.terms import say, say_inline
+from hepalith.reading.wording import (
+    due_text,
+    format_number,
+    months_text,
+    percent_text,
+    probability_word,
+    quantity_text,
+    range_text,
+    repeat_text,
+    span_text,
+)
+
+__all__ = ["lobe_name", "summarise_for_patient", "summarise_for_radiology"]
+
+MAX_FOCI_IN_WORDS = 10
+"""Foci listed in the text; more are not read in a row. Our judgement."""
+
+MAX_DIAGNOSES_IN_WORDS = 4
+"""Explanations named in the impression. Our judgement: an impression is read in one glance."""
+
+LEAST_PROBABILITY_IN_WORDS = 0.05
+"""Explanations below this are named only when no other is left. Our judgement."""
+
+WHOLE_LIVER = 0.98
+"""Share in view from which the text says "the whole liver": an estimate, never exactly 1. Our judgement."""
+
+
+def lobe_name(focus: FocusEntry, language: str) -> str:
+    """Return the lobe of a focus as a report names it."""
+    return phrase("lobe", focus.location.lobe or "unassessed", language)
+
+
+def summarise_for_radiology(document: Document, language: str) -> str:
+    """Return the short radiology text: examination, findings, impression, recommendation, limits."""
+    sections = [
+        ("examination", examination_lines(document, language)),
+        ("quality", quality_lines(document, language)),
+        ("findings", finding_lines(document, language)),
+        ("impression", impression_lines(document, language)),
+        ("recommendation", recommendation_lines(document, language)),
+        ("limits", limit_lines(document, language)),
+    ]
+    colon = {"en": ":", "zh": "："}[language]
+    blocks = [
+        "\n".join([phrase("radiology", name, language) + colon, *lines]) for name, lines in sections if lines
+    ]
+    blocks.append(phrase("radiology", "notice", language))
+    return "\n\n".join(blocks)
+
+
+def join_sentences(sentences: list[str], language: str) -> str:
+    """Return sentences as one line of running text."""
+    return {"en": " ", "zh": ""}[language].join(sentences)
+
+
+def join_list(items: list[str], language: str) -> str:
+    """Return items as a list within a sentence."""
+    return {"en": ", ", "zh": "、"}[language].join(items)
+
+
+def examination_lines(document: Document, language: str) -> list[str]:
+    """Say what was scanned and how."""
+    image = document.images[0]
+    when = document.study.date
+    said = [
+        phrase(
+            "radiology",
+            "exam",
+            language,
+            date=phrase("radiology", "exam_date", language, date=when.isoformat()) if when else "",
+            phase=phrase("phase", image.phase.label, language),
+            probability=percent_text(image.phase.probability, language),
+        )
+    ]
+    if image.slice_thickness_mm is not None:
+        said.append(phrase("radiology", "slice", language, value=format_number(image.slice_thickness_mm)))
+    else:
+        said.append(phrase("radiology", "spacing", language, value=format_number(image.spacing_mm[0])))
+    if image.kvp is not None:
+        said.append(phrase("radiology", "kvp", language, value=format_number(image.kvp)))
+    if image.kernel:
+        said.append(phrase("radiology", "kernel", language, value=image.kernel))
+    if image.noise_hu is not None:
+        said.append(phrase("radiology", "noise", language, value=format_number(image.noise_hu)))
+    return [join_sentences(said, language)]
+
+
+def quality_lines(document: Document, language: str) -> list[str]:
+    """Say how far the liver's outline can be trusted, and what could have been seen."""
+    if not document.is_answerable:
+        return []
+    liver = document.liver
+    kind = "liver_given" if liver.source == "given" else "liver_builtin"
+    said = [phrase("radiology", kind, language, score=percent_text(liver.quality.score, language))]
+    if liver.in_view >= WHOLE_LIVER:
+        said.append(phrase("radiology", "liver_whole", language))
+    else:
+        said.append(phrase("radiology", "liver_part", language, percent=round(100 * liver.in_view)))
+    said += [phrase("radiology", "quality_reason", language, reason=r) for r in liver.quality.reasons]
+    smallest = document.detectability.smallest_focus
+    size = quantity_text(smallest, language)
+    if isinstance(smallest, Quantity):
+        excess = format_number(document.detectability.at_excess_hu)
+        size += phrase("radiology", "smallest_at", language, excess=excess)
+    said.append(phrase("radiology", "smallest", language, size=size))
+    return [join_sentences(said, language)]
+
+
+def finding_lines(document: Document, language: str) -> list[str]:
+    """Say what was found, each focus with its size, density and place."""
+    if not document.is_answerable:
+        return []
+    lines = [
+        phrase(
+            "radiology",
+            "volume",
+            language,
+            volume=quantity_text(document.liver.volume, language, interval=True),
+        )
+    ]
+    foci = document.calcifications
+    shown = foci[:MAX_FOCI_IN_WORDS]
+    if not foci:
+        lines.append(phrase("radiology", "no_calcification", language))
+    elif len(foci) == 1:
+        lines.append(phrase("radiology", "one", language))
+    else:
+        key = "many" if len(shown) == len(foci) else "largest_of"
+        lines.append(phrase("radiology", key, language, count=len(foci), shown=len(shown)))
+    lines += [focus_line(focus, language) for focus in shown]
+    if document.patterns:
+        names = [
+            phrase(
+                "radiology",
+                "named",
+                language,
+                label=say_inline(p.id, language),
+                probability=percent_text(p.probability, language),
+            )
+            for p in document.patterns
+        ]
+        lines.append(phrase("radiology", "patterns", language, list=join_list(names, language)))
+    mimics = document.mimics
+    if mimics:
+        names = [
+            phrase(
+                "radiology",
+                "mimic",
+                language,
+                id=focus.id,
+                label=say_inline(focus.label, language),
+                probability=percent_text(focus.probability, language),
+            )
+            for focus in mimics[:MAX_FOCI_IN_WORDS]
+        ]
+        if len(mimics) > MAX_FOCI_IN_WORDS:
+            names.append(phrase("radiology", "and_more", language, count=len(mimics) - MAX_FOCI_IN_WORDS))
+        lines.append(phrase("radiology", "mimics", language, list=join_list(names, language)))
+    return lines
+
+
+def focus_line(focus: FocusEntry, language: str) -> str:
+    """Say one focus."""
+    capsule = focus.location.capsule_distance
+    depth = ""
+    if isinstance(capsule, Quantity):
+        depth = phrase("radiology", "depth", language, distance=quantity_text(capsule, language))
+    return phrase(
+        "radiology",
+        "focus",
+        language,
+        id=focus.id,
+        lobe=lobe_name(focus, language),
+        morphology=say_inline(focus.morphology.label, language),
+        diameter=quantity_text(focus.diameter, language, interval=True),
+        volume=quantity_text(focus.volume, language),
+        limited=phrase("radiology", "limited", language) if focus.volume_limited_by_resolution else "",
+        mean=quantity_text(focus.mean_hu, language),
+        peak=quantity_text(focus.peak_hu, language),
+        background=quantity_text(focus.background_hu, language),
+        depth=depth,
+        word=probability_word(focus.probability, language),
+        probability=percent_text(focus.probability, language),
+    )
+
+
+def impression_lines(document: Document, language: str) -> list[str]:
+    """Say what it may be, ranked; alerts first."""
+    alerts = [
+        phrase("radiology", "alert", language, text=a.text_zh if language == "zh" else a.text)
+        for a in document.alerts
+    ]
+    if document.why_not is not None:
+        return [*alerts, phrase("radiology", "unanswerable", language, reason=document.why_not)]
+    ranked = document.differential
+    if not ranked:
+        return [*alerts, phrase("radiology", "nothing_to_explain", language)]
+    named = [d for d in ranked if d.probability >= LEAST_PROBABILITY_IN_WORDS][:MAX_DIAGNOSES_IN_WORDS]
+    lines = [
+        f"{number}. "
+        + phrase(
+            "radiology",
+            "diagnosis",
+            language,
+            display=say(d.diagnosis, language),
+            word=probability_word(d.probability, language),
+            probability=percent_text(d.probability, language),
+            interval=range_text(d.low, d.high, language),
+        )
+        for number, d in enumerate(named, start=1)
+    ]
+    rest = [d.probability for d in ranked[len(named) :]]
+    if rest:
+        least = max(
+            LEAST_PROBABILITY_IN_WORDS,
+            named[-1].probability if max(rest) >= LEAST_PROBABILITY_IN_WORDS else 0,
+        )
+        lines.append(phrase("radiology", "others", language, least=percent_text(least, language)))
+    return [*alerts, *lines]
+
+
+def recommendation_lines(document: Document, language: str) -> list[str]:
+    """Say what to do and when."""
+    lines = []
+    for action in document.plan:
+        text = (action.text_zh if language == "zh" else action.text).rstrip(".。")
+        when = []
+        if action.after is not None:
+            when.append(months_text(action.after, language))
+        if action.due is not None:
+            when.append(due_text(action.due, language))
+        if action.repeat is not None:
+            when.append(repeat_text(action.repeat, language))
+        stop = {"en": ".", "zh": "。"}[language]
+        comma = {"en": "; ", "zh": "；"}[language]
+        said = (
+            phrase("radiology", "when", language, text=text, when=comma.join(when)) if when else text + stop
+        )
+        lines.append(f"- {said}")
+    return lines or [phrase("radiology", "no_action", language)]
+
+
+def limit_lines(document: Document, language: str) -> list[str]:
+    """Say what was not looked for, what could not be judged, and what is wrong with the image."""
+    lines = [phrase("radiology", "not_looked", language)]
+    judged = [
+        phrase("radiology", "because", language, label=say_inline(f.id, language), reason=f.reason)
+        if f.reason
+        else say_inline(f.id, language)
+        for f in document.findings
+        if f.state == "not_assessable"
+    ]
+    unique = list(dict.fromkeys(judged))
+    if unique:
+        lines.append(phrase("radiology", "not_judged", language, list=join_list(unique, language)))
+    warnings = [w.rstrip(".") for image in document.images for w in image.warnings]
+    if warnings:
+        lines.append(
+            phrase("radiology", "warnings", language, list={"en": "; ", "zh": "；"}[language].join(warnings))
+        )
+    return lines
+
+
+def summarise_for_patient(document: Document, language: str) -> str:
+    """Return the patient's text: plain, calm, without a diagnosis and without a promise."""
+    keys: list[tuple[str, dict[str, object]]] = [("what", {})]
+    if not document.is_answerable:
+        keys += [("unanswerable", {}), ("ask_again", {})]
+    else:
+        keys += seen_by_patient(document)
+        if document.liver.in_view < WHOLE_LIVER:
+            keys.append(("part", {}))
+        if document.calcifications:
+            keys.append(("causes", {}))
+        if document.alerts:
+            keys.append(("alert", {}))
+        keys += next_for_patient(document)
+    keys += [("discuss", {}), ("worse", {}), ("notice", {})]
+    return "\n".join(phrase("patient", key, language, **values) for key, values in keys)
+
+
+def seen_by_patient(document: Document) -> list[tuple[str, dict[str, object]]]:
+    """Say what was seen, in everyday words."""
+    foci = document.calcifications
+    keys: list[tuple[str, dict[str, object]]] = []
+    sizes = [f.diameter.value for f in foci if isinstance(f.diameter, Quantity)]
+    if not foci:
+        keys.append(("none", {}))
+        smallest = document.detectability.smallest_focus
+        if isinstance(smallest, Quantity):
+            keys.append(("none_small", {"size": max(1, round(smallest.value))}))
+        keys.append(("not_healthy", {}))
+    else:
+        key = "one" if len(foci) == 1 else "many"
+        values: dict[str, object] = {"count": len(foci)}
+        if sizes:
+            values["size"] = max(1, round(max(sizes)))
+        keys.append((key if sizes else f"{key}_unsized", values))
+    if document.mimics:
+        keys.append(("mimics", {}))
+    return keys
+
+
+def next_for_patient(document: Document) -> list[tuple[str, dict[str, object]]]:
+    """Say when a next step is suggested: the earliest of the plan."""
+    due = [action.due for action in document.plan if action.due is not None]
+    if due:
+        first = min(due, key=lambda d: (d.start, d.end))
+        return [("due", {"start": first.start.isoformat(), "end": first.end.isoformat()})]
+    after = [action.after for action in document.plan if action.after is not None]
+    if after:
+        soonest = min(after, key=lambda a: (a.from_months, a.to_months))
+        return [("after", {"months": span_text(soonest.from_months, soonest.to_months)})]
+    return []

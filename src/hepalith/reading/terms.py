@@ -1,0 +1,41 @@
+"""Terms as people read them, also those of a newer vocabulary than this one."""
+
+from __future__ import annotations
+
+from hepalith.vocabulary import load_vocabulary
+
+__all__ = ["code_of", "say", "say_inline"]
+
+
+def say(term: str, language: str) -> str:
+    """Return the display of a vocabulary id.
+
+    A reading made by a later version may use a term that this one does not know; it is then said
+    by its id, with spaces, rather than refused.
+
+    Examples
+    --------
+    >>> say("rim", "zh"), say("some_later_term", "en")
+    ('环形', 'some later term')
+    """
+    vocabulary = load_vocabulary()
+    return vocabulary.display(term, language) if term in vocabulary else term.replace("_", " ")
+
+
+def say_inline(term: str, language: str) -> str:
+    """Return the display of a vocabulary id within a sentence: a small first letter, but for acronyms.
+
+    Examples
+    --------
+    >>> say_inline("rim", "en")
+    'rim'
+    """
+    said = say(term, language)
+    return said[0].lower() + said[1:] if said[1:2].islower() else said
+
+
+def code_of(term: str) -> str | None:
+    """Return the standard code of a vocabulary id, as ``system:value``; ``None`` where it has none."""
+    vocabulary = load_vocabulary()
+    code = vocabulary[term].code if term in vocabulary else None
+    return f"{code.system}:{code.value}" if code else None

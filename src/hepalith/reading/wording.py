@@ -1,0 +1,173 @@
+"""How numbers, dates and probabilities are said to people, in English and Chinese."""
+
+from __future__ import annotations
+
+from hepalith.reading.document import DueEntry, Measured, MonthsEntry, Quantity, RepeatEntry
+
+__all__ = [
+    "due_text",
+    "format_number",
+    "months_text",
+    "percent_text",
+    "plain_unit",
+    "probability_word",
+    "quantity_text",
+    "range_text",
+    "repeat_text",
+]
+
+DISPLAY_DIGITS = 3
+"""Significant digits that people are shown: the third is already below any interval's width here."""
+
+UNITS = {
+    "mm": "mm",
+    "mm3": "mm³",
+    "mL": "mL",
+    "mg": "mg",
+    "[hnsf'U]": "HU",
+    "[hnsf'U].mm3": "HU·mm³",
+    "1": "",
+    "%": "%",
+}
+"""UCUM codes as they are printed."""
+
+PROBABILITY_WORDS = (
+    (0.90, {"en": "very likely", "zh": "高度可能"}),
+    (0.625, {"en": "probable", "zh": "很可能"}),
+    (0.375, {"en": "possible", "zh": "可能"}),
+    (0.10, {"en": "less likely", "zh": "可能性较小"}),
+    (0.0, {"en": "unlikely", "zh": "不太可能"}),
+)
+"""From which probability which word is used.
+
+The steps (above 90 %, about 75, 50 and 25 %, below 10 %) are those of the lexicon of certainty in
+Panicek and Hricak, AJR 2016;207:2-3; the bounds between them lie halfway. The number always
+stands beside the word.
+"""
+
+
+def format_number(value: float) -> str:
+    """Return a number for people: three significant digits, no exponent below a million.
+
+    Examples
+    --------
+    >>> format_number(1234.5), format_number(8.249), format_number(0.0), format_number(-11.96)
+    ('1230', '8.25', '0', '-12')
+    """
+    rounded = float(f"{value:.{DISPLAY_DIGITS}g}")
+    if abs(rounded) >= 1e6:
+        return f"{rounded / 1e6:.{DISPLAY_DIGITS}g} M"
+    return f"{rounded:f}".rstrip("0").rstrip(".") if rounded else "0"
+
+
+def plain_unit(unit: str) -> str:
+    """Return a UCUM unit as it is printed."""
+    return UNITS.get(unit, unit)
+
+
+def quantity_text(measured: Measured, language: str, *, interval: bool = False) -> str:
+    """Return a measured number with its unit, or why there is none.
+
+    Examples
+    --------
+    >>> quantity_text(Quantity(value=8.24, unit="mm", low=7.5, high=9.1), "en", interval=True)
+    '8.24 mm (7.5–9.1)'
+    """
+    if not isinstance(measured, Quantity):
+        refused = {"en": "not assessable", "zh": "无法评估"}[language]
+        return (
+            f"{refused}: {measured.not_assessable}"
+            if language == "en"
+            else f"{refused}（{measured.not_assessable}）"
+        )
+    text = f"{format_number(measured.value)} {plain_unit(measured.unit)}".strip()
+    if not interval or measured.low is None or measured.high is None:
+        return text
+    ends = f"{format_number(measured.low)}–{format_number(measured.high)}"
+    return f"{text} ({ends})" if language == "en" else f"{text}（{ends}）"
+
+
+def probability_word(probability: float, language: str) -> str:
+    """Return the word for a probability.
+
+    Examples
+    --------
+    >>> probability_word(0.72, "en"), probability_word(0.05, "zh")
+    ('probable', '不太可能')
+    """
+    for least, words in PROBABILITY_WORDS:
+        if probability >= least:
+            return words[language]
+    return PROBABILITY_WORDS[-1][1][language]
+
+
+def percent_text(probability: float, language: str) -> str:
+    """Return a probability in whole percent; never 0 or 100, which nobody can know.
+
+    Examples
+    --------
+    >>> percent_text(0.614, "en"), percent_text(0.9991, "zh"), percent_text(0.0004, "en")
+    ('61 %', '>99%', '<1 %')
+    """
+    percent = round(100 * probability)
+    text = "<1" if percent < 1 else ">99" if percent > 99 else str(percent)
+    return text + {"en": " %", "zh": "%"}[language]
+
+
+def range_text(low: float, high: float, language: str) -> str:
+    """Return an interval of probabilities in percent.
+
+    Examples
+    --------
+    >>> range_text(0.2, 0.75, "en")
+    '20–75 %'
+    """
+    ends = [str(round(100 * low)), str(round(100 * high))]
+    return "–".join(ends) + {"en": " %", "zh": "%"}[language]
+
+
+def months_text(after: MonthsEntry, language: str) -> str:
+    """Return an interval in months after the examination.
+
+    Examples
+    --------
+    >>> months_text(MonthsEntry(from_months=3, to_months=6), "en")
+    '3–6 months after the examination'
+    """
+    return {"en": "{} months after the examination", "zh": "检查后{}个月"}[language].format(
+        span_text(after.from_months, after.to_months)
+    )
+
+
+def span_text(low: float, high: float) -> str:
+    """Return a span of numbers, one number where both ends are equal."""
+    return format_number(low) if low == high else f"{format_number(low)}–{format_number(high)}"
+
+
+def due_text(due: DueEntry, language: str) -> str:
+    """Return the dates between which a step is due.
+
+    Examples
+    --------
+    >>> due_text(DueEntry(start=date(2026, 3, 1), end=date(2026, 6, 1)), "zh")
+    '2026-03-01至2026-06-01'
+    """
+    if due.start == due.end:
+        return due.start.isoformat()
+    between = {"en": " to ", "zh": "至"}[language]
+    return f"{due.start.isoformat()}{between}{due.end.isoformat()}"
+
+
+def repeat_text(repeat: RepeatEntry, language: str) -> str:
+    """Return how often and how long a step is repeated.
+
+    Examples
+    --------
+    >>> repeat_text(RepeatEntry(every_months=(6, 12), until_months=36), "en")
+    'every 6–12 months until 36 months after the examination'
+    """
+    pattern = {
+        "en": "every {} months until {} months after the examination",
+        "zh": "每{}个月一次，至检查后{}个月",
+    }[language]
+    return pattern.format(span_text(*repeat.every_months), format_number(repeat.until_months))
