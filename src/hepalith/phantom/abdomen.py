@@ -46,7 +46,7 @@ MUSCLE_HU = 52.0
 LUNG_HU = -860.0
 """Lung at the bases in full breath."""
 
-DENTED_RIB = (2, 1.75, 6.5)
+DENTED_RIB = (3, 1.72, 7.5)
 """Which right rib bows inward onto the liver, at what angle along the wall, by how many mm."""
 
 
@@ -60,15 +60,15 @@ class Abdomen:
         Painted one over another.
     liver
         The liver's surface, vessels included.
-    portal
-        Path of the left portal vein, along which beads lie.
+    left_duct
+        Path of a duct of the left lobe, along which beads lie.
     rib_contact
         Where a rib touches the liver's edge.
     """
 
     bodies: tuple[Body, ...]
     liver: Shape
-    portal: tuple[Point, ...]
+    left_duct: tuple[Point, ...]
     rib_contact: Point
 
 
@@ -142,7 +142,7 @@ def _liver(random: np.random.Generator, space: Shape, cavity: Oval) -> Shape:
         Ellipsoid((6, -66, -2), (2.6, 34, 26), yaw=10),
         Ellipsoid((4, -8, 16), (30, 2.4, 26), yaw=-12),
     )
-    inside = Common((body, Grown(space, -4.0), cavity.grown(-4.0)), rounding_mm=8)
+    inside = Common((body, Grown(space, -1.0), cavity.grown(-2.6)), rounding_mm=4)
     return _rippled(random, Cut(Cut(inside, hollows, rounding_mm=10), fissures, rounding_mm=3), 2.2)
 
 
@@ -245,9 +245,9 @@ def _great_vessels() -> tuple[Body, ...]:
 
 
 def _liver_bodies(random: np.random.Generator, liver: Shape) -> tuple[tuple[Body, ...], tuple[Point, ...]]:
-    """Return the liver with its portal and hepatic veins, and the path of the left portal vein."""
+    """Return the liver with its portal and hepatic veins, and the path of a duct of the left lobe."""
     trunk = Tube(((14, 12, -42), (-8, 8, -28), (-24, 4, -12)), (7.5, 7.5, 7.5))
-    left = ((-24, 4, -12), (-10, -8, 0), (2, -26, 6), (8, -40, 12))
+    left = ((-24, 4, -12), (-15, -14, 6), (0, -23, 19), (12, -29, 16))
     bodies = [
         Body(liver, LIVER_HU, "liver", mottle_hu=1.2),
         Body(trunk, VESSEL_HU, "portal_vein"),
@@ -256,15 +256,16 @@ def _liver_bodies(random: np.random.Generator, liver: Shape) -> tuple[tuple[Body
     roots: list[tuple[Point, Point, float]] = [
         ((-24, 4, -12), (-62, -22, 6), 6.2),
         ((-24, 4, -12), (-66, 30, -8), 5.8),
-        ((8, -40, 12), (34, -52, 28), 3.6),
-        ((8, -40, 12), (-22, -60, 20), 3.4),
+        ((12, -29, 16), (40, -38, 26), 3.6),
+        ((-15, -14, 6), (-22, -56, 14), 3.4),
         ((-13, 18, 62), (-60, 20, 34), 5.4),
         ((-13, 16, 64), (-44, -36, 36), 5.0),
         ((-12, 14, 64), (16, -40, 40), 4.6),
     ]
     for root, toward, radius in roots:
         bodies += [Body(t, VESSEL_HU) for t in grow_tree(liver, root, toward, radius, random)]
-    return tuple(bodies), left
+    duct = ((10, -31, 17), (22, -36, 20), (34, -39, 25), (46, -43, 28))
+    return tuple(bodies), duct
 
 
 def make_abdomen(random: np.random.Generator) -> Abdomen:
@@ -283,7 +284,7 @@ def make_abdomen(random: np.random.Generator) -> Abdomen:
     )
     gallbladder = Ellipsoid(_jitter(random, (-38, -52, -48)), _scaled(random, (13, 14, 31)), pitch=-20)
     ribs, contact = make_ribs(cavity, 128.0, DENTED_RIB)
-    liver_bodies, portal = _liver_bodies(random, liver)
+    liver_bodies, left_duct = _liver_bodies(random, liver)
     psoas = [Body(Tube(((s * 28, 52, -40), (s * 38, 54, -130)), (8, 19)), MUSCLE_HU) for s in (-1, 1)]
     crura = [
         Body(Tube(((s * 14 + 2, 34, -90), (s * 15 + 2, 30, 0), (s * 14 + 4, 10, 48)), (6, 7, 6)), MUSCLE_HU)
@@ -308,4 +309,4 @@ def make_abdomen(random: np.random.Generator) -> Abdomen:
         Body(Grown(gallbladder, -1.5), 7.0, "gallbladder"),
         *ribs,
     )
-    return Abdomen(bodies, liver, portal, contact)
+    return Abdomen(bodies, liver, left_duct, contact)

@@ -1,7 +1,8 @@
-"""The demo study: an abdomen with one each of punctate, beaded and rim calcium, a clip, and a rib on the liver."""
+"""The demo study: an abdomen with punctate, beaded and rim calcium, a clip, and a rib on the liver."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -49,15 +50,13 @@ def _placed(liver: Shape, wanted: Point, depth_mm: float, toward: Point) -> Poin
     return toward
 
 
-def _bead_path(portal: tuple[Point, ...], count: int, step_mm: float) -> tuple[Point, ...]:
-    """Return points `step_mm` apart along a path, a little beside it."""
-    dense = np.concatenate(
-        [np.linspace(a, b, 200, endpoint=False) for a, b in zip(portal, portal[1:], strict=False)]
-    )
+def _bead_path(path: tuple[Point, ...], count: int, step_mm: float) -> tuple[Point, ...]:
+    """Return points `step_mm` apart along a path."""
+    dense = np.concatenate([np.linspace(a, b, 200, endpoint=False) for a, b in itertools.pairwise(path)])
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(dense, axis=0), axis=1))])
-    wanted = 14.0 + step_mm * np.arange(count)
+    wanted = 3.0 + step_mm * np.arange(count)
     picked = [dense[int(np.searchsorted(along, min(w, along[-1])))] for w in wanted]
-    return tuple((float(p[0]) - 4.0, float(p[1]) - 2.0, float(p[2]) + 3.5) for p in picked)
+    return tuple((float(p[0]), float(p[1]), float(p[2])) for p in picked)
 
 
 def make_scene(abdomen: Abdomen, random: np.random.Generator) -> Scene:
@@ -73,7 +72,7 @@ def make_scene(abdomen: Abdomen, random: np.random.Generator) -> Scene:
     )
     centre = _placed(abdomen.liver, near((-92, -34, 30)), 22, middle)
     rim = make_rim(centre, 24.0, 2.0, 420.0)
-    beads = make_bead_chain(_bead_path(abdomen.portal, 5, 7.5), 3.6, 460.0, group=1)
+    beads = make_bead_chain(_bead_path(abdomen.left_duct, 5, 7.5), 3.6, 460.0, group=1)
     clip_at = _placed(abdomen.liver, near((-40, -34, -44)), 3.5, middle)
     clip = make_rod(clip_at, (0.35, 0.9, 0.25), 9.0, 1.6, CLIP_EXCESS_HU)
     clip = Deposit("clip_or_coil", clip.shape, clip.excess_hu, clip.diameter_mm, clip.width_mm)

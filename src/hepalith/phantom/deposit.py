@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,23 +30,8 @@ BLUR_REACH = 4.5
 """Standard deviations after which the point spread is taken as zero: 7e-6 of it lies beyond."""
 
 
-class Solid(Protocol):
-    """A shape whose volume is known in closed form."""
-
-    @property
-    def volume_mm3(self) -> float:
-        """Volume in mm³."""
-        ...
-
-    def bounds(self) -> Bounds:
-        """Return a box that holds the shape."""
-        ...
-
-    def distance(
-        self, x: NDArray[np.float32], y: NDArray[np.float32], z: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Return the signed distance in mm."""
-        ...
+Solid = Capsule | Shell
+"""Shapes whose volume is known in closed form: sphere, rod, hollow sphere."""
 
 
 @dataclass(frozen=True, slots=True)

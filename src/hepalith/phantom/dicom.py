@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
 from hepalith.errors import OutputError
 from hepalith.geometry import Grid
@@ -137,7 +137,7 @@ def write_dicom_series(volume: Volume, out: Path, header: SeriesHeader) -> tuple
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = make_uid("hepalith phantom")
+    meta.ImplementationClassUID = UID(make_uid("hepalith phantom"))
     meta.ImplementationVersionName = "HEPALITH"
     slices = volume.grid.shape[0]
     written = []

@@ -30,7 +30,7 @@ from hepalith.phantom.deposit import (
 from hepalith.phantom.dicom import SeriesHeader, write_dicom_series
 from hepalith.phantom.nifti import write_nifti
 from hepalith.phantom.scanner import KERNEL_BLUR_MM, SliceProfile
-from hepalith.phantom.shape import Point
+from hepalith.phantom.shape import Point, Shell
 from hepalith.phantom.truth import Truth, truth_of, write_truth
 
 __all__ = ["Implanted", "Recipe", "implant", "make_implant", "write_implant"]
@@ -135,10 +135,9 @@ def _moved(deposit: Deposit, by: NDArray[np.float64]) -> Deposit:
         return (point[0] + float(by[0]), point[1] + float(by[1]), point[2] + float(by[2]))
 
     shape = deposit.shape
-    points = {
-        name: shifted(getattr(shape, name)) for name in ("centre", "start", "end") if hasattr(shape, name)
-    }
-    return replace(deposit, shape=replace(shape, **points))  # type: ignore[type-var]
+    if isinstance(shape, Shell):
+        return replace(deposit, shape=replace(shape, centre=shifted(shape.centre)))
+    return replace(deposit, shape=replace(shape, start=shifted(shape.start), end=shifted(shape.end)))
 
 
 def _bounding_radius(deposits: tuple[Deposit, ...]) -> float:

@@ -32,8 +32,8 @@ def write_nifti(path: Path, array: NDArray[Any], grid: Grid, stored_order: Store
         stored_order = StoredOrder((2, 1, 0))
     stored = np.ascontiguousarray(stored_order.to_stored(array))
     affine = LPS_TO_RAS @ stored_order.stored_grid(grid).affine
-    image = nibabel.Nifti1Image(stored, affine, dtype=stored.dtype)
-    image.header.set_xyzt_units("mm")
+    image = nibabel.Nifti1Image(stored, affine, dtype=stored.dtype)  # type: ignore[no-untyped-call]
+    image.header.set_xyzt_units("mm")  # type: ignore[no-untyped-call]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         nibabel.save(image, path)

@@ -65,7 +65,7 @@ class Shape(Protocol):
 
 
 def _clamped(values: Array) -> Array:
-    return np.clip(values, np.float32(0), np.float32(1))
+    return np.asarray(np.clip(values, np.float32(0), np.float32(1)))
 
 
 def _around(centre: Point, reach: float | Point) -> Bounds:
@@ -121,7 +121,7 @@ class Ellipsoid:
         r2 = [np.float32(1 / r**2) for r in self.radii]
         slope = np.sqrt(squares[0] * r2[0] + squares[1] * r2[1] + squares[2] * r2[2])
         near = level * (level - np.float32(1)) / np.maximum(slope, TINY)
-        return np.where(level > TINY, near, np.float32(-min(self.radii)))
+        return np.asarray(np.where(level > TINY, near, np.float32(-min(self.radii))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ class Capsule:
         length2 = sum(float(a) ** 2 for a in axis)
         radius = np.float32(self.radius)
         if length2 < 1e-12:
-            return np.sqrt(offsets[0] ** 2 + offsets[1] ** 2 + offsets[2] ** 2) - radius
+            return np.asarray(np.sqrt(offsets[0] ** 2 + offsets[1] ** 2 + offsets[2] ** 2) - radius)
         along = offsets[0] * axis[0] + offsets[1] * axis[1] + offsets[2] * axis[2]
         share = _clamped(along / np.float32(length2))
         apart = [o - share * a for o, a in zip(offsets, axis, strict=True)]
@@ -240,10 +240,10 @@ class HalfSpace:
 def _least(a: Array, b: Array, rounding_mm: float) -> Array:
     """Return the smaller of two distances, rounded off over `rounding_mm` where they are near."""
     if rounding_mm <= 0:
-        return np.minimum(a, b)
+        return np.asarray(np.minimum(a, b))
     k = np.float32(rounding_mm)
     overlap = np.maximum(k - np.abs(a - b), np.float32(0)) / k
-    return np.minimum(a, b) - overlap * overlap * k * np.float32(0.25)
+    return np.asarray(np.minimum(a, b) - overlap * overlap * k * np.float32(0.25))
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,4 +376,4 @@ class Rippled:
             third * np.sin(p * np.float32(2 * math.pi / length) + np.float32(phase))
             for p, length, phase in zip((x, y, z), self.lengths_mm, self.phases, strict=True)
         ]
-        return self.shape.distance(x, y, z) + waves[0] + waves[1] + waves[2]
+        return np.asarray(self.shape.distance(x, y, z) + waves[0] + waves[1] + waves[2])

@@ -138,7 +138,7 @@ def make_spine(front_y: float, low_z: float, high_z: float) -> tuple[Body, ...]:
             for tube in (pedicle, lamina, transverse):
                 bodies.append(Body(tube, 480.0, "bone"))
                 bodies.append(Body(Tube(tube.path, tuple(r - 1.8 for r in tube.radii)), 190.0, "bone"))
-        spinous = Tube(((0, centre_y + 40, middle - 6), (0, centre_y + 62, middle - 18)), (4.2, 3.8))
+        spinous = Tube(((0, centre_y + 40, middle - 6), (0, centre_y + 55, middle - 18)), (4.2, 3.8))
         bodies.append(Body(spinous, 450.0, "bone"))
         bodies.append(Body(Tube(spinous.path, (2.4, 2.0)), 180.0, "bone"))
         z += pitch
