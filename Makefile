@@ -30,7 +30,8 @@ bench: .venv/.dev
 	$(BIN)/python benchmarks
 
 .venv/.made:
-	@test -n "$(PYTHON)" || { echo "hepalith needs Python 3.11, 3.12 or 3.13 (its libraries have wheels for no other): install one, or name it with make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null || { \
+	echo "hepalith needs Python 3.11, 3.12 or 3.13 (its libraries have wheels for no other): install one, or name it with make PYTHON=/path/to/python3.12" >&2; exit 1; }
 	@echo "making .venv with $(PYTHON)"
 	@$(PYTHON) -m venv --clear .venv || { echo "$(PYTHON) has no venv module: install it (Debian: apt install python3-venv), or name another with make PYTHON=..." >&2; exit 1; }
 	@touch $@

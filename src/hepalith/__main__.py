@@ -1,0 +1,5 @@
+"""`python -m hepalith`."""
+
+from hepalith.cli import main
+
+raise SystemExit(main())

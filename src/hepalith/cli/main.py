@@ -1,0 +1,104 @@
+"""Dispatch: the parser, the commands, and what a person sees when something goes wrong."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from hepalith import __version__
+from hepalith.cli.failure import guarded
+
+__all__ = ["main"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A subcommand: its module under `hepalith.cli`, loaded only when it is asked for."""
+
+    name: str
+    summary: str
+
+    @property
+    def module(self) -> str:
+        """The module that holds ``add_arguments(parser)`` and ``run(arguments)``."""
+        return f"hepalith.cli.{self.name}"
+
+
+COMMANDS = (
+    Command("read", "read one examination and write the reading folder"),
+    Command("demo", "make a phantom CT, read it, say where the report is"),
+    Command("phantom", "make studies with known answers, or put foci into a real CT"),
+    Command("schema", "print a JSON Schema, or every id of the vocabulary"),
+)
+"""In the order that help lists them."""
+
+DESCRIPTION = (
+    "The open reader of intrahepatic calcification. "
+    "Research use; not a cleared device; to be confirmed by a physician."
+)
+
+EPILOGUE = """\
+exit status:
+  0  done
+  1  a bug of ours: one line, and where the trace was saved
+  2  the command line is wrong, or an extra is not installed
+  3  the input cannot be read
+  4  read, but the question cannot be answered; the reading says why
+  5  the output cannot be written
+"""
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose complaint is one line that says where the help is."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2 and one line on stderr."""
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
+
+
+def build_parser(only: str | None = None) -> OneLineParser:
+    """Return the parser; only the named command's options are filled in, the rest are listed."""
+    parser = OneLineParser(
+        prog="hepalith",
+        description=DESCRIPTION,
+        epilog=EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"hepalith {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=OneLineParser
+    )
+    for command in COMMANDS:
+        sub = commands.add_parser(
+            command.name,
+            help=command.summary,
+            description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+            epilog=EPILOGUE,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        if command.name == only:
+            importlib.import_module(command.module).add_arguments(sub)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status.
+
+    Parameters
+    ----------
+    argv
+        Arguments without the program's name; those of the process by default.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    named = next((a for a in argv if not a.startswith("-")), None)
+    with guarded() as outcome:
+        arguments = build_parser(only=named).parse_args(argv)
+        run = importlib.import_module(f"hepalith.cli.{arguments.command}").run
+        outcome.status = run(arguments)
+    return outcome.status

@@ -1,0 +1,64 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hepalith.errors import UsageError
+from hepalith.settings import MaskSource
+
+__all__ = ["add_liver_arguments", "add_output_arguments", "add_seed_argument", "liver_masks"]
+
+
+def add_output_arguments(parser: argparse.ArgumentParser, default: Path | None = None) -> None:
+    """Add where the output goes."""
+    shown = "" if default is None else " (default: %(default)s)"
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        required=default is None,
+        default=default,
+        help=f"folder to write; it appears whole or not at all{shown}",
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an earlier output in --out (default: off)"
+    )
+
+
+def add_liver_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add which mask is the liver."""
+    parser.add_argument(
+        "--liver",
+        metavar="MASK",
+        action="append",
+        default=[],
+        type=Path,
+        help="use this mask as the liver (NIfTI, NRRD, MHA, DICOM SEG); repeatable, their union is taken "
+        "(default: the liver is found)",
+    )
+    parser.add_argument(
+        "--liver-label",
+        metavar="N",
+        type=int,
+        help="the label, or DICOM segment number, of the liver in --liver (default: every non-zero voxel)",
+    )
+
+
+def liver_masks(arguments: argparse.Namespace) -> tuple[MaskSource, ...]:
+    """Return the masks that the arguments name."""
+    if arguments.liver_label is not None and not arguments.liver:
+        raise UsageError("--liver-label N needs --liver MASK to take the label from")
+    return tuple(MaskSource(path, arguments.liver_label) for path in arguments.liver)
+
+
+def add_seed_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the seed of everything random."""
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=int,
+        default=1,
+        help="the same seed makes the same study (default: %(default)s)",
+    )

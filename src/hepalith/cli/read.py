@@ -1,0 +1,109 @@
+"""`hepalith read`: one examination in, one reading folder out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hepalith.cli.options import add_liver_arguments, add_output_arguments, liver_masks
+from hepalith.cli.progress import progress_on_terminal
+from hepalith.cli.telling import tell
+from hepalith.errors import UsageError
+from hepalith.management import load_policy, policy_names
+from hepalith.pipeline import read
+from hepalith.report import check_output
+from hepalith.settings import Settings
+from hepalith.study import Patient, read_patient
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to its parser."""
+    defaults = Settings()
+    parser.add_argument(
+        "input",
+        metavar="INPUT",
+        nargs="+",
+        type=Path,
+        help="CT as a DICOM folder, file or zip, NIfTI, NRRD or MHA; several inputs are one examination",
+    )
+    add_output_arguments(parser)
+    add_liver_arguments(parser)
+    parser.add_argument(
+        "--segmenter",
+        choices=("builtin", "totalsegmentator"),
+        default=defaults.segmenter,
+        help="how the liver is found when --liver is not given; totalsegmentator is an extra "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--patient",
+        metavar="FILE",
+        type=Path,
+        help="TOML or JSON with age, history, exposures, laboratory values, … (default: nothing is known)",
+    )
+    parser.add_argument(
+        "--policy",
+        metavar="NAME",
+        default=defaults.policy,
+        help=f"management policy: {', '.join(policy_names())} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--language",
+        choices=("en", "zh"),
+        default=defaults.language,
+        help="language of the report (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--hu-per-mg-ml",
+        metavar="N",
+        type=float,
+        help="calibration of this scanner and protocol: HU per mg/mL of calcium hydroxyapatite; "
+        "without it no mass is given (default: none)",
+    )
+    parser.add_argument(
+        "--modality", choices=("CT", "US"), help="which modality to read where the files hold or say several"
+    )
+    parser.add_argument("--study", metavar="UID", help="which study to read where the input holds several")
+    parser.add_argument(
+        "--series",
+        metavar="UID",
+        action="append",
+        default=[],
+        help="which series to read, instead of the one hepalith would choose; may be repeated",
+    )
+    parser.add_argument(
+        "--deidentify", action="store_true", help="write no source.json and no identity (default: off)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read, write, and tell where the report is."""
+    calibration = arguments.hu_per_mg_ml
+    if calibration is not None and not 0 < calibration < 100:
+        raise UsageError(f"--hu-per-mg-ml {calibration} cannot be: calcium gives about 1 to 2 HU per mg/mL")
+    load_policy(arguments.policy)
+    settings = Settings(
+        liver_masks=liver_masks(arguments),
+        segmenter=arguments.segmenter,
+        policy=arguments.policy,
+        language=arguments.language,
+        modality=arguments.modality,
+        study_uid=arguments.study,
+        series_uids=tuple(arguments.series),
+        hu_per_mg_ml=calibration,
+        deidentify=arguments.deidentify,
+    )
+    check_output(arguments.out, overwrite=arguments.overwrite)
+    patient = Patient() if arguments.patient is None else read_patient(arguments.patient)
+    with progress_on_terminal() as progress:
+        reading = read(
+            arguments.input,
+            out=arguments.out,
+            settings=settings,
+            patient=patient,
+            overwrite=arguments.overwrite,
+            progress=progress,
+        )
+    return tell(reading, arguments.out, settings.language)

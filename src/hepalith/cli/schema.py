@@ -1,0 +1,31 @@
+"""`hepalith schema`: what the files hold, as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from hepalith.reading import reading_schema
+from hepalith.study import patient_schema
+from hepalith.vocabulary import vocabulary
+
+__all__ = ["add_arguments", "run"]
+
+PRINTERS = {"reading": reading_schema, "patient": patient_schema, "vocabulary": vocabulary}
+"""What can be asked for, and the function that makes it."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to its parser."""
+    parser.add_argument(
+        "of",
+        choices=tuple(PRINTERS),
+        help="reading, patient: the JSON Schema of that file; vocabulary: every id, its type, definition, "
+        "code, English, Chinese and synonyms",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print it."""
+    print(json.dumps(PRINTERS[arguments.of](), ensure_ascii=False, indent=2))
+    return 0

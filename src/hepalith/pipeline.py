@@ -1,0 +1,162 @@
+"""The reading, stage by stage: the only module that knows every room."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from hepalith.anatomy import Liver, estimate_phase, find_liver, given_liver
+from hepalith.calcification import find_foci
+from hepalith.differential import diagnose
+from hepalith.errors import UnreadableFileError
+from hepalith.finding import describe, findings_from_patient
+from hepalith.image import Volume, decode, read_mask
+from hepalith.management import advise
+from hepalith.reading import DEFAULT_PSEUDONYM_KEY, Assessment, Examined, Reading, Run, assemble
+from hepalith.report import write_folder
+from hepalith.settings import Settings
+from hepalith.study import Patient, choose_series, open_study
+
+__all__ = ["Stopwatch", "read"]
+
+PSEUDONYM_KEY_VARIABLE = "HEPALITH_PSEUDONYM_KEY"
+"""Environment variable with this installation's secret for `patient.key`."""
+
+
+class Stopwatch:
+    """Names the stages of one run, and how many seconds each took."""
+
+    def __init__(self, progress: Callable[[str], None] | None = None) -> None:
+        self.seconds: dict[str, float] = {}
+        self.started_at = datetime.now(UTC)
+        self._progress = progress
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time one stage; a stage entered twice is summed."""
+        if self._progress is not None:
+            self._progress(name)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+    def run(self) -> Run:
+        """Return what ``run.json`` says of this run."""
+        return Run(
+            started_at=self.started_at.isoformat(timespec="seconds"),
+            finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            host=platform.node(),
+            seconds=dict(self.seconds),
+        )
+
+
+def read(
+    inputs: Sequence[Path | str] | Path | str,
+    *,
+    out: Path | str | None = None,
+    settings: Settings | None = None,
+    patient: Patient | None = None,
+    overwrite: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Reading:
+    """Read one examination for calcification in the liver.
+
+    Parameters
+    ----------
+    inputs
+        CT as DICOM folders, files or zips, NIfTI, NRRD or MHA; several are one examination.
+    out
+        Folder to write the reading to; it appears whole or not at all. None: nothing is written.
+    settings, patient
+        What the user chose, and what is known of the patient; defaults where not given.
+    overwrite
+        Replace an earlier reading in `out`.
+    progress
+        Called with the name of each stage as it begins.
+
+    Returns
+    -------
+    Reading
+        Also where the question cannot be answered; see `Reading.is_answerable`.
+
+    Raises
+    ------
+    hepalith.errors.InputError
+        If the input cannot be read.
+    hepalith.errors.OutputError
+        If `out` cannot be written.
+
+    Notes
+    -----
+    The same reading as ``hepalith read`` makes: the command calls this function.
+    """
+    settings = settings or Settings()
+    patient = patient or Patient()
+    paths = [Path(p) for p in ([inputs] if isinstance(inputs, str | Path) else inputs)]
+    clock = Stopwatch(progress)
+    with clock.stage("open"):
+        study = open_study(paths, settings)
+        choice = choose_series(study, settings)
+    with clock.stage("decode"):
+        decoded = decode(choice.primary)
+        volume, acquisition = decoded.volume, decoded.series.acquisition
+    with clock.stage("liver"):
+        liver = locate_liver(volume, settings)
+        phase = estimate_phase(volume, liver, acquisition)
+    with clock.stage("calcification"):
+        foci = find_foci(volume, liver, phase, acquisition, settings)
+    with clock.stage("reasoning"):
+        seen = describe(volume, liver, foci, phase)
+        findings = (*seen.findings, *findings_from_patient(patient))
+        differential = diagnose(findings, seen.patterns, patient)
+        plan = advise(differential, findings, foci, patient, settings, study.date)
+    with clock.stage("reading"):
+        reading = assemble(
+            Examined(study, decoded.series, choice.left, volume, decoded.sha256),
+            Assessment(liver, phase, foci, findings, seen.patterns, differential, plan),
+            patient,
+            settings,
+            pseudonym_key=pseudonym_key(),
+        )
+    if out is not None:
+        write_folder(reading, Path(out), overwrite=overwrite, run=clock.run())
+    return reading
+
+
+def locate_liver(volume: Volume, settings: Settings) -> Liver:
+    """Return the liver: the masks the user gave, or the one that is found.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the image has no numbers (NaN) inside the liver.
+    """
+    if settings.liver_masks:
+        mask = read_mask(settings.liver_masks[0], volume)
+        for source in settings.liver_masks[1:]:
+            mask |= read_mask(source, volume)
+        liver = given_liver(volume, mask)
+    else:
+        liver = find_liver(volume, settings)
+    if liver.is_in_view and volume.invalid is not None:
+        missing = int(np.count_nonzero(volume.invalid[liver.box.slices] & liver.mask))
+        if missing:
+            raise UnreadableFileError(
+                f"{missing} voxels inside the liver hold no number (NaN): export the image again without them"
+            )
+    return liver
+
+
+def pseudonym_key() -> bytes:
+    """Return this installation's key for patient pseudonyms, or the public default."""
+    named = os.environ.get(PSEUDONYM_KEY_VARIABLE, "")
+    return named.encode() if named else DEFAULT_PSEUDONYM_KEY

@@ -1,0 +1,84 @@
+"""The command line as a person meets it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hepalith import __version__
+from hepalith.cli import main
+from hepalith.cli.main import COMMANDS
+
+
+def run_command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "hepalith", *words], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_version_is_printed() -> None:
+    ended = run_command("--version")
+    assert (ended.returncode, ended.stdout.strip()) == (0, f"hepalith {__version__}")
+
+
+def test_help_lists_every_command_and_every_exit_status() -> None:
+    ended = run_command("--help")
+    assert ended.returncode == 0
+    assert all(command.name in ended.stdout for command in COMMANDS)
+    assert [f"  {n}  " in ended.stdout for n in range(6)] == [True] * 6
+
+
+@pytest.mark.parametrize("command", [c.name for c in COMMANDS])
+def test_help_of_every_command_names_each_option_with_what_it_does(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--help"]) == 0
+    assert "show this help" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["reed"],
+        ["read"],
+        ["read", "x", "--out"],
+        ["read", "x", "--out", "y", "--no-such-option"],
+        ["read", "x", "--out", "y", "--policy", "no_such_policy"],
+        ["read", "x", "--out", "y", "--liver-label", "3"],
+        ["read", "x", "--out", "y", "--hu-per-mg-ml", "-4"],
+        ["schema", "weather"],
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_status_2(words: list[str]) -> None:
+    ended = run_command(*words)
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1
+    assert ended.stderr.startswith("hepalith")
+
+
+def test_schema_of_a_reading_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "reading"]) == 0
+    assert json.loads(capsys.readouterr().out)["type"] == "object"
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    shell = f"{sys.executable} -m hepalith schema vocabulary | head -c 10 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, check=False)  # noqa: S603, S607
+    assert (ended.stdout.strip(), ended.stderr) == ("0", "")
+
+
+def test_a_bug_is_one_line_with_the_trace_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> int:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr("hepalith.cli.schema.run", fail)
+    assert main(["schema", "reading"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    trace = Path(next(word for word in line.split() if "hepalith-trace-" in word).rstrip(":"))
+    assert "planted" in trace.read_text(encoding="utf-8")
+    trace.unlink()
