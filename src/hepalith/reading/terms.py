@@ -15,8 +15,8 @@ def say(term: str, language: str) -> str:
 
     Examples
     --------
-    >>> say("rim", "zh"), say("some_later_term", "en")
-    ('环形', 'some later term')
+    >>> say("some_later_term", "en")
+    'some later term'
     """
     vocabulary = load_vocabulary()
     return vocabulary.display(term, language) if term in vocabulary else term.replace("_", " ")

@@ -149,6 +149,7 @@ def due_text(due: DueEntry, language: str) -> str:
 
     Examples
     --------
+    >>> from datetime import date
     >>> due_text(DueEntry(start=date(2026, 3, 1), end=date(2026, 6, 1)), "zh")
     '2026-03-01至2026-06-01'
     """

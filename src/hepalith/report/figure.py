@@ -1,0 +1,289 @@
+"""Key images: each focus in three planes and the liver as a whole, small, with vector overlays."""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hepalith.image import AIR_HU
+from hepalith.reading import Maps
+
+__all__ = ["Mark", "Picture", "focus_pictures", "overview_pictures"]
+
+FIELD_MM = 64.0
+"""Side of a key image: a focus of the usual size with enough liver to place it; grown for larger ones."""
+
+FIELD_MARGIN_MM = 24.0
+"""Liver shown around a focus that is larger than the usual field."""
+
+PIXELS = 256
+"""Side of a key image in pixels: four to a millimetre of the usual field, finer than any CT resolves."""
+
+OVERVIEW_PIXELS = 420
+"""Longer side of an overview in pixels."""
+
+JPEG_QUALITY = 85
+"""Keeps a page of ten foci near half a megabyte; its blocks (2 mm) are no structure of a liver."""
+
+SOFT_TISSUE_WINDOW = (50.0, 400.0)
+"""Level and width in HU: the usual window of the abdomen on every scanner and viewer."""
+
+BONE_WINDOW = (500.0, 2000.0)
+"""Level and width in HU: the usual bone window: calcium shows its inside, metal still saturates."""
+
+PROJECTION_WINDOW = (175.0, 550.0)
+"""Level and width in HU of the maximum projection: a maximum along 15 cm of noisy liver lies some 50 HU above
+its mean, so the level is higher than the abdomen's. Our judgement."""
+
+SCALE_BAR_MM = (50.0, 20.0, 10.0, 5.0)
+"""Lengths of a scale bar; the longest that takes no more than a third of the picture is drawn."""
+
+PLANES = ("axial", "coronal", "sagittal")
+"""Name of the plane across each axis (slice, row, column) of the working order."""
+
+LETTERS = {"axial": ("A", "P", "R", "L"), "coronal": ("H", "F", "R", "L"), "sagittal": ("H", "F", "A", "P")}
+"""What lies at the top, bottom, left and right of each plane: the patient's right is on the left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A number at a place of a picture, in pixels."""
+
+    text: str
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture and what is drawn over it, in pixels of the picture.
+
+    `outline` and `others` are SVG paths along voxel edges: of the focus (or the liver), and of
+    the other foci in the plane. `bar_px` is the length of the scale bar of `bar_mm`.
+    """
+
+    kind: str
+    plane: str
+    width: int
+    height: int
+    data_uri: str
+    outline: str
+    others: str
+    letters: tuple[str, str, str, str]
+    bar_mm: float
+    bar_px: float
+    window: tuple[float, float]
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A rectangle of one plane, in fractional pixels of that plane, and how it is shown."""
+
+    plane: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    width: int
+    height: int
+    mm_per_px: float
+
+    def place(self, column: float, row: float) -> tuple[float, float]:
+        """Return picture pixels of a place in the plane (edges count from 0, centres from 0.5)."""
+        return (
+            (column - self.left) / (self.right - self.left) * self.width,
+            (row - self.top) / (self.bottom - self.top) * self.height,
+        )
+
+
+def focus_pictures(maps: Maps, focus_id: int) -> tuple[Picture, ...]:
+    """Return a focus in three planes in the soft-tissue window, and axial in the bone window.
+
+    Each plane is the one that cuts the most of the focus, so that a rim is shown as a rim.
+    """
+    inside = maps.foci == focus_id
+    counts = [inside.sum(axis=tuple(a for a in range(3) if a != axis)) for axis in range(3)]
+    if not counts[0].any():
+        return ()
+    spans = [np.flatnonzero(count) for count in counts]
+    middle = [float(span[0] + span[-1] + 1) / 2 for span in spans]
+    cuts = [int(count.argmax()) for count in counts]
+    spacing = maps.volume.spacing_mm
+    extent_mm = max((int(s[-1]) - int(s[0]) + 1) * d for s, d in zip(spans, spacing, strict=True))
+    room_mm = min(n * d for n, d in zip(maps.hu.shape, spacing, strict=True))
+    field_mm = min(max(FIELD_MM, extent_mm + FIELD_MARGIN_MM), room_mm)
+    pictures = [
+        cut_picture(maps, axis, cuts[axis], (middle, field_mm), focus_id=focus_id) for axis in range(3)
+    ]
+    pictures.append(cut_picture(maps, 0, cuts[0], (middle, field_mm), focus_id=None))
+    return tuple(pictures)
+
+
+def cut_picture(
+    maps: Maps,
+    axis: int,
+    index: int,
+    centre: tuple[list[float], float],
+    *,
+    focus_id: int | None,
+) -> Picture:
+    """Return one plane around `centre` (its place in voxels, and the field in mm).
+
+    With a `focus_id` its outline is drawn in the soft-tissue window; without, the plain bone window.
+    """
+    middle, field_mm = centre
+    hu = cut(maps.hu, axis, index)
+    labels = cut(maps.foci, axis, index)
+    rows_mm, columns_mm = plane_spacing(maps.volume.spacing_mm, axis)
+    row_axis, column_axis = (a for a in range(3) if a != axis)
+    row = hu.shape[0] - middle[row_axis] if axis else middle[row_axis]
+    top, bottom = span_within(row, field_mm / rows_mm, hu.shape[0])
+    left, right = span_within(middle[column_axis], field_mm / columns_mm, hu.shape[1])
+    view = _View(PLANES[axis], left, top, right, bottom, PIXELS, PIXELS, field_mm / PIXELS)
+    if focus_id is None:
+        nothing = np.zeros(labels.shape, dtype=np.bool_)
+        return finish(hu, view, BONE_WINDOW, "bone", outline=nothing, others=nothing)
+    mine = labels == focus_id
+    return finish(hu, view, SOFT_TISSUE_WINDOW, "soft", outline=mine, others=(labels > 0) & ~mine)
+
+
+def overview_pictures(maps: Maps, places: dict[int, tuple[float, float, float]]) -> tuple[Picture, ...]:
+    """Return the liver as a whole: a projection with the foci numbered, and two cuts with its outline.
+
+    Parameters
+    ----------
+    places
+        Centroid of each focus to be numbered, by id, in LPS mm.
+    """
+    if maps.box.is_empty or not maps.liver.any():
+        return ()
+    at = {n: maps.volume.grid.to_index(place) + 0.5 for n, place in places.items()}
+    seen = np.where(maps.liver | (maps.foci > 0), maps.hu, np.int16(AIR_HU))
+    projection = seen.max(axis=1)[::-1]
+    view = whole_view(projection.shape, maps.volume.spacing_mm, 1)
+    marks = tuple(
+        Mark(str(n), *view.place(float(index[2]), projection.shape[0] - float(index[0])))
+        for n, index in at.items()
+    )
+    nothing = np.zeros(projection.shape, dtype=np.bool_)
+    pictures = [
+        finish(
+            projection, view, PROJECTION_WINDOW, "projection", outline=nothing, others=nothing, marks=marks
+        )
+    ]
+    for axis in (0, 1):
+        areas = maps.liver.sum(axis=tuple(a for a in range(3) if a != axis))
+        index = int(areas.argmax())
+        hu = cut(maps.hu, axis, index)
+        liver = cut(maps.liver, axis, index)
+        foci = cut(maps.foci, axis, index) > 0
+        view = whole_view(hu.shape, maps.volume.spacing_mm, axis)
+        pictures.append(finish(hu, view, SOFT_TISSUE_WINDOW, "outline", outline=liver, others=foci))
+    return tuple(pictures)
+
+
+def cut(array: NDArray[Any], axis: int, index: int) -> NDArray[Any]:
+    """Return one plane as it is looked at: head or front up, the patient's right on the left."""
+    plane = array[(slice(None),) * axis + (index,)]
+    return plane if axis == 0 else plane[::-1]
+
+
+def plane_spacing(spacing_mm: tuple[float, float, float], axis: int) -> tuple[float, float]:
+    """Return the spacing of a plane's rows and columns."""
+    rows, columns = (spacing_mm[a] for a in range(3) if a != axis)
+    return rows, columns
+
+
+def span_within(middle: float, length: float, size: int) -> tuple[float, float]:
+    """Return a span of `length` around `middle`, pushed back into an axis of `size`."""
+    start = min(max(middle - length / 2, 0.0), max(size - length, 0.0))
+    return start, min(start + length, float(size))
+
+
+def whole_view(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], axis: int) -> _View:
+    """Return the view of a whole plane, its longer side `OVERVIEW_PIXELS`."""
+    rows_mm, columns_mm = plane_spacing(spacing_mm, axis)
+    height_mm, width_mm = shape[0] * rows_mm, shape[1] * columns_mm
+    mm_per_px = max(height_mm, width_mm) / OVERVIEW_PIXELS
+    width, height = (max(1, round(side / mm_per_px)) for side in (width_mm, height_mm))
+    return _View(PLANES[axis], 0.0, 0.0, float(shape[1]), float(shape[0]), width, height, mm_per_px)
+
+
+def finish(
+    hu: NDArray[Any],
+    view: _View,
+    window: tuple[float, float],
+    kind: str,
+    *,
+    outline: NDArray[np.bool_],
+    others: NDArray[np.bool_],
+    marks: tuple[Mark, ...] = (),
+) -> Picture:
+    """Return the picture of a view with its overlays."""
+    third = view.mm_per_px * view.width / 3
+    bar_mm = next((length for length in SCALE_BAR_MM if length <= third), SCALE_BAR_MM[-1])
+    return Picture(
+        kind=kind,
+        plane=view.plane,
+        width=view.width,
+        height=view.height,
+        data_uri=encode(hu, view, window),
+        outline=trace(outline, view),
+        others=trace(others, view),
+        letters=LETTERS[view.plane],
+        bar_mm=bar_mm,
+        bar_px=round(bar_mm / view.mm_per_px, 1),
+        window=window,
+        marks=marks,
+    )
+
+
+def encode(hu: NDArray[Any], view: _View, window: tuple[float, float]) -> str:
+    """Return the view as a grey JPEG in a data URI; interpolated in HU, then windowed."""
+    level, width = window
+    source = Image.fromarray(np.ascontiguousarray(hu, dtype=np.float32))
+    box = (view.left, view.top, view.right, view.bottom)
+    shown = np.asarray(source.resize((view.width, view.height), Image.Resampling.BICUBIC, box))
+    grey = np.clip((shown - (level - width / 2)) / width, 0, 1) * 255
+    buffer = io.BytesIO()
+    Image.fromarray(np.rint(grey).astype(np.uint8)).save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def trace(mask: NDArray[Any], view: _View) -> str:
+    """Return an SVG path along the voxel edges around `mask`, each straight run one stroke.
+
+    Examples
+    --------
+    >>> view = _View("axial", 0, 0, 4, 4, 40, 40, 1.0)
+    >>> trace(np.pad(np.ones((2, 2), dtype=bool), 1), view)
+    'M10 10H30M10 30H30M10 10V30M30 10V30'
+    """
+    padded = np.pad(mask, 1).astype(np.int8)
+    strokes = []
+    for row, start, stop in edge_runs(np.diff(padded, axis=0)[:, 1:-1]):
+        (x0, y), (x1, _) = view.place(start, row), view.place(stop, row)
+        strokes.append(f"M{x0:.4g} {y:.4g}H{x1:.4g}")
+    for column, start, stop in edge_runs(np.diff(padded, axis=1)[1:-1].T):
+        (x, y0), (_, y1) = view.place(column, start), view.place(column, stop)
+        strokes.append(f"M{x:.4g} {y0:.4g}V{y1:.4g}")
+    return "".join(strokes)
+
+
+def edge_runs(edges: NDArray[np.int8]) -> list[tuple[int, int, int]]:
+    """Return (line, start, stop) of every run of non-zero `edges` of one sign along each line."""
+    padded = np.pad(edges, ((0, 0), (1, 1)))
+    changes = np.diff(padded, axis=1) != 0
+    runs = []
+    for line in np.flatnonzero(changes.any(axis=1)):
+        places = np.flatnonzero(changes[line])
+        runs += [(int(line), int(a), int(b)) for a, b in itertools.pairwise(places) if edges[line, a]]
+    return runs

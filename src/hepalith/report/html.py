@@ -1,0 +1,118 @@
+"""The report as one self-contained HTML page: no script, nothing fetched, ready to print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from hepalith.errors import OutputError
+from hepalith.reading import Reading
+from hepalith.reading.document import FocusEntry, Quantity
+from hepalith.reading.phrases import phrase
+from hepalith.reading.terms import say, say_inline
+from hepalith.reading.wording import format_number, percent_text, quantity_text
+from hepalith.report import page
+from hepalith.report.figure import FIELD_MM, Picture, focus_pictures, overview_pictures
+from hepalith.report.words import LANGUAGES, word
+
+__all__ = ["render_html", "write_html"]
+
+MAX_FIGURES = 10
+"""Foci with key images: about 50 kB each. The tables and the overview have the others. Our judgement."""
+
+MAX_NUMBERED = 30
+"""Foci numbered in the overview; more numbers would hide the liver. Our judgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class FocusFigure:
+    """The key images of one focus."""
+
+    focus: FocusEntry
+    label: str
+    pictures: tuple[Picture, ...]
+
+
+def write_html(reading: Reading, path: Path, *, language: str | None = None) -> None:
+    """Write the report's page.
+
+    Parameters
+    ----------
+    language
+        ``en`` or ``zh``; without it, the one that the reading's settings name.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    text = render_html(reading, language=language)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path.name} cannot be written ({error.strerror or error})") from error
+
+
+def render_html(reading: Reading, *, language: str | None = None) -> str:
+    """Return the report's page as text.
+
+    Everything it says is drawn from ``reading.json`` and the maps; the same reading gives the
+    same page. Every text is escaped. It says nothing of who the patient is.
+    """
+    document = reading.document
+    chosen = language or str(document.provenance.settings.get("language", "en"))
+    chosen = chosen if chosen in LANGUAGES else "en"
+    ordered = (*document.calcifications, *document.mimics)
+    places = {f.id: f.centroid_lps_mm for f in ordered[:MAX_NUMBERED] if f.centroid_lps_mm is not None}
+    figures = tuple(
+        FocusFigure(focus, say_inline(focus.label, chosen), focus_pictures(reading.maps, focus.id))
+        for focus in ordered[:MAX_FIGURES]
+    )
+    return load_template().render(
+        d=document,
+        language=chosen,
+        w=partial(word, language=chosen),
+        say=partial(say, language=chosen),
+        say_inline=partial(say_inline, language=chosen),
+        phrase=partial(phrase, language=chosen),
+        percent=partial(percent_text, language=chosen),
+        quantity=partial(quantity_text, language=chosen),
+        is_measured=is_measured,
+        format_number=format_number,
+        headline=page.headline(document, chosen),
+        overview=overview_pictures(reading.maps, places),
+        figures=tuple(figure for figure in figures if figure.pictures),
+        field_mm=format_number(FIELD_MM),
+        total=len(ordered),
+        rows=tuple(page.focus_row(f, chosen) for f in document.calcifications[: page.MAX_ROWS]),
+        mimic_rows=tuple(page.focus_row(f, chosen) for f in document.mimics[: page.MAX_ROWS]),
+        mass_reasons=page.mass_reasons(document.calcifications),
+        bars=page.bars(document, chosen),
+        rest=page.rest_text(document, chosen),
+        steps=tuple(page.step_row(a, chosen) for a in document.plan),
+        limits=page.list_limits(document, chosen),
+        text=document.summary.radiology.zh if chosen == "zh" else document.summary.radiology.en,
+        settings="; ".join(f"{k} {v}" for k, v in sorted(document.provenance.settings.items())),
+    )
+
+
+def is_measured(value: Any) -> bool:
+    """Return whether a measured number has a value."""
+    return isinstance(value, Quantity)
+
+
+@cache
+def load_template() -> Template:
+    """Return the page's template; what it names must exist."""
+    environment = Environment(
+        loader=PackageLoader("hepalith.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")

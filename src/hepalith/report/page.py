@@ -1,0 +1,312 @@
+"""What the report's page says, line by line, drawn from the document alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hepalith.reading.document import (
+    ActionEntry,
+    Document,
+    EvidenceEntry,
+    FindingEntry,
+    FocusEntry,
+    Measured,
+    Quantity,
+    RankedDiagnosis,
+)
+from hepalith.reading.phrases import phrase
+from hepalith.reading.terms import say, say_inline
+from hepalith.reading.wording import (
+    due_text,
+    format_number,
+    months_text,
+    percent_text,
+    probability_word,
+    quantity_text,
+    repeat_text,
+)
+from hepalith.report.words import word
+
+__all__ = ["Bar", "Evidence", "FocusRow", "Headline", "Limits", "StepRow"]
+
+MAX_ROWS = 100
+"""Foci listed in a table: more are no longer read, and ``reading.json`` has them all. Our judgement."""
+
+LEAST_SHOWN = 0.01
+"""Explanations below one percent are named in one line, without their evidence. Our judgement."""
+
+MAX_EXPLAINED = 8
+"""Explanations shown with their evidence at most. Our judgement: the page must stay readable."""
+
+MAX_HEADLINE_DIAGNOSES = 3
+"""Explanations in the impression. Our judgement."""
+
+LEAST_WEIGHT = 0.02
+"""Evidence below this log10 weight (a factor of 1.05) is left out of the list of reasons. Our judgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The impression: what was found, what it may be, what comes next."""
+
+    sentences: tuple[str, ...]
+    ranked: tuple[str, ...]
+    step: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FocusRow:
+    """One row of a table of foci, as text."""
+
+    id: int
+    label: str
+    probability: str
+    place: str
+    depth: str
+    shape: str
+    diameter: str
+    volume: str
+    limited: bool
+    hu: str
+    peak: str
+    excess: str
+    mass: str
+    score: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One reason for or against an explanation: the finding, its factor, and where that number is from."""
+
+    finding: str
+    factor: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One explanation of the differential, with its bar in percent."""
+
+    name: str
+    word: str
+    probability: str
+    percent: float
+    low: float
+    high: float
+    interval: str
+    stability: str
+    supporting: tuple[Evidence, ...]
+    against: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One step of the plan, as text."""
+
+    name: str
+    text: str
+    when: tuple[str, ...]
+    strength: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What could not be judged, what was not looked for, and what nobody told: kept apart."""
+
+    not_judged: tuple[str, ...]
+    not_looked: tuple[str, ...]
+    not_told: tuple[str, ...]
+
+
+def number(measured: Measured, language: str, *, interval: bool = False) -> str:
+    """Return a measured number without its unit, for a table whose head names the unit."""
+    if not isinstance(measured, Quantity):
+        return word("no_value", language)
+    text = format_number(measured.value)
+    if interval and measured.low is not None and measured.high is not None:
+        text += f" ({format_number(measured.low)}–{format_number(measured.high)})"
+    return text
+
+
+def focus_row(focus: FocusEntry, language: str) -> FocusRow:
+    """Return one row of a table of foci."""
+    depth = focus.location.capsule_distance
+    return FocusRow(
+        id=focus.id,
+        label=say(focus.label, language),
+        probability=percent_text(focus.probability, language),
+        place=phrase("lobe", focus.location.lobe or "unassessed", language),
+        depth=word("below_capsule", language, distance=format_number(depth.value))
+        if isinstance(depth, Quantity)
+        else "",
+        shape=say_inline(focus.morphology.label, language),
+        diameter=number(focus.diameter, language, interval=True),
+        volume=number(focus.volume, language, interval=True),
+        limited=focus.volume_limited_by_resolution,
+        hu=" / ".join(number(m, language) for m in (focus.background_hu, focus.mean_hu, focus.peak_hu)),
+        peak=number(focus.peak_hu, language),
+        excess=number(focus.integrated_excess, language, interval=True),
+        mass=number(focus.mass, language, interval=True),
+        score=number(focus.score_agatston_convention, language),
+        reason=focus.reason,
+    )
+
+
+def mass_reasons(foci: Iterable[FocusEntry]) -> tuple[str, ...]:
+    """Return why masses are missing, each reason once."""
+    reasons = [f.mass.not_assessable for f in foci if not isinstance(f.mass, Quantity)]
+    return tuple(dict.fromkeys(reasons))
+
+
+def headline(document: Document, language: str) -> Headline:
+    """Return the impression."""
+    foci = document.calcifications
+    sentences = []
+    if document.why_not is not None:
+        sentences += [word("headline_unanswerable", language), document.why_not]
+    elif not foci:
+        sentences.append(word("headline_none", language))
+        smallest = document.detectability.smallest_focus
+        if isinstance(smallest, Quantity):
+            sentences.append(word("headline_none_detail", language, size=quantity_text(smallest, language)))
+    else:
+        sizes = [f.diameter for f in foci if isinstance(f.diameter, Quantity)]
+        largest = max(sizes, key=lambda q: q.value) if sizes else foci[0].diameter
+        key = "headline_one" if len(foci) == 1 else "headline_many"
+        sentences.append(word(key, language, count=len(foci), size=quantity_text(largest, language)))
+    if document.is_answerable and document.liver.in_view < WHOLE_LIVER:
+        share = percent_text(document.liver.in_view, language)
+        sentences.append(word("headline_part", language, percent=share))
+    if document.mimics:
+        key = "headline_mimic" if len(document.mimics) == 1 else "headline_mimics"
+        sentences.append(word(key, language, count=len(document.mimics)))
+    ranked = tuple(
+        word(
+            "ranked",
+            language,
+            display=say(d.diagnosis, language),
+            word=probability_word(d.probability, language),
+            probability=percent_text(d.probability, language),
+        )
+        for d in document.differential[:MAX_HEADLINE_DIAGNOSES]
+        if d.probability >= LEAST_SHOWN
+    )
+    return Headline(tuple(sentences), ranked, first_step(document, language))
+
+
+WHOLE_LIVER = 0.98
+"""Share in view from which the liver counts as whole: an estimate is never exactly 1. Our judgement."""
+
+
+def first_step(document: Document, language: str) -> str | None:
+    """Return the first step of the plan with its dates."""
+    if not document.plan:
+        return None
+    row = step_row(document.plan[0], language)
+    when = f" ({row.when[0]})" if row.when else ""
+    return word("first_step", language, text=row.text.rstrip(".。") + when)
+
+
+def bars(document: Document, language: str) -> tuple[Bar, ...]:
+    """Return the explanations that are shown with their evidence."""
+    shown = [d for d in document.differential if d.probability >= LEAST_SHOWN][:MAX_EXPLAINED]
+    return tuple(bar(d, language) for d in shown)
+
+
+def bar(diagnosis: RankedDiagnosis, language: str) -> Bar:
+    """Return one explanation."""
+    low, high = round(100 * diagnosis.low), round(100 * diagnosis.high)
+    return Bar(
+        name=say(diagnosis.diagnosis, language),
+        word=probability_word(diagnosis.probability, language),
+        probability=percent_text(diagnosis.probability, language),
+        percent=round(100 * diagnosis.probability, 1),
+        low=round(100 * diagnosis.low, 1),
+        high=round(100 * diagnosis.high, 1),
+        interval=f"{low}–{high}" + {"en": " %", "zh": "%"}[language],
+        stability=word("stability", language, share=percent_text(diagnosis.first_in, language)),
+        supporting=evidence(diagnosis.supporting, language),
+        against=evidence(diagnosis.against, language),
+    )
+
+
+def evidence(entries: tuple[EvidenceEntry, ...], language: str) -> tuple[Evidence, ...]:
+    """Return the reasons, the weightiest first; the weightless are left out."""
+    weighty = sorted(
+        (e for e in entries if abs(e.weight) >= LEAST_WEIGHT), key=lambda e: (-abs(e.weight), e.finding)
+    )
+    return tuple(
+        Evidence(
+            say_inline(e.finding, language),
+            f"{'×' if e.weight > 0 else '÷'}{format_factor(abs(e.weight))}",
+            e.source,
+        )
+        for e in weighty
+    )
+
+
+def format_factor(weight: float) -> str:
+    """Return 10 to the power of a weight, with two significant digits.
+
+    Examples
+    --------
+    >>> format_factor(0.42), format_factor(2.0)
+    ('2.6', '100')
+    """
+    return format_number(float(f"{10**weight:.2g}"))
+
+
+def rest_text(document: Document, language: str) -> str | None:
+    """Return the explanations that are not shown with their evidence, in one sentence."""
+    rest = document.differential[len(bars(document, language)) :]
+    if not rest:
+        return None
+    names = {"en": ", ", "zh": "、"}[language].join(say_inline(d.diagnosis, language) for d in rest)
+    together = percent_text(sum(d.probability for d in rest), language)
+    return word("diagnoses_rest", language, count=len(rest), probability=together, list=names)
+
+
+def step_row(action: ActionEntry, language: str) -> StepRow:
+    """Return one step of the plan."""
+    when = []
+    if action.due is not None:
+        when.append(due_text(action.due, language))
+    if action.after is not None:
+        when.append(months_text(action.after, language))
+    if action.repeat is not None:
+        when.append(repeat_text(action.repeat, language))
+    return StepRow(
+        say(action.action, language),
+        action.text_zh if language == "zh" else action.text,
+        tuple(when),
+        action.strength,
+        action.source,
+    )
+
+
+def list_limits(document: Document, language: str) -> Limits:
+    """Return what this reading does not say, in three lists."""
+    judged = [
+        said_with_reason(finding, language)
+        for finding in document.findings
+        if finding.state == "not_assessable"
+    ]
+    unknown = [f for f in document.findings if f.state == "unknown"]
+    looked = [say_inline(f.id, language) for f in unknown if f.source in ("ct", "us")]
+    told = [say_inline(f.id, language) for f in unknown if f.source in ("person", "text")]
+    return Limits(
+        tuple(dict.fromkeys(judged)),
+        (word("not_looked_fixed", language), *dict.fromkeys(looked)),
+        tuple(dict.fromkeys(told)),
+    )
+
+
+def said_with_reason(finding: FindingEntry, language: str) -> str:
+    """Return a finding that could not be judged, and why."""
+    name = say(finding.id, language)
+    if not finding.reason:
+        return name
+    return f"{name}: {finding.reason}" if language == "en" else f"{name}：{finding.reason}"
