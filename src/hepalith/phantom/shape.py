@@ -134,6 +134,11 @@ class Capsule:
     end_radius: float | None = None
 
     @property
+    def width_mm(self) -> float:
+        """Smallest extent: twice the smaller radius."""
+        return 2 * (self.radius if self.end_radius is None else min(self.radius, self.end_radius))
+
+    @property
     def volume_mm3(self) -> float:
         """Volume of a capsule of one radius: cylinder and two half spheres."""
         if self.end_radius is not None and self.end_radius != self.radius:
@@ -334,6 +339,11 @@ class Shell:
     centre: Point
     radius: float
     thickness: float
+
+    @property
+    def width_mm(self) -> float:
+        """Smallest extent: the wall."""
+        return self.thickness
 
     @property
     def volume_mm3(self) -> float:
