@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from hepalith.anatomy.body import FAT_HU, Body
 from hepalith.anatomy.coarse import SPACING_MM, smooth
+from hepalith.anatomy.field import average_within, keep_touching
 
 __all__ = ["Core", "find_core"]
 
@@ -24,6 +25,14 @@ VESSEL_VOXELS = 4
 """Bright or dark streaks narrower than this (12 mm) are vessels to be smoothed over."""
 CORE_VOXELS = 100
 """Fewest deep voxels at 3 mm (2.7 mL) of a core, or their share of a slab of few slices."""
+HEART_SHARE = 0.6
+"""The heart of the core is deeper than this share of its greatest depth: the HU are measured there,
+where no neck to bowel or muscle can reach."""
+LEAST_SPREAD_HU = 3.0
+"""Spread of HU below which the liver is never taken to lie, whatever the smoothing."""
+LATERAL_SHARE = 0.4
+"""Share of the half width from the midline at which a place counts fully as right-sided; the bladder,
+the spine's muscles and the heart lie nearer to the midline."""
 RIGHT_SHARE = 0.08
 """The core's centre of mass lies at least this share of the half width right of the midline; hearts
 and bladders have theirs nearer to the midline or left of it."""
@@ -65,41 +74,64 @@ def find_core(hu: NDArray[np.float32], body: Body) -> Core | None:
     columns = np.arange(hu.shape[2])
     right = (body.midline[:, None] - columns[None, :])[:, None, :] / max(body.half_width, 1.0)
     room = body.inside & (body.wall_depth_mm > -6) & (quiet > FAT_HU)
-    step = 2 if hu.shape[0] >= 8 else 1
-    small, small_room = quiet[::step, ::2, ::2], room[::step, ::2, ::2]
-    small_right = np.broadcast_to(right, hu.shape)[::step, ::2, ::2]
-    best: tuple[float, float, float] | None = None
-    for half in BAND_HALF_WIDTHS_HU:
-        for centre in BAND_CENTRES_HU:
-            band = (np.abs(small - centre) < half) & small_room
-            depth = _depth(band, (SPACING_MM * step, SPACING_MM * 2, SPACING_MM * 2))
-            deep = depth * ((depth > CORE_DEPTH_MM) & (small_right > 0))
-            score = float(deep.sum()) / half
-            if best is None or score > best[0]:
-                best = (score, centre, half)
-    if best is None or best[0] == 0:
+    lateral = np.clip(right / LATERAL_SHARE, 0, 1)
+    best = _best_band(quiet, room, np.broadcast_to(lateral, hu.shape))
+    if best is None:
         return None
-    _, middle, half = best
+    middle, half = best
     band = (np.abs(quiet - middle) < half) & room
     band = ndimage.binary_closing(band, iterations=1) | band
     depth = depth_within(band)
-    labels, count = ndimage.label(depth > CORE_DEPTH_MM)
-    if count == 0:
+    blob = _heaviest(depth > CORE_DEPTH_MM, depth * lateral)
+    if blob is None:
         return None
-    weights = np.bincount(labels.ravel(), weights=(depth * (right > 0)).ravel(), minlength=count + 1)
-    chosen = int(weights[1:].argmax()) + 1
-    mask = labels == chosen
+    heart = _heaviest((depth > HEART_SHARE * (depth * blob).max()) & blob, depth * lateral)
+    if heart is None:
+        return None
+    mean = float(np.median(quiet[heart]))
+    spread = max(LEAST_SPREAD_HU, 1.48 * float(np.median(np.abs(quiet[heart] - mean))))
+    mask = heart
+    for _ in range(2):
+        local = average_within(quiet, mask, 8.0)[0]
+        support = average_within(quiet, mask, 20.0)[0]
+        local = np.where(local == 0, np.where(support == 0, mean, support), local)
+        band = (np.abs(quiet - local) < 2.5 * spread + 2) & room
+        depth = depth_within(band)
+        mask = keep_touching(depth > CORE_DEPTH_MM, heart)
     if mask.sum() < min(CORE_VOXELS, 25 * hu.shape[0]):
         return None
-    deepest = np.unravel_index(int((depth * mask).argmax()), depth.shape)
     sideways = np.broadcast_to(right, hu.shape)[mask]
-    if (
-        float(np.average(sideways, weights=depth[mask])) < RIGHT_SHARE
-        or np.percentile(sideways, 98) < RIGHT_REACH
-    ):
+    centre = float(np.average(sideways, weights=depth[mask] + 1))
+    if centre < RIGHT_SHARE or float(np.percentile(sideways, 98)) < RIGHT_REACH:
         return None
-    low, mean, high = (float(v) for v in np.percentile(quiet[mask], (16, 50, 84)))
-    return Core(mask, mean, max(3.0, (high - low) / 2), float(depth[deepest]))
+    return Core(mask, mean, spread, float((depth * mask).max()))
+
+
+def _best_band(
+    quiet: NDArray[np.float32], room: NDArray[np.bool_], lateral: NDArray[np.float64]
+) -> tuple[float, float] | None:
+    """Return centre and half width of the HU band whose thick bodies, right of the midline, are largest."""
+    step = 2 if quiet.shape[0] >= 8 else 1
+    quiet, room, lateral = (a[::step, ::2, ::2] for a in (quiet, room, lateral))
+    spacing = (SPACING_MM * step, SPACING_MM * 2, SPACING_MM * 2)
+    best, chosen = 0.0, None
+    for half in BAND_HALF_WIDTHS_HU:
+        for centre in BAND_CENTRES_HU:
+            depth = _depth((np.abs(quiet - centre) < half) & room, spacing)
+            score = float((depth * (depth > CORE_DEPTH_MM) * lateral).sum()) / half
+            if score > best:
+                best, chosen = score, (float(centre), half)
+    return chosen
+
+
+def _heaviest(mask: NDArray[np.bool_], weight: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """Return the component of `mask` with the largest sum of `weight`; None where all is empty."""
+    labels, count = ndimage.label(mask)
+    if count == 0:
+        return None
+    sums = np.bincount(labels.ravel(), weights=weight.ravel(), minlength=count + 1)
+    sums[0] = -1
+    return np.asarray(labels == int(sums.argmax()), dtype=np.bool_)
 
 
 def _depth(mask: NDArray[np.bool_], spacing: tuple[float, float, float]) -> NDArray[np.float32]:

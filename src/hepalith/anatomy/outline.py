@@ -12,12 +12,22 @@ from scipy import ndimage
 from hepalith.anatomy.body import Body
 from hepalith.anatomy.coarse import SPACING_MM, smooth
 from hepalith.anatomy.core import Core, depth_within
+from hepalith.anatomy.field import average_within, keep_touching
 from hepalith.anatomy.walk import walk
 
 __all__ = ["Outline", "find_outline"]
 
-NEVER_HU = -30
-"""Below, on the quiet copy: fat or gas, or a voxel more than half fat; no liver is as dark. K."""
+FAT_MEAN_HU = -100
+"""HU of fat. K."""
+LUNG_MEAN_HU = -800
+"""HU of lung at the base. K."""
+THIN_MM = 9.0
+"""Parts thinner than this at the end are no liver, but for its sharp edges, which are kept by a rim."""
+GROWTH = ((9.0, 200.0), (6.0, 200.0), (6.0, 60.0), (4.0, 30.0))
+"""Steps of growth: least depth inside the local HU band, and farthest distance from what is known, in
+mm. Thick parts first; thin ones only near by, since muscle and gut are as thin. Our judgement."""
+AIR_REACH = 1
+"""Voxels from air within which a dark voxel is taken to be shared with air rather than fat."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,48 +43,56 @@ class Outline:
     local_hu: NDArray[np.float32]
 
 
-def keep_touching(mask: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the component of `mask` that shares most voxels with `seed`; `seed` where none does."""
-    labels, count = ndimage.label(mask)
-    shared = np.bincount(labels[seed & mask], minlength=count + 1)
-    shared[0] = 0
-    if not shared.any():
-        return seed
-    return np.asarray(labels == shared.argmax(), dtype=np.bool_)
+def find_tissue(hu: NDArray[np.float32], body: Body, liver_hu: float) -> NDArray[np.bool_]:
+    """Return the voxels that are at least half soft tissue, given what liver measures.
+
+    A voxel shared half and half with fat measures midway between liver and fat; shared with
+    lung, midway between liver and lung, which is far darker: a border with lung drawn at the
+    level for fat would lose a third of a voxel all over the dome.
+    """
+    air = ndimage.binary_dilation(body.lung | body.gas, iterations=AIR_REACH)
+    light = smooth(hu, 0.5)
+    level = np.where(air, (liver_hu + LUNG_MEAN_HU) / 2, (liver_hu + FAT_MEAN_HU) / 2)
+    return np.asarray(body.inside & ~body.lung & ~body.gas & (light > level), dtype=np.bool_)
 
 
-def average_within(
-    values: NDArray[np.float32], mask: NDArray[np.bool_], sigma: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the Gaussian average of `values` over `mask` around each voxel, and the weight it rests on."""
-    weight = ndimage.gaussian_filter(mask.astype(np.float32), sigma, mode="constant", truncate=3.0)
-    total = ndimage.gaussian_filter(
-        np.where(mask, values, 0).astype(np.float32), sigma, mode="constant", truncate=3.0
-    )
-    return total / np.maximum(weight, 1e-6), weight
+def quieten(hu: NDArray[np.float32], tissue: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return HU averaged within `tissue` only; its outer layer takes the value of what lies behind it.
+
+    The outer layer shares its voxels with fat or lung; judged by its own HU it would be lost.
+    """
+    inner = ndimage.binary_erosion(tissue, border_value=1)
+    inside, weight = average_within(hu, inner, 0.8)
+    whole, support = average_within(hu, tissue, 0.8)
+    quiet = np.where(weight > 0.04, inside, np.where(support > 0.04, whole, hu))
+    return quiet.astype(np.float32)
 
 
 def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
     """Return the liver grown from its core."""
-    quiet = smooth(hu, 0.7)
+    tissue = find_tissue(hu, body, core.mean_hu)
+    quiet = quieten(hu, tissue)
     bone = body.bone.copy()
     for k in range(bone.shape[0]):
         bone[k] = ndimage.binary_fill_holes(ndimage.binary_closing(bone[k], iterations=2))
-    never = ~body.inside | body.lung | body.gas | (quiet < NEVER_HU) | (bone & (body.wall_depth_mm < 10))
-    spread = max(core.spread_hu, 4.0)
-    grown, local = _grow(quiet, never, body, core, spread)
+    never = ~tissue | (bone & (body.wall_depth_mm < 10))
+    even = ndimage.grey_closing(ndimage.grey_opening(quiet, 3), 3)
+    spread = core.spread_hu
+    grown, local = _grow(even, never, body, core, spread)
 
-    z = (quiet - local) / spread
-    likelihood = np.log(np.exp(-0.5 * z * z) / spread + 0.01 / spread) - np.log(1 / 120.0)
+    z = (even - local) / (1.3 * spread + 1.0)
+    likelihood = np.log((np.exp(-0.5 * z * z) + 0.01) / spread) - np.log(1 / 120.0)
     distance = edt.edt(~grown, anisotropy=(SPACING_MM,) * 3, parallel=2)
-    place = -np.clip((distance - 9) / 8, 0, 4) + np.clip(body.wall_depth_mm / 3.0 + 0.5, -4, 0)
+    place = -np.clip((distance - 9) / 6, 0, 4) + np.clip(body.wall_depth_mm / 3.0 + 0.5, -4, 0)
     leaning = 1 / (1 + np.exp(-(np.clip(likelihood, -3, 3) + place)))
     seeds = np.zeros(hu.shape, np.int8)
     seeds[never | (distance > 45) | (body.wall_depth_mm < -9)] = -1
     seeds[core.mask & (np.abs(z) < 2)] = 1
-    probability = walk(quiet, seeds, leaning.astype(np.float32), edge_hu=2.5 * spread, trust=0.08)
-    opened = ndimage.binary_opening(probability > 0.5) | core.mask
-    mask = keep_touching(probability > 0.5, keep_touching(opened, core.mask))
+    # The border with fat and air is drawn by `tissue`; seeds there would pull the walk inward.
+    probability = walk(
+        quiet, seeds, leaning.astype(np.float32), edge_hu=2.5 * spread, trust=0.08, blocked=never
+    )
+    mask = keep_touching(open_ball(probability > 0.5) | core.mask, core.mask)
     for k in range(mask.shape[0]):
         mask[k] = ndimage.binary_fill_holes(mask[k])
     probability = np.where(mask, np.maximum(probability, 0.51), np.minimum(probability, 0.49)).astype(
@@ -83,17 +101,25 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
     return Outline(probability, mask, local)
 
 
+def open_ball(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return `mask` without what is thinner than `THIN_MM`: crus, diaphragm, gut wall, vessels."""
+    core = depth_within(mask) > THIN_MM / 2
+    reach = edt.edt(~core, anisotropy=(SPACING_MM,) * 3, parallel=2)
+    return np.asarray(mask & (reach <= THIN_MM / 2 + SPACING_MM), dtype=np.bool_)
+
+
 def _grow(
-    quiet: NDArray[np.float32], never: NDArray[np.bool_], body: Body, core: Core, spread: float
+    even: NDArray[np.float32], never: NDArray[np.bool_], body: Body, core: Core, spread: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Return the core grown through thick tissue of its local HU, and that HU everywhere."""
+    """Return the core grown through ever thinner tissue of its local HU, and that HU everywhere."""
     mask = core.mask
-    local = np.full(quiet.shape, core.mean_hu, np.float32)
-    for _ in range(3):
-        near, weight = average_within(quiet, mask, 8.0)
-        far, support = average_within(quiet, mask, 20.0)
+    local = np.full(even.shape, core.mean_hu, np.float32)
+    for least_mm, reach_mm in GROWTH:
+        near, weight = average_within(even, mask, 6.0)
+        far, support = average_within(even, mask, 20.0)
         share = np.clip(weight / 0.1, 0, 1)
-        local = share * near + (1 - share) * np.where(support > 1e-5, far, core.mean_hu)
-        band = (np.abs(quiet - local) < 2.5 * spread + 4) & ~never & (body.wall_depth_mm > -3)
-        mask = keep_touching(depth_within(band) > 6.0, core.mask)
+        local = share * near + (1 - share) * np.where(support > 1e-4, far, core.mean_hu)
+        band = (np.abs(even - local) < 2.5 * spread + 2) & ~never & (body.wall_depth_mm > -3)
+        reach = edt.edt(~mask, anisotropy=(SPACING_MM,) * 3, parallel=2)
+        mask = keep_touching((depth_within(band) > least_mm) & (reach < reach_mm), core.mask) | mask
     return mask, local.astype(np.float32)

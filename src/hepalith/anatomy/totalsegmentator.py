@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -44,7 +45,9 @@ def to_nifti(volume: Volume) -> nibabel.Nifti1Image:
     """Return the volume as a NIfTI image: axes (i, j, k), affine to RAS."""
     ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.grid.affine
     affine = ras[:, [2, 1, 0, 3]]
-    return nibabel.Nifti1Image(volume.hu.transpose(2, 1, 0), affine)
+    make: Any = nibabel.Nifti1Image  # its constructor carries no types
+    image: nibabel.Nifti1Image = make(volume.hu.transpose(2, 1, 0), affine)
+    return image
 
 
 def segment_liver(volume: Volume) -> NDArray[np.bool_]:

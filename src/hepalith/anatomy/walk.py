@@ -21,6 +21,7 @@ def walk(
     leaning: NDArray[np.float32],
     edge_hu: float,
     trust: float,
+    blocked: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
     """Return each voxel's probability of being liver.
 
@@ -38,6 +39,8 @@ def walk(
         Prior probability of liver, 0 to 1.
     edge_hu, trust
         Scale of an HU edge; weight of the prior against the neighbours.
+    blocked
+        Voxels that no walker enters: they neither give nor take.
 
     References
     ----------
@@ -58,6 +61,7 @@ def walk(
         near = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
         far = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
         weight = np.exp(-(((hu[near] - hu[far]) / edge_hu) ** 2)) + 1e-4
+        weight *= ~(blocked[near] | blocked[far])
         a, b = number[near], number[far]
         both = (a >= 0) & (b >= 0)
         w = weight[both].astype(np.float64)

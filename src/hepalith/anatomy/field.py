@@ -1,0 +1,63 @@
+"""Local HU: what an organ measures here, averaged over the part of it that is already known."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+__all__ = ["average_within", "keep_touching"]
+
+HALVE_FROM = 4.0
+"""From this many voxels on, averages are taken on every second voxel: the result is as smooth, at an
+eighth of the work."""
+LEAST_WEIGHT = 1e-4
+"""Share of the kernel that must lie on known voxels; an average resting on less is 0."""
+
+
+def average_within(
+    values: NDArray[np.float32], mask: NDArray[np.bool_], sigma: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the Gaussian average of `values` over `mask` around each voxel, and the weight it rests on."""
+    known = mask.astype(np.float32)
+    total = np.where(mask, values, 0).astype(np.float32)
+    if sigma < HALVE_FROM or min(values.shape[1:]) < 2:
+        return _average(total, known, (sigma,) * 3)
+    step = 2 if values.shape[0] > 1 else 1
+    small = [_halve(a, step) for a in (total, known)]
+    mean, weight = _average(small[0], small[1], (sigma / step, sigma / 2, sigma / 2))
+    return _double(mean, step, values.shape), _double(weight, step, values.shape)
+
+
+def _average(
+    total: NDArray[np.float32], known: NDArray[np.float32], sigma: tuple[float, float, float]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    weight = ndimage.gaussian_filter(known, sigma, mode="constant", truncate=3.0)
+    total = ndimage.gaussian_filter(total, sigma, mode="constant", truncate=3.0)
+    mean = np.where(weight > LEAST_WEIGHT, total / np.maximum(weight, LEAST_WEIGHT), 0).astype(np.float32)
+    return mean, weight
+
+
+def _halve(field: NDArray[np.float32], step: int) -> NDArray[np.float32]:
+    """Return means over blocks of `step` x 2 x 2 voxels; an odd end is repeated."""
+    ends = [(0, -field.shape[0] % step), (0, field.shape[1] % 2), (0, field.shape[2] % 2)]
+    field = np.pad(field, ends, mode="edge")
+    k, j, i = field.shape
+    blocks: NDArray[np.float32] = field.reshape(k // step, step, j // 2, 2, i // 2, 2).mean(axis=(1, 3, 5))
+    return blocks
+
+
+def _double(field: NDArray[np.float32], step: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return `field` with every voxel repeated, cut to `shape`."""
+    whole = field.repeat(step, 0).repeat(2, 1).repeat(2, 2)
+    return whole[: shape[0], : shape[1], : shape[2]]
+
+
+def keep_touching(mask: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the component of `mask` that shares most voxels with `seed`; `seed` where none does."""
+    labels, count = ndimage.label(mask)
+    shared = np.bincount(labels[seed & mask], minlength=count + 1)
+    shared[0] = 0
+    if not shared.any():
+        return seed
+    return np.asarray(labels == shared.argmax(), dtype=np.bool_)
