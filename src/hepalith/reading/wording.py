@@ -19,6 +19,9 @@ __all__ = [
 DISPLAY_DIGITS = 3
 """Significant digits that people are shown: the third is already below any interval's width here."""
 
+THOUSANDS = "\N{NARROW NO-BREAK SPACE}"
+"""Between groups of three digits, as ISO 80000-1 has it: no comma or point, which languages swap."""
+
 UNITS = {
     "mm": "mm",
     "mm3": "mm³",
@@ -47,16 +50,18 @@ stands beside the word.
 
 
 def format_number(value: float) -> str:
-    """Return a number for people: three significant digits, no exponent below a million.
+    """Return a number for people: three significant digits, no exponent, thousands set apart from 10 000.
 
     Examples
     --------
     >>> format_number(1234.5), format_number(8.249), format_number(0.0), format_number(-11.96)
     ('1230', '8.25', '0', '-12')
+    >>> format_number(1_015_400).replace(THOUSANDS, "_")
+    '1_020_000'
     """
     rounded = float(f"{value:.{DISPLAY_DIGITS}g}")
-    if abs(rounded) >= 1e6:
-        return f"{rounded / 1e6:.{DISPLAY_DIGITS}g} M"
+    if abs(rounded) >= 1e4:
+        return f"{rounded:,.0f}".replace(",", THOUSANDS)
     return f"{rounded:f}".rstrip("0").rstrip(".") if rounded else "0"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,12 @@ its mean, so the level is higher than the abdomen's. Our judgement."""
 SCALE_BAR_MM = (50.0, 20.0, 10.0, 5.0)
 """Lengths of a scale bar; the longest that takes no more than a third of the picture is drawn."""
 
+RING_PX = 7.0
+"""Least radius of the ring around a numbered focus, in pixels: seen beside a number of this size."""
+
+RING_GAP_PX = 3.0
+"""Gap between a focus and its ring, in pixels, so that the ring hides nothing of it."""
+
 PLANES = ("axial", "coronal", "sagittal")
 """Name of the plane across each axis (slice, row, column) of the working order."""
 
@@ -54,11 +61,12 @@ LETTERS = {"axial": ("A", "P", "R", "L"), "coronal": ("H", "F", "R", "L"), "sagi
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A number at a place of a picture, in pixels."""
+    """A number at a place of a picture, with a ring around the focus; in pixels."""
 
     text: str
     x: float
     y: float
+    radius: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,28 +163,37 @@ def cut_picture(
     return finish(hu, view, SOFT_TISSUE_WINDOW, "soft", outline=mine, others=(labels > 0) & ~mine)
 
 
-def overview_pictures(maps: Maps, places: dict[int, tuple[float, float, float]]) -> tuple[Picture, ...]:
+def overview_pictures(
+    maps: Maps, places: Mapping[int, tuple[tuple[float, float, float], float]]
+) -> tuple[Picture, ...]:
     """Return the liver as a whole: a projection with the foci numbered, and two cuts with its outline.
 
     Parameters
     ----------
     places
-        Centroid of each focus to be numbered, by id, in LPS mm.
+        Centroid (LPS, mm) and diameter (mm) of each focus to be numbered, by id.
     """
     if maps.box.is_empty or not maps.liver.any():
         return ()
-    at = {n: maps.volume.grid.to_index(place) + 0.5 for n, place in places.items()}
     seen = np.where(maps.liver | (maps.foci > 0), maps.hu, np.int16(AIR_HU))
     projection = seen.max(axis=1)[::-1]
     view = whole_view(projection.shape, maps.volume.spacing_mm, 1)
-    marks = tuple(
-        Mark(str(n), *view.place(float(index[2]), projection.shape[0] - float(index[0])))
-        for n, index in at.items()
-    )
+    marks = []
+    for number, (centroid, diameter_mm) in places.items():
+        place = maps.volume.grid.to_index(centroid) + 0.5
+        x, y = view.place(float(place[2]), projection.shape[0] - float(place[0]))
+        radius = max(RING_PX, diameter_mm / 2 / view.mm_per_px + RING_GAP_PX)
+        marks.append(Mark(str(number), round(x, 1), round(y, 1), round(radius, 1)))
     nothing = np.zeros(projection.shape, dtype=np.bool_)
     pictures = [
         finish(
-            projection, view, PROJECTION_WINDOW, "projection", outline=nothing, others=nothing, marks=marks
+            projection,
+            view,
+            PROJECTION_WINDOW,
+            "projection",
+            outline=nothing,
+            others=nothing,
+            marks=tuple(marks),
         )
     ]
     for axis in (0, 1):

@@ -67,7 +67,11 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
     chosen = language or str(document.provenance.settings.get("language", "en"))
     chosen = chosen if chosen in LANGUAGES else "en"
     ordered = (*document.calcifications, *document.mimics)
-    places = {f.id: f.centroid_lps_mm for f in ordered[:MAX_NUMBERED] if f.centroid_lps_mm is not None}
+    places = {
+        f.id: (f.centroid_lps_mm, f.diameter.value if isinstance(f.diameter, Quantity) else 0.0)
+        for f in ordered[:MAX_NUMBERED]
+        if f.centroid_lps_mm is not None
+    }
     figures = tuple(
         FocusFigure(focus, say_inline(focus.label, chosen), focus_pictures(reading.maps, focus.id))
         for focus in ordered[:MAX_FIGURES]

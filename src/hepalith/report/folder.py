@@ -1,0 +1,22 @@
+"""The reading folder with its report: what ``hepalith read`` writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hepalith.reading import Reading, Run
+from hepalith.reading import write_folder as write_reading_folder
+from hepalith.report.html import write_html
+
+__all__ = ["write_folder"]
+
+
+def write_folder(reading: Reading, out: Path, *, overwrite: bool = False, run: Run | None = None) -> Path:
+    """Write a reading and its report into a folder, which appears whole or not at all.
+
+    The reading's own writer does the work; this room only brings the report, since `report`
+    stands above `reading`. See `hepalith.reading.write_folder` for what is refused and raised.
+    """
+    return write_reading_folder(
+        reading, out, overwrite=overwrite, run=run, writers={"report.html": write_html}
+    )
