@@ -1,0 +1,212 @@
+"""What the judges look at: one focus, its shape and what lies about it, in plain numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, spatial
+
+from hepalith.calcification.aperture import Aperture, Scene
+from hepalith.calcification.candidate import Candidate, Thresholds
+from hepalith.calcification.measure import Measured
+
+__all__ = ["METAL_HU", "Appearance", "Shape", "describe_appearance", "describe_shape"]
+
+METAL_HU = 2000
+"""HU above which a body is metal: the densest stones and calcifications stay below about 2000 at
+120 kVp, steel and platinum clip the scale at 3071. Our judgement."""
+
+GAS_HU = -300
+"""HU below which a voxel holds gas; fat stays above −150."""
+
+NEAR_MM = 12.0
+"""How far around a focus gas is looked for."""
+
+FLUID_HU = (-10.0, 25.0)
+"""HU of bile and other fluid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Geometry of a body.
+
+    Parameters
+    ----------
+    lengths_mm
+        Standard deviations along its three principal axes, longest first.
+    elongation
+        Longest over middle axis.
+    flatness
+        Middle over shortest axis.
+    hollow
+        Share of the body's convex-ish inside (filled and closed) that is darker than half contrast.
+    branches
+        Ends of the thinned body beyond two, at least 0.
+    fill
+        Volume over the volume of the ellipsoid with the same principal axes.
+    blurs
+        Longest diameter in widths of the blur: below 1.5 hardly any shape can be seen.
+    variation
+        Spread of the excess inside over its mean.
+    """
+
+    lengths_mm: tuple[float, float, float]
+    elongation: float
+    flatness: float
+    hollow: float
+    branches: int
+    fill: float
+    blurs: float
+    variation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """One candidate as the judges see it; distances in mm, densities in HU."""
+
+    peak_hu: float
+    peak_excess_hu: float
+    deviations: float
+    voxels: int
+    inside_share: float
+    """Share of the body that lies in the liver's mask."""
+    liver_about: float
+    """Share of its surroundings (within the ring's reach) that is liver."""
+    outside_mm3: float
+    """Volume of the same bright body beyond the search region."""
+    outside_dense: float
+    metal_mm: float
+    """Distance to the nearest voxel of metal; infinite where there is none."""
+    metal_slices: bool
+    """Metal lies in one of its slices."""
+    gas_about: float
+    """Share of gas within `NEAR_MM`."""
+    outside_hu: float | None
+    """Median of what lies about it outside the liver."""
+    dark_about: float
+    """How far the darkest surroundings in its slices lie below the background, in noise deviations."""
+    vessel_hu: float
+    """How far the liver's own vessels stand above the background."""
+    enhanced: float
+    """Probability that contrast agent was given."""
+    bone_mm: float
+    """Distance to the nearest bone outside the liver."""
+    shape: Shape
+
+
+def describe_shape(aperture: Aperture, measured: Measured, scene: Scene) -> Shape:
+    """Return the geometry of a body from its half-contrast extent."""
+    spacing = np.asarray(scene.spacing_mm)
+    points = np.argwhere(aperture.extent) * spacing
+    weight = np.maximum(aperture.excess[aperture.extent], 1.0).astype(np.float64)
+    mean = np.average(points, axis=0, weights=weight)
+    spread = np.einsum("n,ni,nj->ij", weight, points - mean, points - mean) / weight.sum()
+    spread += np.diag(spacing**2 / 12)
+    axes = np.sqrt(np.maximum(np.linalg.eigvalsh(spread)[::-1], 1e-6))
+    volume = float(aperture.extent.sum()) * scene.grid.voxel_mm3
+    ellipsoid = 4 / 3 * np.pi * 5**1.5 * float(np.prod(axes))
+    filled = _filled(aperture.extent)
+    hollow = 1.0 - float(aperture.extent.sum()) / max(1.0, float(filled.sum()))
+    blur = max(scene.blur.in_plane_fwhm_mm, (scene.blur.slice_mm * scene.blur.in_plane_fwhm_mm**2) ** (1 / 3))
+    return Shape(
+        (float(axes[0]), float(axes[1]), float(axes[2])),
+        float(axes[0] / axes[1]),
+        float(axes[1] / axes[2]),
+        hollow,
+        _branches(aperture.extent),
+        volume / ellipsoid,
+        measured.diameter.value / blur,
+        float(weight.std() / weight.mean()),
+    )
+
+
+def describe_appearance(
+    candidate: Candidate,
+    aperture: Aperture,
+    measured: Measured,
+    scene: Scene,
+    thresholds: Thresholds,
+    *,
+    enhanced: float,
+    metal: NDArray[np.float64],
+    bone: NDArray[np.float64],
+) -> Appearance:
+    """Return what the judges need to know of one candidate.
+
+    Parameters
+    ----------
+    candidate, aperture, measured
+        The focus.
+    scene, thresholds
+        The crop it lies in and what its voxels had to exceed.
+    enhanced
+        Probability that contrast agent was given.
+    metal
+        Voxels of metal in the crop, shape (n, 3).
+    bone
+        Voxels of bone in the crop, shape (n, 3).
+    """
+    hu = scene.hu[aperture.box.slices]
+    raw_liver = scene.liver[aperture.box.slices]
+    about = aperture.ring | (ndimage.binary_dilation(aperture.inside) & ~aperture.inside)
+    outside = about & ~raw_liver
+    rows = aperture.extent.any(axis=(1, 2))
+    in_slices = about & rows[:, None, None] & raw_liver
+    dark = 0.0
+    if in_slices.sum() > 20:
+        dark = (aperture.level_hu - float(np.quantile(hu[in_slices], 0.02))) / scene.noise.sd_hu
+    metal_mm, same = _distance_mm(aperture, metal, scene)
+    return Appearance(
+        peak_hu=measured.peak.value,
+        peak_excess_hu=candidate.peak_excess_hu,
+        deviations=candidate.deviations,
+        voxels=int(aperture.extent.sum()),
+        inside_share=float(raw_liver[aperture.extent].mean()),
+        liver_about=float(raw_liver[about].mean()) if about.any() else 1.0,
+        outside_mm3=candidate.outside_mm3,
+        outside_dense=candidate.outside_dense,
+        metal_mm=metal_mm,
+        metal_slices=same,
+        gas_about=float((hu < GAS_HU)[about].mean()) if about.any() else 0.0,
+        outside_hu=float(np.median(hu[outside])) if outside.sum() > 10 else None,
+        dark_about=dark,
+        vessel_hu=thresholds.vessel_hu,
+        enhanced=enhanced,
+        bone_mm=_distance_mm(aperture, bone, scene)[0],
+        shape=describe_shape(aperture, measured, scene),
+    )
+
+
+def _distance_mm(aperture: Aperture, places: NDArray[np.float64], scene: Scene) -> tuple[float, bool]:
+    """Return the distance from a body to the nearest of some voxels, and whether one shares a slice."""
+    if len(places) == 0:
+        return float("inf"), False
+    points = np.argwhere(aperture.extent) + np.asarray(aperture.box.start)
+    points = points[:: max(1, len(points) // 500)]
+    spacing = np.asarray(scene.spacing_mm)
+    distance, _ = spatial.KDTree(places * spacing).query(points * spacing)
+    slices = np.unique(places[:, 0])
+    return float(distance.min()), bool(np.isin(points[:, 0], slices).any())
+
+
+def _filled(extent: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the extent with its inside filled, also where a slice shows only a ring of it."""
+    filled = ndimage.binary_fill_holes(extent)
+    for k in range(extent.shape[0]):
+        filled[k] |= ndimage.binary_fill_holes(extent[k])
+    return np.asarray(filled)
+
+
+def _branches(extent: NDArray[np.bool_]) -> int:
+    """Return the number of arms beyond two: parts left when the middle of the body is taken out."""
+    if extent.sum() < 30:
+        return 0
+    points = np.argwhere(extent)
+    middle = points[((points - points.mean(axis=0)) ** 2).sum(axis=1).argmin()]
+    distance = np.sqrt((((np.indices(extent.shape).T - middle).T) ** 2).sum(axis=0))
+    reach = float(distance[extent].max())
+    shell = extent & (distance > 0.55 * reach)
+    _, count = ndimage.label(shell, structure=np.ones((3, 3, 3)))
+    return max(0, int(count) - 2)
