@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepalith.evaluation import count_overlaps, match_foci
+from hepalith.evaluation import count_overlaps, link_foci, match_foci
 
 
 def test_each_true_focus_is_found_at_most_once() -> None:
@@ -34,6 +34,14 @@ def test_overlap_matches_where_centres_are_far_apart() -> None:
 def test_label_maps_of_different_shape_are_refused() -> None:
     with pytest.raises(ValueError, match="different shape"):
         count_overlaps(np.zeros(3, int), np.zeros(4, int), 1, 1)
+
+
+def test_a_rim_found_in_pieces_is_one_cluster_and_a_missed_focus_its_own() -> None:
+    found, truth = [(0, 0, 0), (6, 0, 0), (90, 0, 0)], [(3, 0, 0), (50, 0, 0)]
+    overlaps = np.array([[True, False], [True, False], [False, False]])
+    matched = match_foci(found, truth, [4.0, 4.0], overlaps)
+    clusters = link_foci(matched, overlaps)
+    assert [(c.found, c.truth) for c in clusters] == [((0, 1), (0,)), ((), (1,)), ((2,), ())]
 
 
 @given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 1000))
