@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["average_within", "keep_touching"]
+__all__ = ["average_within", "diffuse_within", "keep_touching"]
 
 HALVE_FROM = 4.0
 """From this many voxels on, averages are taken on every second voxel: the result is as smooth, at an
@@ -61,3 +61,34 @@ def keep_touching(mask: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[n
     if not shared.any():
         return seed
     return np.asarray(labels == shared.argmax(), dtype=np.bool_)
+
+
+def diffuse_within(
+    values: NDArray[np.float32], mask: NDArray[np.bool_], edge_hu: float, steps: int
+) -> NDArray[np.float32]:
+    """Return `values` evened out within `mask`, without mixing across edges of more than `edge_hu`.
+
+    Explicit steps of dv/dt = div(g(|grad v|) grad v) with g = exp(-(|grad v| / edge)^2); after n
+    steps the blur in even tissue is sqrt(2 n / 7) voxels.
+
+    References
+    ----------
+    Perona P, Malik J. Scale-space and edge detection using anisotropic diffusion. IEEE PAMI 1990.
+    doi:10.1109/34.56205
+    """
+    out = values.copy()
+    open_faces = []
+    for axis in range(3):
+        near = tuple(slice(None, -1) if a == axis else slice(None) for a in range(3))
+        far = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
+        open_faces.append((near, far, (mask[near] & mask[far]).astype(np.float32) / 7))
+    scale = np.float32(1 / edge_hu)
+    for _ in range(steps):
+        change = np.zeros_like(out)
+        for near, far, face in open_faces:
+            step = out[far] - out[near]
+            step *= np.exp(-np.square(step * scale)) * face
+            change[near] += step
+            change[far] -= step
+        out += change
+    return out

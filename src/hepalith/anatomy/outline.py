@@ -12,7 +12,7 @@ from scipy import ndimage
 from hepalith.anatomy.body import Body
 from hepalith.anatomy.coarse import SPACING_MM, smooth
 from hepalith.anatomy.core import Core, depth_within
-from hepalith.anatomy.field import average_within, keep_touching
+from hepalith.anatomy.field import average_within, diffuse_within, keep_touching
 from hepalith.anatomy.walk import walk
 
 __all__ = ["Outline", "find_outline"]
@@ -26,6 +26,10 @@ THIN_MM = 9.0
 GROWTH = ((9.0, 200.0), (6.0, 200.0), (6.0, 60.0), (4.0, 30.0))
 """Steps of growth: least depth inside the local HU band, and farthest distance from what is known, in
 mm. Thick parts first; thin ones only near by, since muscle and gut are as thin. Our judgement."""
+EDGE_SPREADS = 2.5
+"""Edges of more than this many spreads of the core's HU are kept when noise is evened out."""
+DIFFUSION_STEPS = 14
+"""Steps of evening out: a blur of two voxels, 6 mm, in even tissue."""
 AIR_REACH = 1
 """Voxels from air within which a dark voxel is taken to be shared with air rather than fat."""
 
@@ -76,8 +80,9 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
     for k in range(bone.shape[0]):
         bone[k] = ndimage.binary_fill_holes(ndimage.binary_closing(bone[k], iterations=2))
     never = ~tissue | (bone & (body.wall_depth_mm < 10))
-    even = ndimage.grey_closing(ndimage.grey_opening(quiet, 3), 3)
-    spread = core.spread_hu
+    even = diffuse_within(quiet, ~never, EDGE_SPREADS * core.spread_hu, DIFFUSION_STEPS)
+    off = (even - average_within(even, core.mask, 6.0)[0])[core.mask]
+    spread = max(1.5, 1.48 * float(np.median(np.abs(off))))
     grown, local = _grow(even, never, body, core, spread)
 
     z = (even - local) / (1.3 * spread + 1.0)
