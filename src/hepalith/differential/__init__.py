@@ -1,5 +1,16 @@
 """The differential: inference over the findings, and its explanation."""
 
+from hepalith.differential.diagnose import choose_setting, diagnose
 from hepalith.differential.differential import Diagnosis, Differential, Evidence, Process
+from hepalith.differential.entry import Knowledge, load_knowledge
 
-__all__ = ["Diagnosis", "Differential", "Evidence", "Process"]
+__all__ = [
+    "Diagnosis",
+    "Differential",
+    "Evidence",
+    "Knowledge",
+    "Process",
+    "choose_setting",
+    "diagnose",
+    "load_knowledge",
+]

@@ -1,0 +1,249 @@
+"""From findings and patient to a ranked, explained differential. Exact; nothing is sampled but its range."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepalith.differential.differential import Diagnosis, Differential, Evidence, Process
+from hepalith.differential.model import Model, load_model
+from hepalith.differential.statement import Statement, combine, known_features, list_statements
+from hepalith.differential.weigh import share_within_unit, weigh_findings
+from hepalith.finding.finding import Finding, Pattern
+from hepalith.finding.person import findings_from_patient
+from hepalith.study.patient import Patient
+from hepalith.vocabulary import State
+
+__all__ = ["choose_setting", "diagnose"]
+
+CHILD_BELOW_YEARS = 5.0
+"""Below this age the child's priors are used: nine in ten hepatoblastomas come before it (the article,
+S57; grade K)."""
+
+INTERVAL_PERCENT = (2.5, 97.5)
+"""Ends of the 95 % interval of a probability, over the draws."""
+
+LEAST_PROCESS = 0.01
+"""Marginals below one in a hundred are left out of `processes`. Our judgement."""
+
+
+def choose_setting(patient: Patient) -> str:
+    """Return which population's priors are used.
+
+    What the patient file says comes first; then a child below five; then a known cancer; else an
+    incidental finding where tuberculosis is rare.
+    """
+    if patient.setting is not None:
+        return patient.setting
+    if patient.age_years is not None and patient.age_years < CHILD_BELOW_YEARS:
+        return "child_under_five"
+    if patient.knows("cancer_history") is True or patient.knows("known_primary") is not None:
+        return "oncology"
+    return load_model().knowledge.default_setting
+
+
+def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: Patient) -> Differential:
+    """Return what may explain the calcification, ranked, with the evidence for and against.
+
+    Parameters
+    ----------
+    findings
+        Of whatever source. Those that the patient file states are added if they are not among
+        them. What is unknown or not assessable counts neither for nor against.
+    patterns
+        Arrangements of the foci.
+    patient
+        Age, sex, setting and known primary.
+
+    Returns
+    -------
+    Differential
+        Probabilities sum to 1; for each diagnosis `prior` (log10 odds) plus the weights of its evidence
+        equals its posterior log10 odds. Without diagnoses where there is no calcification to
+        explain, where that could not be assessed, or for a fetus, whose pathway is its own.
+    """
+    model = load_model()
+    setting = choose_setting(patient)
+    digest = model.knowledge.digest
+    heard = _with_patient(findings, patient)
+    if patient.subject == "fetus" or not _something_to_explain(heard):
+        return Differential((), setting=setting, knowledge_digest=digest)
+    population = model.knowledge.settings[setting]
+    statements = list_statements(heard, patterns, patient, model.knowledge, population)
+    units = _units(model, statements)
+
+    prior, prior_draws = _priors(model, setting, patient)
+    shares = _shares(model, units, population.age_bands)
+    order = [s for unit in units.values() for s in unit]
+    log_atoms = np.log(prior[model.diagnosis_of]) + np.log(model.share)
+    prior_odds, odds, weights = weigh_findings(model, log_atoms, shares)
+    posterior = _gather(model, np.exp(_safe(log_atoms + shares.sum(axis=0))))
+    posterior /= posterior.sum()
+    drawn = _posterior_draws(model, units, prior_draws, population.age_bands)
+    low, high = _interval(drawn, posterior)
+    first = np.bincount(drawn.argmax(axis=0), minlength=len(posterior)) / drawn.shape[1]
+
+    ranked = sorted(range(len(posterior)), key=lambda d: (-odds[d], model.knowledge.entries[d].id))
+    diagnoses = tuple(
+        Diagnosis(
+            diagnosis=model.knowledge.entries[d].id,
+            probability=float(posterior[d]),
+            low=float(low[d]),
+            high=float(high[d]),
+            first_in=float(first[d]),
+            supporting=_evidence(model, d, order, weights[d], sign=1),
+            opposing=_evidence(model, d, order, weights[d], sign=-1),
+            prior=float(prior_odds[d]),
+        )
+        for d in ranked
+    )
+    return Differential(diagnoses, _processes(model, diagnoses, statements), setting, digest)
+
+
+def _with_patient(findings: Sequence[Finding], patient: Patient) -> tuple[Finding, ...]:
+    stated = findings_from_patient(patient)
+    return (*findings, *(f for f in stated if f not in findings))
+
+
+def _something_to_explain(findings: Sequence[Finding]) -> bool:
+    states = {f.state for f in findings if f.id == "intrahepatic_calcification"}
+    return not states or State.PRESENT in states or states == {State.UNKNOWN}
+
+
+def _units(model: Model, statements: Sequence[Statement]) -> dict[str, list[Statement]]:
+    units: dict[str, list[Statement]] = {}
+    for statement in statements:
+        units.setdefault(model.root_of(statement.feature), []).append(statement)
+    return units
+
+
+def _said(model: Model, unit: Sequence[Statement]) -> dict[str, NDArray[np.float64]]:
+    return {
+        feature: combine(together, len(model.tables[feature].feature.values))
+        for feature, together in known_features(unit).items()
+    }
+
+
+def _in_bands(model: Model, age_bands: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
+    ages = model.tables["age"].feature.values
+    return {"age": np.array([float(band in age_bands) for band in ages])}
+
+
+def _shares(
+    model: Model, units: Mapping[str, Sequence[Statement]], age_bands: Sequence[str]
+) -> NDArray[np.float64]:
+    """Return log-likelihoods by finding and atom; the age is conditioned on the setting's bands."""
+    rows = [np.zeros((0, len(model.diagnosis_of)))]
+    for root, unit in units.items():
+        shared = share_within_unit(model, root, unit)
+        if root == "age" and age_bands:
+            shared = shared - np.log(model.likelihood("age", _in_bands(model, age_bands)))
+        rows.append(shared)
+    return np.concatenate(rows)
+
+
+def _priors(model: Model, setting: str, patient: Patient) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the setting's priors and their draws, the share of metastases divided by the known primary.
+
+    A known primary is a setting and no finding: it moves probability among the metastases, and
+    leaves their sum what the setting says.
+    """
+    points, draws = model.priors(setting)
+    primary = patient.knows("known_primary")
+    source = model.knowledge.primaries.get(str(primary))
+    if source is None:
+        return points, draws
+    members = np.array([entry.family == "metastasis" for entry in model.knowledge.entries])
+    is_source = np.array([entry.id == source for entry in model.knowledge.entries])
+    factor = np.where(
+        is_source, model.knowledge.primary_share.value, 1.0 - model.knowledge.primary_share.value
+    )
+    rest = members & ~is_source
+    weight = np.where(rest, factor * points / points[rest].sum(), factor)
+    moved = np.where(members, points[members].sum() * weight, points)
+    return moved, np.where(members[:, None], draws[members].sum(axis=0) * weight[:, None], draws)
+
+
+def _safe(log_p: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(log_p - log_p.max())
+
+
+def _gather(model: Model, atoms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum over the forms of each diagnosis."""
+    gathered = np.zeros((len(model.knowledge.entries), *atoms.shape[1:]))
+    np.add.at(gathered, model.diagnosis_of, atoms)
+    return gathered
+
+
+def _posterior_draws(
+    model: Model,
+    units: Mapping[str, Sequence[Statement]],
+    prior_draws: NDArray[np.float64],
+    age_bands: Sequence[str],
+) -> NDArray[np.float64]:
+    """Return posteriors of shape (diagnoses, draws), one for each draw of every number."""
+    atoms = prior_draws[model.diagnosis_of] * model.share_draws
+    for root, unit in units.items():
+        atoms *= model.likelihood(root, _said(model, unit), drawn=True)
+        if root == "age" and age_bands:
+            atoms /= model.likelihood("age", _in_bands(model, age_bands), drawn=True)
+    posterior = _gather(model, atoms)
+    posterior /= posterior.sum(axis=0)
+    return posterior
+
+
+def _interval(
+    drawn: NDArray[np.float64], posterior: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the 95 % interval over the draws, widened where needed to hold the point value."""
+    low, high = np.percentile(drawn, INTERVAL_PERCENT, axis=1)
+    return np.minimum(low, posterior), np.maximum(high, posterior)
+
+
+def _evidence(
+    model: Model, diagnosis: int, order: Sequence[Statement], weights: NDArray[np.float64], *, sign: int
+) -> tuple[Evidence, ...]:
+    """Return the findings that speak for (`sign` 1) or against (-1) a diagnosis, weightiest first."""
+    found: dict[str, tuple[float, str]] = {}
+    for statement, weight in zip(order, weights, strict=True):
+        earlier = found.get(statement.finding, (0.0, _citation(model, diagnosis, statement)))
+        found[statement.finding] = (earlier[0] + float(weight), earlier[1])
+    signed = [Evidence(f, w, source) for f, (w, source) in found.items() if w * sign > 0]
+    return tuple(sorted(signed, key=lambda e: (-abs(e.weight), e.finding)))
+
+
+def _citation(model: Model, diagnosis: int, statement: Statement) -> str:
+    """Return where the number comes from that this finding is weighed with."""
+    table = model.tables[statement.feature]
+    atom = int(np.flatnonzero(model.diagnosis_of == diagnosis)[0])
+    parents = table.row_of.shape[1]
+    for column in range(parents):
+        numbers = table.numbers[table.row_of[atom, column]]
+        number = numbers[int(statement.likelihood.argmax())]
+        if number is not None:
+            return number.citation
+    return "what the other values leave, or true by definition"
+
+
+def _processes(
+    model: Model, diagnoses: Sequence[Diagnosis], statements: Sequence[Statement]
+) -> tuple[Process, ...]:
+    """Return marginals: a diagnosis is at work when it leads, or when it stands beside what leads.
+
+    A first version: that two stand side by side is counted only where it was measured how many
+    people have the second one anyway, and never for a single focus. So these are lower bounds.
+    """
+    single = any(
+        s.feature == "extent" and s.likelihood.argmax() == 0 and s.likelihood[1:].max() < s.likelihood[0]
+        for s in statements
+    )
+    entries = {entry.id: entry for entry in model.knowledge.entries}
+    marginals = []
+    for diagnosis in diagnoses:
+        beside = entries[diagnosis.diagnosis].coexists
+        extra = 0.0 if beside is None or single else (1.0 - diagnosis.probability) * beside.value
+        if diagnosis.diagnosis != "none_of_these" and diagnosis.probability + extra >= LEAST_PROCESS:
+            marginals.append(Process(diagnosis.diagnosis, diagnosis.probability + extra))
+    return tuple(marginals)
