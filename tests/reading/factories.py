@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,7 @@ RADII_MM = ((7.0, 6.0, 8.0), (2.6, 2.0, 2.2), (1.6, 1.4, 1.4), (4.0, 2.0, 2.0))
 PEAKS = (820, 460, 260, 3071)
 
 
+@cache
 def make_volume(stored_order: StoredOrder | None = None) -> Volume:
     hu = np.random.default_rng(7).normal(-100, 12, SHAPE)
     body = ellipsoid((30, 64, 72), (400, 90, 105))
@@ -65,10 +67,12 @@ def make_volume(stored_order: StoredOrder | None = None) -> Volume:
     )
 
 
+@cache
 def make_liver_mask() -> NDArray[np.bool_]:
     return ellipsoid((30, 58, 54), (68, 62, 60)) | ellipsoid((30, 44, 84), (40, 30, 42))
 
 
+@cache
 def make_liver() -> Liver:
     mask = make_liver_mask()
     box = Box.around(mask)
@@ -102,6 +106,7 @@ def no_liver() -> Liver:
     )
 
 
+@cache
 def make_foci() -> Foci:
     liver = Box.around(make_liver_mask())
     labels = np.zeros(SHAPE, dtype=np.int32)

@@ -21,9 +21,9 @@ KEYS = """
 """
 
 FOCUS_KEYS = """
-    id tracking_uid label probability centroid_lps_mm volume volume_limited_by_resolution diameter background_hu
-    mean_hu peak_hu integrated_excess mass score_agatston_convention location morphology duct host shadow
-    observations
+    id tracking_uid label probability centroid_lps_mm volume volume_limited_by_resolution diameter
+    background_hu mean_hu peak_hu integrated_excess mass score_agatston_convention location morphology
+    duct host shadow observations
 """
 
 

@@ -1,0 +1,147 @@
+"""The summaries say what the document says, in both languages, and promise nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from types import ModuleType
+
+import pytest
+
+from hepalith.differential import Differential
+from hepalith.management import Plan
+from hepalith.reading import Document, assemble
+from hepalith.reading.phrases import load_phrases, phrase
+from hepalith.settings import Settings
+from hepalith.study.patient import Patient
+from hepalith.vocabulary import NotAssessable
+
+JARGON = (
+    "HU",
+    "Agatston",
+    "differential",
+    "morphology",
+    "attenuation",
+    "lesion",
+    "metastas",
+    "cancer",
+    "tumour",
+)
+
+PROMISES = (
+    "good prognosis",
+    "harmless",
+    "benign",
+    "nothing to worry",
+    "no need to worry",
+    "all is well",
+    "预后良好",
+    "不用担心",
+    "良性",
+)
+
+
+def empty(factories: ModuleType) -> Document:
+    foci = replace(factories.make_foci(), foci=())
+    plan = Plan("guideline", "2026.1", ())
+    return factories.make_reading(foci=foci, differential=Differential(()), patterns=(), plan=plan).document
+
+
+def unanswerable(factories: ModuleType) -> Document:
+    return assemble(
+        factories.make_examined(), factories.unanswerable_assessment(), Patient(), Settings()
+    ).document
+
+
+def test_radiology_text_holds_sizes_density_lobe_ranking_and_dates(factories: ModuleType) -> None:
+    text = factories.make_reading().document.summary.radiology.en
+    assert "3 calcified foci in the liver" in text
+    assert "#1: right lobe, coarse, longest diameter 16 mm (15.2–16.8)" in text
+    assert "mean 820 HU, peak 820 HU" in text
+    assert "31 mm below the capsule" in text
+    assert "#4 clip or coil (97 %)" in text
+    assert "1. Simple or healed calcification: possible (61 %" in text
+    assert "2025-06-14 to 2025-09-14" in text
+    assert "every 3–6 months until 36 months" in text
+    assert "ALERT: A known primary tumour" in text
+    assert text.index("ALERT") < text.index("1. Simple")
+    assert "Not looked for" in text
+    assert "without contrast medium enhancement cannot be seen" in text
+
+
+def test_chinese_text_holds_the_same_numbers(factories: ModuleType) -> None:
+    summary = factories.make_reading().document.summary.radiology
+    numbers = re.compile(r"\d+(?:\.\d+)?")
+    english, chinese = (sorted(numbers.findall(text)) for text in (summary.en, summary.zh))
+    assert english == chinese
+    assert "肝右叶" in summary.zh
+    assert "平扫" in summary.zh
+    assert "诊断意见" in summary.zh
+
+
+def test_no_calcification_is_never_called_healthy_or_excluded(factories: ModuleType) -> None:
+    summary = empty(factories).summary
+    assert "No calcification was found in the liver. This does not exclude foci below" in summary.radiology.en
+    assert "does not say that the liver is healthy" in summary.patient.en
+    assert "Spots smaller than about 2 mm can be missed" in summary.patient.en
+    assert "不能说明肝脏完全健康" in summary.patient.zh
+
+
+def test_an_unanswerable_scan_is_said_to_be_so(factories: ModuleType) -> None:
+    summary = unanswerable(factories).summary
+    assert "cannot be answered from this scan: no liver is in view" in summary.radiology.en
+    assert "FINDINGS" not in summary.radiology.en
+    assert "Repeat with the liver in view" in summary.radiology.en
+    assert "neither good nor bad news" in summary.patient.en
+    assert "did not see calcium" not in summary.patient.en
+
+
+def test_the_patients_page_has_no_jargon_no_diagnosis_and_no_promise(factories: ModuleType) -> None:
+    documents = (factories.make_reading().document, empty(factories), unanswerable(factories))
+    for document in documents:
+        for text in (document.summary.patient.en, document.summary.patient.zh):
+            for said in (*JARGON, *PROMISES):
+                assert said.lower() not in text.lower()
+            assert "doctor" in text or "医生" in text
+
+
+def test_the_patient_is_told_of_an_alert_and_of_the_next_step(factories: ModuleType) -> None:
+    text = factories.make_reading().document.summary.patient.en
+    assert "your doctor should look at soon" in text
+    assert "between 2025-06-14 and 2025-09-14" in text
+
+
+def test_a_partly_scanned_liver_is_said_to_be_partly_scanned(factories: ModuleType) -> None:
+    liver = replace(factories.make_liver(), in_view=0.55)
+    summary = factories.make_reading(liver=liver).document.summary
+    assert "About 55 % of the liver is in view" in summary.radiology.en
+    assert "Only part of the liver" in summary.patient.en
+
+
+def test_a_long_list_is_cut_and_says_so(factories: ModuleType) -> None:
+    foci = factories.make_foci()
+    many = tuple(replace(foci.foci[0], id=n) for n in range(1, 41))
+    text = factories.make_reading(foci=replace(foci, foci=many)).document.summary.radiology.en
+    assert "40 calcified foci in the liver, the largest 10:" in text
+    assert text.count("calcification very likely") == 10
+
+
+def test_a_size_that_could_not_be_had_is_said_with_its_reason(factories: ModuleType) -> None:
+    foci = factories.make_foci()
+    unsized = replace(foci.foci[0], diameter=NotAssessable("it touches the edge of the scan"))
+    document = factories.make_reading(foci=replace(foci, foci=(unsized,))).document
+    assert "not assessable: it touches the edge of the scan" in document.summary.radiology.en
+    assert "one bright spot in the liver that looks like calcium." in document.summary.patient.en
+
+
+@pytest.mark.parametrize("table", ["radiology", "patient"])
+def test_both_languages_fill_the_same_blanks(table: str) -> None:
+    blank = re.compile(r"\{(\w+)\}")
+    for key, said in load_phrases()[table].items():
+        assert set(said) == {"en", "zh"}, key
+        assert set(blank.findall(said["en"])) == set(blank.findall(said["zh"])), key
+
+
+def test_an_unknown_sentence_is_a_mistake() -> None:
+    with pytest.raises(KeyError):
+        phrase("radiology", "no_such_sentence", "en")
