@@ -223,7 +223,7 @@ def _citation(model: Model, diagnosis: int, statement: Statement) -> str:
         numbers = table.numbers[table.row_of[atom, column]]
         number = numbers[int(statement.likelihood.argmax())]
         if number is not None:
-            return number.citation
+            return str(number.citation)
     return "what the other values leave, or true by definition"
 
 

@@ -1,4 +1,4 @@
-"""What is known of each diagnosis: numbers with their range, grade and source, read from files and checked."""
+"""What is known of each diagnosis: numbers with range, grade and source, read from files and checked."""
 
 from __future__ import annotations
 

@@ -104,22 +104,19 @@ def _rank(finding: Finding) -> tuple[bool, float, bool, str]:
 
 
 def _read(feature: Feature, reader: Reader, finding: Finding) -> NDArray[np.float64] | None:
+    """Return what a finding says of a feature, or ``None`` where it says nothing."""
     present = finding.state is State.PRESENT
     probability = finding.probability if finding.probability is not None else float(present)
-    if reader.kind == "boolean":
-        if reader.one_sided and not present:
-            return None
-        return _over(feature, reader.present, probability)
+    likelihood = None
     if reader.kind == "any":
-        return _over(feature, ("present",), probability)
-    if not present:
-        return None
-    if reader.kind == "choice":
-        meant = reader.choices.get(str(finding.value))
-        return None if meant is None else _over(feature, meant, probability)
-    if isinstance(finding.value, Measurement):
-        return _cut(feature, reader, finding.value)
-    return None
+        likelihood = _over(feature, ("present",), probability)
+    elif reader.kind == "boolean" and (present or not reader.one_sided):
+        likelihood = _over(feature, reader.present, probability)
+    elif reader.kind == "choice" and present and str(finding.value) in reader.choices:
+        likelihood = _over(feature, reader.choices[str(finding.value)], probability)
+    elif reader.kind == "bins" and present and isinstance(finding.value, Measurement):
+        likelihood = _cut(feature, reader, finding.value)
+    return likelihood
 
 
 def _over(feature: Feature, meant: Sequence[str], probability: float) -> NDArray[np.float64]:
