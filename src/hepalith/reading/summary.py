@@ -69,14 +69,17 @@ def examination_lines(document: Document, language: str) -> list[str]:
     """Say what was scanned and how."""
     image = document.images[0]
     when = document.study.date
+    phase = phrase("phase", image.phase.label, language)
+    if image.phase.label != "unknown":
+        probability = percent_text(image.phase.probability, language)
+        phase = phrase("radiology", "phase", language, phase=phase, probability=probability)
     said = [
         phrase(
             "radiology",
             "exam",
             language,
             date=phrase("radiology", "exam_date", language, date=when.isoformat()) if when else "",
-            phase=phrase("phase", image.phase.label, language),
-            probability=percent_text(image.phase.probability, language),
+            phase=phase,
         )
     ]
     if image.slice_thickness_mm is not None:

@@ -94,6 +94,7 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         total=len(ordered),
         rows=tuple(page.focus_row(f, chosen) for f in document.calcifications[: page.MAX_ROWS]),
         mimic_rows=tuple(page.focus_row(f, chosen) for f in document.mimics[: page.MAX_ROWS]),
+        any_mass=any(is_measured(focus.mass) for focus in document.calcifications),
         mass_reasons=page.mass_reasons(document.calcifications),
         bars=page.bars(document, chosen),
         rest=page.rest_text(document, chosen),

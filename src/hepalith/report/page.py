@@ -166,7 +166,9 @@ def headline(document: Document, language: str) -> Headline:
     foci = document.calcifications
     sentences = []
     if document.why_not is not None:
-        sentences += [word("headline_unanswerable", language), document.why_not]
+        reason = document.why_not
+        stop = "." if reason[-1:].isalnum() else ""
+        sentences += [word("headline_unanswerable", language), reason[:1].upper() + reason[1:] + stop]
     elif not foci:
         sentences.append(word("headline_none", language))
         smallest = document.detectability.smallest_focus
@@ -206,7 +208,7 @@ def first_step(document: Document, language: str) -> str | None:
     if not document.plan:
         return None
     row = step_row(document.plan[0], language)
-    when = f" ({row.when[0]})" if row.when else ""
+    when = {"en": " ({})", "zh": "（{}）"}[language].format(row.when[0]) if row.when else ""
     return word("first_step", language, text=row.text.rstrip(".。") + when)
 
 
