@@ -1,0 +1,70 @@
+"""Run the benchmarks and write their tables to ``benchmarks/RESULTS.md``.
+
+Run: ``python benchmarks [NAME ...]`` (speed, implants, liver, intervals; default: all that are there).
+Sections of benchmarks that were not run stay as they were. The file is written by this script alone.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "RESULTS.md"
+
+QUESTIONS = {
+    "speed": "How fast is a whole reading, and how much memory does it take?",
+    "implants": "What is found of foci put into real scans, and how well is it measured?",
+    "liver": "How well and how fast is the liver found?",
+    "intervals": "Do the 95 % intervals hold the truth?",
+}
+"""The benchmarks in the order of the file, each with the question it answers."""
+
+HEAD = """# Results
+
+Written by `python benchmarks`; never typed. Each section names the command that made it.
+"""
+
+
+def run(name: str) -> str:
+    """Run one benchmark, and return its section."""
+    began = time.perf_counter()
+    command = [sys.executable, str(HERE / f"{name}.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
+    if done.returncode:
+        raise SystemExit(f"benchmarks/{name}.py failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+    seconds = time.perf_counter() - began
+    return (
+        f"## {QUESTIONS[name]}\n\n`python benchmarks/{name}.py` ({seconds:.0f} s)\n\n{done.stdout.strip()}\n"
+    )
+
+
+def kept() -> dict[str, str]:
+    """Return the sections that the file holds already, by benchmark."""
+    if not RESULTS.exists():
+        return {}
+    sections = re.split(r"(?m)^(?=## )", RESULTS.read_text(encoding="utf-8"))[1:]
+    named = {re.search(r"benchmarks/(\w+)\.py", s): s for s in sections}
+    return {match.group(1): section.strip() + "\n" for match, section in named.items() if match}
+
+
+def main() -> None:
+    """Run what was asked for and rewrite the file."""
+    there = [n for n in QUESTIONS if (HERE / f"{n}.py").exists()]
+    wanted = sys.argv[1:] or there
+    unknown = [n for n in wanted if n not in there]
+    if unknown:
+        raise SystemExit(f"no benchmark named {unknown[0]}: there are {', '.join(there)}")
+    sections = kept()
+    for name in wanted:
+        sections[name] = run(name)
+        print(sections[name], flush=True)
+        ordered = [sections[n] for n in QUESTIONS if n in sections]
+        RESULTS.write_text("\n".join([HEAD, *ordered]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
