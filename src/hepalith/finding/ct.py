@@ -1,0 +1,351 @@
+"""What this CT shows, in the controlled vocabulary. What was not looked for stays unknown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepalith.anatomy.liver import LOBES, Liver, Phase
+from hepalith.calcification.focus import Foci, Focus
+from hepalith.finding.arrangement import clustering_ratio, evenness, find_chain
+from hepalith.finding.finding import Finding, Pattern, Subject
+from hepalith.image.volume import Volume
+from hepalith.vocabulary import Measurement, State, load_vocabulary
+
+__all__ = ["Description", "describe"]
+
+SUBCAPSULAR_MM = 3.0
+"""A focus whose centre lies within this of the capsule is subcapsular. A shell of 3 mm holds about a sixth
+of a liver, the share in which simple foci were subcapsular (5 of 31, grade A), so that a focus
+at random is as often subcapsular as was measured."""
+
+STEATOSIS_BELOW_HU = 40.0
+"""Unenhanced liver below which fat is called: 173 of 175 such livers were fatty on ultrasound (DOI
+10.17946/JRST.2017.40.2.07, n = 720, grade A)."""
+
+DENSE_ABOVE_HU = 75.0
+"""Unenhanced liver above which the tissue is called dense; 40 to 70 HU is normal (grade K, our
+judgement for the margin)."""
+
+SCANNER_SD_HU = 4.0
+"""Spread of the liver's mean HU between scanners and energies: the error that a median over many voxels
+leaves. Our judgement."""
+
+LARGE_LIVER_ML, SMALL_LIVER_ML = 2000.0, 1000.0
+"""Adult liver volumes above and below which size is called unusual, body size unknown. Our judgement."""
+
+LEAST_IN_VIEW = 0.95
+"""Share of the liver that must be in view before its size is judged. Our judgement."""
+
+MILIARY_FOCI, MILIARY_MM = 20, 5.0
+"""Fewest foci, and largest diameter of nine in ten of them, that are called miliary. Our judgement."""
+
+DIFFUSE_FOCI = 10
+"""Number of foci at which a spread over both lobes is as likely as not called diffuse; the probability
+rises by `DIFFUSE_SLOPE` logits a focus. Our judgement."""
+
+DIFFUSE_SLOPE = 0.4
+
+CLUSTERED_RATIO, SCATTERED_RATIO = 0.4, 0.7
+"""Clark-Evans ratio at and below which foci are surely clustered, and from which surely scattered;
+linear between. Our judgement."""
+
+LEAST_SCATTERED = 3
+"""Fewest foci of which an arrangement is judged."""
+
+LEAST_PARENCHYMA_VOXELS = 1_000
+"""Fewest liver voxels from which the liver's HU is trusted: with noise near 15 HU the standard error of
+the median is then below 0.6 HU."""
+
+NO_HOST_REASON = "on an unenhanced scan a lesion around the calcium can be seen, but never excluded"
+NO_LIVER_REASON = "no liver is in view"
+NO_LOBES_REASON = "the lobes could not be told apart on this scan"
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Every CT finding of the vocabulary, with its state, and the patterns that the foci make."""
+
+    findings: tuple[Finding, ...]
+    patterns: tuple[Pattern, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What the findings are read from."""
+
+    volume: Volume
+    liver: Liver
+    foci: Foci
+    phase: Phase
+
+    @property
+    def calcifications(self) -> tuple[Focus, ...]:
+        return self.foci.calcifications
+
+
+def describe(volume: Volume, liver: Liver, foci: Foci, phase: Phase) -> Description:
+    """Describe one CT.
+
+    Every finding of the vocabulary that a CT can show is returned: present or absent with its
+    probability where it was looked for, `not_assessable` with the reason where this scan cannot
+    say, and `unknown` where this version does not look (ducts, hosts, neighbours).
+    """
+    scene = _Scene(volume, liver, foci, phase)
+    patterns = _find_patterns(scene) if liver.is_in_view else ()
+    findings = []
+    for term in load_vocabulary().of_group("finding"):
+        if "ct" in term.modalities:
+            subject = Subject(term.subject or "liver")
+            if not liver.is_in_view:
+                found = Finding(term.id, subject, State.NOT_ASSESSABLE, reason=NO_LIVER_REASON)
+            elif term.id in _READERS:
+                found = _READERS[term.id](scene, subject)
+            elif term.id == "beaded_chain":
+                found = _beaded(scene, subject, patterns)
+            else:
+                found = Finding(term.id, subject, State.UNKNOWN)
+            findings.append(found)
+    return Description(tuple(findings), patterns)
+
+
+def _state(
+    term_id: str, subject: Subject, probability: float, value: Measurement | str | None = None
+) -> Finding:
+    state = State.PRESENT if probability >= 0.5 else State.ABSENT
+    return Finding(term_id, subject, state, probability, value)
+
+
+def _not_assessable(term_id: str, subject: Subject, reason: str) -> Finding:
+    return Finding(term_id, subject, State.NOT_ASSESSABLE, reason=reason)
+
+
+def _nothing_seen(term_id: str, subject: Subject) -> Finding:
+    return _not_assessable(term_id, subject, "no calcification was found")
+
+
+def _any_calcification(scene: _Scene, subject: Subject) -> Finding:
+    name = "intrahepatic_calcification"
+    if scene.calcifications:
+        missed = math.prod(1.0 - f.probability for f in scene.calcifications)
+        return _state(name, subject, max(1.0 - missed, 0.5))
+    if any(f.label == "undetermined" for f in scene.foci.foci):
+        return _not_assessable(name, subject, "there are bright foci whose substance this scan cannot say")
+    return Finding(name, subject, State.ABSENT)
+
+
+def _count(scene: _Scene, subject: Subject) -> Finding:
+    count = float(len(scene.calcifications))
+    return Finding("focus_count", subject, State.PRESENT, value=Measurement(count, "1"))
+
+
+def _multiple(scene: _Scene, subject: Subject) -> Finding:
+    if not scene.calcifications:
+        return _nothing_seen("multiple_foci", subject)
+    chances = [f.probability for f in scene.calcifications]
+    none = math.prod(1.0 - p for p in chances)
+    one = sum(p * math.prod(1.0 - q for j, q in enumerate(chances) if j != i) for i, p in enumerate(chances))
+    some = max(1.0 - none, 1e-9)
+    return _state("multiple_foci", subject, min(max(1.0 - one / some, 0.0), 1.0))
+
+
+def _lobe_counts(scene: _Scene) -> tuple[int, int, int]:
+    lobes = [f.lobe for f in scene.calcifications]
+    return lobes.count("left"), lobes.count("right") + lobes.count("caudate"), lobes.count(None)
+
+
+def _side(scene: _Scene, subject: Subject) -> Finding:
+    if not scene.calcifications:
+        return _nothing_seen("side_of_foci", subject)
+    left, right, unknown = _lobe_counts(scene)
+    if unknown:
+        return _not_assessable("side_of_foci", subject, NO_LOBES_REASON)
+    value = "both" if left and right else "left" if left else "right"
+    return Finding("side_of_foci", subject, State.PRESENT, probability=0.95, value=value)
+
+
+def _diffuse(scene: _Scene, subject: Subject) -> Finding:
+    if not scene.calcifications:
+        return _nothing_seen("diffuse_bilobar", subject)
+    left, right, unknown = _lobe_counts(scene)
+    if unknown:
+        return _not_assessable("diffuse_bilobar", subject, NO_LOBES_REASON)
+    if not (left and right):
+        return _state("diffuse_bilobar", subject, 0.01)
+    return _state(
+        "diffuse_bilobar", subject, 1.0 / (1.0 + math.exp(-DIFFUSE_SLOPE * (left + right - DIFFUSE_FOCI)))
+    )
+
+
+def _largest(scene: _Scene, subject: Subject) -> Finding:
+    diameters = [f.diameter for f in scene.calcifications if isinstance(f.diameter, Measurement)]
+    if not scene.calcifications:
+        return _nothing_seen("largest_calcium", subject)
+    if not diameters:
+        return _not_assessable("largest_calcium", subject, "below the scanner's blur no size can be measured")
+    return Finding("largest_calcium", subject, State.PRESENT, value=max(diameters, key=lambda d: d.value))
+
+
+def _morphology(scene: _Scene, subject: Subject) -> Finding:
+    if not scene.calcifications:
+        return _nothing_seen("dominant_morphology", subject)
+    leading = scene.calcifications[0]
+    probability = leading.morphology_probabilities.get(leading.morphology, 1.0)
+    return Finding("dominant_morphology", subject, State.PRESENT, probability, leading.morphology)
+
+
+def _subcapsular(scene: _Scene, subject: Subject) -> Finding:
+    depths = [f.capsule_distance for f in scene.calcifications if isinstance(f.capsule_distance, Measurement)]
+    if not scene.calcifications:
+        return _nothing_seen("subcapsular", subject)
+    if not depths:
+        return _not_assessable("subcapsular", subject, "the distance from the capsule could not be measured")
+    return _state("subcapsular", subject, max(_share_below(d, SUBCAPSULAR_MM) for d in depths))
+
+
+def _share_below(measured: Measurement, limit: float) -> float:
+    if measured.low is None or measured.high is None or measured.high <= measured.low:
+        return 0.95 if measured.value < limit else 0.05
+    return NormalDist(measured.value, (measured.high - measured.low) / 3.92).cdf(limit)
+
+
+def _host(scene: _Scene, subject: Subject) -> Finding:
+    if scene.phase.label in ("none", "unknown"):
+        return _not_assessable("host_kind", subject, NO_HOST_REASON)
+    return Finding("host_kind", subject, State.UNKNOWN)
+
+
+def _parenchyma(scene: _Scene) -> Measurement | str:
+    """Return the liver's median HU, or why it says nothing of fat or density."""
+    if scene.phase.label != "none":
+        return "only an unenhanced scan shows the density of liver tissue"
+    hu = scene.volume.hu[scene.liver.box.slices][scene.liver.mask]
+    if hu.size < LEAST_PARENCHYMA_VOXELS:
+        return "too little liver is in view"
+    middle = float(np.median(hu))
+    return Measurement(middle, "[hnsf'U]", middle - 1.96 * SCANNER_SD_HU, middle + 1.96 * SCANNER_SD_HU)
+
+
+def _steatosis(scene: _Scene, subject: Subject) -> Finding:
+    measured = _parenchyma(scene)
+    if isinstance(measured, str):
+        return _not_assessable("steatosis", subject, measured)
+    probability = NormalDist(measured.value, SCANNER_SD_HU).cdf(STEATOSIS_BELOW_HU)
+    return _state("steatosis", subject, probability, measured)
+
+
+def _dense(scene: _Scene, subject: Subject) -> Finding:
+    measured = _parenchyma(scene)
+    if isinstance(measured, str):
+        return _not_assessable("dense_parenchyma", subject, measured)
+    probability = 1.0 - NormalDist(measured.value, SCANNER_SD_HU).cdf(DENSE_ABOVE_HU)
+    return _state("dense_parenchyma", subject, probability, measured)
+
+
+def _size(term_id: str, limit_ml: float, *, above: bool) -> Callable[[_Scene, Subject], Finding]:
+    def read(scene: _Scene, subject: Subject) -> Finding:
+        if scene.liver.in_view < LEAST_IN_VIEW:
+            return _not_assessable(term_id, subject, "not all of the liver is in view")
+        below = _share_below(scene.liver.volume, limit_ml)
+        return _state(term_id, subject, 1.0 - below if above else below, scene.liver.volume)
+
+    return read
+
+
+def _vessel_wall(scene: _Scene, subject: Subject) -> Finding:
+    walls = [f.probability for f in scene.foci.foci if f.label == "vessel_wall_calcification"]
+    if walls:
+        return _state("vessel_wall_calcium", subject, max(walls))
+    return Finding("vessel_wall_calcium", subject, State.UNKNOWN)
+
+
+def _metal(scene: _Scene, subject: Subject) -> Finding:
+    metal = [f.probability for f in scene.foci.foci if f.label in ("clip_or_coil", "stent_or_catheter")]
+    return _state("metal_density", subject, max(metal, default=0.01))
+
+
+_READERS: dict[str, Callable[[_Scene, Subject], Finding]] = {
+    "intrahepatic_calcification": _any_calcification,
+    "focus_count": _count,
+    "multiple_foci": _multiple,
+    "diffuse_bilobar": _diffuse,
+    "side_of_foci": _side,
+    "largest_calcium": _largest,
+    "dominant_morphology": _morphology,
+    "subcapsular": _subcapsular,
+    "host_kind": _host,
+    "steatosis": _steatosis,
+    "dense_parenchyma": _dense,
+    "hepatomegaly": _size("hepatomegaly", LARGE_LIVER_ML, above=True),
+    "small_liver": _size("small_liver", SMALL_LIVER_ML, above=False),
+    "vessel_wall_calcium": _vessel_wall,
+    "metal_density": _metal,
+}
+"""Which function reads which finding. A finding that is not here is not looked for."""
+
+
+def _beaded(scene: _Scene, subject: Subject, patterns: tuple[Pattern, ...]) -> Finding:
+    """Return whether foci are strung along a curve, as separate beads or within one focus."""
+    if not scene.calcifications:
+        return _nothing_seen("beaded_chain", subject)
+    chained = max((p.probability for p in patterns if p.id == "along_portal_triad"), default=0.0)
+    fused = max(f.morphology_probabilities.get("beaded", 0.0) for f in scene.calcifications)
+    return _state("beaded_chain", subject, max(chained, fused, 0.02))
+
+
+def _find_patterns(scene: _Scene) -> tuple[Pattern, ...]:
+    foci = scene.calcifications
+    if not foci:
+        return ()
+    ids = tuple(f.id for f in foci)
+    if len(foci) == 1:
+        return (Pattern("solitary", foci[0].probability, ids),)
+    centres = np.array([f.centroid_lps_mm for f in foci])
+    radii = np.array([f.diameter.value / 2.0 if isinstance(f.diameter, Measurement) else 0.5 for f in foci])
+    patterns = []
+    chain, probability = find_chain(centres, radii)
+    if chain:
+        patterns.append(Pattern("along_portal_triad", probability, tuple(sorted(ids[i] for i in chain))))
+    patterns += _find_spread(scene, centres, ids)
+    patterns += _find_bilobar(scene, radii, ids)
+    near = tuple(f.id for f in foci if _near_capsule(f) >= 0.5)
+    if len(near) >= 2 and len(near) * 2 >= len(foci):
+        patterns.append(Pattern("along_capsule", min(_near_capsule(f) for f in foci if f.id in near), near))
+    return tuple(sorted(patterns, key=lambda p: (-p.probability, p.id)))
+
+
+def _near_capsule(focus: Focus) -> float:
+    depth = focus.capsule_distance
+    return _share_below(depth, SUBCAPSULAR_MM) if isinstance(depth, Measurement) else 0.0
+
+
+def _find_spread(scene: _Scene, centres: NDArray[np.float64], ids: tuple[int, ...]) -> list[Pattern]:
+    """Return clustered or scattered, whichever is likelier; two foci are scattered unless close."""
+    ratio = clustering_ratio(centres, 1000.0 * scene.liver.volume.value)
+    scattered = (ratio - CLUSTERED_RATIO) / (SCATTERED_RATIO - CLUSTERED_RATIO)
+    scattered = min(max(scattered, 0.05), 0.95)
+    if len(ids) < LEAST_SCATTERED:
+        scattered = min(max(scattered, 0.2), 0.8)
+    if scattered >= 0.5:
+        return [Pattern("scattered", scattered, ids)]
+    return [Pattern("clustered", 1.0 - scattered, ids)]
+
+
+def _find_bilobar(scene: _Scene, radii: NDArray[np.float64], ids: tuple[int, ...]) -> list[Pattern]:
+    left, right, unknown = _lobe_counts(scene)
+    if unknown or left + right < DIFFUSE_FOCI or not (left and right):
+        return []
+    label = {name: number for number, name in LOBES.items()}
+    inside = scene.liver.lobes[scene.liver.mask]
+    fit = evenness(left, right, float(np.mean(inside == label["left"])))
+    patterns = [Pattern("bilobar_even", min(max(fit, 0.05), 0.95), ids)] if fit >= 0.05 else []
+    if len(ids) >= MILIARY_FOCI:
+        small = float(np.mean(2.0 * radii <= MILIARY_MM))
+        if small >= 0.9:
+            patterns.append(Pattern("miliary", min(small, 0.95), ids))
+    return patterns
