@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.anatomy.coarse import SPACING_MM
+from hepalith.geometry import Box
 
-__all__ = ["Body", "find_body"]
+__all__ = ["Body", "find_body", "find_inside"]
 
 BODY_HU = -250
 """Above: tissue (fat is about -100); below: air, lung, the foam of a mattress. Half way between."""
@@ -38,7 +39,8 @@ WALL_KNOWN_MM = 36.0
 class Body:
     """Where the trunk's landmarks are; every mask on the coarse grid.
 
-    `wall` is true outside the inner face of the chest and abdominal wall. `midline` is the
+    `wall_depth_mm` is the distance inward
+    from the inner face of the chest and abdominal wall, negative within the wall. `midline` is the
     column of the middle of the body in each slice, `half_width` its half width in voxels.
     """
 
@@ -46,10 +48,16 @@ class Body:
     lung: NDArray[np.bool_]
     gas: NDArray[np.bool_]
     bone: NDArray[np.bool_]
-    wall: NDArray[np.bool_]
     wall_depth_mm: NDArray[np.float32]
     midline: NDArray[np.float64]
     half_width: float
+
+    def cropped(self, box: Box) -> Body:
+        """Return the landmarks inside `box`, in coarse voxels."""
+        masks = [np.ascontiguousarray(a[box.slices]) for a in (self.inside, self.lung, self.gas, self.bone)]
+        depth = np.ascontiguousarray(self.wall_depth_mm[box.slices])
+        midline = self.midline[box.start[0] : box.stop[0]] - box.start[2]
+        return Body(masks[0], masks[1], masks[2], masks[3], depth, midline, self.half_width)
 
 
 def find_inside(hu: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -224,4 +232,4 @@ def find_body(hu: NDArray[np.float32]) -> Body:
     bone = (hu > BONE_HU) & inside
     midline, half_width = find_midline(inside)
     depth = find_wall(hu, inside, lung, bone, midline)
-    return Body(inside, lung, gas, bone, (depth < 0) & inside, depth, midline, half_width)
+    return Body(inside, lung, gas, bone, depth, midline, half_width)

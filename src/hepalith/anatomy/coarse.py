@@ -66,6 +66,12 @@ class Coarse:
             out = out.take(low, axis) * (1 - weight) + out.take(high, axis) * weight
         return out
 
+    def cropped(self, box: Box) -> Coarse:
+        """Return the part of the copy inside `box`, in coarse voxels."""
+        first = [f + a * s for f, a, s in zip(self.first, box.start, self.step, strict=True)]
+        part = np.ascontiguousarray(self.hu[box.slices])
+        return Coarse(part, (first[0], first[1], first[2]), self.step)
+
     def box_of(self, box: Box, shape: tuple[int, int, int]) -> Box:
         """Return the box of volume voxels that the coarse `box` covers, within an array of `shape`."""
         start = [int(np.floor(self.first[a] + (box.start[a] - 1) * self.step[a])) for a in range(3)]

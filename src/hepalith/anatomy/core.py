@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import edt
 import numpy as np
@@ -12,13 +13,18 @@ from scipy import ndimage
 from hepalith.anatomy.body import FAT_HU, Body
 from hepalith.anatomy.coarse import SPACING_MM, smooth
 from hepalith.anatomy.field import average_within, keep_touching
+from hepalith.geometry import Box
 
 __all__ = ["Core", "find_core"]
 
 BAND_CENTRES_HU = range(-5, 225, 6)
 """Centres of the HU bands tried: from severe steatosis to a strongly enhanced liver."""
-BAND_HALF_WIDTHS_HU = (10.0, 14.0, 20.0, 28.0)
+BAND_HALF_WIDTHS_HU = (8.0, 12.0, 18.0)
 """Half widths tried, the score divided by each: from a quiet scan to a noisy or uneven one."""
+FLUID_HU = 18
+"""Bands centred below are far more often fluid (cyst, bowel, ascites, effusion) than severe steatosis."""
+FLUID_WORTH = 0.35
+"""What a thick body in such a band counts: it is the liver only where nothing else is like one."""
 CORE_DEPTH_MM = 12.0
 """Core voxels lie at least this deep inside the band's body: muscle, gut wall, vessels are thinner."""
 VESSEL_VOXELS = 4
@@ -52,6 +58,11 @@ class Core:
     mean_hu: float
     spread_hu: float
     depth_mm: float
+
+    def cropped(self, box: Box) -> Core:
+        """Return the core inside `box`, in coarse voxels."""
+        part = np.ascontiguousarray(self.mask[box.slices])
+        return Core(part, self.mean_hu, self.spread_hu, self.depth_mm)
 
 
 def depth_within(mask: NDArray[np.bool_], spacing_mm: float = SPACING_MM) -> NDArray[np.float32]:
@@ -112,19 +123,21 @@ def _best_band(
 ) -> tuple[float, float] | None:
     """Return centre and half width of the HU band whose thick bodies, right of the midline, are largest."""
     step = 2 if quiet.shape[0] >= 8 else 1
-    quiet, room, lateral = (a[::step, ::2, ::2] for a in (quiet, room, lateral))
+    every = (slice(None, None, step), slice(None, None, 2), slice(None, None, 2))
+    quiet, room, lateral = quiet[every], room[every], lateral[every]
     spacing = (SPACING_MM * step, SPACING_MM * 2, SPACING_MM * 2)
     best, chosen = 0.0, None
     for half in BAND_HALF_WIDTHS_HU:
         for centre in BAND_CENTRES_HU:
             depth = _depth((np.abs(quiet - centre) < half) & room, spacing)
-            score = float((depth * (depth > CORE_DEPTH_MM) * lateral).sum()) / half
+            worth = np.minimum(depth, 2 * CORE_DEPTH_MM) * (depth > CORE_DEPTH_MM) * lateral
+            score = float(worth.sum()) / half * (FLUID_WORTH if centre < FLUID_HU else 1.0)
             if score > best:
                 best, chosen = score, (float(centre), half)
     return chosen
 
 
-def _heaviest(mask: NDArray[np.bool_], weight: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+def _heaviest(mask: NDArray[np.bool_], weight: NDArray[np.floating[Any]]) -> NDArray[np.bool_] | None:
     """Return the component of `mask` with the largest sum of `weight`; None where all is empty."""
     labels, count = ndimage.label(mask)
     if count == 0:

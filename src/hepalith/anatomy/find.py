@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.anatomy.body import find_body
+from hepalith.anatomy.body import find_body, find_inside
 from hepalith.anatomy.capsule import box_around, find_depth, share_in_view
 from hepalith.anatomy.coarse import Coarse, coarsen
 from hepalith.anatomy.core import find_core
@@ -21,6 +21,9 @@ __all__ = ["find_liver", "given_liver", "no_liver"]
 
 EMPTY = Box((0, 0, 0), (0, 0, 0))
 """The box of a liver that is not in view."""
+
+REACH_VOXELS = 34
+"""Coarse slices above and below the core in which liver is looked for: 100 mm."""
 
 
 def no_liver(source: str, *reasons: str) -> Liver:
@@ -44,10 +47,16 @@ def find_liver(volume: Volume, settings: Settings) -> Liver:
     if settings.segmenter == "totalsegmentator":
         return _liver_of(volume, segment_liver(volume), "totalsegmentator")
     coarse = coarsen(volume)
+    trunk = Box.around(find_inside(coarse.hu))
+    if trunk.is_empty:
+        return no_liver("builtin", "no body in the image: no liver in view")
+    coarse = coarse.cropped(trunk)
     body = find_body(coarse.hu)
     core = find_core(coarse.hu, body)
     if core is None:
         return no_liver("builtin", "no large even organ right of the midline: no liver in view")
+    near = Box.around(core.mask).grown((REACH_VOXELS, 10**6, 10**6), coarse.hu.shape)
+    coarse, body, core = coarse.cropped(near), body.cropped(near), core.cropped(near)
     outline = find_outline(coarse.hu, body, core)
     coarse_box = Box.around(outline.mask)
     box = coarse.box_of(coarse_box, volume.hu.shape)

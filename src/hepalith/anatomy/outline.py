@@ -19,17 +19,23 @@ __all__ = ["Outline", "find_outline"]
 
 FAT_MEAN_HU = -100
 """HU of fat. K."""
-LUNG_MEAN_HU = -800
-"""HU of lung at the base. K."""
+LUNG_LEVEL_HU = -150
+"""A voxel shared with lung is liver above this. Midway would be -370, but the diaphragm, 2-4 mm of
+muscle, lies between, and belongs to no organ; on the shared scan this level agrees best."""
 THIN_MM = 9.0
 """Parts thinner than this at the end are no liver, but for its sharp edges, which are kept by a rim."""
-GROWTH = ((9.0, 200.0), (6.0, 200.0), (6.0, 60.0), (4.0, 30.0))
+GROWTH = ((9.0, 200.0), (6.0, 200.0), (6.0, 60.0), (6.0, 60.0), (4.0, 30.0), (4.0, 20.0))
 """Steps of growth: least depth inside the local HU band, and farthest distance from what is known, in
 mm. Thick parts first; thin ones only near by, since muscle and gut are as thin. Our judgement."""
 EDGE_SPREADS = 2.5
 """Edges of more than this many spreads of the core's HU are kept when noise is evened out."""
 DIFFUSION_STEPS = 14
 """Steps of evening out: a blur of two voxels, 6 mm, in even tissue."""
+MUSCLE_HU = 55.0
+"""HU of muscle where no wall is in view. K."""
+CONTRAST_STEPS = 8.0
+"""Where the liver stands out from muscle, an HU off by this part of the contrast still counts as liver's
+own unevenness. Our judgement."""
 AIR_REACH = 1
 """Voxels from air within which a dark voxel is taken to be shared with air rather than fat."""
 
@@ -56,7 +62,7 @@ def find_tissue(hu: NDArray[np.float32], body: Body, liver_hu: float) -> NDArray
     """
     air = ndimage.binary_dilation(body.lung | body.gas, iterations=AIR_REACH)
     light = smooth(hu, 0.5)
-    level = np.where(air, (liver_hu + LUNG_MEAN_HU) / 2, (liver_hu + FAT_MEAN_HU) / 2)
+    level = np.where(air, LUNG_LEVEL_HU, (liver_hu + FAT_MEAN_HU) / 2)
     return np.asarray(body.inside & ~body.lung & ~body.gas & (light > level), dtype=np.bool_)
 
 
@@ -83,9 +89,12 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
     even = diffuse_within(quiet, ~never, EDGE_SPREADS * core.spread_hu, DIFFUSION_STEPS)
     off = (even - average_within(even, core.mask, 6.0)[0])[core.mask]
     spread = max(1.5, 1.48 * float(np.median(np.abs(off))))
-    grown, local = _grow(even, never, body, core, spread)
+    grown, local = _grow(even, never, body, core, 2.5 * spread + 2)
 
-    z = (even - local) / (1.3 * spread + 1.0)
+    tolerance = np.maximum(
+        1.3 * spread + 1.0, np.abs(local - _muscle_hu(quiet, tissue, body)) / CONTRAST_STEPS
+    )
+    z = (even - local) / tolerance
     likelihood = np.log((np.exp(-0.5 * z * z) + 0.01) / spread) - np.log(1 / 120.0)
     distance = edt.edt(~grown, anisotropy=(SPACING_MM,) * 3, parallel=2)
     place = -np.clip((distance - 9) / 6, 0, 4) + np.clip(body.wall_depth_mm / 3.0 + 0.5, -4, 0)
@@ -106,6 +115,12 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
     return Outline(probability, mask, local)
 
 
+def _muscle_hu(quiet: NDArray[np.float32], tissue: NDArray[np.bool_], body: Body) -> float:
+    """Return the HU of muscle in the wall: what most neighbours of the liver measure, or less."""
+    wall = tissue & ~body.bone & (body.wall_depth_mm < -4) & (body.wall_depth_mm > -16)
+    return float(np.median(quiet[wall])) if wall.any() else MUSCLE_HU
+
+
 def open_ball(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return `mask` without what is thinner than `THIN_MM`: crus, diaphragm, gut wall, vessels."""
     core = depth_within(mask) > THIN_MM / 2
@@ -114,17 +129,17 @@ def open_ball(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _grow(
-    even: NDArray[np.float32], never: NDArray[np.bool_], body: Body, core: Core, spread: float
+    even: NDArray[np.float32], never: NDArray[np.bool_], body: Body, core: Core, reach_hu: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
     """Return the core grown through ever thinner tissue of its local HU, and that HU everywhere."""
     mask = core.mask
     local = np.full(even.shape, core.mean_hu, np.float32)
     for least_mm, reach_mm in GROWTH:
-        near, weight = average_within(even, mask, 6.0)
+        near, weight = average_within(even, mask, 5.0)
         far, support = average_within(even, mask, 20.0)
         share = np.clip(weight / 0.1, 0, 1)
         local = share * near + (1 - share) * np.where(support > 1e-4, far, core.mean_hu)
-        band = (np.abs(even - local) < 2.5 * spread + 2) & ~never & (body.wall_depth_mm > -3)
+        band = (np.abs(even - local) < reach_hu) & ~never & (body.wall_depth_mm > -3)
         reach = edt.edt(~mask, anisotropy=(SPACING_MM,) * 3, parallel=2)
         mask = keep_touching((depth_within(band) > least_mm) & (reach < reach_mm), core.mask) | mask
     return mask, local.astype(np.float32)
