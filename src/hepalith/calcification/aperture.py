@@ -64,6 +64,9 @@ class Scene:
     noise: Noise
     blur: Blur
     response: SphereResponse
+    """Of the estimated blur; `sharper` and `softer` at the ends of what the blur may be."""
+    sharper: SphereResponse
+    softer: SphereResponse
     level_hu: float
     """Level of the liver, where a ring has too few voxels."""
     texture_hu: float
@@ -151,33 +154,43 @@ def _regions(
 ) -> tuple[Box, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the box about a candidate, its extent, its aperture and its background ring."""
     spacing = scene.spacing_mm
-    reach = _reach_mm(scene)
-    margin = [math.ceil((r + RING_GAP_MM + RING_MM) / s) + 1 for r, s in zip(reach, spacing, strict=True)]
+    reach = _reach(scene)
+    reach_mm = (reach[0] * spacing[0], reach[1], reach[1])
+    margin = [math.ceil((r + RING_GAP_MM + RING_MM) / s) + 1 for r, s in zip(reach_mm, spacing, strict=True)]
     box = candidate.box.grown(margin, scene.hu.shape)
     extent = np.zeros(box.shape, bool)
     start = [a - b for a, b in zip(candidate.box.start, box.start, strict=True)]
     extent[tuple(slice(a, a + n) for a, n in zip(start, candidate.box.shape, strict=True))] = candidate.extent
-    scaled = [s / r for s, r in zip(spacing, reach, strict=True)]
-    near = edt.edt(~extent, anisotropy=scaled, black_border=False)
-    inside = near <= 1.0001
+    inside, near = _dilated(extent, reach, spacing)
     blocked = scene.bright[box.slices].copy()
     owners = scene.owners[box.slices]
     others = (owners > 0) & (owners != name)
     if others.any():
-        away = edt.edt(~others, anisotropy=scaled, black_border=False)
+        theirs, away = _dilated(others, reach, spacing)
         inside &= (near <= away) & ~others
-        blocked |= away <= 1.0
-    apart = edt.edt(np.ascontiguousarray(near > 1.0001), anisotropy=spacing, black_border=False)
+        blocked |= theirs
+    apart = edt.edt(~_dilated(extent, reach, spacing)[0], anisotropy=spacing, black_border=False)
     ring = (apart > RING_GAP_MM) & (apart <= RING_MM + RING_GAP_MM) & ~blocked
     return box, extent, inside, ring
 
 
-def _reach_mm(scene: Scene) -> tuple[float, float, float]:
-    """Return how far the aperture reaches beyond the extent, by axis."""
+def _dilated(
+    body: NDArray[np.bool_], reach: tuple[int, float], spacing_mm: tuple[float, float, float]
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Return a body grown across slices and then in plane, and the distance in plane to the former."""
+    across, in_plane = reach
+    tall = ndimage.maximum_filter1d(body, 2 * across + 1, axis=0, mode="constant")
+    # slices lie so far apart here that only distances within a slice count
+    near = edt.edt(~tall, anisotropy=(1e4, *spacing_mm[1:]), black_border=False)
+    return near <= in_plane, near
+
+
+def _reach(scene: Scene) -> tuple[int, float]:
+    """Return how far the aperture reaches beyond the extent: slices across, millimetres in plane."""
     spacing = scene.spacing_mm
-    in_plane = APERTURE_FWHM * scene.blur.in_plane_fwhm_mm
-    across = max(spacing[0], APERTURE_SLICE * scene.blur.slice_mm)
-    return across, max(spacing[1], in_plane), max(spacing[2], in_plane)
+    in_plane = APERTURE_FWHM * scene.blur.in_plane_fwhm_mm + 0.5 * max(spacing[1:])
+    across = max(1, math.ceil(APERTURE_SLICE * scene.blur.slice_mm / spacing[0] - 0.01))
+    return across, in_plane
 
 
 def _continued_liver(liver: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -22,22 +22,24 @@ DEPTH_STEPS = 201
 class SphereResponse:
     """Peak contrast of a sphere in an image, as a share of its true contrast, by diameter.
 
-    `recovery` is the mean over sub-voxel places, `recovery_low` the least favourable place
-    (between voxels and between slices), `volume_mm3` the sphere's volume.
+    `recovery` is the mean over sub-voxel places, `recovery_low` and `recovery_high` the least and the
+    most favourable place (between voxels and slices; at the centre of one), `volume_mm3` the
+    sphere's volume.
     """
 
     diameter_mm: NDArray[np.float64]
     volume_mm3: NDArray[np.float64]
     recovery: NDArray[np.float64]
     recovery_low: NDArray[np.float64]
+    recovery_high: NDArray[np.float64]
 
-    def diameter_of(self, peak_per_sum: float) -> float:
-        """Return the diameter of the sphere whose peak excess is `peak_per_sum` (1/mm³) of its integrated excess.
+    def diameter_of(self, peak_per_sum: float, recovery: NDArray[np.float64] | None = None) -> float:
+        """Return the diameter of the sphere with a given peak excess over integrated excess, in 1/mm³.
 
         For a sphere far below the blur the ratio no longer depends on the diameter; the smallest
-        tabulated diameter is then returned.
+        tabulated diameter is then returned. `recovery` may be that of another place.
         """
-        ratio = self.recovery / self.volume_mm3
+        ratio = (self.recovery if recovery is None else recovery) / self.volume_mm3
         if peak_per_sum >= ratio[0]:
             return float(self.diameter_mm[0])
         if peak_per_sum <= ratio[-1]:
@@ -82,5 +84,6 @@ def sphere_response(blur: Blur, spacing_mm: tuple[float, float, float]) -> Spher
 
     recovery = np.mean([through(mean_disc, float(o)) for o in offsets], axis=0)
     worst = through(worst_disc, spacing_mm[0] / 2)
+    best = through(1 - np.exp(-disc2 / (2 * sigma2)), 0.0)
     volume = np.pi / 6 * DIAMETERS_MM**3
-    return SphereResponse(DIAMETERS_MM, volume, np.minimum(recovery, 1.0), np.minimum(worst, 1.0))
+    return SphereResponse(DIAMETERS_MM, volume, np.minimum(recovery, 1.0), np.minimum(worst, 1.0), np.minimum(best, 1.0))

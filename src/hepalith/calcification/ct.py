@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,10 @@ MIN_LIVER_VOXELS = 200
 TOUCH_SHARE = 0.2
 """A body that does not touch the mask is still the liver's when this share of its surroundings is
 liver: the segmentation has left it out."""
+
+BLUR_SHARE = 0.3
+"""How far, as a share, the in-plane blur may be from its estimate (95 %): kernels differ by more than the
+skin's edge or the grid tells."""
 
 AT_SURFACE = 0.45
 """A body with no voxel in the mask is handed on when this share of its surroundings is liver: half of
@@ -93,7 +99,10 @@ def find_foci(
     mask = _pasted(liver, box)
     noise = estimate_noise(crop.hu, mask, spacing)
     blur = estimate_blur(volume, acquisition.slice_thickness_mm)
-    response = sphere_response(blur, spacing)
+    responses = [
+        sphere_response(replace(blur, in_plane_fwhm_mm=blur.in_plane_fwhm_mm * factor), spacing)
+        for factor in (1.0, 1.0 - BLUR_SHARE, 1.0 + BLUR_SHARE)
+    ]
     around = describe_surroundings(crop.hu, mask, spacing, noise)
     thresholds = choose_thresholds(int(mask.sum()), spacing, noise, around, phase)
     found, bright = find_candidates(crop.hu, mask, spacing, noise, around, thresholds)
@@ -102,7 +111,7 @@ def find_foci(
     for n, candidate in enumerate(found, start=1):
         owners[candidate.box.slices][candidate.extent] = n
     scene = Scene(
-        crop.hu, mask, bright, owners, crop.grid, noise, blur, response, around.liver_hu, around.texture_hu
+        crop.hu, mask, bright, owners, crop.grid, noise, blur, *responses, around.liver_hu, around.texture_hu
     )
     metal = _thinned(crop.hu >= METAL_HU)
     bone = _thinned(_bone(crop.hu, mask, around.liver_hu + thresholds.vessel_hu, crop.grid.voxel_mm3))
@@ -120,7 +129,7 @@ def find_foci(
     for number, (_, _, candidate, aperture, measured, seen) in enumerate(rows, start=1):
         labels[candidate.box.slices][candidate.extent] = number
         foci.append(_focus(number, aperture, measured, seen, scene, liver, box, phase, settings))
-    detectability = find_detectability(thresholds, around, noise, blur, response, spacing)
+    detectability = find_detectability(thresholds, around, noise, blur, responses[0], spacing)
     return Foci(tuple(foci), box, labels, detectability)
 
 

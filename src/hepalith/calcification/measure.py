@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.calcification.aperture import Aperture, Scene
+from hepalith.calcification.blur_model import SphereResponse
 from hepalith.calcification.caliper import crossings, longest_caliper_mm
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 
@@ -27,19 +28,18 @@ MAX_CONTRAST_HU = 2500.0
 more; calcified tissue and stones at 120 kVp stay below about 2000 HU. Bounds the volume below the
 blur from below. Our judgement."""
 
-LIMITED_RECOVERY = 0.9
+LIMITED_RECOVERY = 0.97
 """A sphere that keeps less than this share of its contrast is limited by resolution: its volume and
 its density cannot be told apart any more."""
 
-PLATEAU_QUANTILE = 0.75
-"""Quantile of the excess in the body's extent that stands for its full contrast where resolution
-does not limit it: the rim is blurred, single voxels are noise."""
+CORE_DEPTH = 0.6
+"""Share of a body's greatest depth from which its voxels are its core, whose mean is its contrast."""
 
-PLATEAU_SHARE = 0.06
-"""Relative standard error of that contrast as the full contrast. From `benchmarks/intervals.py`."""
+PLATEAU_SHARE = 0.04
+"""Relative standard error of the core's mean as the full contrast. From `benchmarks/intervals.py`."""
 
-RESPONSE_SHARE = 0.10
-"""Relative standard error of a sphere's recovery, from sub-voxel place and the error of the blur."""
+PLACE_SPREADS = 1.73
+"""Standard deviations from the middle to the end of a uniform distribution (sub-voxel places)."""
 
 CALIPER_VOXELS = 0.35
 """Standard error of the caliper in voxels along its direction. From `benchmarks/intervals.py`."""
@@ -95,7 +95,7 @@ def measure(aperture: Aperture, scene: Scene) -> Measured:
     if limited:
         volume, plateau = _volume_below_blur(total, total_se, peak, scene)
     else:
-        volume, plateau = _volume_above_blur(total, total_se, body, scene)
+        volume, plateau = _volume_above_blur(total, total_se, aperture, scene)
     diameter, direction = _diameter(aperture, scene, volume, plateau, sphere, limited=limited)
     share = aperture.extent / max(1.0, float(aperture.extent.sum()))
     mean_se = math.sqrt(scene.noise.variance_of(share))
@@ -134,36 +134,44 @@ def mass_of(integrated_excess: Measurement, hu_per_mg_ml: float | None) -> Asses
 
 
 def _volume_below_blur(total: float, total_se: float, peak: float, scene: Scene) -> tuple[Measurement, float]:
-    """Return the volume of the sphere with this peak and sum, between the least and most it can be."""
+    """Return the volume of the sphere with this peak and sum, and its contrast.
+
+    The interval adds in quadrature, on the logarithm of the volume, the errors of peak and sum, of
+    the blur and of the sub-voxel place, within what calcium can be: no denser than
+    `MAX_CONTRAST_HU`, no fainter than its own brightest voxel.
+    """
     noise = scene.noise.sd_hu
+    total, peak = max(total, 1e-3), max(peak, noise)
+    least = max(total - Z95 * total_se, 0.02 * total) / MAX_CONTRAST_HU
+    most = max((total + Z95 * total_se) / max(peak - Z95 * noise, 0.5 * noise), least)
+    nominal = scene.response
 
-    def solve(ratio: float) -> float:
-        diameter = scene.response.diameter_of(max(ratio, 1e-9))
-        return math.pi / 6 * diameter**3
+    def solve(share: float, response: SphereResponse, recovery: NDArray[np.float64]) -> float:
+        diameter = response.diameter_of(share * peak / total, recovery)
+        return math.log(float(np.clip(math.pi / 6 * diameter**3, least, most)))
 
-    total = max(total, 1e-3)
-    relative = math.hypot(math.hypot(total_se / total, noise / max(peak, noise)), RESPONSE_SHARE)
-    ratio = max(peak, noise) / total
-    densest = max(total - Z95 * total_se, 0.0) / MAX_CONTRAST_HU
-    value = max(solve(ratio), total / MAX_CONTRAST_HU)
-    low = min(max(solve(ratio * math.exp(Z95 * relative)), densest), value)
-    # no calcium is fainter than its own brightest voxel less noise
-    high = min(
-        solve(ratio * math.exp(-Z95 * relative)), (total + Z95 * total_se) / max(peak - Z95 * noise, noise)
+    middle = solve(1.0, nominal, nominal.recovery)
+    relative = math.hypot(total_se / total, noise / peak)
+    errors = (
+        (solve(math.exp(-relative), nominal, nominal.recovery) - solve(math.exp(relative), nominal, nominal.recovery)) / 2,
+        (solve(1.0, scene.sharper, scene.sharper.recovery) - solve(1.0, scene.softer, scene.softer.recovery)) / 2 / Z95,
+        (solve(1.0, nominal, nominal.recovery_high) - solve(1.0, nominal, nominal.recovery_low)) / 2 / PLACE_SPREADS,
     )
-    return Measurement(value, "mm3", low, max(high, value)), total / value
+    error = Z95 * math.sqrt(sum(e**2 for e in errors) + MODEL_SHARE**2)
+    value = math.exp(middle)
+    low, high = max(value * math.exp(-error), least), min(value * math.exp(error), most)
+    return Measurement(value, "mm3", min(low, value), max(high, value)), total / value
 
 
-def _volume_above_blur(
-    total: float, total_se: float, body: NDArray[np.floating], scene: Scene
-) -> tuple[Measurement, float]:
-    """Return the integrated excess over the plateau of the body."""
-    plateau = max(float(np.quantile(body, PLATEAU_QUANTILE)), scene.noise.sd_hu)
+def _volume_above_blur(total: float, total_se: float, aperture: Aperture, scene: Scene) -> tuple[Measurement, float]:
+    """Return the integrated excess over the mean of the body's core, and that mean."""
+    depth = ndimage.distance_transform_edt(np.pad(aperture.extent, 1), sampling=scene.spacing_mm)[1:-1, 1:-1, 1:-1]
+    core = depth >= CORE_DEPTH * float(depth.max())
+    plateau = max(float(aperture.excess[core].mean(dtype=np.float64)), scene.noise.sd_hu)
+    plateau_se = math.sqrt(scene.noise.variance_of(core / float(core.sum())))
     value = max(total, 1e-3) / plateau
-    relative = math.hypot(total_se / max(total, 1e-3), PLATEAU_SHARE)
-    return Measurement(
-        value, "mm3", value * math.exp(-Z95 * relative), value * math.exp(Z95 * relative)
-    ), plateau
+    relative = math.hypot(total_se / max(total, 1e-3), math.hypot(PLATEAU_SHARE, plateau_se / plateau))
+    return Measurement(value, "mm3", value * math.exp(-Z95 * relative), value * math.exp(Z95 * relative)), plateau
 
 
 def _diameter(
