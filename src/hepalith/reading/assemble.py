@@ -198,6 +198,7 @@ def make_document(
             inputs=inputs,
             settings=said,
             knowledge=assessment.differential.knowledge_digest,
+            setting=assessment.differential.setting or None,
             policy=PolicyEntry(id=plan.policy, version=plan.policy_version),
             weights=assessment.weights,
         ),

@@ -56,7 +56,7 @@ def round_number(value: float) -> float:
 
 Number = Annotated[float, AfterValidator(round_number)]
 Probability = Annotated[float, Field(ge=0, le=1), AfterValidator(round_number)]
-Term = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Term = Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9_]*$")]
 Lps = tuple[Number, Number, Number]
 
 
@@ -123,6 +123,7 @@ class Provenance(Entry):
     inputs: tuple[InputEntry, ...]
     settings: dict[str, Any]
     knowledge: str
+    setting: str | None = None
     policy: PolicyEntry
     weights: str | None = None
 
