@@ -87,7 +87,7 @@ def table(slices: int) -> str:
         [
             f"512 × 512 × {slices}, int16 {volume_mb:.0f} MB, {os.cpu_count()} cores, "
             f"Python {platform.python_version()}, {platform.machine()}. Memory is above the imported "
-            f"interpreter ({imports.mb:.0f} MB; importing takes {imports.seconds:.2f} s, not counted below).\n",
+            f"interpreter ({imports.mb:.0f} MB; importing takes {imports.seconds:.2f} s, not counted).\n",
             "| stage | s | × decode | × pass | peak MB | × volume |",
             "| --- | --- | --- | --- | --- | --- |",
             *body,

@@ -120,7 +120,7 @@ def _under_diaphragm(random: np.random.Generator) -> Shape:
 
 def _liver(random: np.random.Generator, space: Shape, cavity: Oval) -> Shape:
     """Return the liver: a large right lobe, a left lobe that thins out, a caudate, and its hollows."""
-    right = Ellipsoid(_jitter(random, (-72, -6, -2), 1.5), _scaled(random, (68, 83, 93), 0.02))
+    right = Ellipsoid(_jitter(random, (-72, -6, -2), 1.5), _scaled(random, (66, 80, 91), 0.02))
     left = Ellipsoid(_jitter(random, (-8, -48, 30), 1.5), _scaled(random, (78, 34, 36), 0.02), roll=-8)
     caudate = Ellipsoid((-12, 16, 22), _scaled(random, (17, 17, 30)))
     mass = Joined((right, left, caudate), rounding_mm=18)

@@ -76,7 +76,7 @@ def make_scene(abdomen: Abdomen, random: np.random.Generator) -> Scene:
     clip_at = _placed(abdomen.liver, near((-40, -34, -44)), 3.5, middle)
     clip = make_rod(clip_at, (0.35, 0.9, 0.25), 9.0, 1.6, CLIP_EXCESS_HU)
     clip = Deposit("clip_or_coil", clip.shape, clip.excess_hu, clip.diameter_mm, clip.width_mm)
-    cyst = Body(Capsule(centre, centre, 11.0), CYST_HU)
+    cyst = Body(Capsule(centre, centre, 10.0), CYST_HU)
     wall = Body(Capsule(centre, centre, 12.5), LIVER_HU)
     return Scene(
         (*abdomen.bodies, wall, cyst),
