@@ -227,7 +227,7 @@ class Case:
         return leads and not self._has_host()
 
     def _is_definite_simple(self) -> bool:
-        """Return whether the leading simple focus is definite: seen to have no host and no risk, or two years old.
+        """Return whether a leading simple focus is definite: no host, no risk, or two years unchanged.
 
         Growth, or a host, undoes it.
         """
