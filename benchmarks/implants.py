@@ -1,4 +1,4 @@
-"""What is found of foci put into real scans, and how well are they measured?
+"""What is found of foci put into real scans, and how well it is measured.
 
 Run: ``python benchmarks/implants.py [SEEDS]`` (implants per scan, default 6). Foci of known place,
 size and density go into three real scans; the pipeline's own stages then read each with the liver
@@ -213,19 +213,20 @@ def summary(scan: Scan, outcome: Outcome) -> list[str]:
         if outcome.claimed_mm
         else "| smallest focus claimed | none |",
     ]
-    for low, high in RATIOS:
+    for low, high in RATIOS if outcome.claimed_mm else ():
         name = f"{low:g} to {high:g}" if math.isfinite(high) else f"above {low:g}"
         found = sensitivity(c for c in outcome.cases if low <= c.ratio < high)
         lines.append(f"| seen at {name} times its integrated excess | {found} |")
-    for kind in ("rod", "rim"):
-        lines.append(f"| {kind}s seen | {sensitivity(c for c in outcome.cases if c.truth.kind == kind)} |")
+    kinds = {kind: sensitivity(c for c in outcome.cases if c.truth.kind == kind) for kind in ("rod", "rim")}
+    lines += [f"| {kind}s seen | {found} |" for kind, found in kinds.items()]
     other = sorted({c.named for c in outcome.cases if c.named and not c.seen})
     told = (
         ", ".join(f"{sum(c.named == n and not c.seen for c in outcome.cases)} {n}" for n in other) or "none"
     )
     lines += [
         f"| found, but named otherwise | {told} |",
-        f"| false calls a reading | {outcome.false / outcome.readings:.2f} (untouched scan: {outcome.clean_false}) |",
+        f"| false calls a reading | {outcome.false / outcome.readings:.2f} |",
+        f"| calls in the untouched scan | {outcome.clean_false} |",
         f"| integrated excess, all: bias, spread, median error | {_error(error)} |",
         f"| integrated excess, above twice the claim | {_error(strong)} |",
         f"| 95 % intervals that hold the truth | {held} |",
