@@ -108,7 +108,7 @@ def quality_lines(document: Document, language: str) -> list[str]:
         said.append(phrase("radiology", "liver_part", language, percent=round(100 * liver.in_view)))
     said += [phrase("radiology", "quality_reason", language, reason=r) for r in liver.quality.reasons]
     smallest = document.detectability.smallest_focus
-    size = quantity_text(smallest, language)
+    size = quantity_text(smallest, language, digits=2)
     if isinstance(smallest, Quantity):
         excess = format_number(document.detectability.at_excess_hu)
         size += phrase("radiology", "smallest_at", language, excess=excess)

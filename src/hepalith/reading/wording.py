@@ -49,8 +49,8 @@ stands beside the word.
 """
 
 
-def format_number(value: float) -> str:
-    """Return a number for people: three significant digits, no exponent, thousands set apart from 10 000.
+def format_number(value: float, digits: int = DISPLAY_DIGITS) -> str:
+    """Return a number for people: significant digits, no exponent, thousands set apart from 10 000.
 
     Examples
     --------
@@ -59,7 +59,7 @@ def format_number(value: float) -> str:
     >>> format_number(1_015_400).replace(THOUSANDS, "_")
     '1_020_000'
     """
-    rounded = float(f"{value:.{DISPLAY_DIGITS}g}")
+    rounded = float(f"{value:.{digits}g}")
     if abs(rounded) >= 1e4:
         return f"{rounded:,.0f}".replace(",", THOUSANDS)
     return f"{rounded:f}".rstrip("0").rstrip(".") if rounded else "0"
@@ -70,7 +70,9 @@ def plain_unit(unit: str) -> str:
     return UNITS.get(unit, unit)
 
 
-def quantity_text(measured: Measured, language: str, *, interval: bool = False) -> str:
+def quantity_text(
+    measured: Measured, language: str, *, interval: bool = False, digits: int = DISPLAY_DIGITS
+) -> str:
     """Return a measured number with its unit, or why there is none.
 
     Examples
@@ -85,7 +87,7 @@ def quantity_text(measured: Measured, language: str, *, interval: bool = False) 
             if language == "en"
             else f"{refused}（{measured.not_assessable}）"
         )
-    text = f"{format_number(measured.value)} {plain_unit(measured.unit)}".strip()
+    text = f"{format_number(measured.value, digits)} {plain_unit(measured.unit)}".strip()
     if not interval or measured.low is None or measured.high is None:
         return text
     ends = f"{format_number(measured.low)}–{format_number(measured.high)}"

@@ -39,9 +39,9 @@ SOFT_TISSUE_WINDOW = (50.0, 400.0)
 BONE_WINDOW = (500.0, 2000.0)
 """Level and width in HU: the usual bone window: calcium shows its inside, metal still saturates."""
 
-PROJECTION_WINDOW = (175.0, 550.0)
-"""Level and width in HU of the maximum projection: a maximum along 15 cm of noisy liver lies some 50 HU above
-its mean, so the level is higher than the abdomen's. Our judgement."""
+PROJECTION_WINDOW = (150.0, 500.0)
+"""Level and width in HU of the maximum projection: a maximum along 15 cm of noisy liver lies some
+50 HU above its mean, so the level is higher than the abdomen's. Our judgement."""
 
 SCALE_BAR_MM = (50.0, 20.0, 10.0, 5.0)
 """Lengths of a scale bar; the longest that takes no more than a third of the picture is drawn."""
@@ -52,6 +52,9 @@ RING_PX = 7.0
 RING_GAP_PX = 3.0
 """Gap between a focus and its ring, in pixels, so that the ring hides nothing of it."""
 
+NUMBER_PX = 11.0
+"""Room that a number takes, in pixels: half its width with two digits, and its height."""
+
 PLANES = ("axial", "coronal", "sagittal")
 """Name of the plane across each axis (slice, row, column) of the working order."""
 
@@ -61,12 +64,14 @@ LETTERS = {"axial": ("A", "P", "R", "L"), "coronal": ("H", "F", "R", "L"), "sagi
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A number at a place of a picture, with a ring around the focus; in pixels."""
+    """A ring around a focus, and its number beside the ring (the text's middle); in pixels."""
 
     text: str
     x: float
     y: float
     radius: float
+    text_x: float
+    text_y: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,12 +183,12 @@ def overview_pictures(
     seen = np.where(maps.liver | (maps.foci > 0), maps.hu, np.int16(AIR_HU))
     projection = seen.max(axis=1)[::-1]
     view = whole_view(projection.shape, maps.volume.spacing_mm, 1)
-    marks = []
+    rings = []
     for number, (centroid, diameter_mm) in places.items():
         place = maps.volume.grid.to_index(centroid) + 0.5
         x, y = view.place(float(place[2]), projection.shape[0] - float(place[0]))
-        radius = max(RING_PX, diameter_mm / 2 / view.mm_per_px + RING_GAP_PX)
-        marks.append(Mark(str(number), round(x, 1), round(y, 1), round(radius, 1)))
+        rings.append((str(number), x, y, max(RING_PX, diameter_mm / 2 / view.mm_per_px + RING_GAP_PX)))
+    marks = place_numbers(rings, view)
     nothing = np.zeros(projection.shape, dtype=np.bool_)
     pictures = [
         finish(
@@ -193,7 +198,7 @@ def overview_pictures(
             "projection",
             outline=nothing,
             others=nothing,
-            marks=tuple(marks),
+            marks=marks,
         )
     ]
     for axis in (0, 1):
@@ -205,6 +210,55 @@ def overview_pictures(
         view = whole_view(hu.shape, maps.volume.spacing_mm, axis)
         pictures.append(finish(hu, view, SOFT_TISSUE_WINDOW, "outline", outline=liver, others=foci))
     return tuple(pictures)
+
+
+def place_numbers(rings: list[tuple[str, float, float, float]], view: _View) -> tuple[Mark, ...]:
+    """Return the rings with their numbers where they hide no ring and no other number, if there is room.
+
+    Parameters
+    ----------
+    rings
+        Text, x, y and radius of each ring, in pixels; earlier ones choose first.
+    """
+    marks: list[Mark] = []
+    for text, x, y, radius in rings:
+        options = []
+        for away in (1.0, 2.2, 3.4):
+            for right, down in (
+                (1, 0),
+                (-1, 0),
+                (0, -1),
+                (0, 1),
+                (0.7, -0.7),
+                (0.7, 0.7),
+                (-0.7, -0.7),
+                (-0.7, 0.7),
+            ):
+                options.append(
+                    (x + right * (radius + away * NUMBER_PX), y + down * (radius + away * NUMBER_PX))
+                )
+        text_x, text_y = min(options, key=lambda at: crowding(at, (text, x, y), (rings, marks, view)))
+        marks.append(
+            Mark(text, round(x, 1), round(y, 1), round(radius, 1), round(text_x, 1), round(text_y, 1))
+        )
+    return tuple(marks)
+
+
+def crowding(
+    at: tuple[float, float],
+    own: tuple[str, float, float],
+    taken: tuple[list[tuple[str, float, float, float]], list[Mark], _View],
+) -> int:
+    """Return how many rings and numbers a number at `at` would hide; outside the picture counts most."""
+    rings, marks, view = taken
+    hidden = sum(
+        1
+        for _, x, y, radius in rings
+        if np.hypot(at[0] - x, at[1] - y) < radius + NUMBER_PX / 2 and own[1:] != (x, y)
+    )
+    hidden += sum(1 for m in marks if np.hypot(at[0] - m.text_x, at[1] - m.text_y) < 1.4 * NUMBER_PX)
+    inside = NUMBER_PX < at[0] < view.width - NUMBER_PX and NUMBER_PX < at[1] < view.height - NUMBER_PX
+    return hidden if inside else hidden + len(rings) + len(marks) + 1
 
 
 def cut(array: NDArray[Any], axis: int, index: int) -> NDArray[Any]:

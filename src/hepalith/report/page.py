@@ -33,17 +33,30 @@ __all__ = ["Bar", "Evidence", "FocusRow", "Headline", "Limits", "StepRow"]
 MAX_ROWS = 100
 """Foci listed in a table: more are no longer read, and ``reading.json`` has them all. Our judgement."""
 
-LEAST_SHOWN = 0.01
-"""Explanations below one percent are named in one line, without their evidence. Our judgement."""
+LEAST_SHOWN = 0.02
+"""Explanations below two percent are named in one line, without their evidence. Our judgement."""
 
-MAX_EXPLAINED = 8
+MAX_EXPLAINED = 6
 """Explanations shown with their evidence at most. Our judgement: the page must stay readable."""
+
+MAX_REASONS = 6
+"""Reasons shown for, and as many against; the weightiest. Our judgement."""
+
+MAX_NAMED = 12
+"""Explanations named in the line of the rest. Our judgement."""
 
 MAX_HEADLINE_DIAGNOSES = 3
 """Explanations in the impression. Our judgement."""
 
-LEAST_WEIGHT = 0.02
-"""Evidence below this log10 weight (a factor of 1.05) is left out of the list of reasons. Our judgement."""
+LEAST_WEIGHT = 0.04
+"""Evidence below this log10 weight (a factor of 1.1) is left out of the list of reasons. Our judgement."""
+
+
+WHOLE_LIVER = 0.98
+"""Share in view from which the liver counts as whole: an estimate is never exactly 1. Our judgement."""
+
+AT_CAPSULE_MM = 0.5
+"""Depth below which a focus is said to lie at the capsule: half a voxel of a thin scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +146,12 @@ def number(measured: Measured, language: str, *, interval: bool = False) -> str:
 
 def focus_row(focus: FocusEntry, language: str) -> FocusRow:
     """Return one row of a table of foci."""
-    depth = focus.location.capsule_distance
     return FocusRow(
         id=focus.id,
         label=say(focus.label, language),
         probability=percent_text(focus.probability, language),
         place=phrase("lobe", focus.location.lobe or "unassessed", language),
-        depth=word("below_capsule", language, distance=format_number(depth.value))
-        if isinstance(depth, Quantity)
-        else "",
+        depth=depth_text(focus.location.capsule_distance, language),
         shape=say_inline(focus.morphology.label, language),
         diameter=number(focus.diameter, language, interval=True),
         volume=number(focus.volume, language, interval=True),
@@ -153,6 +163,15 @@ def focus_row(focus: FocusEntry, language: str) -> FocusRow:
         score=number(focus.score_agatston_convention, language),
         reason=focus.reason,
     )
+
+
+def depth_text(distance: Measured, language: str) -> str:
+    """Return how deep a focus lies, empty where that is not known."""
+    if not isinstance(distance, Quantity):
+        return ""
+    if distance.value < AT_CAPSULE_MM:
+        return word("at_capsule", language)
+    return word("below_capsule", language, distance=format_number(distance.value, 2))
 
 
 def mass_reasons(foci: Iterable[FocusEntry]) -> tuple[str, ...]:
@@ -173,12 +192,16 @@ def headline(document: Document, language: str) -> Headline:
         sentences.append(word("headline_none", language))
         smallest = document.detectability.smallest_focus
         if isinstance(smallest, Quantity):
-            sentences.append(word("headline_none_detail", language, size=quantity_text(smallest, language)))
+            sentences.append(
+                word("headline_none_detail", language, size=quantity_text(smallest, language, digits=2))
+            )
     else:
         sizes = [f.diameter for f in foci if isinstance(f.diameter, Quantity)]
         largest = max(sizes, key=lambda q: q.value) if sizes else foci[0].diameter
         key = "headline_one" if len(foci) == 1 else "headline_many"
-        sentences.append(word(key, language, count=len(foci), size=quantity_text(largest, language)))
+        sentences.append(
+            word(key, language, count=len(foci), size=quantity_text(largest, language, digits=2))
+        )
     if document.is_answerable and document.liver.in_view < WHOLE_LIVER:
         share = percent_text(document.liver.in_view, language)
         sentences.append(word("headline_part", language, percent=share))
@@ -197,10 +220,6 @@ def headline(document: Document, language: str) -> Headline:
         if d.probability >= LEAST_SHOWN
     )
     return Headline(tuple(sentences), ranked, first_step(document, language))
-
-
-WHOLE_LIVER = 0.98
-"""Share in view from which the liver counts as whole: an estimate is never exactly 1. Our judgement."""
 
 
 def first_step(document: Document, language: str) -> str | None:
@@ -246,7 +265,7 @@ def evidence(entries: tuple[EvidenceEntry, ...], language: str) -> tuple[Evidenc
             f"{'×' if e.weight > 0 else '÷'}{format_factor(abs(e.weight))}",
             e.source,
         )
-        for e in weighty
+        for e in weighty[:MAX_REASONS]
     )
 
 
@@ -266,7 +285,10 @@ def rest_text(document: Document, language: str) -> str | None:
     rest = document.differential[len(bars(document, language)) :]
     if not rest:
         return None
-    names = {"en": ", ", "zh": "、"}[language].join(say_inline(d.diagnosis, language) for d in rest)
+    said = [say_inline(d.diagnosis, language) for d in rest[:MAX_NAMED]]
+    if len(rest) > MAX_NAMED:
+        said.append(word("and_more", language, count=len(rest) - MAX_NAMED))
+    names = {"en": ", ", "zh": "、"}[language].join(said)
     together = percent_text(sum(d.probability for d in rest), language)
     return word("diagnoses_rest", language, count=len(rest), probability=together, list=names)
 
