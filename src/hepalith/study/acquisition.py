@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-__all__ = ["Acquisition", "Identity", "InputFile", "Instance", "Series", "SeriesLeft", "Study"]
+__all__ = [
+    "Acquisition",
+    "Encoding",
+    "Identity",
+    "InputFile",
+    "Instance",
+    "Plane",
+    "Series",
+    "SeriesLeft",
+    "Study",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,43 @@ class Acquisition:
 
 
 @dataclass(frozen=True, slots=True)
+class Plane:
+    """Where one slice says it lies, in LPS millimetres; ``None`` where the header is silent."""
+
+    position: tuple[float, float, float] | None = None
+    """Centre of the first voxel (Image Position (Patient))."""
+    orientation: tuple[float, ...] | None = None
+    """Six cosines: direction of a row (column index rising), then of a column."""
+    spacing_mm: tuple[float, float] | None = None
+    """Between rows, then between columns (Pixel Spacing)."""
+    thickness_mm: float | None = None
+    between_mm: float | None = None
+    """Spacing Between Slices, unsigned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How the values of one frame are stored, and what they mean."""
+
+    transfer_syntax_uid: str
+    rows: int
+    columns: int
+    frames: int = 1
+    """In the whole file."""
+    samples: int = 1
+    bits_allocated: int = 16
+    bits_stored: int = 16
+    high_bit: int = 15
+    signed: bool = False
+    slope: float = 1.0
+    intercept: float = 0.0
+    padding: tuple[int, int] | None = None
+    """Stored values from the first to the second were never measured."""
+    offset: int | None = None
+    """Where the values of the first frame start in the file; ``None`` when they are compressed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """One file of a series, and which frame of it (0 in single-frame files)."""
 
@@ -53,11 +100,24 @@ class Instance:
     sop_class_uid: str = ""
     sop_instance_uid: str = ""
     frame: int = 0
+    number: int | None = None
+    """Instance Number; in multi-frame files the frame's place."""
+    plane: Plane | None = None
+    encoding: Encoding | None = None
+
+    @property
+    def name(self) -> str:
+        """How messages call the file: never its folder."""
+        return self.member or self.path.name
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series: what it says of itself and where its files are."""
+    """One series: what it says of itself and where its files are.
+
+    A DICOM series that holds several volumes (two phases under one UID, a localiser among
+    slices) is several `Series` with one `uid` and different `part`.
+    """
 
     uid: str
     modality: str
@@ -69,6 +129,15 @@ class Series:
     instances: tuple[Instance, ...] = ()
     kind: str = "dicom"
     """``"dicom"``, ``"nifti"``, ``"nrrd"`` or ``"mha"``."""
+    part: str = ""
+    """What sets this volume apart from others of the same series; empty when there is one."""
+    study_uid: str = ""
+    image_type: tuple[str, ...] = ()
+    body_part: str = ""
+    unfit: str = ""
+    """Why this series cannot be read as a CT volume; empty when it can."""
+    warnings: tuple[str, ...] = ()
+    """What was made or repaired while grouping, one sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +161,5 @@ class Study:
     """The header says that its dates were removed or shifted."""
     left: tuple[SeriesLeft, ...] = ()
     """Objects passed over while opening (not images, not readable), with the reason."""
+    warnings: tuple[str, ...] = ()
+    """What was doubted while opening, one sentence each."""

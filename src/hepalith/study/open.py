@@ -1,0 +1,254 @@
+"""Opening whatever the user has: folders, files and archives become one study."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+import pydicom
+
+from hepalith.errors import NoImageError, UnreadableFileError, UnsupportedModalityError
+from hepalith.settings import Settings
+from hepalith.study.acquisition import SeriesLeft, Study
+from hepalith.study.elements import CannotParseError, looks_like_dicom
+from hepalith.study.header import CT_CLASSES, DICOMDIR_CLASS, Header, read_header
+from hepalith.study.pick import pick_study
+from hepalith.study.source import Source, Unreadable, check_archive, open_archive, open_source, walk
+from hepalith.study.volume_file import VolumeFile, describe_volume_file, sniff
+
+__all__ = ["open_study"]
+
+HEAD_BYTES = 32768
+"""How much of each file is read to judge it. CT headers are 3 to 20 KiB; longer ones are read on."""
+
+_UNREAD = {
+    "US": "ultrasound is not read by this version yet",
+    "MR": "MRI is not read: hepalith reads CT",
+    "PT": "PET is not read: give the CT of the examination",
+}
+_NO_IMAGE = {
+    "SEG": "a segmentation, no image: give it with --liver",
+    "RTSTRUCT": "a structure set, no image",
+    "SR": "a structured report, no image",
+    "PR": "a presentation state, no image",
+    "KO": "a key object note, no image",
+}
+
+
+@dataclass(slots=True)
+class _Found:
+    """What an input holds, gathered while walking it."""
+
+    images: list[Header] = field(default_factory=list)
+    others: list[Header] = field(default_factory=list)
+    volumes: list[VolumeFile] = field(default_factory=list)
+    damaged: list[tuple[str, str]] = field(default_factory=list)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    stills: list[str] = field(default_factory=list)
+
+
+def open_study(inputs: Sequence[Path], settings: Settings) -> Study:
+    """Open the one examination that the inputs hold. Only headers are read.
+
+    Files are judged by content, whatever they are called: DICOM with or without preamble,
+    NIfTI, NRRD, MetaImage, and zip archives of those, which are read without unpacking.
+
+    Parameters
+    ----------
+    inputs
+        Files and folders; a DICOMDIR stands for the files it lists.
+    settings
+        `study_uid` picks where the inputs hold several examinations; `modality` is what files
+        that do not say are taken for.
+
+    Raises
+    ------
+    UnreadableFileError
+        An input does not exist, or the only images in it are damaged; an archive is unsafe.
+    NoImageError
+        Nothing in the inputs is an image.
+    UnsupportedModalityError
+        There are images, but no CT.
+    MixedStudiesError
+        Two patients, or two dates, without `settings.study_uid`.
+    UsageError
+        `settings.study_uid` names an examination that is not there.
+    """
+    found = _Found()
+    for item in walk([Path(given) for given in inputs]):
+        if isinstance(item, Unreadable):
+            found.unreadable.append((item.name, item.reason))
+        else:
+            _look_into(item, found)
+    where = ", ".join(str(given) for given in inputs)
+    if settings.modality not in (None, "CT"):
+        raise UnsupportedModalityError(
+            f"{where}: {_UNREAD.get(settings.modality or '', 'this modality is not read')}; give a CT"
+        )
+    images = [header for header in found.images if header.modality not in _NO_IMAGE]
+    if not images and not found.volumes:
+        _refuse_nothing(found, where)
+    study = pick_study(images, found.others, found.volumes, settings, where)
+    if not any(not series.unfit for series in study.series):
+        _refuse_unfit(study, where)
+    return Study(
+        uid=study.uid,
+        date=study.date,
+        identity=study.identity,
+        series=study.series,
+        dates_removed=study.dates_removed,
+        left=study.left + tuple(_left(found)),
+        warnings=study.warnings + tuple(_warnings(found)),
+    )
+
+
+def _look_into(source: Source, found: _Found) -> None:
+    """Sort one file, or every member of one archive, to what was found."""
+    try:
+        with source.path.open("rb") as file:
+            kind = _sort(source, file, found)
+    except OSError as error:
+        reason = (error.strerror or "cannot be opened").lower()
+        if source.asked:
+            raise UnreadableFileError(f"{source.path}: {reason}; check its permissions") from error
+        found.unreadable.append((source.name, reason))
+        return
+    if kind == "zip":
+        _look_into_archive(source, found)
+    elif kind == "dicomdir":
+        for listed in _listed_in_dicomdir(source):
+            _look_into(listed, found)
+
+
+def _look_into_archive(source: Source, found: _Found) -> None:
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(open_archive(source.path))
+            members = check_archive(archive, source.path)
+        except UnreadableFileError as error:
+            if source.asked:
+                raise
+            found.damaged.append((source.name, str(error)))
+            return
+        for member in members:
+            inner = Source(source.path, member.filename)
+            try:
+                with open_source(inner, archive) as file:
+                    _sort(inner, file, found)
+            except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+                found.damaged.append((inner.name, f"damaged inside {source.path.name} ({error})"))
+
+
+def _sort(source: Source, file: BinaryIO, found: _Found) -> str:
+    """Sort one file by its first bytes; return its kind."""
+    head = file.read(HEAD_BYTES)
+    kind = sniff(head)
+    if kind == "zip" and source.member is None:
+        return kind if source.asked or source.path.suffix.lower() == ".zip" else _stranger(source, found)
+    if kind in ("nifti", "nrrd", "mha"):
+        found.volumes.append(describe_volume_file(source, kind, head, file))
+    elif kind == "still":
+        found.stills.append(source.name)
+    elif kind == "dicom" or (not kind and looks_like_dicom(head)):
+        return _sort_dicom(source, head, file, found, certain=kind == "dicom")
+    else:
+        return _stranger(source, found)
+    return kind
+
+
+def _stranger(source: Source, found: _Found) -> str:
+    found.strangers.append(source.name)
+    return ""
+
+
+def _sort_dicom(source: Source, head: bytes, file: BinaryIO, found: _Found, *, certain: bool) -> str:
+    try:
+        header = read_header(head, source.path, source.member, file)
+    except CannotParseError as error:
+        if certain:
+            found.damaged.append((source.name, f"its header is damaged or cut short ({error})".replace("\n", " ")))
+            return "dicom"
+        return _stranger(source, found)
+    if header.sop_class_uid == DICOMDIR_CLASS:
+        return "dicomdir" if source.asked else "dicom"
+    if not certain and not (header.sop_class_uid or header.modality):
+        return _stranger(source, found)
+    complete = header.encoding is not None and header.frames and header.has_pixels
+    if complete and header.modality not in _NO_IMAGE:
+        found.images.append(header)
+    elif header.sop_class_uid in CT_CLASSES or not header.sop_class_uid:
+        found.damaged.append((source.name, "it is cut short: its header ends before the pixels"))
+    else:
+        found.others.append(header)
+    return "dicom"
+
+
+def _listed_in_dicomdir(source: Source) -> list[Source]:
+    """Return the files that a DICOMDIR lists, those that exist inside its folder."""
+    folder = source.path.resolve().parent
+    listed = []
+    for record in pydicom.dcmread(source.path).get("DirectoryRecordSequence") or []:
+        names = record.get("ReferencedFileID")
+        parts = [names] if isinstance(names, str) else list(names or [])
+        path = folder.joinpath(*parts).resolve() if parts else folder
+        if parts and path.is_relative_to(folder) and path.is_file():
+            listed.append(Source(path))
+    return listed
+
+
+def _refuse_nothing(found: _Found, where: str) -> None:
+    """Say why the input holds nothing to read."""
+    if found.damaged:
+        name, reason = found.damaged[0]
+        raise UnreadableFileError(f"{name}: {reason}; copy it again from its source")
+    if found.stills:
+        raise UnsupportedModalityError(
+            f"{found.stills[0]}: a still picture; ultrasound is not read by this version yet, give a CT"
+        )
+    kinds = sorted({header.modality for header in found.others})
+    if kinds:
+        what = "; ".join(_NO_IMAGE.get(kind, f"{kind or 'DICOM'} without pixels") for kind in kinds)
+        raise NoImageError(f"{where}: no image in it ({what}); give the CT series")
+    if found.unreadable:
+        name, reason = found.unreadable[0]
+        raise UnreadableFileError(f"{name}: {reason}; nothing else in {where} is an image")
+    count = len(found.strangers)
+    if count == 1:
+        raise NoImageError(
+            f"{where}: {PurePosixPath(found.strangers[0]).name} is not an image that hepalith reads; "
+            "give a CT as DICOM, NIfTI, NRRD or MHA"
+        )
+    what = "it is empty" if count == 0 else f"none of its {count} files is an image"
+    raise NoImageError(f"{where}: {what}; give a CT as DICOM, NIfTI, NRRD or MHA")
+
+
+def _refuse_unfit(study: Study, where: str) -> None:
+    """Say why no series can be read."""
+    modalities = sorted({series.modality for series in study.series})
+    if "CT" not in modalities:
+        known = [_UNREAD[m] for m in modalities if m in _UNREAD]
+        what = "; ".join(known) or f"{', '.join(modalities) or 'unknown'} images are not read: hepalith reads CT"
+        raise UnsupportedModalityError(f"{where}: {what}; give a CT")
+    reasons = "; ".join(dict.fromkeys(series.unfit for series in study.series if series.modality == "CT"))
+    raise NoImageError(f"{where}: no CT volume in it ({reasons}); give an axial CT series")
+
+
+def _left(found: _Found) -> list[SeriesLeft]:
+    left = [SeriesLeft("", f"{name}: {reason}") for name, reason in found.damaged + found.unreadable]
+    if found.stills:
+        left.append(SeriesLeft("", f"{len(found.stills)} still pictures (first: {found.stills[0]})"))
+    if found.strangers:
+        left.append(SeriesLeft("", f"{len(found.strangers)} files are no images (first: {found.strangers[0]})"))
+    return left
+
+
+def _warnings(found: _Found) -> list[str]:
+    if not found.damaged and not found.unreadable:
+        return []
+    names = [name for name, _ in found.damaged + found.unreadable]
+    return [f"{len(names)} files could not be read and are missing from the reading (first: {names[0]})"]
