@@ -15,7 +15,12 @@ from PIL import Image
 
 from hepalith.geometry import Box, Grid, StoredOrder
 from hepalith.reading import Maps
-from hepalith.report.figure import Picture, focus_pictures, overview_pictures
+from hepalith.report.figure import Picture, find_places, overview_pictures
+from hepalith.report.figure import focus_pictures as pictures_of
+
+
+def focus_pictures(maps: Maps, focus_id: int) -> tuple[Picture, ...]:
+    return pictures_of(maps, focus_id, find_places(maps)[focus_id])
 
 
 def pixels(picture: Picture) -> NDArray[np.float64]:
@@ -115,8 +120,9 @@ def test_a_large_focus_gets_a_larger_field(maps: Maps) -> None:
     assert right < 256
 
 
-def test_a_focus_that_is_not_in_the_map_has_no_picture(maps: Maps) -> None:
-    assert focus_pictures(maps, 7) == ()
+def test_a_focus_that_is_not_in_the_map_has_no_place(maps: Maps) -> None:
+    assert find_places(maps) == {1: Box((32, 8, 4), (36, 16, 12))}
+    assert find_places(replace(maps, foci=np.where(maps.foci > 0, 3, 0).astype(np.uint8))).keys() == {3}
 
 
 def test_the_overview_numbers_each_focus_at_its_place(maps: Maps) -> None:

@@ -58,7 +58,7 @@ def load_reading(folder: Path) -> Reading:
             box,
             hu.astype(np.int16, copy=False),
             np.ascontiguousarray(liver[box.slices] != 0),
-            np.ascontiguousarray(foci[box.slices]).astype(np.int32),
+            np.ascontiguousarray(foci[box.slices]),
         ),
     )
 

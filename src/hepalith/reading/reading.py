@@ -34,7 +34,7 @@ class Maps:
     liver
         bool, shape of `box`: the liver.
     foci
-        int32, shape of `box`: label = focus id.
+        Integers, shape of `box`: label = focus id.
     """
 
     grid: Grid
@@ -42,7 +42,7 @@ class Maps:
     box: Box
     hu: NDArray[np.int16]
     liver: NDArray[np.bool_]
-    foci: NDArray[np.int32]
+    foci: NDArray[np.integer[Any]]
 
     @property
     def volume(self) -> Volume:

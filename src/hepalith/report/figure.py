@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import find_objects
 
+from hepalith.geometry import Box
 from hepalith.image import AIR_HU
 from hepalith.reading import Maps
 
-__all__ = ["Mark", "Picture", "focus_pictures", "overview_pictures"]
+__all__ = ["Mark", "Picture", "find_places", "focus_pictures", "overview_pictures"]
 
 FIELD_MM = 64.0
 """Side of a key image: a focus of the usual size with enough liver to place it; grown for larger ones."""
@@ -117,20 +119,36 @@ class _View:
         )
 
 
-def focus_pictures(maps: Maps, focus_id: int) -> tuple[Picture, ...]:
+def find_places(maps: Maps) -> dict[int, Box]:
+    """Return the box of every focus within the crop, by id; one pass over the label map."""
+    if not maps.foci.size:
+        return {}
+    return {
+        number: Box((k.start, j.start, i.start), (k.stop, j.stop, i.stop))
+        for number, found in enumerate(find_objects(maps.foci), start=1)
+        if found is not None
+        for k, j, i in (found,)
+    }
+
+
+def focus_pictures(maps: Maps, focus_id: int, place: Box) -> tuple[Picture, ...]:
     """Return a focus in three planes in the soft-tissue window, and axial in the bone window.
 
     Each plane is the one that cuts the most of the focus, so that a rim is shown as a rim.
+
+    Parameters
+    ----------
+    place
+        The focus's box within the crop (`find_places`).
     """
-    inside = maps.foci == focus_id
-    counts = [inside.sum(axis=tuple(a for a in range(3) if a != axis)) for axis in range(3)]
-    if not counts[0].any():
-        return ()
-    spans = [np.flatnonzero(count) for count in counts]
-    middle = [float(span[0] + span[-1] + 1) / 2 for span in spans]
-    cuts = [int(count.argmax()) for count in counts]
+    inside = maps.foci[place.slices] == focus_id
+    cuts = [
+        place.start[axis] + int(inside.sum(axis=tuple(a for a in range(3) if a != axis)).argmax())
+        for axis in range(3)
+    ]
+    middle = [(a + b) / 2 for a, b in zip(place.start, place.stop, strict=True)]
     spacing = maps.volume.spacing_mm
-    extent_mm = max((int(s[-1]) - int(s[0]) + 1) * d for s, d in zip(spans, spacing, strict=True))
+    extent_mm = max(n * d for n, d in zip(place.shape, spacing, strict=True))
     room_mm = min(n * d for n, d in zip(maps.hu.shape, spacing, strict=True))
     field_mm = min(max(FIELD_MM, extent_mm + FIELD_MARGIN_MM), room_mm)
     pictures = [
@@ -201,9 +219,10 @@ def overview_pictures(
             marks=marks,
         )
     ]
+    columns = maps.liver.sum(axis=0, dtype=np.uint16)
+    areas = (np.array([np.count_nonzero(plane) for plane in maps.liver]), columns.sum(axis=1))
     for axis in (0, 1):
-        areas = maps.liver.sum(axis=tuple(a for a in range(3) if a != axis))
-        index = int(areas.argmax())
+        index = int(areas[axis].argmax())
         hu = cut(maps.hu, axis, index)
         liver = cut(maps.liver, axis, index)
         foci = cut(maps.foci, axis, index) > 0

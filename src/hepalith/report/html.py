@@ -16,7 +16,7 @@ from hepalith.reading.phrases import phrase
 from hepalith.reading.terms import say, say_inline
 from hepalith.reading.wording import format_number, percent_text, quantity_text
 from hepalith.report import page
-from hepalith.report.figure import FIELD_MM, Picture, focus_pictures, overview_pictures
+from hepalith.report.figure import FIELD_MM, Picture, find_places, focus_pictures, overview_pictures
 from hepalith.report.words import LANGUAGES, word
 
 __all__ = ["render_html", "write_html"]
@@ -72,9 +72,13 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         for f in ordered[:MAX_NUMBERED]
         if f.centroid_lps_mm is not None
     }
+    boxes = find_places(reading.maps)
     figures = tuple(
-        FocusFigure(focus, say_inline(focus.label, chosen), focus_pictures(reading.maps, focus.id))
+        FocusFigure(
+            focus, say_inline(focus.label, chosen), focus_pictures(reading.maps, focus.id, boxes[focus.id])
+        )
         for focus in ordered[:MAX_FIGURES]
+        if focus.id in boxes
     )
     return load_template().render(
         d=document,
@@ -89,7 +93,7 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         format_number=format_number,
         headline=page.headline(document, chosen),
         overview=overview_pictures(reading.maps, places),
-        figures=tuple(figure for figure in figures if figure.pictures),
+        figures=figures,
         field_mm=format_number(FIELD_MM),
         total=len(ordered),
         rows=tuple(page.focus_row(f, chosen) for f in document.calcifications[: page.MAX_ROWS]),
