@@ -1,6 +1,6 @@
 """What is found of foci put into real scans, and how well it is measured.
 
-Run: ``python benchmarks/implants.py [SEEDS]`` (implants per scan, default 6). Foci of known place,
+Run: ``python benchmarks/implants.py [SEEDS]`` (implants per scan, default 8). Foci of known place,
 size and density go into three real scans; the pipeline's own stages then read each with the liver
 given. Scans are read from the folder that HEPALITH_TEST_DATA names, by default ``../shared/data``.
 
@@ -36,7 +36,7 @@ from hepalith.settings import MaskSource, Settings
 from hepalith.study import Acquisition, choose_series, open_study
 from hepalith.vocabulary import Measurement
 
-SEEDS = 6
+SEEDS = 8
 """Implants made of each scan."""
 
 COUNT = 16
@@ -47,6 +47,9 @@ SIZES = ((0.0, 2.2, "to 2 mm"), (2.2, 4.2, "3 to 4 mm"), (4.2, 99.0, "6 mm and m
 
 EXCESSES = ((0.0, 150.0, "60 to 150"), (150.0, 350.0, "150 to 350"), (350.0, 9e9, "350 to 800"))
 """Classes of density excess, HU."""
+
+ROUND = ("sphere", "bead")
+"""Kinds that the claim of a smallest focus is about."""
 
 RATIOS = ((0.0, 0.5), (0.5, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, math.inf))
 """Classes of integrated excess over that of the smallest focus the reading claims to show."""
@@ -189,7 +192,7 @@ def sensitivity(cases: Iterable[Case]) -> str:
 
 def by_size(outcome: Outcome) -> list[str]:
     """Return rows of sensitivity by size and density, of spheres and beads."""
-    round_ones = [c for c in outcome.cases if c.truth.kind in ("sphere", "bead")]
+    round_ones = [c for c in outcome.cases if c.truth.kind in ROUND]
     lines = [
         "| diameter | " + " | ".join(f"{name} HU" for *_, name in EXCESSES) + " |",
         "| --- | --- | --- | --- |",
@@ -215,8 +218,10 @@ def summary(scan: Scan, outcome: Outcome) -> list[str]:
     ]
     for low, high in RATIOS if outcome.claimed_mm else ():
         name = f"{low:g} to {high:g}" if math.isfinite(high) else f"above {low:g}"
-        found = sensitivity(c for c in outcome.cases if low <= c.ratio < high)
-        lines.append(f"| seen at {name} times its integrated excess | {found} |")
+        chosen = (c for c in outcome.cases if low <= c.ratio < high and c.truth.kind in ROUND)
+        lines.append(
+            f"| spheres and beads seen at {name} times its integrated excess | {sensitivity(chosen)} |"
+        )
     kinds = {kind: sensitivity(c for c in outcome.cases if c.truth.kind == kind) for kind in ("rod", "rim")}
     lines += [f"| {kind}s seen | {found} |" for kind, found in kinds.items()]
     other = sorted({c.named for c in outcome.cases if c.named and not c.seen})

@@ -111,6 +111,13 @@ def _wall(cavity: Oval) -> tuple[Body, ...]:
     return tuple(bodies)
 
 
+def _couch(back_y: float) -> tuple[Body, ...]:
+    """Return the couch: foam in a thin skin, hollowed for the back, wider than the field of view."""
+    top = Oval((0, back_y - 106.0), (225.0, 112.0))
+    foam = Cut(Common((top.grown(14.0), HalfSpace((0, back_y - 50.0, 0), (0, -1, 0)))), (top,))
+    return (Body(foam, -250.0), Body(Grown(foam, -2.0), -920.0))
+
+
 def _under_diaphragm(random: np.random.Generator) -> Shape:
     """Return everything below the diaphragm: two domes and the abdomen beneath."""
     right = Ellipsoid(_jitter(random, (-64, -6, -22)), _scaled(random, (82, 88, 101), 0.02))
@@ -291,6 +298,7 @@ def make_abdomen(random: np.random.Generator) -> Abdomen:
         for s in (-1, 1)
     ]
     bodies = (
+        *_couch(4 + cavity.radii[1] + 31),
         *_wall(cavity),
         *_chest(random, space, cavity),
         *psoas,
