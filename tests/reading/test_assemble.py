@@ -123,7 +123,7 @@ def test_no_path_of_a_machine_stands_in_the_settings(factories: ModuleType, tmp_
 
 
 def test_names_of_folders_are_left_out_of_the_inputs(factories: ModuleType) -> None:
-    series = replace(factories.make_series(), uid="", kind="nifti")
+    series = replace(factories.make_series(), uid="2.25.7", kind="nifti")
     document = assembled(factories, series=series).document
     assert [entry.file for entry in document.provenance.inputs] == ["0001.dcm"]
 

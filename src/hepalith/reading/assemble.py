@@ -266,7 +266,7 @@ def input_entries(examined: Examined, *, hidden: bool, key: bytes) -> tuple[Inpu
     reading leaves out the files' names too.
     """
     uid = examined.series.uid
-    if uid:
+    if uid and examined.series.kind == "dicom":
         return (InputEntry(uid=pseudonym_uid(uid, key) if hidden else uid, sha256=examined.sha256),)
     files = tuple(
         InputEntry(file=f"input_{number}" if hidden else PurePath(file.name).name, sha256=file.sha256)
