@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
 from hepalith.calcification.aperture import Aperture, Scene
-from hepalith.calcification.candidate import Candidate, Thresholds
+from hepalith.calcification.candidate import Candidate
 from hepalith.calcification.measure import Measured
 
 __all__ = ["METAL_HU", "Appearance", "Shape", "describe_appearance", "describe_shape"]
@@ -87,8 +87,10 @@ class Appearance:
     """Median of what lies about it outside the liver."""
     dark_about: float
     """How far the darkest surroundings in its slices lie below the background, in noise deviations."""
-    vessel_hu: float
-    """How far the liver's own vessels stand above the background."""
+    blood_hu: float
+    """The most that blood reaches in this scan."""
+    noise_hu: float
+    """Standard deviation of a voxel."""
     enhanced: float
     """Probability that contrast agent was given."""
     bone_mm: float
@@ -127,8 +129,8 @@ def describe_appearance(
     aperture: Aperture,
     measured: Measured,
     scene: Scene,
-    thresholds: Thresholds,
     *,
+    blood_hu: float,
     enhanced: float,
     metal: NDArray[np.float64],
     bone: NDArray[np.float64],
@@ -139,8 +141,10 @@ def describe_appearance(
     ----------
     candidate, aperture, measured
         The focus.
-    scene, thresholds
-        The crop it lies in and what its voxels had to exceed.
+    scene
+        The crop it lies in.
+    blood_hu
+        The most that blood reaches in this scan.
     enhanced
         Probability that contrast agent was given.
     metal
@@ -172,7 +176,8 @@ def describe_appearance(
         gas_about=float((hu < GAS_HU)[about].mean()) if about.any() else 0.0,
         outside_hu=float(np.median(hu[outside])) if outside.sum() > 10 else None,
         dark_about=dark,
-        vessel_hu=thresholds.vessel_hu,
+        blood_hu=blood_hu,
+        noise_hu=scene.noise.sd_hu,
         enhanced=enhanced,
         bone_mm=_distance_mm(aperture, bone, scene)[0],
         shape=describe_shape(aperture, measured, scene),

@@ -37,6 +37,16 @@ LOW_CLIP_HU = -60.0
 MIN_SHARE = 0.08
 """Least share of usable liver in a window; with less, the level of the whole liver stands in."""
 
+BLOOD_ABOVE_LIVER_HU = 25.0
+"""How far large vessels must stand above the liver to be seen as enhanced. Our judgement."""
+
+BLOOD_MOST_HU = 550.0
+"""Most HU of enhanced blood; denser even bodies are bone, barium or metal."""
+
+BLOOD_QUANTILE = 0.98
+"""Quantile of the cells within large vessels taken as the HU of blood: in the arterial phase the aorta
+is brighter than the veins, and arteries are what calcium must be told from."""
+
 VESSEL_QUANTILE = 0.995
 """Quantile of the cells' excess that is taken as what the liver's own structures (vessels) reach.
 Calcium fills less than 0.5 % of a liver but in rare disease (0.5 % of 1500 mL is 7.5 mL)."""
@@ -69,6 +79,8 @@ class Surroundings:
     liver_hu: float
     texture_hu: float
     vessel_excess_hu: float
+    blood_hu: float | None
+    """HU of the brightest large vessels in the crop; None where none is brighter than the liver."""
 
 
 def reduce_sum(array: NDArray[np.number], factor: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -140,6 +152,7 @@ def describe_surroundings(
         liver_hu,
         _texture(residual, noise, cells, step),
         _vessel_excess(excess, residual),
+        _large_vessels(hu, cells, liver_hu, noise),
     )
 
 
@@ -229,3 +242,22 @@ def _vessel_excess(excess: NDArray[np.float32], residual: NDArray[np.float32]) -
     spread = 1.4826 * float(np.median(np.abs(residual - np.median(residual))))
     top = float(np.quantile(excess, VESSEL_QUANTILE))
     return max(0.0, top - 2.6 * spread)
+
+
+def _large_vessels(
+    hu: NDArray[np.int16], cells: tuple[int, int, int], liver_hu: float, noise: Noise
+) -> float | None:
+    """Return the HU of the even bodies of 9 mm and more that are brighter than the liver.
+
+    In an enhanced scan these are vessels, heart, kidneys and spleen: none is brighter than blood.
+    Marrow may be as bright; it is uneven and seldom brighter than arterial blood.
+    """
+    size = float(np.prod(cells))
+    mean = reduce_sum(hu, cells) / size
+    least = ndimage.minimum_filter(mean, (1, 3, 3))
+    most = ndimage.maximum_filter(mean, (1, 3, 3))
+    even = (most - least) < max(60.0, 5.0 * noise.sd_hu / float(np.sqrt(size)))
+    core = even & (least > liver_hu + BLOOD_ABOVE_LIVER_HU) & (most < BLOOD_MOST_HU)
+    if int(core.sum()) < 20:
+        return None
+    return float(np.quantile(mean[core], BLOOD_QUANTILE))

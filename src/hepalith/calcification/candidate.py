@@ -16,7 +16,7 @@ from hepalith.calcification.background import Surroundings, enlarge, reduce_sum
 from hepalith.geometry import Box
 from hepalith.image.noise import Noise
 
-__all__ = ["Candidate", "Thresholds", "choose_thresholds", "find_candidates"]
+__all__ = ["Candidate", "Thresholds", "choose_thresholds", "find_candidates", "smooth_ratio"]
 
 FALSE_CALLS_PER_LIVER = 0.02
 """Expected number of voxels of pure Gaussian noise that seed a candidate in one liver, at each of
@@ -139,6 +139,14 @@ def choose_thresholds(
     return Thresholds(deviations, smooth, vessel, smooth_width)
 
 
+def smooth_ratio(thresholds: Thresholds, noise: Noise, surroundings: Surroundings) -> float:
+    """Return the deviation of a voxel at the coarser scale over that at the finer; 1 where it is not used."""
+    if max(thresholds.smooth_width) == 1:
+        return 1.0
+    weights = np.full(thresholds.smooth_width, 1.0 / np.prod(thresholds.smooth_width))
+    return min(1.0, math.sqrt(noise.variance_of(weights) + (2 * surroundings.texture_hu) ** 2) / noise.sd_hu)
+
+
 def find_candidates(
     hu: NDArray[np.int16],
     liver: NDArray[np.bool_],
@@ -193,11 +201,10 @@ def _faint_bodies(
     found: list[Candidate],
 ) -> list[Candidate]:
     """Return the bodies that only a mean over `SMOOTH_MM` shows."""
-    smooth = ndimage.uniform_filter(hu, thresholds.smooth_width, mode="nearest")
-    weights = np.full(thresholds.smooth_width, 1.0 / np.prod(thresholds.smooth_width))
-    ratio = math.sqrt(noise.variance_of(weights) + (2 * surroundings.texture_hu) ** 2) / noise.sd_hu
+    ratio = smooth_ratio(thresholds, noise, surroundings)
     if ratio > 0.9:
         return []
+    smooth = ndimage.uniform_filter(hu, thresholds.smooth_width, mode="nearest")
     cells, shape = surroundings.factor, hu.shape
     spread = surroundings.spread_hu * ratio
     least = np.maximum(thresholds.smooth_deviations * spread, MIN_EXCESS_HU) + thresholds.vessel_hu
@@ -312,7 +319,10 @@ def _divide(
         labels, count = cc3d.connected_components(part & (excess >= level), connectivity=26, return_N=True)
         if count < 2:
             continue
-        peaks = ndimage.maximum(excess, labels, np.arange(1, count + 1))
+        marked = labels > 0
+        peaks = np.zeros(count + 1, np.float32)
+        np.maximum.at(peaks, labels[marked], excess[marked])
+        peaks = peaks[1:]
         tall = np.flatnonzero((peaks - level >= SADDLE_SPREADS * spread) & (level < SADDLE_SHARE * peaks)) + 1
         if tall.size > 1:
             return [(labels == n, float(level)) for n in tall]

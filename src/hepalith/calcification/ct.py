@@ -7,14 +7,15 @@ from dataclasses import replace
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from hepalith.anatomy import LOBES, Liver, Phase
 from hepalith.calcification.agatston import score_agatston
 from hepalith.calcification.aperture import Aperture, Scene, lay_aperture
 from hepalith.calcification.appearance import METAL_HU, Appearance, describe_appearance
-from hepalith.calcification.background import describe_surroundings
+from hepalith.calcification.background import Surroundings, describe_surroundings
 from hepalith.calcification.blur_model import sphere_response
-from hepalith.calcification.candidate import Candidate, Thresholds, choose_thresholds, find_candidates
+from hepalith.calcification.candidate import Candidate, choose_thresholds, find_candidates
 from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectability
 from hepalith.calcification.focus import Detectability, Foci, Focus
 from hepalith.calcification.judge import judge
@@ -36,27 +37,37 @@ a rib to know it as one."""
 MIN_LIVER_VOXELS = 200
 """Fewest voxels of liver in which a background can be known at all."""
 
-TOUCH_SHARE = 0.2
-"""A body that does not touch the mask is still the liver's when this share of its surroundings is
-liver: the segmentation has left it out."""
-
 BLUR_SHARE = 0.3
 """How far, as a share, the in-plane blur may be from its estimate (95 %): kernels differ by more than the
 skin's edge or the grid tells."""
 
 AT_SURFACE = 0.45
-"""A body with no voxel in the mask is handed on when this share of its surroundings is liver: half of
+"""A body that the mask hardly touches is handed on when this share of its surroundings is liver: half of
 the surroundings of a focus on the capsule are. Others are not the liver's."""
+
+GRAZING_SHARE, GRAZING_LEAST = 0.34, 0.1
+"""A body with a third of itself in the mask is looked at; with less, when three voxels and a tenth lie
+inside. Ribs that graze the mask stay out."""
+
+ABOUT_MM = 3.0
+"""How far about a body its surroundings are looked at for that."""
+
+USUAL_BLOOD_HU = {"arterial": 220.0, "portal": 70.0, "delayed": 40.0, "unknown": 70.0}
+"""How far blood stands above the liver where no large vessel is in view. Textbook values, grade C."""
 
 MOST_SAMPLES = 20_000
 """Most voxels of metal or bone that distances are measured to; thinner sampling adds less than a
 voxel to a distance."""
 
+METAL_SHARE = 0.02
+"""Least share of a dense body that reaches metal's HU for it to be metal: a rib with one clipped voxel
+is a rib."""
+
 BONE_EXCESS_HU = 150.0
 """How far bone stands above the brightest soft tissue. Cortex exceeds 300 HU but for partial volume."""
 
-BONE_MM3 = 1500.0
-"""Least volume within the crop of a body that is bone: 2 cm of a rib. Larger bodies that lie mostly
+BONE_MM3 = 600.0
+"""Least volume within the crop of a body that is bone: 1 cm of a rib. Larger bodies that lie mostly
 in the liver are calcifications."""
 
 BONE_INSIDE = 0.3
@@ -106,21 +117,22 @@ def find_foci(
     around = describe_surroundings(crop.hu, mask, spacing, noise)
     thresholds = choose_thresholds(int(mask.sum()), spacing, noise, around, phase)
     found, bright = find_candidates(crop.hu, mask, spacing, noise, around, thresholds)
-    found = [c for c in found if _touches(c, mask)]
+    found = [c for c in found if _touches(c, mask, spacing)]
     owners = np.zeros(mask.shape, np.int32)
     for n, candidate in enumerate(found, start=1):
         owners[candidate.box.slices][candidate.extent] = n
     scene = Scene(
         crop.hu, mask, bright, owners, crop.grid, noise, blur, *responses, around.liver_hu, around.texture_hu
     )
-    metal = _thinned(crop.hu >= METAL_HU)
+    metal = _thinned(_metal(crop.hu))
     bone = _thinned(_bone(crop.hu, mask, around.liver_hu + thresholds.vessel_hu, crop.grid.voxel_mm3))
+    blood = _blood(around, phase)
     rows = []
     for n, candidate in enumerate(found, start=1):
         aperture = lay_aperture(candidate, n, scene)
         measured = measure(aperture, scene)
-        seen = _appearance(candidate, aperture, measured, scene, thresholds, phase, metal, bone)
-        if seen.inside_share == 0.0 and seen.liver_about < AT_SURFACE:
+        seen = _appearance(candidate, aperture, measured, scene, blood, phase, metal, bone)
+        if measured.integrated_excess.value <= 0:  # a bright edge, no body of its own
             continue
         rows.append((measured.integrated_excess.value, n, candidate, aperture, measured, seen))
     rows.sort(key=lambda row: (-row[0], row[1]))
@@ -129,7 +141,7 @@ def find_foci(
     for number, (_, _, candidate, aperture, measured, seen) in enumerate(rows, start=1):
         labels[candidate.box.slices][candidate.extent] = number
         foci.append(_focus(number, aperture, measured, seen, scene, liver, box, phase, settings))
-    detectability = find_detectability(thresholds, around, noise, blur, responses[0], spacing)
+    detectability = find_detectability(thresholds, around, scene, blood if phase.label != "none" else None)
     return Foci(tuple(foci), box, labels, detectability)
 
 
@@ -192,7 +204,7 @@ def _appearance(
     aperture: Aperture,
     measured: Measured,
     scene: Scene,
-    thresholds: Thresholds,
+    blood_hu: float,
     phase: Phase,
     metal: NDArray[np.float64],
     bone: NDArray[np.float64],
@@ -201,17 +213,53 @@ def _appearance(
     given = ENHANCED.get(phase.label, 0.5)
     enhanced = phase.probability * given + (1 - phase.probability) * 0.5
     return describe_appearance(
-        candidate, aperture, measured, scene, thresholds, enhanced=enhanced, metal=metal, bone=bone
+        candidate,
+        aperture,
+        measured,
+        scene,
+        blood_hu=blood_hu,
+        enhanced=enhanced,
+        metal=metal,
+        bone=bone,
     )
 
 
-def _touches(candidate: Candidate, liver: NDArray[np.bool_]) -> bool:
-    """Return whether a candidate lies in the liver, or in a hole or bay of its mask."""
-    near = candidate.box.grown((1, 1, 1), liver.shape)
-    if liver[candidate.box.slices][candidate.extent].any():
+def _blood(around: Surroundings, phase: Phase) -> float:
+    """Return the most that blood reaches: large vessels where they are seen, else the usual of the phase."""
+    if around.blood_hu is not None:
+        return around.blood_hu
+    usual = around.liver_hu + USUAL_BLOOD_HU.get(phase.label, 0.0)
+    return max(usual, around.liver_hu + around.vessel_excess_hu)
+
+
+def _touches(candidate: Candidate, liver: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> bool:
+    """Return whether a candidate is the liver's: in its mask, or in a hole or bay of it, not beside it."""
+    inside = liver[candidate.box.slices][candidate.extent]
+    share = float(inside.mean())
+    if share >= GRAZING_SHARE:
         return True
-    around = liver[near.slices]
-    return bool(around.mean() >= TOUCH_SHARE)
+    margin = [max(1, round(ABOUT_MM / s)) for s in spacing_mm]
+    box = candidate.box.grown(margin, liver.shape)
+    near = np.zeros(box.shape, bool)
+    start = [a - b for a, b in zip(candidate.box.start, box.start, strict=True)]
+    near[tuple(slice(a, a + n) for a, n in zip(start, candidate.extent.shape, strict=True))] = candidate.extent
+    body = near.copy()
+    for axis, m in enumerate(margin):
+        near = ndimage.maximum_filter1d(near, 2 * m + 1, axis=axis, mode="constant")
+    about = float(liver[box.slices][near & ~body].mean())
+    if share >= GRAZING_LEAST and int(inside.sum()) >= 3:
+        return True
+    return about >= AT_SURFACE
+
+
+def _metal(hu: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Return bodies of metal: where it reaches `METAL_HU`, and what blooms about that."""
+    labels = cc3d.connected_components(hu >= METAL_HU // 2, connectivity=26)
+    size = np.bincount(labels.ravel())
+    dense = np.bincount(labels[hu >= METAL_HU], minlength=size.size)
+    metal = dense >= np.maximum(1, METAL_SHARE * size)
+    metal[0] = False
+    return np.asarray(metal[labels])
 
 
 def _bone(

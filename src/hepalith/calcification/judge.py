@@ -38,12 +38,21 @@ length of rib cortex. Our judgement."""
 BONE_NEAR_MM = 6.0
 """Distance within which bone can shine into the edge of the liver by partial volume."""
 
+CARTILAGE_NEAR_MM = 25.0
+"""Distance from bone within which costal cartilage, calcified in patches, runs along the liver."""
+
 LIKELY_METAL_HU = 1500
 """HU from which metal is considered; dense stones reach it too."""
+
+METAL_NEAR_MM = 10.0
+"""Distance from metal within which brightness is the metal's own: struts, blooming. Our judgement."""
 
 STENT_MM = 15.0
 """Longest diameter from which metal is a stent or catheter rather than a clip: surgical clips are
 5–12 mm long, coils are compact, biliary stents 40 mm and more. Our judgement."""
+
+DRAWN_OUT = 1.7
+"""Elongation from which a body may be a piece of a vessel; compact ones are vessels only end on."""
 
 FAINT_HU = 130.0
 """HU below which a body is fainter than the convention for calcium; it may still be a small one."""
@@ -108,19 +117,19 @@ def _judge_metal(seen: Appearance) -> list[Vote]:
     if seen.peak_hu >= METAL_HU:
         weight = 9.0 + (2.0 if seen.peak_hu >= 3000 else 0.0)
         why = f"peak {seen.peak_hu:.0f} HU, denser than calcium"
-        return [Vote(kind, weight, why), Vote(other, weight - 1.5, why)]
+        return [Vote(kind, weight, why), Vote(other, weight - 2.5, why)]
     if seen.peak_hu >= LIKELY_METAL_HU and seen.dark_about > 6:
         why = f"peak {seen.peak_hu:.0f} HU with dark streaks beside it"
-        return [Vote(kind, 6.0, why), Vote(other, 4.5, why)]
-    if seen.metal_mm <= 8.0:
+        return [Vote(kind, 6.0, why), Vote(other, 3.5, why)]
+    if seen.metal_mm <= METAL_NEAR_MM:
         why = f"part of a metal object {seen.metal_mm:.0f} mm away"
-        return [Vote("stent_or_catheter", 8.5, why), Vote("clip_or_coil", 7.5, why)]
+        return [Vote(kind, 8.5, why), Vote(other, 7.0, why)]
     return []
 
 
 def _judge_streak(seen: Appearance) -> list[Vote]:
     votes = []
-    if seen.metal_slices and 8.0 < seen.metal_mm < 60.0:
+    if seen.metal_slices and METAL_NEAR_MM < seen.metal_mm < 60.0:
         weight = 4.5 if seen.peak_excess_hu < 300 else 2.0
         votes.append(Vote("noise_or_streak", weight, f"metal lies in its slice {seen.metal_mm:.0f} mm away"))
     if seen.dark_about > 5 and seen.peak_excess_hu < 6 * seen.dark_about:
@@ -131,11 +140,17 @@ def _judge_streak(seen: Appearance) -> list[Vote]:
 
 
 def _judge_bone(seen: Appearance) -> list[Vote]:
+    if seen.metal_mm == 0.0:
+        return []
     votes = []
     edge = 1.0 - min(1.0, seen.liver_about)
     if seen.outside_mm3 >= BONE_MM3 and seen.outside_dense >= 0.05:
         weight = 2.0 + 6.0 * edge if seen.liver_about < 0.75 or seen.inside_share < 0.8 else 0.5
         votes.append(Vote("bone_or_cartilage", weight, "continues into a large dense body outside the liver"))
+    flat = seen.shape.elongation > DRAWN_OUT or seen.shape.flatness > DRAWN_OUT
+    if seen.bone_mm > BONE_NEAR_MM and seen.bone_mm <= CARTILAGE_NEAR_MM and seen.liver_about < 0.6 and flat:
+        weight = 3.5 if seen.bone_mm > CARTILAGE_NEAR_MM / 2 else 5.0
+        votes.append(Vote("bone_or_cartilage", weight, "drawn out along the chest wall at the edge of the liver"))
     if seen.bone_mm <= BONE_NEAR_MM and (seen.liver_about < 0.75 or seen.inside_share < 0.8):
         weight = 1.0 + 3.0 * edge + (1.5 if seen.peak_hu < 200 else 0.0)
         votes.append(
@@ -147,17 +162,20 @@ def _judge_bone(seen: Appearance) -> list[Vote]:
 
 
 def _judge_iodine(seen: Appearance) -> list[Vote]:
+    """Contrast in a vessel is no brighter than blood, and drawn out along the vessel."""
     if seen.enhanced < 0.2:
         return []
     odds = math.log(seen.enhanced / max(1.0 - seen.enhanced, 0.02))
-    beyond = seen.peak_excess_hu / max(seen.vessel_hu, 25.0)
-    weight = odds + 3.0 * (2.2 - beyond)
-    if seen.shape.elongation > 2.0 and seen.shape.fill < 1.2:
-        weight += 1.0
+    # the brightest of n voxels stands about sqrt(2 ln n) deviations above their mean
+    chance = math.sqrt(2.0 * math.log(max(seen.voxels, 2)))
+    beyond = (seen.peak_hu - seen.blood_hu) / seen.noise_hu - chance
+    drawn_out = seen.shape.elongation > DRAWN_OUT or seen.shape.branches > 0
+    weight = odds + (5.0 if drawn_out else 2.0) - max(beyond, -2.0)
     if weight <= 0:
         return []
-    why = f"no brighter than contrast in vessels can be ({seen.peak_excess_hu:.0f} HU above the liver, vessels {seen.vessel_hu:.0f})"
-    return [Vote("iodine_in_vessel", min(weight, 8.0), why)]
+    form = "drawn out and " if drawn_out else ""
+    why = f"{form}no brighter than contrast in vessels ({seen.peak_hu:.0f} HU, blood {seen.blood_hu:.0f})"
+    return [Vote("iodine_in_vessel", min(weight, 9.0), why)]
 
 
 def _judge_neighbours(seen: Appearance) -> list[Vote]:

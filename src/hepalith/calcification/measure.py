@@ -151,7 +151,7 @@ def _volume_below_blur(total: float, total_se: float, peak: float, scene: Scene)
         return math.log(float(np.clip(math.pi / 6 * diameter**3, least, most)))
 
     middle = solve(1.0, nominal, nominal.recovery)
-    relative = math.hypot(total_se / total, noise / peak)
+    relative = min(3.0, math.hypot(total_se / total, noise / peak))
     errors = (
         (solve(math.exp(-relative), nominal, nominal.recovery) - solve(math.exp(relative), nominal, nominal.recovery)) / 2,
         (solve(1.0, scene.sharper, scene.sharper.recovery) - solve(1.0, scene.softer, scene.softer.recovery)) / 2 / Z95,
@@ -170,7 +170,7 @@ def _volume_above_blur(total: float, total_se: float, aperture: Aperture, scene:
     plateau = max(float(aperture.excess[core].mean(dtype=np.float64)), scene.noise.sd_hu)
     plateau_se = math.sqrt(scene.noise.variance_of(core / float(core.sum())))
     value = max(total, 1e-3) / plateau
-    relative = math.hypot(total_se / max(total, 1e-3), math.hypot(PLATEAU_SHARE, plateau_se / plateau))
+    relative = min(3.0, math.hypot(total_se / max(total, 1e-3), math.hypot(PLATEAU_SHARE, plateau_se / plateau)))
     return Measurement(value, "mm3", value * math.exp(-Z95 * relative), value * math.exp(Z95 * relative)), plateau
 
 

@@ -30,6 +30,10 @@ edges stand in its upper half and do not raise it much."""
 MIN_TILES = 6
 """Fewest tiles trusted; with fewer, the noise is the robust spread of the whole region."""
 
+EXACT_VOXELS = 120_000
+"""Largest box, in voxels, in which the variance of a sum is worked out exactly; a larger one holds a
+body of several centimetres, whose edge effects on its noise are small."""
+
 MAX_TILES = 2000
 """Most tiles measured; more add time and no precision (the noise is then known to about 0.2 %)."""
 
@@ -51,9 +55,8 @@ DEFAULT_FWHM_MM = 1.2
 """In-plane full width at half maximum of soft-tissue kernels where no edge can be measured:
 their MTF falls to one half near 0.35–0.45 per mm, a Gaussian of 1.0–1.3 mm. Our judgement."""
 
-FWHM_PIXELS = 1.2
-"""A point is at least this many pixels wide: below, the image would alias and reconstruction
-kernels avoid that. Our judgement."""
+FWHM_PIXELS = 0.8
+"""A point is at least this many pixels wide, even in an image that was resampled. Our judgement."""
 
 MAX_FWHM_MM = 3.0
 """Widest in-plane blur believed; a wider edge is motion or an oblique surface."""
@@ -105,7 +108,15 @@ class Noise:
         ----------
         weights
             Weight of every voxel of a box.
+
+        Notes
+        -----
+        In a box of more than `EXACT_VOXELS` the correlation is taken as short against the
+        weights' own scale: the sum of squares times the voxels that share one draw.
         """
+        if weights.size > EXACT_VOXELS:
+            square = float((weights.astype(np.float64) ** 2).sum())
+            return self.sd_hu**2 * square * self.voxels_per_element
         shape = [
             fft.next_fast_len(n + m - 1, real=True)
             for n, m in zip(weights.shape, self.correlation.shape, strict=True)
