@@ -20,7 +20,7 @@ _HOMES = {
     "read": "hepalith.pipeline",
     "read_patient": "hepalith.study",
     "reading_schema": "hepalith.reading",
-    "vocabulary": "hepalith.vocabulary",
+    "list_terms": "hepalith.vocabulary",
 }
 
 __all__ = [  # noqa: PLE0604

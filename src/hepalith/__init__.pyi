@@ -9,7 +9,7 @@ from hepalith.settings import MaskSource as MaskSource
 from hepalith.settings import Settings as Settings
 from hepalith.study import Patient as Patient
 from hepalith.study import read_patient as read_patient
-from hepalith.vocabulary import vocabulary as vocabulary
+from hepalith.vocabulary import list_terms as list_terms
 
 __version__: str
 __all__: list[str]

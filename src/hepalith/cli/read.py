@@ -9,9 +9,9 @@ from hepalith.cli.options import add_liver_arguments, add_output_arguments, live
 from hepalith.cli.progress import progress_on_terminal
 from hepalith.cli.telling import tell
 from hepalith.errors import UsageError
-from hepalith.management import load_policy, policy_names
+from hepalith.management import list_policies, load_policy
 from hepalith.pipeline import read
-from hepalith.report import check_output
+from hepalith.reading import refuse_occupied
 from hepalith.settings import Settings
 from hepalith.study import Patient, read_patient
 
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--policy",
         metavar="NAME",
         default=defaults.policy,
-        help=f"management policy: {', '.join(policy_names())} (default: %(default)s)",
+        help=f"management policy: {', '.join(list_policies())} (default: %(default)s)",
     )
     parser.add_argument(
         "--language",
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         hu_per_mg_ml=calibration,
         deidentify=arguments.deidentify,
     )
-    check_output(arguments.out, overwrite=arguments.overwrite)
+    refuse_occupied(arguments.out, overwrite=arguments.overwrite)
     patient = Patient() if arguments.patient is None else read_patient(arguments.patient)
     with progress_on_terminal() as progress:
         reading = read(

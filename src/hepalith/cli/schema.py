@@ -6,12 +6,12 @@ import argparse
 import json
 
 from hepalith.reading import reading_schema
-from hepalith.study import patient_schema
-from hepalith.vocabulary import vocabulary
+from hepalith.study.patient import list_patient_schema
+from hepalith.vocabulary import list_terms
 
 __all__ = ["add_arguments", "run"]
 
-PRINTERS = {"reading": reading_schema, "patient": patient_schema, "vocabulary": vocabulary}
+PRINTERS = {"reading": reading_schema, "patient": list_patient_schema, "vocabulary": list_terms}
 """What can be asked for, and the function that makes it."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hepalith.errors import OutputError, OutputExistsError
-from hepalith.reading import one_line_errors, swap_folders
+from hepalith.reading.folder import one_line_errors, swap_folders
 
 __all__ = ["refuse_foreign", "staged_folder"]
 

@@ -1,0 +1,54 @@
+"""The documentation says what is there."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
+
+
+def test_the_page_of_commands_is_current() -> None:
+    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "docs/reference/make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    maker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(maker)
+    assert maker.PAGE.read_text(encoding="utf-8") == maker.render(), "run python docs/reference/make.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_every_hazard_names_a_test_that_exists() -> None:
+    page = (ROOT / "docs/intended-use.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(?:(tests/[\w/]+\.py)|…)::(test_\w+)`", page)
+    assert len(named) >= 5
+    everything = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "tests/end_to_end").glob("*.py"))
+    assert [name for _, name in named if f"def {name}(" not in everything] == []
+
+
+def test_the_version_is_said_once_and_the_same_everywhere() -> None:
+    version = re.search(
+        r'__version__ = "(.+)"', (ROOT / "src/hepalith/__init__.py").read_text(encoding="utf-8")
+    )
+    assert version is not None
+    for name, pattern in (
+        ("pyproject.toml", '\nversion = "{}"'),
+        ("CITATION.cff", "\nversion: {}"),
+        ("CHANGELOG.md", "## {}"),
+    ):
+        assert pattern.format(version[1]) in (ROOT / name).read_text(encoding="utf-8"), name
+
+
+def test_nothing_committed_names_a_machine() -> None:
+    suspicious = re.compile(r"(?<![\w.])/(?:work|root|mnt|home)/\w|https?://\S+\.(?:whl|tar\.gz|tgz)")
+    texts = [p for p in ROOT.glob("src/**/*") if p.suffix in {".py", ".toml", ".html", ".json"}]
+    texts += [*PAGES, ROOT / "Makefile", ROOT / "pyproject.toml"]
+    assert [str(p) for p in texts if suspicious.search(p.read_text(encoding="utf-8"))] == []
