@@ -1,0 +1,471 @@
+"""The differential: textbook pictures come first, weights add up, and nothing counts that should not."""
+
+import math
+import random
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hepalith.differential import Differential, choose_setting, diagnose, load_knowledge
+from hepalith.differential.entry import Number
+from hepalith.finding.finding import Finding, Pattern, Subject
+from hepalith.study.patient import Lab, Patient
+from hepalith.vocabulary import Measurement, State, load_vocabulary
+
+LIVER = Subject("liver")
+
+
+def mm(value: float) -> Measurement:
+    return Measurement(value, "mm")
+
+
+def reason(**patient: object) -> Differential:
+    return diagnose((), (), Patient(**patient))  # type: ignore[arg-type]
+
+
+def chance(differential: Differential, diagnosis: str) -> float:
+    return next(d.probability for d in differential.diagnoses if d.diagnosis == diagnosis)
+
+
+def first(differential: Differential) -> str:
+    return differential.diagnoses[0].diagnosis
+
+
+TEXTBOOK = {
+    "simple_healed": {
+        "findings": {
+            "focus_count": Measurement(1, "1"),
+            "side_of_foci": "right",
+            "largest_calcium": mm(4),
+            "dilated_ducts": False,
+        }
+    },
+    "hepatolithiasis": {
+        "findings": {
+            "multiple_foci": True,
+            "side_of_foci": "left",
+            "beaded_chain": True,
+            "dilated_ducts": True,
+        }
+    },
+    "tb_biliary": {
+        "age_years": 35,
+        "history": {"tuberculosis": True},
+        "symptoms": {"fever": True, "weight_loss": True},
+        "findings": {
+            "multiple_foci": True,
+            "largest_calcium": mm(3),
+            "duct_relation": "along_portal_triad",
+            "dilated_ducts": True,
+            "duct_stricture": True,
+            "lobar_atrophy": True,
+        },
+    },
+    "perihilar_cca": {
+        "age_years": 66,
+        "symptoms": {"jaundice": True, "fever": False},
+        "findings": {
+            "hilar_stricture": True,
+            "dilated_ducts": True,
+            "lobar_atrophy": True,
+            "vein_occlusion": True,
+            "ca19_9_up": True,
+        },
+    },
+    "hepatic_artery_wall": {
+        "age_years": 70,
+        "history": {"dialysis": True},
+        "findings": {"dominant_morphology": "tram_track", "duct_relation": "along_portal_triad"},
+    },
+    "alveolar_echinococcosis": {
+        "age_years": 55,
+        "findings": {
+            "host_kind": "infiltrative",
+            "enhancement": "none",
+            "dominant_morphology": "granular",
+            "microcystic_areas": True,
+            "alp_ggt_up": True,
+        },
+    },
+    "ce_inactive_CE4_5": {
+        "exposures": {"dogs_or_livestock": True},
+        "findings": {"dominant_morphology": "eggshell", "largest_calcium": mm(60)},
+    },
+    "haemangioma": {
+        "findings": {
+            "host_kind": "solid",
+            "enhancement": "peripheral_nodular",
+            "dominant_morphology": "coarse",
+        }
+    },
+    "hcc": {
+        "age_years": 64,
+        "sex": "male",
+        "history": {"cirrhosis": True},
+        "findings": {"host_kind": "solid", "enhancement": "arterial_washout", "afp_up": True},
+    },
+    "fibrolamellar": {
+        "age_years": 24,
+        "history": {"cirrhosis": False},
+        "findings": {
+            "host_kind": "solid",
+            "central_scar": True,
+            "host_diameter": mm(120),
+            "dominant_morphology": "stellate",
+            "enhancement": "arterial",
+            "afp_up": False,
+        },
+    },
+    "hepatoblastoma": {
+        "age_years": 2,
+        "findings": {"host_kind": "solid", "dominant_morphology": "coarse", "afp_up": True},
+    },
+    "infantile_haemangioma": {
+        "age_years": 0.4,
+        "findings": {
+            "host_kind": "solid",
+            "dominant_morphology": "granular",
+            "enhancement": "peripheral_nodular",
+        },
+    },
+    "icc": {
+        "age_years": 66,
+        "findings": {
+            "host_kind": "solid",
+            "enhancement": "delayed",
+            "capsular_retraction": True,
+            "dilated_ducts": True,
+            "ca19_9_up": True,
+        },
+    },
+    "metastasis_crc": {
+        "age_years": 66,
+        "history": {"known_primary": "colorectal"},
+        "findings": {"multiple_foci": True, "host_kind": "solid", "enhancement": "rim"},
+    },
+    "metastasis_mtc": {
+        "symptoms": {"diarrhoea": True},
+        "findings": {"multiple_foci": True, "largest_calcium": mm(4), "calcitonin_up": True},
+    },
+    "schisto_japonica": {
+        "age_years": 66,
+        "exposures": {"schistosoma_water": True},
+        "findings": {"septal_network": True, "subcapsular": True},
+    },
+    "abscess_scar": {
+        "history": {"liver_abscess": True},
+        "findings": {"dominant_morphology": "eggshell", "largest_calcium": mm(25)},
+    },
+    "brucelloma": {
+        "exposures": {"raw_dairy": True},
+        "symptoms": {"fever": True},
+        "findings": {"host_kind": "mixed", "host_position": "central", "enhancement": "rim"},
+    },
+    "pseudolipoma": {"findings": {"host_kind": "fat", "fat_attenuation": True, "subcapsular": True}},
+    "ischaemic_metabolic": {
+        "history": {"dialysis": True},
+        "labs": {"phosphate": Lab(9, "mg/dL", 4.5)},
+        "findings": {"diffuse_bilobar": True, "dominant_morphology": "granular"},
+    },
+}
+
+
+@pytest.mark.parametrize("diagnosis", TEXTBOOK)
+def test_a_textbook_picture_comes_first(diagnosis: str) -> None:
+    assert first(reason(**TEXTBOOK[diagnosis])) == diagnosis
+
+
+def test_tuberculous_cholangitis_without_a_history_is_not_lost() -> None:
+    picture = {k: v for k, v in TEXTBOOK["tb_biliary"].items() if k != "history"}
+    assert chance(reason(**picture), "tb_biliary") > 0.2
+
+
+def test_many_tiny_foci_of_liver_and_spleen_in_the_healthy_are_no_schistosomiasis() -> None:
+    healthy = reason(
+        findings={
+            "multiple_foci": True,
+            "diffuse_bilobar": True,
+            "spleen_calcium": True,
+            "largest_calcium": mm(2.5),
+            "fever": False,
+        }
+    )
+    assert first(healthy) == "simple_healed"
+    assert chance(healthy, "schisto_japonica") < 0.02
+
+
+def test_a_tram_track_in_renal_failure_is_no_gas() -> None:
+    assert chance(reason(**TEXTBOOK["hepatic_artery_wall"]), "pneumobilia_mimic") < 0.05
+
+
+@pytest.mark.parametrize("setting", sorted(load_knowledge().settings))
+def test_cholangiocarcinoma_can_be_first_in_every_setting(setting: str) -> None:
+    picture = dict(TEXTBOOK["perihilar_cca"])
+    if setting == "child_under_five":
+        del picture["age_years"]
+    assert first(reason(setting=setting, **picture)) == "perihilar_cca"
+
+
+def test_without_evidence_the_prior_speaks() -> None:
+    nothing = reason()
+    assert first(nothing) == "simple_healed"
+    for diagnosis in nothing.diagnoses:
+        assert diagnosis.supporting == diagnosis.opposing == ()
+        odds = diagnosis.probability / (1 - diagnosis.probability)
+        assert math.isclose(math.log10(odds), diagnosis.prior, abs_tol=1e-9)
+
+
+# --- an oracle that shares nothing with the arrays
+
+
+def number(cell: object) -> float:
+    return cell.value if isinstance(cell, Number) else float(cell["value"])  # type: ignore[index]
+
+
+def by_hand(present: list[str]) -> dict[str, float]:
+    """Return posteriors of boolean features alone, by loops over the files' tables."""
+    knowledge = load_knowledge()
+    setting = knowledge.default_setting
+    tables: dict[str, list[tuple[float, dict[str, float]]]] = {}
+    for entry in knowledge.entries:
+        if entry.pooled:
+            continue
+        forms: list[tuple[float, dict[str, object]]] = [(v.share.value, v.likelihood) for v in entry.variant]
+        tables[entry.id] = []
+        for share, own in forms or [(1.0, {})]:
+            cells = {}
+            for feature in present:
+                background = knowledge.features[feature].background["any"]
+                table = own.get(feature) or entry.likelihood.get(feature) or background
+                cells[feature] = number(table["present"])  # type: ignore[index]
+            tables[entry.id].append((share, cells))
+    none = {f: float(np.mean([sum(s * c[f] for s, c in t) for t in tables.values()])) for f in present}
+    tables["none_of_these"] = [(1.0, none)]
+    raw = {
+        entry.id: entry.prior[setting].value
+        * sum(share * math.prod(cells[f] for f in present) for share, cells in tables[entry.id])
+        for entry in knowledge.entries
+    }
+    return {name: value / sum(raw.values()) for name, value in raw.items()}
+
+
+@pytest.mark.parametrize(
+    "present", [["fever"], ["fever", "alp_ggt_up", "lobar_atrophy"], ["spleen_calcium", "lung_granuloma"]]
+)
+def test_the_posterior_is_what_the_files_say_by_hand(present: list[str]) -> None:
+    differential = diagnose(
+        [Finding(f, Subject("patient"), State.PRESENT, source="person") for f in present], (), Patient()
+    )
+    expected = by_hand(present)
+    for diagnosis in differential.diagnoses:
+        assert math.isclose(diagnosis.probability, expected[diagnosis.diagnosis], rel_tol=1e-9)
+
+
+# --- properties
+
+FINDINGS = list(load_vocabulary().of_group("finding", "laboratory_finding", "symptom", "pattern"))
+
+
+@st.composite
+def findings(draw: st.DrawFn) -> list[Finding]:
+    chosen = draw(st.lists(st.sampled_from(FINDINGS), max_size=12, unique_by=lambda t: t.id))
+    made = []
+    for term in chosen:
+        if term.id == "intrahepatic_calcification":
+            continue
+        state = draw(st.sampled_from([State.PRESENT, State.ABSENT]))
+        probability = draw(st.floats(0.5, 1.0) if state is State.PRESENT else st.floats(0.0, 0.5))
+        value: Measurement | str | None = None
+        if term.type == "choice":
+            value = draw(st.sampled_from([c.id for c in term.choices]))
+        elif term.type == "quantity":
+            value = Measurement(draw(st.floats(0, 200)), term.unit or "1")
+        made.append(Finding(term.id, LIVER, state, probability, value))
+    return made
+
+
+@st.composite
+def patients(draw: st.DrawFn) -> Patient:
+    return Patient(
+        age_years=draw(st.none() | st.floats(0, 100)),
+        sex=draw(st.sampled_from([None, "male", "female"])),
+        setting=draw(st.sampled_from([None, *load_knowledge().settings])),
+        history=draw(st.sampled_from([{}, {"known_primary": "breast"}, {"cirrhosis": True}])),
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(findings(), patients(), st.randoms())
+def test_any_reading_is_exclusive_exact_and_free_of_order(
+    made: list[Finding], patient: Patient, chaos: random.Random
+) -> None:
+    differential = diagnose(made, (), patient)
+    assert math.isclose(sum(d.probability for d in differential.diagnoses), 1.0, abs_tol=1e-9)
+    assert {d.diagnosis for d in differential.diagnoses} == {e.id for e in load_knowledge().entries}
+    for d in differential.diagnoses:
+        assert d.low <= d.probability <= d.high
+        weights = sum(e.weight for e in (*d.supporting, *d.opposing))
+        others = sum(o.probability for o in differential.diagnoses if o.diagnosis != d.diagnosis)
+        if d.probability > 1e-250 and others > 1e-9:
+            assert math.isclose(d.prior + weights, math.log10(d.probability / others), abs_tol=1e-9)
+    shuffled = made[:]
+    chaos.shuffle(shuffled)
+    assert diagnose(shuffled, (), patient) == differential
+
+
+@settings(max_examples=20, deadline=None)
+@given(findings(), patients())
+def test_what_is_unknown_or_not_assessable_or_said_twice_changes_nothing(
+    made: list[Finding], patient: Patient
+) -> None:
+    stated = {f.id for f in made}
+    silent = [
+        Finding(t.id, LIVER, state, reason="a reason")
+        for t in FINDINGS
+        for state in (State.UNKNOWN, State.NOT_ASSESSABLE)
+        if t.id not in {*stated, "intrahepatic_calcification"}
+    ]
+    assert diagnose([*made, *silent, *made], (), patient) == diagnose(made, (), patient)
+
+
+def test_a_finding_as_likely_as_not_says_nothing() -> None:
+    even = Finding("dilated_ducts", LIVER, State.PRESENT, probability=0.5)
+    assert diagnose([even], (), Patient()) == diagnose([], (), Patient())
+
+
+@pytest.mark.parametrize(
+    ("finding", "diagnosis"),
+    [
+        ("microcystic_areas", "alveolar_echinococcosis"),
+        ("blood_pool_ring", "hepatic_artery_aneurysm"),
+        ("daughter_cysts", "ce_active_CE1_3"),
+        ("hilar_stricture", "perihilar_cca"),
+        ("septal_network", "schisto_japonica"),
+        ("metal_density", "surgical_material_lipiodol"),
+    ],
+)
+def test_more_of_a_telling_sign_never_lowers_its_disease(finding: str, diagnosis: str) -> None:
+    found = [
+        chance(diagnose([Finding(finding, LIVER, State.PRESENT, p)], (), Patient()), diagnosis)
+        for p in (0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
+    ]
+    assert found == sorted(found)
+    assert found[-1] > 1.5 * found[0]
+
+
+def test_the_equal_sign_carries_no_evidence() -> None:
+    seen = [Finding("dominant_morphology", LIVER, State.PRESENT, 1.0, "equal_sign", source="us")]
+    assert diagnose(seen, (), Patient()) == diagnose([], (), Patient())
+
+
+def test_beads_along_a_triad_are_no_proof_of_a_duct() -> None:
+    along = Pattern("along_portal_triad", 0.9, (1, 2, 3))
+    assert chance(diagnose([], [along], Patient()), "hepatolithiasis") < 0.5
+
+
+# --- settings, and what there is to explain
+
+
+def test_a_known_primary_chooses_the_setting_and_is_not_counted_again() -> None:
+    known = reason(history={"known_primary": "colorectal"})
+    unknown = reason(setting="oncology")
+    assert known.setting == "oncology"
+    families = {e.id for e in load_knowledge().entries if e.family == "metastasis"}
+    share = [sum(d.probability for d in x.diagnoses if d.diagnosis in families) for x in (known, unknown)]
+    assert math.isclose(share[0], share[1], rel_tol=1e-9)
+    assert chance(known, "metastasis_crc") > chance(unknown, "metastasis_crc")
+
+
+@pytest.mark.parametrize(
+    ("patient", "setting"),
+    [
+        (Patient(), "incidental_low_tb"),
+        (Patient(age_years=3), "child_under_five"),
+        (Patient(age_years=5), "incidental_low_tb"),
+        (Patient(history={"cancer_history": True}), "oncology"),
+        (Patient(age_years=3, setting="ce_endemic"), "ce_endemic"),
+    ],
+)
+def test_the_setting_follows_the_patient(patient: Patient, setting: str) -> None:
+    assert choose_setting(patient) == setting
+    assert diagnose((), (), patient).setting == setting
+
+
+def test_the_childs_setting_has_used_up_the_childs_age() -> None:
+    prior = reason(setting="child_under_five")
+    aged = reason(setting="child_under_five", age_years=4.9)
+    knowledge = load_knowledge()
+    ages = {e.id: e.likelihood["age"] for e in knowledge.entries if "age" in e.likelihood}
+    ratio = {
+        i: number(a["1to5"]) / (number(a["lt1"]) + number(a["1to5"]))
+        for i, a in ages.items()
+        if i in ("hepatoblastoma", "metastasis_neuroblastoma")
+    }
+    moved = chance(aged, "hepatoblastoma") / chance(aged, "metastasis_neuroblastoma")
+    before = chance(prior, "hepatoblastoma") / chance(prior, "metastasis_neuroblastoma")
+    expected = before * ratio["hepatoblastoma"] / ratio["metastasis_neuroblastoma"]
+    assert math.isclose(moved, expected, rel_tol=1e-9)
+
+
+def test_afp_of_a_newborn_says_nothing() -> None:
+    born = reason(age_years=0.1, labs={"afp": Lab(30_000, "ng/mL", 20)})
+    assert born == reason(age_years=0.1)
+    assert reason(age_years=2, labs={"afp": Lab(30_000, "ng/mL", 20)}) != reason(age_years=2)
+
+
+@pytest.mark.parametrize("state", [State.ABSENT, State.NOT_ASSESSABLE])
+def test_without_calcification_there_is_nothing_to_explain(state: State) -> None:
+    found = Finding("intrahepatic_calcification", LIVER, state, reason="a reason")
+    assert diagnose([found], (), Patient()).diagnoses == ()
+
+
+def test_a_fetus_is_not_read_as_a_patient() -> None:
+    assert reason(subject="fetus", gestation_weeks=20).diagnoses == ()
+
+
+def test_processes_stand_beside_the_leading_one() -> None:
+    several = reason(**TEXTBOOK["metastasis_crc"])
+    beside = {p.diagnosis: p.probability for p in several.processes}
+    assert beside["simple_healed"] > chance(several, "simple_healed")
+    assert "none_of_these" not in beside
+
+
+# --- uncertainty of the numbers, provenance, speed
+
+
+def test_the_interval_is_wider_where_the_numbers_are_less_sure() -> None:
+    sure = reason(**TEXTBOOK["simple_healed"]).diagnoses[0]
+    unsure = next(
+        d
+        for d in reason(**{k: v for k, v in TEXTBOOK["tb_biliary"].items() if k != "history"}).diagnoses
+        if d.diagnosis == "tb_biliary"
+    )
+    assert sure.high - sure.low < unsure.high - unsure.low
+    assert sure.first_in > 0.95
+    assert 0.05 < unsure.first_in < 0.99
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    assert reason(**TEXTBOOK["hcc"]) == reason(**TEXTBOOK["hcc"])
+
+
+def test_every_weight_has_its_source_and_grade() -> None:
+    for diagnosis in reason(**TEXTBOOK["icc"]).diagnoses[:5]:
+        for evidence in (*diagnosis.supporting, *diagnosis.opposing):
+            assert "(grade " in evidence.source or "by definition" in evidence.source
+
+
+def test_a_request_is_quick_once_the_draws_are_made() -> None:
+    picture = Patient(**TEXTBOOK["tb_biliary"])  # type: ignore[arg-type]
+    diagnose((), (), picture)
+    quickest = min(_seconds(picture) for _ in range(5))
+    assert quickest < 0.25, "50 ms on an idle core; the bound here is for a busy machine"
+
+
+def _seconds(patient: Patient) -> float:
+    start = time.perf_counter()
+    diagnose((), (), patient)
+    return time.perf_counter() - start
