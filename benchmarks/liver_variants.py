@@ -20,19 +20,68 @@ from scipy import ndimage
 from hepalith.geometry import Grid, StoredOrder
 from hepalith.image.volume import Volume
 
-ORGANS = ("liver", "spleen", "kidney_left", "kidney_right", "aorta", "inferior_vena_cava", "portal_vein_and_splenic_vein",
-          "pancreas", "stomach", "duodenum", "small_bowel", "colon", "gallbladder")
+ORGANS = (
+    "liver",
+    "spleen",
+    "kidney_left",
+    "kidney_right",
+    "aorta",
+    "inferior_vena_cava",
+    "portal_vein_and_splenic_vein",
+    "pancreas",
+    "stomach",
+    "duodenum",
+    "small_bowel",
+    "colon",
+    "gallbladder",
+)
 
 DRESS = {  # rise in HU over the unenhanced scan, by organ; see phase.py for the measured ones
-    "arterial": {"liver": 20, "spleen": 100, "kidney_left": 130, "kidney_right": 130, "aorta": 290,
-                 "inferior_vena_cava": 50, "portal_vein_and_splenic_vein": 80, "pancreas": 60, "stomach": 15,
-                 "duodenum": 25, "small_bowel": 25, "colon": 10, "muscle": 8},
-    "portal": {"liver": 60, "spleen": 75, "kidney_left": 140, "kidney_right": 140, "aorta": 120,
-               "inferior_vena_cava": 100, "portal_vein_and_splenic_vein": 130, "pancreas": 55, "stomach": 20,
-               "duodenum": 35, "small_bowel": 35, "colon": 15, "muscle": 15},
-    "delayed": {"liver": 40, "spleen": 50, "kidney_left": 110, "kidney_right": 110, "aorta": 65,
-                "inferior_vena_cava": 62, "portal_vein_and_splenic_vein": 65, "pancreas": 38, "stomach": 15,
-                "duodenum": 25, "small_bowel": 25, "colon": 10, "muscle": 14},
+    "arterial": {
+        "liver": 20,
+        "spleen": 100,
+        "kidney_left": 130,
+        "kidney_right": 130,
+        "aorta": 290,
+        "inferior_vena_cava": 50,
+        "portal_vein_and_splenic_vein": 80,
+        "pancreas": 60,
+        "stomach": 15,
+        "duodenum": 25,
+        "small_bowel": 25,
+        "colon": 10,
+        "muscle": 8,
+    },
+    "portal": {
+        "liver": 60,
+        "spleen": 75,
+        "kidney_left": 140,
+        "kidney_right": 140,
+        "aorta": 120,
+        "inferior_vena_cava": 100,
+        "portal_vein_and_splenic_vein": 130,
+        "pancreas": 55,
+        "stomach": 20,
+        "duodenum": 35,
+        "small_bowel": 35,
+        "colon": 15,
+        "muscle": 15,
+    },
+    "delayed": {
+        "liver": 40,
+        "spleen": 50,
+        "kidney_left": 110,
+        "kidney_right": 110,
+        "aorta": 65,
+        "inferior_vena_cava": 62,
+        "portal_vein_and_splenic_vein": 65,
+        "pancreas": 38,
+        "stomach": 15,
+        "duodenum": 25,
+        "small_bowel": 25,
+        "colon": 10,
+        "muscle": 14,
+    },
 }
 
 
@@ -67,7 +116,9 @@ def read_scan(shared: Path) -> Scan:
     """Return the shared scan with its organs."""
     folder = shared / "totalseg"
     hu, _, _ = read_nifti(folder / "ct.nii.gz")
-    organs = {name: np.ascontiguousarray(read_nifti(folder / "organs" / f"{name}.nii.gz")[0] > 0) for name in ORGANS}
+    organs = {
+        name: np.ascontiguousarray(read_nifti(folder / "organs" / f"{name}.nii.gz")[0] > 0) for name in ORGANS
+    }
     return Scan(np.ascontiguousarray(hu).astype(np.float32), organs)
 
 
@@ -118,11 +169,19 @@ def with_mass(scan: Scan, place: str, radius_mm: float, value: float) -> Scan:
     liver = scan.organs["liver"]
     points = np.argwhere(liver)
     low, high = points.min(axis=0), points.max(axis=0)
-    aims = {"lateral": (0.6, 0.55, 0.0), "posterior": (0.7, 1.0, 0.3), "dome": (1.0, 0.5, 0.3),
-            "left": (0.8, 0.1, 0.9), "inside": (0.75, 0.5, 0.3), "inferior": (0.15, 0.6, 0.05)}
+    aims = {
+        "lateral": (0.6, 0.55, 0.0),
+        "posterior": (0.7, 1.0, 0.3),
+        "dome": (1.0, 0.5, 0.3),
+        "left": (0.8, 0.1, 0.9),
+        "inside": (0.75, 0.5, 0.3),
+        "inferior": (0.15, 0.6, 0.05),
+    }
     aim = low + np.array(aims[place]) * (high - low)
     centre = points[((points - aim) ** 2).sum(axis=1).argmin()]
-    distance = np.sqrt(sum((g - c) ** 2 for g, c in zip(np.ogrid[tuple(slice(n) for n in liver.shape)], centre, strict=True)))
+    distance = np.sqrt(
+        sum((g - c) ** 2 for g, c in zip(np.ogrid[tuple(slice(n) for n in liver.shape)], centre, strict=True))
+    )
     wave = ndimage.gaussian_filter(np.random.default_rng(7).normal(size=liver.shape), 4)
     mass = (distance * 3.0 + 8 * wave / wave.std() < radius_mm) & liver
     hu = scan.hu.copy()
@@ -137,11 +196,24 @@ def resected(scan: Scan, part: str, fill_hu: float) -> Scan:
     liver = scan.organs["liver"]
     points = np.argwhere(liver)
     low, high = points.min(axis=0), points.max(axis=0)
-    k, j, i = (((g - a) / (b - a)) for g, a, b in zip(np.ogrid[tuple(slice(n) for n in liver.shape)], low, high, strict=True))
-    gone = {"left": i + 0 * k + 0 * j > 0.55, "right_posterior": (j - i) > 0.25, "inferior": k + 0.3 * i + 0 * j < 0.45}[part]
+    k, j, i = (
+        ((g - a) / (b - a))
+        for g, a, b in zip(np.ogrid[tuple(slice(n) for n in liver.shape)], low, high, strict=True)
+    )
+    gone = {
+        "left": i + 0 * k + 0 * j > 0.55,
+        "right_posterior": (j - i) > 0.25,
+        "inferior": k + 0.3 * i + 0 * j < 0.45,
+    }[part]
     gone = gone & liver
     soft = ndimage.gaussian_filter(gone.astype(np.float32), 0.5)
-    noise = np.random.default_rng(3).normal(0, 14, liver.shape)
+    rng = np.random.default_rng(3)
+    noise = rng.normal(0, 14, liver.shape)
+    if fill_hu > -50:  # gut: loops of wall and content with fat and gas between them
+        loops = ndimage.gaussian_filter(rng.normal(size=liver.shape), 2.5)
+        noise += np.where(
+            loops < -0.5 * loops.std(), -95 - fill_hu, np.where(loops > 1.2 * loops.std(), -700, 0)
+        )
     hu = scan.hu * (1 - soft) + (fill_hu + noise) * soft
     organs = {**scan.organs, "liver": liver & ~gone}
     return Scan(hu.astype(np.float32), organs, scan.spacing)
@@ -161,7 +233,9 @@ def shaded(scan: Scan, slope_hu: float) -> Scan:
     return Scan((scan.hu + slope_hu * ramp * tissue).astype(np.float32), scan.organs, scan.spacing)
 
 
-def warped(scan: Scan, seed: int, amplitude_mm: float = 14.0, stretch: tuple[float, float, float] = (1, 1, 1)) -> Scan:
+def warped(
+    scan: Scan, seed: int, amplitude_mm: float = 14.0, stretch: tuple[float, float, float] = (1, 1, 1)
+) -> Scan:
     """Return the scan bent smoothly (wavelengths near 100 mm) and stretched along (k, j, i)."""
     rng = np.random.default_rng(seed)
     shape = scan.hu.shape
@@ -173,15 +247,20 @@ def warped(scan: Scan, seed: int, amplitude_mm: float = 14.0, stretch: tuple[flo
         coordinates[axis] += amplitude_mm / 3 / 2 * bend / bend.std()
     # the top keeps its place, where the scan has cut the dome
     hu = ndimage.map_coordinates(scan.hu, coordinates, order=1, mode="nearest")
-    organs = {name: ndimage.map_coordinates(mask.astype(np.float32), coordinates, order=1, mode="nearest") > 0.5
-              for name, mask in scan.organs.items()}
+    organs = {
+        name: ndimage.map_coordinates(mask.astype(np.float32), coordinates, order=1, mode="nearest") > 0.5
+        for name, mask in scan.organs.items()
+    }
     return Scan(hu, organs, scan.spacing)
 
 
 def resampled(scan: Scan, spacing: tuple[float, float, float], noise_hu: float) -> Scan:
     """Return the scan on another grid, with noise of that grid."""
     shape = tuple(round(n * a / b) for n, a, b in zip(scan.hu.shape, scan.spacing, spacing, strict=True))
-    axes = [((np.arange(n) + 0.5) * b / a - 0.5).astype(np.float32) for n, a, b in zip(shape, scan.spacing, spacing, strict=True)]
+    axes = [
+        ((np.arange(n) + 0.5) * b / a - 0.5).astype(np.float32)
+        for n, a, b in zip(shape, scan.spacing, spacing, strict=True)
+    ]
 
     def sample(array: NDArray, order: int) -> NDArray:
         out = array

@@ -21,10 +21,11 @@ BAND_CENTRES_HU = range(-5, 225, 6)
 """Centres of the HU bands tried: from severe steatosis to a strongly enhanced liver."""
 BAND_HALF_WIDTHS_HU = (8.0, 12.0, 18.0)
 """Half widths tried, the score divided by each: from a quiet scan to a noisy or uneven one."""
-FLUID_HU = 18
-"""Bands centred below are far more often fluid (cyst, bowel, ascites, effusion) than severe steatosis."""
+FLUID_HU = (10.0, 45.0)
+"""Bands centred below the first are far more often fluid (cyst, bowel, ascites, effusion) than severe
+steatosis; from the second on no longer so. Unenhanced liver: 40-70 HU (K)."""
 FLUID_WORTH = 0.35
-"""What a thick body in such a band counts: it is the liver only where nothing else is like one."""
+"""What a thick body at the first of these counts: it is the liver only where nothing else is like one."""
 CORE_DEPTH_MM = 12.0
 """Core voxels lie at least this deep inside the band's body: muscle, gut wall, vessels are thinner."""
 VESSEL_VOXELS = 4
@@ -131,7 +132,7 @@ def _best_band(
         for centre in BAND_CENTRES_HU:
             depth = _depth((np.abs(quiet - centre) < half) & room, spacing)
             worth = np.minimum(depth, 2 * CORE_DEPTH_MM) * (depth > CORE_DEPTH_MM) * lateral
-            score = float(worth.sum()) / half * (FLUID_WORTH if centre < FLUID_HU else 1.0)
+            score = float(worth.sum()) / half * float(np.interp(centre, FLUID_HU, (FLUID_WORTH, 1.0)))
             if score > best:
                 best, chosen = score, (float(centre), half)
     return chosen

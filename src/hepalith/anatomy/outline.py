@@ -12,7 +12,9 @@ from scipy import ndimage
 from hepalith.anatomy.body import Body
 from hepalith.anatomy.coarse import SPACING_MM, smooth
 from hepalith.anatomy.core import Core, depth_within
+from hepalith.anatomy.diaphragm import find_ceiling
 from hepalith.anatomy.field import average_within, diffuse_within, keep_touching
+from hepalith.anatomy.masses import add_masses
 from hepalith.anatomy.walk import walk
 
 __all__ = ["Outline", "find_outline"]
@@ -36,6 +38,8 @@ MUSCLE_HU = 55.0
 CONTRAST_STEPS = 8.0
 """Where the liver stands out from muscle, an HU off by this part of the contrast still counts as liver's
 own unevenness. Our judgement."""
+CEILING_SLACK = 2.5
+"""Voxels by which liver may rise above the diaphragm as filled in under the heart, before it is doubted."""
 AIR_REACH = 1
 """Voxels from air within which a dark voxel is taken to be shared with air rather than fat."""
 
@@ -98,6 +102,10 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
     likelihood = np.log((np.exp(-0.5 * z * z) + 0.01) / spread) - np.log(1 / 120.0)
     distance = edt.edt(~grown, anisotropy=(SPACING_MM,) * 3, parallel=2)
     place = -np.clip((distance - 9) / 6, 0, 4) + np.clip(body.wall_depth_mm / 3.0 + 0.5, -4, 0)
+    ceiling = find_ceiling(body)
+    if ceiling is not None:
+        above = np.arange(hu.shape[0])[:, None, None] - ceiling[None]
+        place = place - np.clip((above - CEILING_SLACK) / 1.5, 0, 4)
     leaning = 1 / (1 + np.exp(-(np.clip(likelihood, -3, 3) + place)))
     seeds = np.zeros(hu.shape, np.int8)
     seeds[never | (distance > 45) | (body.wall_depth_mm < -9)] = -1
@@ -107,8 +115,7 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
         quiet, seeds, leaning.astype(np.float32), edge_hu=2.5 * spread, trust=0.08, blocked=never
     )
     mask = keep_touching(open_ball(probability > 0.5) | core.mask, core.mask)
-    for k in range(mask.shape[0]):
-        mask[k] = ndimage.binary_fill_holes(mask[k])
+    mask = add_masses(hu, mask, body)
     probability = np.where(mask, np.maximum(probability, 0.51), np.minimum(probability, 0.49)).astype(
         np.float32
     )
