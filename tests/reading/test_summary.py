@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import date
 from types import ModuleType
 
 import pytest
 
 from hepalith.differential import Differential
+from hepalith.finding import Finding, Subject
 from hepalith.management import Plan
 from hepalith.reading import Document, assemble
 from hepalith.reading.phrases import load_phrases, phrase
 from hepalith.settings import Settings
 from hepalith.study.patient import Patient
-from hepalith.vocabulary import NotAssessable
+from hepalith.vocabulary import NotAssessable, State
 
 JARGON = (
     "HU",
@@ -145,3 +147,31 @@ def test_both_languages_fill_the_same_blanks(table: str) -> None:
 def test_an_unknown_sentence_is_a_mistake() -> None:
     with pytest.raises(KeyError):
         phrase("radiology", "no_such_sentence", "en")
+
+
+def test_findings_of_one_reason_are_said_together(factories: ModuleType) -> None:
+    liver = Subject("liver")
+    reason = "no calcification was found"
+    findings = tuple(
+        Finding(name, liver, State.NOT_ASSESSABLE, reason=reason) for name in ("multiple", "at_capsule")
+    )
+    text = factories.make_reading(findings=findings).document.summary.radiology.en
+    assert text.count(reason) == 1
+
+
+def test_a_flat_ranking_is_said_to_be_flat(factories: ModuleType) -> None:
+    said = "No single explanation stands out."
+    ranked = factories.make_differential().diagnoses
+    flat = Differential(tuple(replace(d, probability=1 / len(ranked), low=0.0, high=1.0) for d in ranked))
+    assert said not in factories.make_reading().document.summary.radiology.en
+    assert said in factories.make_reading(differential=flat).document.summary.radiology.en
+
+
+def test_a_step_due_from_the_day_of_the_scan_is_due_by_its_end(factories: ModuleType) -> None:
+    plan = factories.make_plan()
+    soon = replace(
+        plan.actions[0], due=(date(2025, 3, 14), date(2025, 4, 14)), after_months=(0.0, 1.0), repeat=None
+    )
+    summary = factories.make_reading(plan=replace(plan, actions=(soon,))).document.summary
+    assert "suggested by 2025-04-14" in summary.patient.en
+    assert "2025-03-14 to 2025-04-14; within 1 month of the examination: Ultrasound" in summary.radiology.en

@@ -124,7 +124,7 @@ def test_foci_mimics_and_their_measures_are_listed(english: str) -> None:
     text = plain(english)
     for said in (
         "16 (15.2–16.8)",
-        "58.2 / 820 / 820",
+        "58 / 820 / 820",
         "31 mm below the capsule",
         "limited by resolution",
         "not validated in the liver",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hepalith.reading.document import Document, FocusEntry, Quantity
+from collections.abc import Iterable
+
+from hepalith.reading.document import Document, FindingEntry, FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.terms import say, say_inline
 from hepalith.reading.wording import (
@@ -17,7 +19,15 @@ from hepalith.reading.wording import (
     span_text,
 )
 
-__all__ = ["lobe_name", "summarise_for_patient", "summarise_for_radiology"]
+__all__ = [
+    "AT_CAPSULE_MM",
+    "CLEAR_LEAD",
+    "WHOLE_LIVER",
+    "group_reasons",
+    "lobe_name",
+    "summarise_for_patient",
+    "summarise_for_radiology",
+]
 
 MAX_FOCI_IN_WORDS = 10
 """Foci listed in the text; more are not read in a row. Our judgement."""
@@ -30,6 +40,13 @@ LEAST_PROBABILITY_IN_WORDS = 0.05
 
 WHOLE_LIVER = 0.98
 """Share in view from which the text says "the whole liver": an estimate, never exactly 1. Our judgement."""
+
+
+AT_CAPSULE_MM = 0.5
+"""Depth below which a focus is said to lie at the capsule: half a voxel of a thin scan."""
+
+CLEAR_LEAD = 0.5
+"""Probability below which the text says that no explanation stands out: all others together outweigh it."""
 
 
 def lobe_name(focus: FocusEntry, language: str) -> str:
@@ -108,7 +125,7 @@ def quality_lines(document: Document, language: str) -> list[str]:
         said.append(phrase("radiology", "liver_part", language, percent=round(100 * liver.in_view)))
     said += [phrase("radiology", "quality_reason", language, reason=r) for r in liver.quality.reasons]
     smallest = document.detectability.smallest_focus
-    size = quantity_text(smallest, language, digits=2)
+    size = quantity_text(smallest, language)
     if isinstance(smallest, Quantity):
         excess = format_number(document.detectability.at_excess_hu)
         size += phrase("radiology", "smallest_at", language, excess=excess)
@@ -174,7 +191,8 @@ def focus_line(focus: FocusEntry, language: str) -> str:
     capsule = focus.location.capsule_distance
     depth = ""
     if isinstance(capsule, Quantity):
-        depth = phrase("radiology", "depth", language, distance=quantity_text(capsule, language))
+        key = "at_capsule" if capsule.value < AT_CAPSULE_MM else "depth"
+        depth = phrase("radiology", key, language, distance=quantity_text(capsule, language))
     return phrase(
         "radiology",
         "focus",
@@ -219,6 +237,8 @@ def impression_lines(document: Document, language: str) -> list[str]:
         )
         for number, d in enumerate(named, start=1)
     ]
+    if ranked[0].probability < CLEAR_LEAD:
+        lines.insert(0, phrase("radiology", "no_clear_lead", language))
     rest = [d.probability for d in ranked[len(named) :]]
     if rest:
         least = max(
@@ -235,40 +255,46 @@ def recommendation_lines(document: Document, language: str) -> list[str]:
     for action in document.plan:
         text = (action.text_zh if language == "zh" else action.text).rstrip(".。")
         when = []
-        if action.after is not None:
-            when.append(months_text(action.after, language))
         if action.due is not None:
             when.append(due_text(action.due, language))
+        if action.after is not None:
+            when.append(months_text(action.after, language))
         if action.repeat is not None:
             when.append(repeat_text(action.repeat, language))
-        stop = {"en": ".", "zh": "。"}[language]
         comma = {"en": "; ", "zh": "；"}[language]
-        said = (
-            phrase("radiology", "when", language, text=text, when=comma.join(when)) if when else text + stop
-        )
-        lines.append(f"- {said}")
+        key = "when" if when else "whenever"
+        lines.append("- " + phrase("radiology", key, language, text=text, when=comma.join(when)))
     return lines or [phrase("radiology", "no_action", language)]
 
 
 def limit_lines(document: Document, language: str) -> list[str]:
     """Say what was not looked for, what could not be judged, and what is wrong with the image."""
     lines = [phrase("radiology", "not_looked", language)]
-    judged = [
-        phrase("radiology", "because", language, label=say_inline(f.id, language), reason=f.reason)
-        if f.reason
-        else say_inline(f.id, language)
-        for f in document.findings
-        if f.state == "not_assessable"
-    ]
-    unique = list(dict.fromkeys(judged))
-    if unique:
-        lines.append(phrase("radiology", "not_judged", language, list=join_list(unique, language)))
+    judged = group_reasons(document.findings, language)
+    if judged:
+        said = {"en": "; ", "zh": "；"}[language].join(judged)
+        lines.append(phrase("radiology", "not_judged", language, list=said))
     warnings = [w.rstrip(".") for image in document.images for w in image.warnings]
     if warnings:
         lines.append(
             phrase("radiology", "warnings", language, list={"en": "; ", "zh": "；"}[language].join(warnings))
         )
     return lines
+
+
+def group_reasons(findings: Iterable[FindingEntry], language: str) -> list[str]:
+    """Return the findings that could not be judged, those of one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.state == "not_assessable":
+            by_reason.setdefault(finding.reason or "", []).append(say_inline(finding.id, language))
+    groups = []
+    for reason, names in by_reason.items():
+        label = join_list(list(dict.fromkeys(names)), language)
+        groups.append(
+            phrase("radiology", "because", language, label=label, reason=reason) if reason else label
+        )
+    return groups
 
 
 def summarise_for_patient(document: Document, language: str) -> str:
@@ -316,6 +342,8 @@ def next_for_patient(document: Document) -> list[tuple[str, dict[str, object]]]:
     due = [action.due for action in document.plan if action.due is not None]
     if due:
         first = min(due, key=lambda d: (d.start, d.end))
+        if document.study.date is not None and first.start <= document.study.date:
+            return [("due_by", {"end": first.end.isoformat()})]
         return [("due", {"start": first.start.isoformat(), "end": first.end.isoformat()})]
     after = [action.after for action in document.plan if action.after is not None]
     if after:

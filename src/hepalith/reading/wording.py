@@ -6,7 +6,9 @@ from hepalith.reading.document import DueEntry, Measured, MonthsEntry, Quantity,
 
 __all__ = [
     "due_text",
+    "format_in_unit",
     "format_number",
+    "interval_text",
     "months_text",
     "percent_text",
     "plain_unit",
@@ -70,28 +72,43 @@ def plain_unit(unit: str) -> str:
     return UNITS.get(unit, unit)
 
 
-def quantity_text(
-    measured: Measured, language: str, *, interval: bool = False, digits: int = DISPLAY_DIGITS
-) -> str:
+def format_in_unit(value: float, unit: str) -> str:
+    """Return a number of a unit: HU whole, mm to a tenth, everything else to three digits.
+
+    Examples
+    --------
+    >>> format_in_unit(56.93, "[hnsf'U]"), format_in_unit(3.749, "mm"), format_in_unit(1332.1, "mm3")
+    ('57', '3.7', '1330')
+    """
+    if unit == "[hnsf'U]":
+        return format_number(float(round(value)), 4)
+    if unit == "mm":
+        return format_number(round(value, 1), 6)
+    return format_number(value)
+
+
+def interval_text(measured: Quantity) -> str | None:
+    """Return the ends of the 95 % interval, ``None`` where none is claimed."""
+    if measured.low is None or measured.high is None:
+        return None
+    return f"{format_in_unit(measured.low, measured.unit)}–{format_in_unit(measured.high, measured.unit)}"
+
+
+def quantity_text(measured: Measured, language: str, *, interval: bool = False) -> str:
     """Return a measured number with its unit, or why there is none.
 
     Examples
     --------
     >>> quantity_text(Quantity(value=8.24, unit="mm", low=7.5, high=9.1), "en", interval=True)
-    '8.24 mm (7.5–9.1)'
+    '8.2 mm (7.5–9.1)'
     """
     if not isinstance(measured, Quantity):
-        refused = {"en": "not assessable", "zh": "无法评估"}[language]
-        return (
-            f"{refused}: {measured.not_assessable}"
-            if language == "en"
-            else f"{refused}（{measured.not_assessable}）"
-        )
-    text = f"{format_number(measured.value, digits)} {plain_unit(measured.unit)}".strip()
-    if not interval or measured.low is None or measured.high is None:
+        return {"en": "not assessable: {}", "zh": "无法评估（{}）"}[language].format(measured.not_assessable)
+    text = f"{format_in_unit(measured.value, measured.unit)} {plain_unit(measured.unit)}".strip()
+    ends = interval_text(measured) if interval else None
+    if ends is None:
         return text
-    ends = f"{format_number(measured.low)}–{format_number(measured.high)}"
-    return f"{text} ({ends})" if language == "en" else f"{text}（{ends}）"
+    return text + {"en": " ({})", "zh": "（{}）"}[language].format(ends)
 
 
 def probability_word(probability: float, language: str) -> str:
@@ -140,10 +157,18 @@ def months_text(after: MonthsEntry, language: str) -> str:
     --------
     >>> months_text(MonthsEntry(from_months=3, to_months=6), "en")
     '3–6 months after the examination'
+    >>> months_text(MonthsEntry(from_months=0, to_months=1), "en")
+    'within 1 month of the examination'
     """
-    return {"en": "{} months after the examination", "zh": "检查后{}个月"}[language].format(
-        span_text(after.from_months, after.to_months)
-    )
+    if after.from_months == 0:
+        months = format_number(after.to_months)
+        if language == "zh":
+            return f"检查后{months}个月内"
+        return f"within {months} month{'' if months == '1' else 's'} of the examination"
+    months = span_text(after.from_months, after.to_months)
+    if language == "zh":
+        return f"检查后{months}个月"
+    return f"{months} month{'' if months == '1' else 's'} after the examination"
 
 
 def span_text(low: float, high: float) -> str:

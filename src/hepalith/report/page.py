@@ -9,17 +9,19 @@ from hepalith.reading.document import (
     ActionEntry,
     Document,
     EvidenceEntry,
-    FindingEntry,
     FocusEntry,
     Measured,
     Quantity,
     RankedDiagnosis,
 )
 from hepalith.reading.phrases import phrase
+from hepalith.reading.summary import AT_CAPSULE_MM, CLEAR_LEAD, WHOLE_LIVER, group_reasons
 from hepalith.reading.terms import say, say_inline
 from hepalith.reading.wording import (
     due_text,
+    format_in_unit,
     format_number,
+    interval_text,
     months_text,
     percent_text,
     probability_word,
@@ -50,13 +52,6 @@ MAX_HEADLINE_DIAGNOSES = 3
 
 LEAST_WEIGHT = 0.04
 """Evidence below this log10 weight (a factor of 1.1) is left out of the list of reasons. Our judgement."""
-
-
-WHOLE_LIVER = 0.98
-"""Share in view from which the liver counts as whole: an estimate is never exactly 1. Our judgement."""
-
-AT_CAPSULE_MM = 0.5
-"""Depth below which a focus is said to lie at the capsule: half a voxel of a thin scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +133,9 @@ def number(measured: Measured, language: str, *, interval: bool = False) -> str:
     """Return a measured number without its unit, for a table whose head names the unit."""
     if not isinstance(measured, Quantity):
         return word("no_value", language)
-    text = format_number(measured.value)
-    if interval and measured.low is not None and measured.high is not None:
-        text += f" ({format_number(measured.low)}–{format_number(measured.high)})"
-    return text
+    text = format_in_unit(measured.value, measured.unit)
+    ends = interval_text(measured) if interval else None
+    return text if ends is None else f"{text} ({ends})"
 
 
 def focus_row(focus: FocusEntry, language: str) -> FocusRow:
@@ -171,7 +165,7 @@ def depth_text(distance: Measured, language: str) -> str:
         return ""
     if distance.value < AT_CAPSULE_MM:
         return word("at_capsule", language)
-    return word("below_capsule", language, distance=format_number(distance.value, 2))
+    return word("below_capsule", language, distance=format_in_unit(distance.value, distance.unit))
 
 
 def mass_reasons(foci: Iterable[FocusEntry]) -> tuple[str, ...]:
@@ -192,16 +186,12 @@ def headline(document: Document, language: str) -> Headline:
         sentences.append(word("headline_none", language))
         smallest = document.detectability.smallest_focus
         if isinstance(smallest, Quantity):
-            sentences.append(
-                word("headline_none_detail", language, size=quantity_text(smallest, language, digits=2))
-            )
+            sentences.append(word("headline_none_detail", language, size=quantity_text(smallest, language)))
     else:
         sizes = [f.diameter for f in foci if isinstance(f.diameter, Quantity)]
         largest = max(sizes, key=lambda q: q.value) if sizes else foci[0].diameter
         key = "headline_one" if len(foci) == 1 else "headline_many"
-        sentences.append(
-            word(key, language, count=len(foci), size=quantity_text(largest, language, digits=2))
-        )
+        sentences.append(word(key, language, count=len(foci), size=quantity_text(largest, language)))
     if document.is_answerable and document.liver.in_view < WHOLE_LIVER:
         share = percent_text(document.liver.in_view, language)
         sentences.append(word("headline_part", language, percent=share))
@@ -219,6 +209,8 @@ def headline(document: Document, language: str) -> Headline:
         for d in document.differential[:MAX_HEADLINE_DIAGNOSES]
         if d.probability >= LEAST_SHOWN
     )
+    if document.differential and document.differential[0].probability < CLEAR_LEAD:
+        sentences.append(word("no_clear_lead", language))
     return Headline(tuple(sentences), ranked, first_step(document, language))
 
 
@@ -313,24 +305,11 @@ def step_row(action: ActionEntry, language: str) -> StepRow:
 
 def list_limits(document: Document, language: str) -> Limits:
     """Return what this reading does not say, in three lists."""
-    judged = [
-        said_with_reason(finding, language)
-        for finding in document.findings
-        if finding.state == "not_assessable"
-    ]
     unknown = [f for f in document.findings if f.state == "unknown"]
     looked = [say_inline(f.id, language) for f in unknown if f.source in ("ct", "us")]
     told = [say_inline(f.id, language) for f in unknown if f.source in ("person", "text")]
     return Limits(
-        tuple(dict.fromkeys(judged)),
+        tuple(group_reasons(document.findings, language)),
         (word("not_looked_fixed", language), *dict.fromkeys(looked)),
         tuple(dict.fromkeys(told)),
     )
-
-
-def said_with_reason(finding: FindingEntry, language: str) -> str:
-    """Return a finding that could not be judged, and why."""
-    name = say(finding.id, language)
-    if not finding.reason:
-        return name
-    return f"{name}: {finding.reason}" if language == "en" else f"{name}：{finding.reason}"
