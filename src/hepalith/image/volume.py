@@ -31,12 +31,17 @@ class Volume:
         How the source was stored, to write maps back onto its grid.
     warnings
         What was repaired or doubted while decoding, one sentence each.
+    invalid
+        bool, shape of `hu`: true where the source held no number (NaN, infinite) and `hu` is
+        `AIR_HU`; ``None`` where every voxel was a number. Outside the body that is padding;
+        inside the liver the image cannot be read.
     """
 
     hu: NDArray[np.int16]
     grid: Grid
     stored_order: StoredOrder = field(default_factory=StoredOrder)
     warnings: tuple[str, ...] = ()
+    invalid: NDArray[np.bool_] | None = None
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -45,7 +50,8 @@ class Volume:
 
     def cropped(self, box: Box) -> Volume:
         """Return the part of the volume inside `box`; the voxels are shared, not copied."""
-        return Volume(self.hu[box.slices], self.grid.cropped(box), self.stored_order, self.warnings)
+        invalid = None if self.invalid is None else self.invalid[box.slices]
+        return Volume(self.hu[box.slices], self.grid.cropped(box), self.stored_order, self.warnings, invalid)
 
     def pasted(self, part: NDArray[Any], box: Box) -> NDArray[Any]:
         """Return an array of the volume's whole shape, zero but for `part` inside `box`."""

@@ -12,9 +12,11 @@ from hepalith.study.acquisition import (
     Study,
 )
 from hepalith.study.choice import SeriesChoice, choose_series, contrast_of, is_sharp_kernel
+from hepalith.study.group import slice_normal
 from hepalith.study.open import open_study
 from hepalith.study.patient import Patient, read_patient
 from hepalith.study.source import open_archive, read_whole
+from hepalith.study.volume_file import sniff
 
 __all__ = [
     "Acquisition",
@@ -35,4 +37,6 @@ __all__ = [
     "open_study",
     "read_patient",
     "read_whole",
+    "slice_normal",
+    "sniff",
 ]

@@ -66,7 +66,9 @@ _CONTRAST = re.compile(
     r"pancreatic|w/|with|iv|angio|cta)(?![a-z0-9])|\bc\+|增强|动脉|门脉|门静脉|静脉期|延迟|平衡期",
     re.IGNORECASE,
 )
-_NO_AGENT = re.compile(r"^(no|none|non|nil|0|without|n/?a|oral.*|water|no contrast.*|unenhanced)$", re.IGNORECASE)
+_NO_AGENT = re.compile(
+    r"^(no|none|non|nil|0|without|n/?a|oral.*|water|no contrast.*|unenhanced)$", re.IGNORECASE
+)
 _SHARP_WORDS = re.compile(r"\b(lung|bone|edge|sharp|hrct|ultra)", re.IGNORECASE)
 _SIEMENS = re.compile(r"^[A-Z][a-z]?(\d{2})[a-z]?\b")
 _TOSHIBA = re.compile(r"^FC(\d{2})")
@@ -139,7 +141,9 @@ def choose_series(study: Study, settings: Settings) -> SeriesChoice:
         fit = [series for series in asked if not series.unfit]
         if not fit:
             reasons = "; ".join(dict.fromkeys(series.unfit for series in asked))
-            raise UsageError(f"--series {asked[0].uid}: it cannot be read ({reasons}); choose another: {_listed(study)}")
+            raise UsageError(
+                f"--series {asked[0].uid}: it cannot be read ({reasons}); choose another: {_listed(study)}"
+            )
     if not fit:
         raise NoImageError(f"study {study.uid}: no CT volume in it; give an axial CT series")
     longest = max(_length_mm(series) for series in fit)

@@ -29,7 +29,9 @@ PIXEL_DATA = 0x7FE00010
 
 _PIXEL_GROUP = 0x7FE00000
 _UNDEFINED = 0xFFFFFFFF
-_LONG_VRS = frozenset((b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UR", b"UT", b"UN", b"SV", b"UV"))
+_LONG_VRS = frozenset(
+    (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UR", b"UT", b"UN", b"SV", b"UV")
+)
 _IMPLICIT_LE = "1.2.840.10008.1.2"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _EXPLICIT_BE = "1.2.840.10008.1.2.2"
@@ -294,7 +296,11 @@ def _skip_sequence(data: bytes, position: int, *, explicit: bool, depth: int = 0
             return position
         if (group, element) != (0xFFFE, 0xE000):
             raise _NestedError
-        position = position + length if length != _UNDEFINED else _skip_item(data, position, explicit=explicit, depth=depth)
+        position = (
+            position + length
+            if length != _UNDEFINED
+            else _skip_item(data, position, explicit=explicit, depth=depth)
+        )
 
 
 def _skip_item(data: bytes, position: int, *, explicit: bool, depth: int) -> int:
@@ -334,15 +340,28 @@ def _scan_with_pydicom(file: BinaryIO, wanted: frozenset[int]) -> Elements:
             file_meta = getattr(dataset, "file_meta", None)
             syntax = str(file_meta.get("TransferSyntaxUID", "") if file_meta else "")
             implicit, little = dataset.original_encoding
-        except (InvalidDicomError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError,
-                NotImplementedError, RecursionError, struct.error, zlib.error) as error:
+        except (
+            InvalidDicomError,
+            EOFError,
+            OSError,
+            ValueError,
+            KeyError,
+            AttributeError,
+            TypeError,
+            NotImplementedError,
+            RecursionError,
+            struct.error,
+            zlib.error,
+        ) as error:
             raise CannotParseError(str(error)) from error
     if not syntax:
         syntax = _IMPLICIT_LE if implicit else ("1.2.840.10008.1.2.1" if little else _EXPLICIT_BE)
     if syntax == _DEFLATED:
         return Elements(raw, syntax, little=True, pixel_offset=0, pixel_length=_UNDEFINED, dataset=dataset)
     offset, length = _find_pixels(file, explicit=not implicit, little=bool(little))
-    return Elements(raw, syntax, little=bool(little), pixel_offset=offset, pixel_length=length, dataset=dataset)
+    return Elements(
+        raw, syntax, little=bool(little), pixel_offset=offset, pixel_length=length, dataset=dataset
+    )
 
 
 def _find_pixels(file: BinaryIO, *, explicit: bool, little: bool) -> tuple[int | None, int]:

@@ -104,7 +104,12 @@ def _without_copies(headers: Sequence[Header], warnings: list[str]) -> list[Head
     copies = 0
     for header in headers:
         frame = header.frames[0]
-        key: Hashable = (header.sop_instance_uid, frame.number, frame.plane.position, header.acquisition_number)
+        key: Hashable = (
+            header.sop_instance_uid,
+            frame.number,
+            frame.plane.position,
+            header.acquisition_number,
+        )
         if not header.sop_instance_uid:
             key = (header.path, header.member)
         if key in kept:
@@ -112,7 +117,9 @@ def _without_copies(headers: Sequence[Header], warnings: list[str]) -> list[Head
             continue
         kept[key] = header
     if copies:
-        warnings.append(f"{copies} files are copies of others with the same SOP instance UID; one of each was kept")
+        warnings.append(
+            f"{copies} files are copies of others with the same SOP instance UID; one of each was kept"
+        )
     return list(kept.values())
 
 
@@ -197,7 +204,9 @@ def _split_by_turn(slices: list[Slice]) -> list[tuple[str, list[Slice]]]:
     A few repeated places are left together: decoding keeps one of each and says so.
     """
     at: dict[float | None, list[Slice]] = defaultdict(list)
-    for item in sorted(slices, key=lambda item: (item.number, item.header.sop_instance_uid, item.header.name)):
+    for item in sorted(
+        slices, key=lambda item: (item.number, item.header.sop_instance_uid, item.header.name)
+    ):
         at[_place(item)].append(item)
     times = {len(items) for items in at.values()}
     if len(times) != 1 or len(at) < 2:
@@ -230,7 +239,9 @@ def _build(uid: str, study_uid: str, part: str, slices: list[Slice], warnings: S
     instances = [_instance(item) for item in slices]
     nameless = sum(not instance.sop_instance_uid for instance in instances)
     if nameless:
-        notes.append(f"{nameless} images had no SOP instance UID; they were made from the series and their place")
+        notes.append(
+            f"{nameless} images had no SOP instance UID; they were made from the series and their place"
+        )
         instances = _named(instances, uid)
     if not first.rescaled:
         notes.append("The header does not say how values become HU; they were taken as HU")
@@ -295,7 +306,9 @@ def _why_unfit(series: Series, first: Header) -> str:
     text = series.description.lower()
     if series.modality != "CT":
         return f"its modality is {series.modality or 'not given'}, not CT"
-    if "LOCALIZER" in words or any(w in text for w in ("topogram", "scout", "surview", "localizer", "localiser")):
+    if "LOCALIZER" in words or any(
+        w in text for w in ("topogram", "scout", "surview", "localizer", "localiser")
+    ):
         return "a localiser"
     encoding = first.encoding
     if encoding is None or encoding.samples != 1 or encoding.bits_allocated < 16:

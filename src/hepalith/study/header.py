@@ -220,7 +220,9 @@ def _read_frames(elements: Elements, encoding: Encoding) -> tuple[Frame, ...]:
     shared, per_frame = elements.first(_SHARED), elements.items(_PER_FRAME)
     if per_frame or shared.raw or shared.dataset is not None:
         groups = per_frame or [Elements({})] * encoding.frames
-        return tuple(_read_functional_groups(n, shared, group) for n, group in enumerate(groups[: encoding.frames]))
+        return tuple(
+            _read_functional_groups(n, shared, group) for n, group in enumerate(groups[: encoding.frames])
+        )
     frame = Frame(
         index=0,
         plane=_read_plane(elements, elements, elements),

@@ -140,7 +140,14 @@ def _look_into_archive(source: Source, found: _Found) -> None:
             try:
                 with open_source(inner, archive) as file:
                     _sort(inner, file, found)
-            except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+            except (
+                OSError,
+                zipfile.BadZipFile,
+                NotImplementedError,
+                RuntimeError,
+                EOFError,
+                ValueError,
+            ) as error:
                 found.damaged.append((inner.name, f"damaged inside {source.path.name} ({error})"))
 
 
@@ -171,7 +178,9 @@ def _sort_dicom(source: Source, head: bytes, file: BinaryIO, found: _Found, *, c
         header = read_header(head, source.path, source.member, file)
     except CannotParseError as error:
         if certain:
-            found.damaged.append((source.name, f"its header is damaged or cut short ({error})".replace("\n", " ")))
+            found.damaged.append(
+                (source.name, f"its header is damaged or cut short ({error})".replace("\n", " "))
+            )
             return "dicom"
         return _stranger(source, found)
     if header.sop_class_uid == DICOMDIR_CLASS:
@@ -232,7 +241,9 @@ def _refuse_unfit(study: Study, where: str) -> None:
     modalities = sorted({series.modality for series in study.series})
     if "CT" not in modalities:
         known = [_UNREAD[m] for m in modalities if m in _UNREAD]
-        what = "; ".join(known) or f"{', '.join(modalities) or 'unknown'} images are not read: hepalith reads CT"
+        what = (
+            "; ".join(known) or f"{', '.join(modalities) or 'unknown'} images are not read: hepalith reads CT"
+        )
         raise UnsupportedModalityError(f"{where}: {what}; give a CT")
     reasons = "; ".join(dict.fromkeys(series.unfit for series in study.series if series.modality == "CT"))
     raise NoImageError(f"{where}: no CT volume in it ({reasons}); give an axial CT series")
@@ -243,7 +254,9 @@ def _left(found: _Found) -> list[SeriesLeft]:
     if found.stills:
         left.append(SeriesLeft("", f"{len(found.stills)} still pictures (first: {found.stills[0]})"))
     if found.strangers:
-        left.append(SeriesLeft("", f"{len(found.strangers)} files are no images (first: {found.strangers[0]})"))
+        left.append(
+            SeriesLeft("", f"{len(found.strangers)} files are no images (first: {found.strangers[0]})")
+        )
     return left
 
 

@@ -147,13 +147,17 @@ def _choose(
     letters: dict[tuple[str, str, str], str] = defaultdict(lambda: chr(ord("A") + min(len(letters), 25)))
     lines = [examination.described(letters[examination.patient]) for examination in examinations]
     lines += [f"{volume.source.name}, which says nothing of its patient" for volume in volumes]
-    listed = "; ".join(lines[:MAX_LISTED]) + (f"; and {len(lines) - MAX_LISTED} more" if len(lines) > MAX_LISTED else "")
+    listed = "; ".join(lines[:MAX_LISTED]) + (
+        f"; and {len(lines) - MAX_LISTED} more" if len(lines) > MAX_LISTED else ""
+    )
     if settings.study_uid is not None:
         chosen = [e for e in examinations if e.uid == settings.study_uid]
         if not chosen:
             raise UsageError(f"{where}: no study {settings.study_uid} in it; there are: {listed}")
         if len({e.patient for e in chosen}) > 1:
-            raise MixedStudiesError(f"{where}: one study UID with two patients ({listed}); give one patient's files")
+            raise MixedStudiesError(
+                f"{where}: one study UID with two patients ({listed}); give one patient's files"
+            )
         return chosen
     if len(lines) == 1:
         return list(examinations)
@@ -165,7 +169,9 @@ def _choose(
     dates = {e.date for e in ct}
     nameless = examinations[0].patient == ("", "", "")
     if len(ct) > 1 and (len(dates) > 1 or None in dates or nameless):
-        raise MixedStudiesError(f"{where}: {len(ct)} examinations ({listed}); give one, or pick with --study UID")
+        raise MixedStudiesError(
+            f"{where}: {len(ct)} examinations ({listed}); give one, or pick with --study UID"
+        )
     return list(examinations)
 
 
@@ -190,6 +196,10 @@ def _pick_volume(volumes: Sequence[VolumeFile], settings: Settings, where: str) 
             "give one, or pick with --study UID"
         )
     (volume,) = wanted[:1]
-    left = tuple(SeriesLeft(v.uid, f"{v.source.name}: not the volume that was read") for v in volumes if v is not volume)
+    left = tuple(
+        SeriesLeft(v.uid, f"{v.source.name}: not the volume that was read")
+        for v in volumes
+        if v is not volume
+    )
     study_uid = volume.uid
     return Study(study_uid, None, Identity(), (volume.as_series(study_uid),), left=left)

@@ -187,7 +187,15 @@ def read_whole(path: Path, member: str | None, archive: zipfile.ZipFile | None =
             return opened.read(member)
     except OSError as error:
         raise UnreadableFileError(f"{member or path.name}: {_reason(error)}; check the file") from error
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        zlib.error,
+    ) as error:
         raise UnreadableFileError(f"{member}: damaged inside {path.name}; make the archive again") from error
 
 

@@ -30,7 +30,9 @@ class VolumeFile:
 
     def as_series(self, study_uid: str) -> Series:
         """Return the file as a series of one instance."""
-        instance = Instance(self.source.path, self.source.member, sop_instance_uid=make_uid("instance", self.uid))
+        instance = Instance(
+            self.source.path, self.source.member, sop_instance_uid=make_uid("instance", self.uid)
+        )
         unfit = "its data type (8 bits) holds labels, not Hounsfield units" if self.label_like else ""
         return Series(
             uid=self.uid,
@@ -79,7 +81,11 @@ def _is_nifti(head: bytes) -> bool:
 
 def _is_metaimage(head: bytes) -> bool:
     lines = [line.split(b"=", 1)[0].strip() for line in head[:512].split(b"\n")[:6] if b"=" in line]
-    return bool(lines) and lines[0] in (b"ObjectType", b"NDims") and (b"NDims" in lines or b"ObjectType" in lines)
+    return (
+        bool(lines)
+        and lines[0] in (b"ObjectType", b"NDims")
+        and (b"NDims" in lines or b"ObjectType" in lines)
+    )
 
 
 def describe_volume_file(source: Source, kind: str, head: bytes, file: BinaryIO) -> VolumeFile:
@@ -99,7 +105,9 @@ def _is_label_like(kind: str, head: bytes) -> bool:
     if kind == "nifti":
         order = "little" if head[0] in (348 & 0xFF, 540 & 0xFF) and head[1] in (1, 2) else "big"
         at = 70 if head[344:346] in (b"n+", b"ni") else 12
-        return int.from_bytes(head[at : at + 2], "little" if order == "little" else "big") in _NIFTI_LABEL_TYPES
+        return (
+            int.from_bytes(head[at : at + 2], "little" if order == "little" else "big") in _NIFTI_LABEL_TYPES
+        )
     text = head[:4096].split(b"\n\n", 1)[0].lower()
     if kind == "nrrd":
         types = (b"type: unsigned char", b"type: uchar", b"type: uint8", b"type: signed char", b"type: int8")
