@@ -30,7 +30,7 @@ from hepalith.reading.wording import (
 )
 from hepalith.report.words import word
 
-__all__ = ["Bar", "Evidence", "FocusRow", "Headline", "Limits", "StepRow"]
+__all__ = ["Bar", "Cell", "Evidence", "FocusRow", "Headline", "Limits", "StepRow"]
 
 MAX_ROWS = 100
 """Foci listed in a table: more are no longer read, and ``reading.json`` has them all. Our judgement."""
@@ -64,6 +64,14 @@ class Headline:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """A measured number in a table, without its unit; its 95 % interval, empty where none is claimed."""
+
+    value: str
+    interval: str
+
+
+@dataclass(frozen=True, slots=True)
 class FocusRow:
     """One row of a table of foci, as text."""
 
@@ -73,13 +81,13 @@ class FocusRow:
     place: str
     depth: str
     shape: str
-    diameter: str
-    volume: str
+    diameter: Cell
+    volume: Cell
     limited: bool
     hu: str
     peak: str
-    excess: str
-    mass: str
+    excess: Cell
+    mass: Cell
     score: str
     reason: str
 
@@ -129,13 +137,17 @@ class Limits:
     not_told: tuple[str, ...]
 
 
-def number(measured: Measured, language: str, *, interval: bool = False) -> str:
+def number(measured: Measured, language: str) -> str:
     """Return a measured number without its unit, for a table whose head names the unit."""
     if not isinstance(measured, Quantity):
         return word("no_value", language)
-    text = format_in_unit(measured.value, measured.unit)
-    ends = interval_text(measured) if interval else None
-    return text if ends is None else f"{text} ({ends})"
+    return format_in_unit(measured.value, measured.unit)
+
+
+def cell(measured: Measured, language: str) -> Cell:
+    """Return a measured number and its interval."""
+    ends = interval_text(measured) if isinstance(measured, Quantity) else None
+    return Cell(number(measured, language), ends or "")
 
 
 def focus_row(focus: FocusEntry, language: str) -> FocusRow:
@@ -147,13 +159,13 @@ def focus_row(focus: FocusEntry, language: str) -> FocusRow:
         place=phrase("lobe", focus.location.lobe or "unassessed", language),
         depth=depth_text(focus.location.capsule_distance, language),
         shape=say_inline(focus.morphology.label, language),
-        diameter=number(focus.diameter, language, interval=True),
-        volume=number(focus.volume, language, interval=True),
+        diameter=cell(focus.diameter, language),
+        volume=cell(focus.volume, language),
         limited=focus.volume_limited_by_resolution,
         hu=" / ".join(number(m, language) for m in (focus.background_hu, focus.mean_hu, focus.peak_hu)),
         peak=number(focus.peak_hu, language),
-        excess=number(focus.integrated_excess, language, interval=True),
-        mass=number(focus.mass, language, interval=True),
+        excess=cell(focus.integrated_excess, language),
+        mass=cell(focus.mass, language),
         score=number(focus.score_agatston_convention, language),
         reason=focus.reason,
     )
