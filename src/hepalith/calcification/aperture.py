@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hepalith.calcification.background import Surroundings
 from hepalith.calcification.blur_model import SphereResponse
 from hepalith.calcification.candidate import Candidate
 from hepalith.geometry import Box, Grid
@@ -44,10 +45,6 @@ SURFACE_SHARE = 0.12
 """Error of the background of each aperture voxel outside the liver, as a share of the step from
 liver to outside: the surface below the focus is not seen. Our judgement."""
 
-TEXTURE_CELL_MM3 = 27.0
-"""Volume over which the fine texture of the liver is one draw: the cells it was measured on."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
     """All that measuring needs besides the focus: the crop, what is known of it, and its scan.
@@ -69,7 +66,7 @@ class Scene:
     softer: SphereResponse
     level_hu: float
     """Level of the liver, where a ring has too few voxels."""
-    texture_hu: float
+    surroundings: Surroundings
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -144,8 +141,9 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     variance = scene.noise.variance_of(inside.astype(np.float32) - count * weights)
     if not weights.any():
         variance += (level_se * count) ** 2
-    cells = max(1.0, count * scene.grid.voxel_mm3 / TEXTURE_CELL_MM3)
-    variance += (scene.texture_hu * count) ** 2 / cells + surface**2
+    # noise and structure of the liver itself, as blocks of this size show it; noise alone is the least
+    block = scene.surroundings.error_of(count * scene.grid.voxel_mm3) * count
+    variance = max(variance, block**2) + surface**2
     return Aperture(box, extent, inside, ring, liver, hu - background, level, level_se, math.sqrt(variance))
 
 
@@ -219,7 +217,7 @@ def _ring_level(
     if not kept.any():
         return float(np.median(values)), float(values.std()), weights
     weights[kept] = 1.0 / float(kept.sum())
-    spread = math.sqrt(scene.noise.variance_of(weights) + scene.texture_hu**2 / 9)
+    spread = math.sqrt(scene.noise.variance_of(weights) + scene.surroundings.texture_hu**2 / 9)
     return float(hu[kept].mean(dtype=np.float64)), spread, weights
 
 

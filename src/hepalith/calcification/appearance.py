@@ -10,7 +10,7 @@ from scipy import ndimage, spatial
 
 from hepalith.calcification.aperture import Aperture, Scene
 from hepalith.calcification.candidate import Candidate
-from hepalith.calcification.measure import Measured
+from hepalith.calcification.measure import Measured, core_weights
 
 __all__ = ["METAL_HU", "Appearance", "Shape", "describe_appearance", "describe_shape"]
 
@@ -89,8 +89,10 @@ class Appearance:
     """How far the darkest surroundings in its slices lie below the background, in noise deviations."""
     blood_hu: float
     """The most that blood reaches in this scan."""
-    noise_hu: float
-    """Standard deviation of a voxel."""
+    core_hu: float
+    """Mean of the body's core, which blur and noise change least."""
+    core_se_hu: float
+    """Its standard error."""
     enhanced: float
     """Probability that contrast agent was given."""
     bone_mm: float
@@ -161,6 +163,8 @@ def describe_appearance(
     dark = 0.0
     if in_slices.sum() > 20:
         dark = (aperture.level_hu - float(np.quantile(hu[in_slices], 0.02))) / scene.noise.sd_hu
+    weights = core_weights(aperture.extent, scene.spacing_mm)
+    core_hu, core_se = float((hu * weights).sum()), float(np.sqrt(scene.noise.variance_of(weights)))
     metal_mm, same = _distance_mm(aperture, metal, scene)
     return Appearance(
         peak_hu=measured.peak.value,
@@ -177,7 +181,8 @@ def describe_appearance(
         outside_hu=float(np.median(hu[outside])) if outside.sum() > 10 else None,
         dark_about=dark,
         blood_hu=blood_hu,
-        noise_hu=scene.noise.sd_hu,
+        core_hu=core_hu,
+        core_se_hu=core_se,
         enhanced=enhanced,
         bone_mm=_distance_mm(aperture, bone, scene)[0],
         shape=describe_shape(aperture, measured, scene),

@@ -47,6 +47,12 @@ BLOOD_QUANTILE = 0.98
 """Quantile of the cells within large vessels taken as the HU of blood: in the arterial phase the aorta
 is brighter than the veins, and arteries are what calcium must be told from."""
 
+BLOCKS_MM = (3.0, 9.0, 15.0, 27.0)
+"""Sides of the blocks: from the aperture of a point to that of a focus of 2 cm."""
+
+BLOCK_RING_MM = 6.0
+"""Thickness of what a block is compared with: that of a focus's background ring, in whole cells."""
+
 VESSEL_QUANTILE = 0.995
 """Quantile of the cells' excess that is taken as what the liver's own structures (vessels) reach.
 Calcium fills less than 0.5 % of a liver but in rare disease (0.5 % of 1500 mL is 7.5 mL)."""
@@ -68,7 +74,11 @@ class Surroundings:
         Median of the liver.
     texture_hu
         Spread of cell means about the background beyond what noise explains: fine structure,
-        small vessels. An error of every background.
+        small vessels.
+    block_mm3, block_error_hu
+        Sizes of blocks, and for each how far the mean of such a block of liver strays from the mean
+        of what surrounds it (95 % half width over 1.96): the error of any background, with noise,
+        vessels and all.
     vessel_excess_hu
         How far the brightest structures of the liver itself stand above their background.
     """
@@ -78,9 +88,21 @@ class Surroundings:
     spread_hu: NDArray[np.float32]
     liver_hu: float
     texture_hu: float
+    block_mm3: tuple[float, ...]
+    block_error_hu: tuple[float, ...]
     vessel_excess_hu: float
     blood_hu: float | None
     """HU of the brightest large vessels in the crop; None where none is brighter than the liver."""
+
+    def error_of(self, volume_mm3: float) -> float:
+        """Return the standard error of the mean excess of a region of liver of some volume, in HU.
+
+        Between the sizes of blocks the logarithm is interpolated; outside them the nearest counts.
+        """
+        if not self.block_mm3:
+            return self.texture_hu
+        error = np.interp(np.log(max(volume_mm3, 1e-3)), np.log(self.block_mm3), np.log(self.block_error_hu))
+        return float(np.exp(error))
 
 
 def reduce_sum(array: NDArray[np.number], factor: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -151,6 +173,7 @@ def describe_surroundings(
         _local_spread(hu, usable, level, cells, window, noise),
         liver_hu,
         _texture(residual, noise, cells, step),
+        *_block_errors(count, total, in_liver, spacing_mm, full_cells, cells),
         _vessel_excess(excess, residual),
         _large_vessels(hu, cells, liver_hu, noise),
     )
@@ -235,6 +258,40 @@ def _texture(
     return float(np.sqrt(max(0.0, spread**2 - noise.variance_of(weights))))
 
 
+def _block_errors(
+    count: NDArray[np.float32],
+    total: NDArray[np.float32],
+    in_liver: NDArray[np.float32],
+    spacing_mm: tuple[float, float, float],
+    full_cells: tuple[int, int, int],
+    cells: tuple[int, int, int],
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return by size how far blocks of liver stray from their surroundings."""
+    size = [s * f for s, f in zip(spacing_mm, full_cells, strict=True)]
+    whole = float(np.prod(cells))
+    volumes, errors = [], []
+    for side in BLOCKS_MM:
+        inner = [max(1, 2 * round((side / s - 1) / 2) + 1) for s in size]
+        outer = [n + 2 * max(1, round(BLOCK_RING_MM / s)) for n, s in zip(inner, size, strict=True)]
+        means = []
+        for window in (inner, outer):
+            n = ndimage.uniform_filter(count, window, mode="constant") * float(np.prod(window))
+            t = ndimage.uniform_filter(total, window, mode="constant") * float(np.prod(window))
+            means.append((n, t))
+        (n_in, t_in), (n_out, t_out) = means
+        n_ring, t_ring = n_out - n_in, t_out - t_in
+        liver = ndimage.uniform_filter(in_liver, inner, mode="constant")
+        good = (liver >= 0.95 * whole) & (n_in > 0.5 * whole * np.prod(inner)) & (n_ring > n_in)
+        if int(good.sum()) < 40:
+            continue
+        stray = t_in[good] / n_in[good] - t_ring[good] / n_ring[good]
+        low, high = np.quantile(stray, (0.025, 0.975))
+        volumes.append(float(np.prod(inner) * np.prod(size)))
+        errors.append(max(float(high - low) / 3.92, 0.05))
+    order = np.argsort(volumes)
+    return tuple(volumes[n] for n in order), tuple(errors[n] for n in order)
+
+
 def _vessel_excess(excess: NDArray[np.float32], residual: NDArray[np.float32]) -> float:
     """Return how far the brightest cells stand out beyond what the usual spread of cells explains."""
     if excess.size < 200 or residual.size < 20:
@@ -253,7 +310,7 @@ def _large_vessels(
     Marrow may be as bright; it is uneven and seldom brighter than arterial blood.
     """
     size = float(np.prod(cells))
-    mean = reduce_sum(hu, cells) / size
+    mean = ndimage.uniform_filter(reduce_sum(hu, cells) / size, (1, 3, 3))
     least = ndimage.minimum_filter(mean, (1, 3, 3))
     most = ndimage.maximum_filter(mean, (1, 3, 3))
     even = (most - least) < max(60.0, 5.0 * noise.sd_hu / float(np.sqrt(size)))

@@ -122,7 +122,7 @@ def find_foci(
     for n, candidate in enumerate(found, start=1):
         owners[candidate.box.slices][candidate.extent] = n
     scene = Scene(
-        crop.hu, mask, bright, owners, crop.grid, noise, blur, *responses, around.liver_hu, around.texture_hu
+        crop.hu, mask, bright, owners, crop.grid, noise, blur, *responses, around.liver_hu, around
     )
     metal = _thinned(_metal(crop.hu))
     bone = _thinned(_bone(crop.hu, mask, around.liver_hu + thresholds.vessel_hu, crop.grid.voxel_mm3))

@@ -51,6 +51,10 @@ STENT_MM = 15.0
 """Longest diameter from which metal is a stent or catheter rather than a clip: surgical clips are
 5–12 mm long, coils are compact, biliary stents 40 mm and more. Our judgement."""
 
+BLOOD_ERROR_HU = 15.0
+"""Standard error of the HU of blood: it differs among vessels and is read from the brightest. Our
+judgement."""
+
 DRAWN_OUT = 1.7
 """Elongation from which a body may be a piece of a vessel; compact ones are vessels only end on."""
 
@@ -166,15 +170,14 @@ def _judge_iodine(seen: Appearance) -> list[Vote]:
     if seen.enhanced < 0.2:
         return []
     odds = math.log(seen.enhanced / max(1.0 - seen.enhanced, 0.02))
-    # the brightest of n voxels stands about sqrt(2 ln n) deviations above their mean
-    chance = math.sqrt(2.0 * math.log(max(seen.voxels, 2)))
-    beyond = (seen.peak_hu - seen.blood_hu) / seen.noise_hu - chance
+    error = math.hypot(seen.core_se_hu, BLOOD_ERROR_HU)
+    beyond = (seen.core_hu - seen.blood_hu) / error
     drawn_out = seen.shape.elongation > DRAWN_OUT or seen.shape.branches > 0
     weight = odds + (5.0 if drawn_out else 2.0) - max(beyond, -2.0)
     if weight <= 0:
         return []
     form = "drawn out and " if drawn_out else ""
-    why = f"{form}no brighter than contrast in vessels ({seen.peak_hu:.0f} HU, blood {seen.blood_hu:.0f})"
+    why = f"{form}no brighter than contrast in vessels ({seen.core_hu:.0f} HU, blood {seen.blood_hu:.0f})"
     return [Vote("iodine_in_vessel", min(weight, 9.0), why)]
 
 

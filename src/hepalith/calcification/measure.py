@@ -14,7 +14,7 @@ from hepalith.calcification.blur_model import SphereResponse
 from hepalith.calcification.caliper import crossings, longest_caliper_mm
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 
-__all__ = ["Measured", "mass_of", "measure"]
+__all__ = ["Measured", "core_weights", "mass_of", "measure"]
 
 Z95 = 1.96
 """Standard deviations on either side of a 95 % interval of a normal error."""
@@ -133,6 +133,13 @@ def mass_of(integrated_excess: Measurement, hu_per_mg_ml: float | None) -> Asses
     return Measurement(m.value / scale, "mg", low, high)
 
 
+def core_weights(extent: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.float64]:
+    """Return the weights of a mean over a body's core, the voxels deepest inside its contour."""
+    depth = ndimage.distance_transform_edt(np.pad(extent, 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
+    core = depth >= CORE_DEPTH * float(depth.max())
+    return np.asarray(core / float(core.sum()))
+
+
 def _volume_below_blur(total: float, total_se: float, peak: float, scene: Scene) -> tuple[Measurement, float]:
     """Return the volume of the sphere with this peak and sum, and its contrast.
 
@@ -165,10 +172,9 @@ def _volume_below_blur(total: float, total_se: float, peak: float, scene: Scene)
 
 def _volume_above_blur(total: float, total_se: float, aperture: Aperture, scene: Scene) -> tuple[Measurement, float]:
     """Return the integrated excess over the mean of the body's core, and that mean."""
-    depth = ndimage.distance_transform_edt(np.pad(aperture.extent, 1), sampling=scene.spacing_mm)[1:-1, 1:-1, 1:-1]
-    core = depth >= CORE_DEPTH * float(depth.max())
-    plateau = max(float(aperture.excess[core].mean(dtype=np.float64)), scene.noise.sd_hu)
-    plateau_se = math.sqrt(scene.noise.variance_of(core / float(core.sum())))
+    weights = core_weights(aperture.extent, scene.spacing_mm)
+    plateau = max(float((aperture.excess * weights).sum(dtype=np.float64)), scene.noise.sd_hu)
+    plateau_se = math.sqrt(scene.noise.variance_of(weights))
     value = max(total, 1e-3) / plateau
     relative = min(3.0, math.hypot(total_se / max(total, 1e-3), math.hypot(PLATEAU_SHARE, plateau_se / plateau)))
     return Measurement(value, "mm3", value * math.exp(-Z95 * relative), value * math.exp(Z95 * relative)), plateau
