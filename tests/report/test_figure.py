@@ -148,3 +148,26 @@ def test_no_liver_has_no_overview(factories: ModuleType) -> None:
 
 def test_pictures_are_the_same_every_time(maps: Maps) -> None:
     assert focus_pictures(maps, 1) == focus_pictures(maps, 1)
+
+
+def test_a_thin_slab_keeps_the_scale_and_is_padded(maps: Maps) -> None:
+    slab = Maps(
+        Grid((6, 80, 80), maps.grid.affine),
+        maps.stored_order,
+        Box((0, 0, 0), (6, 80, 80)),
+        maps.hu[31:37],
+        maps.liver[31:37],
+        maps.foci[31:37],
+    )
+    _, coronal, _, _ = focus_pictures(slab, 1)
+    left, top, right, bottom = outline_box(coronal.outline)
+    assert right - left == pytest.approx(32, abs=1), "8 mm at four pixels a millimetre"
+    assert bottom - top == pytest.approx(32, abs=1)
+    assert pixels(coronal)[:40].max() < 10, "black above the slab"
+    rows, columns = np.nonzero(pixels(coronal) > 200)
+    assert abs(rows.min() - top) < 4
+    assert abs(columns.min() - left) < 4
+    projection = overview_pictures(slab, {1: ((7.5, 11.5, 5.0), 8.0)})[0]
+    assert projection.height >= 0.55 * projection.width
+    (mark,) = projection.marks
+    assert mark.y / projection.height == pytest.approx(bright_centre(projection)[1], abs=0.02)

@@ -215,7 +215,7 @@ def make_document(
         images=(image_entry(examined, assessment, hidden=hidden, key=key),),
         series_left=tuple(
             SeriesLeftEntry(uid=pseudonym_uid(s.uid, key) if hidden else s.uid, reason=s.reason)
-            for s in (*examined.left, *study.left)
+            for s in dict.fromkeys((*examined.left, *study.left))
         ),
         liver=liver_entry(assessment.liver),
         detectability=entries.detectability_entry(assessment.foci.detectability),

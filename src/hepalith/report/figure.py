@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,9 @@ PIXELS = 256
 
 OVERVIEW_PIXELS = 420
 """Longer side of an overview in pixels."""
+
+LEAST_ASPECT = 0.6
+"""Height of an overview over its width at least. Our judgement: three of a row then look alike."""
 
 JPEG_QUALITY = 85
 """Keeps a page of ten foci near half a megabyte; its blocks (2 mm) are no structure of a liver."""
@@ -149,8 +153,7 @@ def focus_pictures(maps: Maps, focus_id: int, place: Box) -> tuple[Picture, ...]
     middle = [(a + b) / 2 for a, b in zip(place.start, place.stop, strict=True)]
     spacing = maps.volume.spacing_mm
     extent_mm = max(n * d for n, d in zip(place.shape, spacing, strict=True))
-    room_mm = min(n * d for n, d in zip(maps.hu.shape, spacing, strict=True))
-    field_mm = min(max(FIELD_MM, extent_mm + FIELD_MARGIN_MM), room_mm)
+    field_mm = max(FIELD_MM, extent_mm + FIELD_MARGIN_MM)
     pictures = [
         cut_picture(maps, axis, cuts[axis], (middle, field_mm), focus_id=focus_id) for axis in range(3)
     ]
@@ -171,13 +174,15 @@ def cut_picture(
     With a `focus_id` its outline is drawn in the soft-tissue window; without, the plain bone window.
     """
     middle, field_mm = centre
-    hu = cut(maps.hu, axis, index)
-    labels = cut(maps.foci, axis, index)
     rows_mm, columns_mm = plane_spacing(maps.volume.spacing_mm, axis)
+    hu = pad_to(cut(maps.hu, axis, index), (field_mm / rows_mm, field_mm / columns_mm), AIR_HU)
+    labels = pad_to(cut(maps.foci, axis, index), (field_mm / rows_mm, field_mm / columns_mm), 0)
     row_axis, column_axis = (a for a in range(3) if a != axis)
-    row = hu.shape[0] - middle[row_axis] if axis else middle[row_axis]
+    size = maps.hu.shape[row_axis]
+    row = (size - middle[row_axis] if axis else middle[row_axis]) + (hu.shape[0] - size) // 2
+    column = middle[column_axis] + (hu.shape[1] - maps.hu.shape[column_axis]) // 2
     top, bottom = span_within(row, field_mm / rows_mm, hu.shape[0])
-    left, right = span_within(middle[column_axis], field_mm / columns_mm, hu.shape[1])
+    left, right = span_within(column, field_mm / columns_mm, hu.shape[1])
     view = _View(PLANES[axis], left, top, right, bottom, PIXELS, PIXELS, field_mm / PIXELS)
     if focus_id is None:
         nothing = np.zeros(labels.shape, dtype=np.bool_)
@@ -199,36 +204,38 @@ def overview_pictures(
     if maps.box.is_empty or not maps.liver.any():
         return ()
     seen = np.where(maps.liver | (maps.foci > 0), maps.hu, np.int16(AIR_HU))
-    projection = seen.max(axis=1)[::-1]
+    projection, rows_added = pad_slab(seen.max(axis=1)[::-1], maps, 1, AIR_HU)
     view = whole_view(projection.shape, maps.volume.spacing_mm, 1)
     rings = []
     for number, (centroid, diameter_mm) in places.items():
         place = maps.volume.grid.to_index(centroid) + 0.5
-        x, y = view.place(float(place[2]), projection.shape[0] - float(place[0]))
+        x, y = view.place(float(place[2]), maps.hu.shape[0] - float(place[0]) + rows_added)
         rings.append((str(number), x, y, max(RING_PX, diameter_mm / 2 / view.mm_per_px + RING_GAP_PX)))
     marks = place_numbers(rings, view)
     nothing = np.zeros(projection.shape, dtype=np.bool_)
     pictures = [
         finish(
-            projection,
-            view,
-            PROJECTION_WINDOW,
-            "projection",
-            outline=nothing,
-            others=nothing,
-            marks=marks,
+            projection, view, PROJECTION_WINDOW, "projection", outline=nothing, others=nothing, marks=marks
         )
     ]
     columns = maps.liver.sum(axis=0, dtype=np.uint16)
     areas = (np.array([np.count_nonzero(plane) for plane in maps.liver]), columns.sum(axis=1))
     for axis in (0, 1):
         index = int(areas[axis].argmax())
-        hu = cut(maps.hu, axis, index)
-        liver = cut(maps.liver, axis, index)
-        foci = cut(maps.foci, axis, index) > 0
+        hu, liver, foci = (
+            pad_slab(cut(array, axis, index), maps, axis, value)[0]
+            for array, value in ((maps.hu, AIR_HU), (maps.liver, 0), (maps.foci, 0))
+        )
         view = whole_view(hu.shape, maps.volume.spacing_mm, axis)
-        pictures.append(finish(hu, view, SOFT_TISSUE_WINDOW, "outline", outline=liver, others=foci))
+        pictures.append(finish(hu, view, SOFT_TISSUE_WINDOW, "outline", outline=liver, others=foci > 0))
     return tuple(pictures)
+
+
+def pad_slab(plane: NDArray[Any], maps: Maps, axis: int, value: int) -> tuple[NDArray[Any], int]:
+    """Return an overview's plane, rows added where a thin slab would leave no room for its letters."""
+    rows_mm, columns_mm = plane_spacing(maps.volume.spacing_mm, axis)
+    padded = pad_to(plane, (LEAST_ASPECT * plane.shape[1] * columns_mm / rows_mm, 0.0), value)
+    return padded, (padded.shape[0] - plane.shape[0]) // 2
 
 
 def place_numbers(rings: list[tuple[str, float, float, float]], view: _View) -> tuple[Mark, ...]:
@@ -284,6 +291,17 @@ def cut(array: NDArray[Any], axis: int, index: int) -> NDArray[Any]:
     """Return one plane as it is looked at: head or front up, the patient's right on the left."""
     plane = array[(slice(None),) * axis + (index,)]
     return plane if axis == 0 else plane[::-1]
+
+
+def pad_to(plane: NDArray[Any], least: tuple[float, float], value: int) -> NDArray[Any]:
+    """Return a plane with rows and columns added on both sides until it has `least` of them.
+
+    A thin slab is shown at the scale of every other picture, in black, rather than enlarged.
+    """
+    missing = [max(0, math.ceil((want - n) / 2)) for n, want in zip(plane.shape, least, strict=True)]
+    if not any(missing):
+        return plane
+    return np.pad(plane, [(n, n) for n in missing], constant_values=value)
 
 
 def plane_spacing(spacing_mm: tuple[float, float, float], axis: int) -> tuple[float, float]:

@@ -24,6 +24,9 @@ __all__ = ["render_html", "write_html"]
 MAX_FIGURES = 10
 """Foci with key images: about 50 kB each. The tables and the overview have the others. Our judgement."""
 
+MAX_MIMIC_FIGURES = 4
+"""Mimics with key images, the least certain first: those a reader would want to check. Our judgement."""
+
 MAX_NUMBERED = 30
 """Foci numbered in the overview; more numbers would hide the liver. Our judgement."""
 
@@ -66,18 +69,18 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
     document = reading.document
     chosen = language or str(document.provenance.settings.get("language", "en"))
     chosen = chosen if chosen in LANGUAGES else "en"
-    ordered = (*document.calcifications, *document.mimics)
+    unsure = sorted(document.mimics, key=lambda focus: (focus.probability, focus.id))
+    ordered = (*document.calcifications, *unsure)
+    shown = (*document.calcifications[:MAX_FIGURES], *unsure[:MAX_MIMIC_FIGURES])[:MAX_FIGURES]
     places = {
-        f.id: (f.centroid_lps_mm, f.diameter.value if isinstance(f.diameter, Quantity) else 0.0)
-        for f in ordered[:MAX_NUMBERED]
-        if f.centroid_lps_mm is not None
+        f.id: (f.centroid_lps_mm, ring_mm(f)) for f in ordered[:MAX_NUMBERED] if f.centroid_lps_mm is not None
     }
     boxes = find_places(reading.maps)
     figures = tuple(
         FocusFigure(
             focus, say_inline(focus.label, chosen), focus_pictures(reading.maps, focus.id, boxes[focus.id])
         )
-        for focus in ordered[:MAX_FIGURES]
+        for focus in shown
         if focus.id in boxes
     )
     return load_template().render(
@@ -107,6 +110,13 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         text=document.summary.radiology.zh if chosen == "zh" else document.summary.radiology.en,
         settings="; ".join(f"{k} {v}" for k, v in sorted(document.provenance.settings.items())),
     )
+
+
+def ring_mm(focus: FocusEntry) -> float:
+    """Return the diameter of the ring around a focus; a mimic gets a small one, which hides no focus."""
+    if focus.label != "calcification" or not isinstance(focus.diameter, Quantity):
+        return 0.0
+    return focus.diameter.value
 
 
 def is_measured(value: Any) -> bool:

@@ -60,7 +60,7 @@ class Headline:
 
     sentences: tuple[str, ...]
     ranked: tuple[str, ...]
-    step: str | None
+    step: tuple[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +226,13 @@ def headline(document: Document, language: str) -> Headline:
     return Headline(tuple(sentences), ranked, first_step(document, language))
 
 
-def first_step(document: Document, language: str) -> str | None:
-    """Return the first step of the plan with its dates."""
+def first_step(document: Document, language: str) -> tuple[str, str] | None:
+    """Return the first step of the plan with its dates, and its text."""
     if not document.plan:
         return None
     row = step_row(document.plan[0], language)
     when = {"en": " ({})", "zh": "（{}）"}[language].format(row.when[0]) if row.when else ""
-    return word("first_step", language, text=row.text.rstrip(".。") + when)
+    return word("first_step", language, name=row.name, when=when), row.text
 
 
 def bars(document: Document, language: str) -> tuple[Bar, ...]:
