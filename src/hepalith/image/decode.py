@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.pixels.utils import iter_pixels, pixel_array
 
 from hepalith.errors import UnreadableFileError
 from hepalith.geometry import StoredOrder
@@ -35,7 +36,7 @@ from hepalith.study import Encoding, Instance, Series, open_archive, read_whole
 __all__ = ["Decoded", "decode", "digest_of"]
 
 THREADS = 2
-"""Files decoded at once. Reading, hashing and copying release the interpreter; more than two gain nothing here."""
+"""Files decoded at once. Reading, hashing and copying release the interpreter; more than two gain nothing."""
 
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
@@ -200,13 +201,13 @@ def _decode_compressed(
     try:
         dataset = pydicom.dcmread(io.BytesIO(data), force=True)
         if encoding.frames == 1:
-            put(0, pydicom.pixels.pixel_array(dataset, raw=True).reshape(encoding.rows, encoding.columns))
+            put(0, pixel_array(dataset, raw=True).reshape(encoding.rows, encoding.columns))
         else:
-            for frame, stored in enumerate(pydicom.pixels.iter_pixels(dataset, raw=True)):
+            for frame, stored in enumerate(iter_pixels(dataset, raw=True)):
                 put(frame, stored)
     except Exception as error:  # plug-ins raise whatever their C code meets
         reason = " ".join(str(error).split())[:160]
         raise UnreadableFileError(
-            f"{instance.name}: its pixels cannot be decoded ({reason}); copy it again, or export it uncompressed"
+            f"{instance.name}: its pixels cannot be decoded ({reason}); export it uncompressed"
         ) from error
     return hashlib.sha256(data).hexdigest()

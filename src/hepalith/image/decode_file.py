@@ -16,7 +16,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import SimpleITK
-from isal import isal_zlib
+from isal import igzip_lib, isal_zlib
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
@@ -65,7 +65,7 @@ def decode_file(series: Series) -> tuple[Volume, str]:
     if not image.has_geometry:
         if np.allclose(image.grid.spacing_mm, 1.0):
             raise GeometryError(
-                f"{instance.name}: the file says neither spacing nor orientation; export it again with geometry"
+                f"{instance.name}: neither spacing nor orientation in the file; export it with geometry"
             )
         notes.append("The file gives no orientation; the axes were taken as its format's default")
     axes = image.grid.affine[:3, :3] / np.array(image.grid.spacing_mm)
@@ -129,8 +129,9 @@ def _read_nifti(data: bytes, name: str, digest: str) -> StoredImage:
             data = _gunzip(data)
         loader = nibabel.Nifti2Image if 540 in _header_sizes(data) else nibabel.Nifti1Image
         image = loader.from_stream(io.BytesIO(data))
-        values = _one_volume(np.asarray(image.dataobj.get_unscaled()).T, name)
-    except (
+        proxy: Any = image.dataobj
+        values = _one_volume(np.asarray(proxy.get_unscaled()).T, name)
+    except (  # type: ignore[misc]
         ImageFileError,
         HeaderDataError,
         WrapStructError,
@@ -138,7 +139,7 @@ def _read_nifti(data: bytes, name: str, digest: str) -> StoredImage:
         EOFError,
         ValueError,
         zlib.error,
-        isal_zlib.error,
+        igzip_lib.IsalError,
         TypeError,
         MemoryError,
     ) as error:
@@ -154,7 +155,7 @@ def _read_nifti(data: bytes, name: str, digest: str) -> StoredImage:
     affine[:, :3] = affine[:, 2::-1]
     if not np.isfinite(affine).all():
         raise GeometryError(f"{name}: its affine is not finite; export it again with geometry")
-    slope, intercept = image.dataobj.slope, image.dataobj.inter
+    slope, intercept = proxy.slope, proxy.inter
     has_geometry = bool(sform or qform) and not np.array_equal(image.affine, np.eye(4))
     grid = Grid((values.shape[0], values.shape[1], values.shape[2]), affine)
     return StoredImage(values, grid, float(slope), float(intercept), has_geometry, digest)
@@ -211,7 +212,7 @@ def _read_with_itk(path: Path, member: str | None, data: bytes, digest: str) -> 
     io_name = "NrrdImageIO" if text.startswith("NRRD") else "MetaImageIO"
     try:
         with _on_disk(path, member, data) as readable:
-            reader = SimpleITK.ImageFileReader()
+            reader: Any = SimpleITK.ImageFileReader()  # type: ignore[no-untyped-call]
             reader.SetImageIO(io_name)
             reader.SetFileName(str(readable))
             image = reader.Execute()

@@ -32,20 +32,21 @@ def judge_values(volume: Volume, series: Series) -> Volume:
         fat (about -100 HU), and a scan holds air, so these are no HU.
     """
     hu = volume.hu
-    lowest, highest = int(hu.min()), int(hu.max())
+    tops = np.array([slice_hu.max() for slice_hu in hu])  # by slice: read once, while at hand
+    lowest, highest = int(min(slice_hu.min() for slice_hu in hu)), int(tops.max())
     notes: list[str] = []
     if lowest >= 0:
         name = series.instances[0].name
         if series.kind != "dicom":
             raise UnsupportedModalityError(
-                f"{name}: values run from {lowest} to {highest}, with no fat and no air: these are not Hounsfield "
-                "units (a mask, a picture or MRI?); give the CT in HU"
+                f"{name}: values run from {lowest} to {highest}, with no fat and no air: these are not "
+                "Hounsfield units (a mask, a picture or MRI?); give the CT in HU"
             )
         notes.append(f"No value lies below 0 HU (lowest {lowest}): the rescale of this series is in doubt")
     if lowest == highest:
         notes.append(f"Every voxel is {lowest} HU")
     elif highest > AIR_HU:
-        notes += _find_ceiling(hu, highest)
+        notes += _find_ceiling(hu[tops >= highest - 10], highest)
     return replace(volume, warnings=volume.warnings + tuple(notes)) if notes else volume
 
 

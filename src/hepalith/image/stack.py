@@ -68,15 +68,15 @@ def plan_stack(series: Series) -> Stack:
         If spacing or positions are missing, zero, or describe no stack.
     """
     warnings: list[str] = []
-    instances = _placed(series, warnings)
-    plane = _plane(instances[0])
+    placed = _placed(series, warnings)
+    plane = _plane(placed[0])
     spacing = plane.spacing_mm
     assert plane.orientation is not None and spacing is not None  # noqa: S101, PT018  (`_placed` made sure)
     normal = slice_normal(plane)
     assert normal is not None  # noqa: S101
     row = np.array(plane.orientation[:3]) / np.linalg.norm(plane.orientation[:3])
     column = np.cross(normal, row)
-    instances, positions, along = _sorted_places(instances, normal, warnings)
+    instances, positions, along = _sorted_places(placed, normal, warnings)
     gap, weights = _evened(along, instances, warnings)
     shifts, origin, extra = _shifts(positions, row, column, spacing, warnings)
     count = len(along) if weights is None else len(weights)
@@ -134,7 +134,7 @@ def _placed_by_number(instances: Sequence[Instance], warnings: list[str]) -> lis
     distance = distances.pop()
     if distances or not distance or None in numbers or len(set(numbers)) != len(numbers):
         raise GeometryError(
-            f"{name}: slices have no position, and number and spacing do not place them; export the series again"
+            f"{name}: no slice has a position, and numbers and spacing do not give one; export it again"
         )
     warnings.append(
         "Positions are missing; slices were placed by their number, from head to feet, "
@@ -166,7 +166,7 @@ def _sorted_places(
             keep.append(int(n))
     if len(keep) < len(ordered):
         warnings.append(
-            f"{len(ordered) - len(keep)} slices lie where another does; of each place the lowest number was kept"
+            f"{len(ordered) - len(keep)} slices lie where another does; of each the lowest number was kept"
         )
     if len(keep) == 1 and len(ordered) > 1:
         raise GeometryError(f"{ordered[0].name}: all slices have the same position; export the series again")

@@ -55,9 +55,8 @@ def write_hu(stored: NDArray[Any], encoding: Encoding, out: NDArray[np.int16]) -
         else:
             out[...] = np.clip(values.astype(np.int64) + whole, AIR_HU, _HIGHEST)
     else:
-        exact = values.astype(np.float64 if values.dtype.itemsize > 2 else np.float32)
-        exact *= encoding.slope
-        exact += intercept
+        exact: NDArray[Any] = values.astype(np.float64 if values.dtype.itemsize > 2 else np.float32)
+        exact = np.add(np.multiply(exact, encoding.slope, dtype=exact.dtype), intercept, dtype=exact.dtype)
         out[...] = np.clip(np.rint(exact), AIR_HU, _HIGHEST)
     if padding is not None:
         out[padding] = AIR_HU
@@ -79,5 +78,7 @@ def _cut_to_bits(stored: NDArray[Any], encoding: Encoding) -> NDArray[Any]:
         return stored
     left, right = allocated - 1 - high, allocated - bits
     if encoding.signed:
-        return (stored << left) >> right if left or right else stored
-    return (stored >> (high + 1 - bits)) & stored.dtype.type((1 << bits) - 1)
+        signed: NDArray[Any] = np.right_shift(np.left_shift(stored, left), right)
+        return signed
+    unsigned: NDArray[Any] = np.right_shift(stored, high + 1 - bits) & stored.dtype.type((1 << bits) - 1)
+    return unsigned

@@ -29,8 +29,13 @@ Interpolating across it would invent anatomy: no scanner leaves 20 mm by acciden
 SPLIT_GAP_RATIO = 3.5
 """See `SPLIT_GAP_MM`: two missing slices are still filled, as gaps of three, and said."""
 
-NOT_HU_WORDS = ("IODINE", "OVERLAY", "Z_EFF", "RHO", "CSA REPORT", "DOSE_INFO", "SCREEN SAVE", "DOSE", "PERFUSION",
-                "VRT", "MATERIAL", "EFFECTIVE_Z", "ELECTRON_DENSITY", "FUSED", "RENDERED")  # fmt: skip
+NOT_HU_WORDS = frozenset(
+    (
+        "IODINE", "OVERLAY", "Z_EFF", "Z_EFFECTIVE", "EFFECTIVE_Z", "RHO", "ELECTRON_DENSITY", "CSA REPORT",
+        "DOSE", "DOSE_INFO", "SCREEN SAVE", "PERFUSION", "VRT", "RENDERED", "MATERIAL", "FUSED",
+        "MATERIAL_SPECIFIC", "MATERIAL_FRACTION", "VOLUME_RENDERED",
+    )
+)  # fmt: skip
 """Values of Image Type whose pixels are no attenuation in HU (DICOM PS3.3, C.8.2.1 and C.8.15.2; vendors)."""
 
 
@@ -48,7 +53,7 @@ class Slice:
 
 
 def slice_normal(plane: Plane) -> np.ndarray | None:
-    """Return the unit normal of a slice in LPS, or ``None`` where orientation is missing or no orientation."""
+    """Return the unit normal of a slice in LPS, ``None`` where its orientation is missing or is none."""
     if plane.orientation is None:
         return None
     row, column = np.array(plane.orientation[:3]), np.array(plane.orientation[3:])
@@ -300,7 +305,7 @@ def _named(instances: Sequence[Instance], series_uid: str) -> list[Instance]:
     return named
 
 
-def _why_unfit(series: Series, first: Header) -> str:
+def _why_unfit(series: Series, first: Header) -> str:  # noqa: PLR0911  (a list of reasons, first come)
     """Return why the series cannot be read as a CT volume, or an empty string."""
     words = {*series.image_type, *first.image_type}
     text = series.description.lower()
@@ -313,7 +318,7 @@ def _why_unfit(series: Series, first: Header) -> str:
     encoding = first.encoding
     if encoding is None or encoding.samples != 1 or encoding.bits_allocated < 16:
         return "a picture (colour or 8 bits), not CT values"
-    odd = [word for word in words if any(bad in word for bad in NOT_HU_WORDS)]
+    odd = sorted(words & NOT_HU_WORDS)
     if odd:
         return f"derived values that are no HU ({odd[0].lower()})"
     placed = any(i.plane and i.plane.position for i in series.instances)

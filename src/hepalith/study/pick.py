@@ -86,11 +86,11 @@ def pick_study(
         return _pick_volume(volumes, settings, where)
     examinations = _sort_examinations(images)
     chosen = _choose(examinations, [v for v in volumes if v.source.asked], settings, where)
-    left = [SeriesLeft(v.uid, f"{v.source.name}: a volume without identity beside DICOM images; give it alone")
-            for v in volumes]  # fmt: skip
-    for examination in examinations:
-        if examination not in chosen:
-            left.append(SeriesLeft(examination.uid, "another examination; --study picked one"))
+    beside = "a volume without identity beside DICOM images; give it alone"
+    left = [SeriesLeft(volume.uid, f"{volume.source.name}: {beside}") for volume in volumes]
+    left += [
+        SeriesLeft(e.uid, "another examination; --study picked one") for e in examinations if e not in chosen
+    ]
     primary = max(chosen, key=lambda e: (sum(h.modality == "CT" for h in e.images), len(e.images), e.uid))
     for header in others:
         kind = header.modality or "DICOM object"

@@ -76,7 +76,7 @@ def walk(inputs: Sequence[Path]) -> Iterator[Source | Unreadable]:
             raise UnreadableFileError(f"{given}: {_reason(error)}; check the path") from error
         if stat.S_ISDIR(mode):
             try:
-                os.listdir(given)
+                os.listdir(given)  # noqa: PTH208  (raises here; iterdir only when walked)
             except OSError as error:
                 raise UnreadableFileError(f"{given}: {_reason(error)}; check its permissions") from error
             yield from _walk_folder(given, seen)
@@ -202,5 +202,5 @@ def read_whole(path: Path, member: str | None, archive: zipfile.ZipFile | None =
 def open_source(source: Source, archive: zipfile.ZipFile | None) -> BinaryIO:
     """Open a file or a member of an archive for reading."""
     if source.member is not None and archive is not None:
-        return cast(BinaryIO, archive.open(source.member))
+        return cast("BinaryIO", archive.open(source.member))
     return source.path.open("rb", buffering=0)

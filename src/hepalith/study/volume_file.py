@@ -45,7 +45,7 @@ class VolumeFile:
         )
 
 
-def sniff(head: bytes) -> str:
+def sniff(head: bytes) -> str:  # noqa: PLR0911  (one return a format)
     """Return ``"dicom"``, ``"zip"``, ``"nifti"``, ``"nrrd"``, ``"mha"``, ``"still"`` or ``""``.
 
     Judged by content; names and endings say nothing.
