@@ -469,3 +469,19 @@ def _seconds(patient: Patient) -> float:
     start = time.perf_counter()
     diagnose((), (), patient)
     return time.perf_counter() - start
+
+
+def test_all_the_forms_that_an_image_leaves_open_count() -> None:
+    """A focus that is eggshell or rim, but surely a ring, counts as a ring whichever is likelier."""
+    torn = Finding(
+        "dominant_morphology",
+        LIVER,
+        State.PRESENT,
+        0.5,
+        "eggshell",
+        alternatives=(("eggshell", 0.5), ("rim", 0.45), ("nodular", 0.05)),
+    )
+    sure = Finding("dominant_morphology", LIVER, State.PRESENT, 0.95, "eggshell")
+    rings = [chance(diagnose([f], (), Patient()), "ce_inactive_CE4_5") for f in (torn, sure)]
+    assert math.isclose(rings[0], rings[1], rel_tol=0.25)
+    assert min(rings) > 3 * chance(reason(), "ce_inactive_CE4_5")

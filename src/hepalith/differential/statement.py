@@ -113,7 +113,7 @@ def _read(feature: Feature, reader: Reader, finding: Finding) -> NDArray[np.floa
     elif reader.kind == "boolean" and (present or not reader.one_sided):
         likelihood = _over(feature, reader.present, probability)
     elif reader.kind == "choice" and present and str(finding.value) in reader.choices:
-        likelihood = _over(feature, reader.choices[str(finding.value)], probability)
+        likelihood = _choose(feature, reader, finding, probability)
     elif reader.kind == "bins" and present and isinstance(finding.value, Measurement):
         likelihood = _cut(feature, reader, finding.value)
     return likelihood
@@ -121,6 +121,25 @@ def _read(feature: Feature, reader: Reader, finding: Finding) -> NDArray[np.floa
 
 def _over(feature: Feature, meant: Sequence[str], probability: float) -> NDArray[np.float64]:
     return np.array([probability if v in meant else 1.0 - probability for v in feature.values])
+
+
+def _choose(feature: Feature, reader: Reader, finding: Finding, probability: float) -> NDArray[np.float64]:
+    """Return the likelihood of each value from the probabilities of the choices.
+
+    A choice that means several values supports each of them equally; what no choice accounts for is
+    spread over the values that were not chosen.
+    """
+    choices = dict(finding.alternatives) or {str(finding.value): probability}
+    support = np.zeros(len(feature.values))
+    for choice, chance in choices.items():
+        meant = reader.choices.get(choice, ())
+        for value in meant:
+            support[feature.values.index(value)] += chance / len(meant)
+    spare = max(1.0 - sum(choices[c] for c in choices if c in reader.choices), 0.0)
+    rest = support == 0
+    if rest.any():
+        support[rest] = spare / rest.sum()
+    return np.asarray(support / support.max())
 
 
 def _cut(feature: Feature, reader: Reader, measured: Measurement) -> NDArray[np.float64]:

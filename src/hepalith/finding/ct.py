@@ -196,7 +196,15 @@ def _morphology(scene: _Scene, subject: Subject) -> Finding:
         return _nothing_seen("dominant_morphology", subject)
     leading = scene.calcifications[0]
     probability = leading.morphology_probabilities.get(leading.morphology, 1.0)
-    return Finding("dominant_morphology", subject, State.PRESENT, probability, leading.morphology)
+    alternatives = tuple(sorted(leading.morphology_probabilities.items()))
+    return Finding(
+        "dominant_morphology",
+        subject,
+        State.PRESENT,
+        probability,
+        leading.morphology,
+        alternatives=alternatives,
+    )
 
 
 def _subcapsular(scene: _Scene, subject: Subject) -> Finding:

@@ -27,6 +27,7 @@ class Finding:
 
     `id` is a term of the vocabulary; `probability` that it is present, given the image or the
     words; `source` is ``ct``, ``us``, ``text`` or ``person``. A state of not assessable has a `reason`.
+    Where the value is a choice, `alternatives` may hold the probability of every choice.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Finding:
     images: tuple[str, ...] = ()
     words: str | None = None
     reason: str | None = None
+    alternatives: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from hepalith.vocabulary.term import (
     list_terms,
     load_vocabulary,
     term,
+    translate,
 )
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "list_terms",
     "load_vocabulary",
     "term",
+    "translate",
 ]
