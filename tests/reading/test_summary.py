@@ -175,3 +175,11 @@ def test_a_step_due_from_the_day_of_the_scan_is_due_by_its_end(factories: Module
     summary = factories.make_reading(plan=replace(plan, actions=(soon,))).document.summary
     assert "suggested by 2025-04-14" in summary.patient.en
     assert "2025-03-14 to 2025-04-14; within 1 month of the examination: Ultrasound" in summary.radiology.en
+
+
+def test_a_partly_scanned_liver_is_never_called_clear_as_a_whole(factories: ModuleType) -> None:
+    liver = replace(factories.make_liver(), in_view=0.2)
+    foci = replace(factories.make_foci(), foci=())
+    text = factories.make_reading(foci=foci, liver=liver).document.summary.radiology.en
+    assert "No calcification was found in the part of the liver that is in view." in text
+    assert "No calcification was found in the liver." not in text

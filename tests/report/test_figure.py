@@ -171,3 +171,12 @@ def test_a_thin_slab_keeps_the_scale_and_is_padded(maps: Maps) -> None:
     assert projection.height >= 0.55 * projection.width
     (mark,) = projection.marks
     assert mark.y / projection.height == pytest.approx(bright_centre(projection)[1], abs=0.02)
+
+
+def test_no_bright_line_is_drawn_along_air(maps: Maps) -> None:
+    hu = maps.hu.copy()
+    hu[maps.foci == 1] = 50
+    hu[:, :, 40:] = -1000
+    flat = pixels(focus_pictures(replace(maps, hu=hu), 1)[0])
+    liver = flat[128, 40]
+    assert flat.max() <= liver + 3, "interpolation must not overshoot"

@@ -148,7 +148,8 @@ def finding_lines(document: Document, language: str) -> list[str]:
     foci = document.calcifications
     shown = foci[:MAX_FOCI_IN_WORDS]
     if not foci:
-        lines.append(phrase("radiology", "no_calcification", language))
+        whole = document.liver.in_view >= WHOLE_LIVER
+        lines.append(phrase("radiology", "no_calcification" if whole else "no_calcification_part", language))
     elif len(foci) == 1:
         lines.append(phrase("radiology", "one", language))
     else:

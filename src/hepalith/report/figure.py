@@ -355,11 +355,15 @@ def finish(
 
 
 def encode(hu: NDArray[Any], view: _View, window: tuple[float, float]) -> str:
-    """Return the view as a grey JPEG in a data URI; interpolated in HU, then windowed."""
+    """Return the view as a grey JPEG in a data URI; interpolated in HU, then windowed.
+
+    The filter has no negative lobes: a cubic one would draw bright lines along lung and gas
+    that could be taken for calcium.
+    """
     level, width = window
     source = Image.fromarray(np.ascontiguousarray(hu, dtype=np.float32))
     box = (view.left, view.top, view.right, view.bottom)
-    shown = np.asarray(source.resize((view.width, view.height), Image.Resampling.BICUBIC, box))
+    shown = np.asarray(source.resize((view.width, view.height), Image.Resampling.HAMMING, box))
     grey = np.clip((shown - (level - width / 2)) / width, 0, 1) * 255
     buffer = io.BytesIO()
     Image.fromarray(np.rint(grey).astype(np.uint8)).save(buffer, "JPEG", quality=JPEG_QUALITY)

@@ -195,7 +195,8 @@ def headline(document: Document, language: str) -> Headline:
         stop = "." if reason[-1:].isalnum() else ""
         sentences += [word("headline_unanswerable", language), reason[:1].upper() + reason[1:] + stop]
     elif not foci:
-        sentences.append(word("headline_none", language))
+        whole = document.liver.in_view >= WHOLE_LIVER
+        sentences.append(word("headline_none" if whole else "headline_none_part", language))
         smallest = document.detectability.smallest_focus
         if isinstance(smallest, Quantity):
             sentences.append(word("headline_none_detail", language, size=quantity_text(smallest, language)))
