@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hepalith.anatomy.attached import drop_neighbours, open_ball
 from hepalith.anatomy.body import Body
 from hepalith.anatomy.coarse import SPACING_MM, smooth
 from hepalith.anatomy.core import Core, depth_within
 from hepalith.anatomy.diaphragm import find_ceiling
 from hepalith.anatomy.field import average_within, diffuse_within, keep_touching
 from hepalith.anatomy.masses import add_masses
+from hepalith.anatomy.spine import doubt_by_spine, find_spine
 from hepalith.anatomy.walk import walk
 
 __all__ = ["Outline", "find_outline"]
@@ -102,6 +104,9 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
     likelihood = np.log((np.exp(-0.5 * z * z) + 0.01) / spread) - np.log(1 / 120.0)
     distance = edt.edt(~grown, anisotropy=(SPACING_MM,) * 3, parallel=2)
     place = -np.clip((distance - 9) / 6, 0, 4) + np.clip(body.wall_depth_mm / 3.0 + 0.5, -4, 0)
+    spine = find_spine(body)
+    if spine is not None:
+        place = place - doubt_by_spine(spine, (hu.shape[0], hu.shape[1], hu.shape[2]))
     ceiling = find_ceiling(body)
     if ceiling is not None:
         above = np.arange(hu.shape[0])[:, None, None] - ceiling[None]
@@ -114,7 +119,8 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
     probability = walk(
         quiet, seeds, leaning.astype(np.float32), edge_hu=2.5 * spread, trust=0.08, blocked=never
     )
-    mask = keep_touching(open_ball(probability > 0.5) | core.mask, core.mask)
+    mask = keep_touching(open_ball(probability > 0.5, THIN_MM) | core.mask, core.mask)
+    mask = drop_neighbours(mask, core.mask, body, spine)
     mask = add_masses(hu, mask, body)
     probability = np.where(mask, np.maximum(probability, 0.51), np.minimum(probability, 0.49)).astype(
         np.float32
@@ -126,13 +132,6 @@ def _muscle_hu(quiet: NDArray[np.float32], tissue: NDArray[np.bool_], body: Body
     """Return the HU of muscle in the wall: what most neighbours of the liver measure, or less."""
     wall = tissue & ~body.bone & (body.wall_depth_mm < -4) & (body.wall_depth_mm > -16)
     return float(np.median(quiet[wall])) if wall.any() else MUSCLE_HU
-
-
-def open_ball(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return `mask` without what is thinner than `THIN_MM`: crus, diaphragm, gut wall, vessels."""
-    core = depth_within(mask) > THIN_MM / 2
-    reach = edt.edt(~core, anisotropy=(SPACING_MM,) * 3, parallel=2)
-    return np.asarray(mask & (reach <= THIN_MM / 2 + SPACING_MM), dtype=np.bool_)
 
 
 def _grow(

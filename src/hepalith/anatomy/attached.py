@@ -1,0 +1,73 @@
+"""Attached bodies: parts of the first outline that hang on by a neck, judged as neighbours or lobes."""
+
+from __future__ import annotations
+
+import edt
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hepalith.anatomy.body import Body
+from hepalith.anatomy.coarse import SPACING_MM
+from hepalith.anatomy.core import depth_within
+from hepalith.anatomy.spine import Spine
+
+__all__ = ["drop_neighbours"]
+
+NECKS_MM = (7.5, 4.5)
+"""Parts are separated where they are thinner than twice these, in turn."""
+LEAST_VOXELS = 40
+"""Smaller parts stay with what they touch."""
+LOOSE_SHARE = 0.06
+"""A part with less of its surface on the rest only touches it: gut, aorta, diaphragm."""
+BACK_SHARE = 0.30
+"""The same for parts behind the vertebra's front and off the wall, where the kidney lies."""
+
+
+def drop_neighbours(
+    mask: NDArray[np.bool_], core: NDArray[np.bool_], body: Body, spine: Spine | None
+) -> NDArray[np.bool_]:
+    """Return `mask` without the parts that hang on by a neck where a neighbour must be."""
+    for neck_mm in NECKS_MM:
+        depth = depth_within(mask)
+        labels, count = ndimage.label(depth > neck_mm)
+        shared = np.bincount(labels[core], minlength=count + 1)
+        shared[0] = 0
+        if count < 2 or not shared.any():
+            continue
+        main_label = int(shared.argmax())
+        # Every voxel of the mask goes to the nearest separated part.
+        near = ndimage.distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
+        parts = np.where(mask, labels[tuple(near)], 0)
+        main = parts == main_label
+        sizes = np.bincount(parts.ravel(), minlength=count + 1)
+        drop = np.zeros_like(mask)
+        for label in range(1, count + 1):
+            if label == main_label or sizes[label] < LEAST_VOXELS:
+                continue
+            if _is_neighbour(parts == label, main, body, spine):
+                drop |= parts == label
+        mask = mask & ~drop
+    return mask
+
+
+def _is_neighbour(part: NDArray[np.bool_], main: NDArray[np.bool_], body: Body, spine: Spine | None) -> bool:
+    """Return whether `part` is a neighbour that only touches the liver."""
+    shell = ndimage.binary_dilation(part) & ~part
+    surface = max(1, int(shell.sum()))
+    on_main = int((shell & main).sum()) / surface
+    if on_main < LOOSE_SHARE:
+        return True
+    if spine is None:
+        return False
+    on_wall = int((shell & ((body.wall_depth_mm < 2 * SPACING_MM) | body.lung)).sum()) / surface
+    where = np.argwhere(part).mean(axis=0)
+    behind = where[1] > spine.row[int(where[0])] - spine.radius
+    return bool(behind and on_main < BACK_SHARE and on_wall < BACK_SHARE)
+
+
+def open_ball(mask: NDArray[np.bool_], thin_mm: float) -> NDArray[np.bool_]:
+    """Return `mask` without what is thinner than `thin_mm`: crus, diaphragm, gut wall, vessels."""
+    core = depth_within(mask) > thin_mm / 2
+    reach = edt.edt(~core, anisotropy=(SPACING_MM,) * 3, parallel=2)
+    return np.asarray(mask & (reach <= thin_mm / 2 + SPACING_MM), dtype=np.bool_)
