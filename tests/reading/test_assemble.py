@@ -81,6 +81,7 @@ def test_a_deidentified_reading_has_no_date_uid_key_or_source(factories: ModuleT
     assert factories.make_series().uid not in text
     assert "2025-" not in text
     assert image.study_uid.startswith("2.25.")
+    assert "thicker slices" not in text, "reasons quote the header"
 
 
 def test_a_secret_key_gives_a_deidentified_reading_its_patient_key(factories: ModuleType) -> None:
@@ -177,3 +178,8 @@ def test_findings_that_were_not_looked_for_name_no_image(factories: ModuleType) 
     assert findings["multiple"].images == ("ct_1",)
     assert findings["duct_dilated_upstream"].images == ()
     assert findings["enhancing_mass"].reason is not None
+
+
+def test_a_series_left_twice_is_said_once(factories: ModuleType) -> None:
+    left = factories.make_study().left
+    assert len(assembled(factories, left=left).document.series_left) == 1

@@ -73,6 +73,9 @@ OLDEST_AGE_YEARS = 90.0
 Source: HIPAA Safe Harbor, 45 CFR 164.514(b)(2)(i)(C): ages over 89 are aggregated.
 """
 
+REASON_HIDDEN = "left aside; the reason quotes the header and is not given when de-identified"
+"""What a de-identified reading says of a series it left."""
+
 SEXES = {"M": "male", "F": "female", "O": "other"}
 """DICOM's code of Patient's Sex (0010,0040) in the words of the patient file."""
 
@@ -213,10 +216,7 @@ def make_document(
             patient=patient_entry(examined, patient, key, hidden=hidden),
         ),
         images=(image_entry(examined, assessment, hidden=hidden, key=key),),
-        series_left=tuple(
-            SeriesLeftEntry(uid=pseudonym_uid(s.uid, key) if hidden else s.uid, reason=s.reason)
-            for s in dict.fromkeys((*examined.left, *study.left))
-        ),
+        series_left=series_left_entries(examined, hidden=hidden, key=key),
         liver=liver_entry(assessment.liver),
         detectability=entries.detectability_entry(assessment.foci.detectability),
         foci=tuple(entries.focus_entry(f, tracking[f.id], assessment.phase) for f in assessment.foci.foci),
@@ -273,6 +273,14 @@ def input_entries(examined: Examined, *, hidden: bool, key: bytes) -> tuple[Inpu
         for number, file in enumerate(examined.study.inputs, start=1)
     )
     return files or (InputEntry(file="input_1", sha256=examined.sha256),)
+
+
+def series_left_entries(examined: Examined, *, hidden: bool, key: bytes) -> tuple[SeriesLeftEntry, ...]:
+    """Return the series left aside; de-identified, without reasons: they quote headers and file names."""
+    left = dict.fromkeys((*examined.left, *examined.study.left))
+    if not hidden:
+        return tuple(SeriesLeftEntry(uid=s.uid, reason=s.reason) for s in left)
+    return tuple(SeriesLeftEntry(uid=pseudonym_uid(s.uid, key), reason=REASON_HIDDEN) for s in left)
 
 
 def settings_entry(settings: Settings) -> dict[str, Any]:

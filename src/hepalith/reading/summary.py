@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from hepalith.reading.document import Document, FindingEntry, FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.terms import say, say_inline
+from hepalith.reading.translate import translate
 from hepalith.reading.wording import (
     due_text,
     format_number,
@@ -123,7 +124,10 @@ def quality_lines(document: Document, language: str) -> list[str]:
         said.append(phrase("radiology", "liver_whole", language))
     else:
         said.append(phrase("radiology", "liver_part", language, percent=round(100 * liver.in_view)))
-    said += [phrase("radiology", "quality_reason", language, reason=r) for r in liver.quality.reasons]
+    said += [
+        phrase("radiology", "quality_reason", language, reason=translate(r, language))
+        for r in liver.quality.reasons
+    ]
     smallest = document.detectability.smallest_focus
     size = quantity_text(smallest, language)
     if isinstance(smallest, Quantity):
@@ -220,7 +224,10 @@ def impression_lines(document: Document, language: str) -> list[str]:
         for a in document.alerts
     ]
     if document.why_not is not None:
-        return [*alerts, phrase("radiology", "unanswerable", language, reason=document.why_not)]
+        return [
+            *alerts,
+            phrase("radiology", "unanswerable", language, reason=translate(document.why_not, language)),
+        ]
     ranked = document.differential
     if not ranked:
         return [*alerts, phrase("radiology", "nothing_to_explain", language)]
@@ -275,7 +282,7 @@ def limit_lines(document: Document, language: str) -> list[str]:
     if judged:
         said = {"en": "; ", "zh": "；"}[language].join(judged)
         lines.append(phrase("radiology", "not_judged", language, list=said))
-    warnings = [w.rstrip(".") for image in document.images for w in image.warnings]
+    warnings = [translate(w, language).rstrip(".") for image in document.images for w in image.warnings]
     if warnings:
         lines.append(
             phrase("radiology", "warnings", language, list={"en": "; ", "zh": "；"}[language].join(warnings))
@@ -293,7 +300,9 @@ def group_reasons(findings: Iterable[FindingEntry], language: str) -> list[str]:
     for reason, names in by_reason.items():
         label = join_list(list(dict.fromkeys(names)), language)
         groups.append(
-            phrase("radiology", "because", language, label=label, reason=reason) if reason else label
+            phrase("radiology", "because", language, label=label, reason=translate(reason, language))
+            if reason
+            else label
         )
     return groups
 

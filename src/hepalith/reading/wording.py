@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hepalith.reading.document import DueEntry, Measured, MonthsEntry, Quantity, RepeatEntry
+from hepalith.reading.translate import translate
 
 __all__ = [
     "due_text",
@@ -103,7 +104,9 @@ def quantity_text(measured: Measured, language: str, *, interval: bool = False) 
     '8.2 mm (7.5–9.1)'
     """
     if not isinstance(measured, Quantity):
-        return {"en": "not assessable: {}", "zh": "无法评估（{}）"}[language].format(measured.not_assessable)
+        return {"en": "not assessable: {}", "zh": "无法评估（{}）"}[language].format(
+            translate(measured.not_assessable, language)
+        )
     text = f"{format_in_unit(measured.value, measured.unit)} {plain_unit(measured.unit)}".strip()
     ends = interval_text(measured) if interval else None
     if ends is None:

@@ -14,6 +14,7 @@ from hepalith.reading import Reading
 from hepalith.reading.document import FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.terms import say, say_inline
+from hepalith.reading.translate import translate
 from hepalith.reading.wording import format_number, percent_text, quantity_text
 from hepalith.report import page
 from hepalith.report.figure import FIELD_MM, Picture, find_places, focus_pictures, overview_pictures
@@ -90,6 +91,7 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         say=partial(say, language=chosen),
         say_inline=partial(say_inline, language=chosen),
         phrase=partial(phrase, language=chosen),
+        translate=partial(translate, language=chosen),
         percent=partial(percent_text, language=chosen),
         quantity=partial(quantity_text, language=chosen),
         is_measured=is_measured,
@@ -102,7 +104,7 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         rows=tuple(page.focus_row(f, chosen) for f in document.calcifications[: page.MAX_ROWS]),
         mimic_rows=tuple(page.focus_row(f, chosen) for f in document.mimics[: page.MAX_ROWS]),
         any_mass=any(is_measured(focus.mass) for focus in document.calcifications),
-        mass_reasons=page.mass_reasons(document.calcifications),
+        mass_reasons=page.mass_reasons(document.calcifications, chosen),
         bars=page.bars(document, chosen),
         rest=page.rest_text(document, chosen),
         steps=tuple(page.step_row(a, chosen) for a in document.plan),

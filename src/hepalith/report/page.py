@@ -17,6 +17,7 @@ from hepalith.reading.document import (
 from hepalith.reading.phrases import phrase
 from hepalith.reading.summary import AT_CAPSULE_MM, CLEAR_LEAD, WHOLE_LIVER, group_reasons
 from hepalith.reading.terms import say, say_inline
+from hepalith.reading.translate import translate
 from hepalith.reading.wording import (
     due_text,
     format_in_unit,
@@ -167,7 +168,7 @@ def focus_row(focus: FocusEntry, language: str) -> FocusRow:
         excess=cell(focus.integrated_excess, language),
         mass=cell(focus.mass, language),
         score=number(focus.score_agatston_convention, language),
-        reason=focus.reason,
+        reason=translate(focus.reason, language),
     )
 
 
@@ -180,9 +181,9 @@ def depth_text(distance: Measured, language: str) -> str:
     return word("below_capsule", language, distance=format_in_unit(distance.value, distance.unit))
 
 
-def mass_reasons(foci: Iterable[FocusEntry]) -> tuple[str, ...]:
+def mass_reasons(foci: Iterable[FocusEntry], language: str) -> tuple[str, ...]:
     """Return why masses are missing, each reason once."""
-    reasons = [f.mass.not_assessable for f in foci if not isinstance(f.mass, Quantity)]
+    reasons = [translate(f.mass.not_assessable, language) for f in foci if not isinstance(f.mass, Quantity)]
     return tuple(dict.fromkeys(reasons))
 
 
@@ -191,8 +192,8 @@ def headline(document: Document, language: str) -> Headline:
     foci = document.calcifications
     sentences = []
     if document.why_not is not None:
-        reason = document.why_not
-        stop = "." if reason[-1:].isalnum() else ""
+        reason = translate(document.why_not, language)
+        stop = {"en": ".", "zh": "。"}[language] if reason[-1:].isalnum() else ""
         sentences += [word("headline_unanswerable", language), reason[:1].upper() + reason[1:] + stop]
     elif not foci:
         whole = document.liver.in_view >= WHOLE_LIVER
@@ -268,7 +269,7 @@ def evidence(entries: tuple[EvidenceEntry, ...], language: str) -> tuple[Evidenc
         Evidence(
             say_inline(e.finding, language),
             f"{'×' if e.weight > 0 else '÷'}{format_factor(abs(e.weight))}",
-            e.source,
+            translate(e.source, language),
         )
         for e in weighty[:MAX_REASONS]
     )
@@ -311,8 +312,8 @@ def step_row(action: ActionEntry, language: str) -> StepRow:
         say(action.action, language),
         action.text_zh if language == "zh" else action.text,
         tuple(when),
-        action.strength,
-        action.source,
+        translate(action.strength, language),
+        translate(action.source, language),
     )
 
 

@@ -1,0 +1,63 @@
+"""Free sentences of the stages in Chinese: known ones by a table, unknown ones left as they are."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+__all__ = ["translate"]
+
+BUT = "but "
+"""How a stage begins the strongest reason against what it says."""
+
+
+@cache
+def load_sentences() -> tuple[dict[str, str], tuple[tuple[re.Pattern[str], str], ...]]:
+    """Return the plain sentences, and those with blanks as patterns; each with its Chinese."""
+    text = files("hepalith.reading").joinpath("translations.toml").read_text(encoding="utf-8")
+    table: dict[str, str] = tomllib.loads(text)["sentences"]
+    plain = {english: chinese for english, chinese in table.items() if "{" not in english}
+    patterns = tuple(
+        (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(english))), chinese)
+        for english, chinese in table.items()
+        if "{" in english
+    )
+    return plain, patterns
+
+
+def translate(text: str, language: str) -> str:
+    """Return a stage's sentence in `language`; what the table does not know stays English.
+
+    Examples
+    --------
+    >>> translate("peak 465 HU, 410 above the liver about it; but mostly outside the liver", "zh")
+    '峰值465 HU，高于周围肝实质410 HU；但大部位于肝外'
+    >>> translate("a sentence of a later version", "zh")
+    'a sentence of a later version'
+    """
+    if language != "zh":
+        return text
+    whole = translate_clause(text)
+    if whole is not None:
+        return whole
+    clauses = []
+    for clause in text.split("; "):
+        against = clause.startswith(BUT)
+        said = translate_clause(clause.removeprefix(BUT))
+        clauses.append(clause if said is None else f"但{said}" if against else said)
+    return "；".join(clauses)
+
+
+def translate_clause(clause: str) -> str | None:
+    """Return the Chinese of one clause, ``None`` where the table does not know it."""
+    plain, patterns = load_sentences()
+    said = clause.strip().rstrip(".")
+    if said in plain:
+        return plain[said]
+    for pattern, chinese in patterns:
+        found = pattern.fullmatch(said)
+        if found:
+            return chinese.format(**found.groupdict())
+    return None

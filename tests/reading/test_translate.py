@@ -1,0 +1,43 @@
+"""Sentences of the stages are said in Chinese where they are known, and never garbled where not."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from hepalith.reading.translate import load_sentences, translate
+
+
+def test_english_is_left_alone() -> None:
+    assert translate("no liver is in view", "en") == "no liver is in view"
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("no liver is in view", "图像中未见肝脏"),
+        (
+            "noise 11 HU, in-plane blur 1.3 mm, slices 2.5 mm every 2.5 mm: "
+            "a voxel must stand 89 HU above the liver",
+            "噪声11 HU，层内模糊1.3 mm，层厚2.5 mm，层间距2.5 mm，体素须高于肝实质89 HU",
+        ),
+        (
+            "continues into a large dense body outside the liver; "
+            "lies 0 mm from bone at the edge of the liver; but at the edge of the liver, in fluid",
+            "与肝外大块高密度结构相连；位于肝缘，距骨0 mm；但位于肝缘液体内",
+        ),
+        ("no liver is in view; but something new", "图像中未见肝脏；but something new"),
+        ("braces {0} and {name} stay", "braces {0} and {name} stay"),
+    ],
+)
+def test_sentences_are_translated_clause_by_clause(english: str, chinese: str) -> None:
+    assert translate(english, "zh") == chinese
+
+
+def test_blanks_are_carried_over_and_never_invented() -> None:
+    blank = re.compile(r"\{(\w+)\}")
+    _, patterns = load_sentences()
+    assert patterns
+    for pattern, chinese in patterns:
+        assert set(blank.findall(chinese)) <= set(pattern.groupindex)
