@@ -25,6 +25,9 @@ S57; grade K)."""
 INTERVAL_PERCENT = (2.5, 97.5)
 """Ends of the 95 % interval of a probability, over the draws."""
 
+BY_DEFINITION = "what the other values leave, or true by definition"
+"""Cited where no number of its own stands behind a weight."""
+
 LEAST_PROCESS = 0.01
 """Marginals below one in a hundred are left out of `processes`. Our judgement."""
 
@@ -76,7 +79,6 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
 
     prior, prior_draws = _priors(model, setting, patient)
     shares = _shares(model, units, population.age_bands)
-    order = [s for unit in units.values() for s in unit]
     log_atoms = np.log(prior[model.diagnosis_of]) + np.log(model.share)
     prior_odds, odds, weights = weigh_findings(model, log_atoms, shares)
     posterior = _gather(model, np.exp(_safe(log_atoms + shares.sum(axis=0))))
@@ -85,6 +87,8 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
     low, high = _interval(drawn, posterior)
     first = np.bincount(drawn.argmax(axis=0), minlength=len(posterior)) / drawn.shape[1]
 
+    cited = [(s, _cite(model, s)) for unit in units.values() for s in unit]
+    evidence = [_evidence(cited, d, weights[d]) for d in range(len(posterior))]
     ranked = sorted(range(len(posterior)), key=lambda d: (-odds[d], model.knowledge.entries[d].id))
     diagnoses = tuple(
         Diagnosis(
@@ -93,8 +97,8 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
             low=float(low[d]),
             high=float(high[d]),
             first_in=float(first[d]),
-            supporting=_evidence(model, d, order, weights[d], sign=1),
-            opposing=_evidence(model, d, order, weights[d], sign=-1),
+            supporting=evidence[d][0],
+            opposing=evidence[d][1],
             prior=float(prior_odds[d]),
         )
         for d in ranked
@@ -184,7 +188,7 @@ def _posterior_draws(
     age_bands: Sequence[str],
 ) -> NDArray[np.float64]:
     """Return posteriors of shape (diagnoses, draws), one for each draw of every number."""
-    atoms = prior_draws[model.diagnosis_of] * model.share_draws
+    atoms = prior_draws[model.diagnosis_of].astype(np.float64) * model.share_draws
     for root, unit in units.items():
         atoms *= model.likelihood(root, _said(model, unit), drawn=True)
         if root == "age" and age_bands:
@@ -203,28 +207,32 @@ def _interval(
 
 
 def _evidence(
-    model: Model, diagnosis: int, order: Sequence[Statement], weights: NDArray[np.float64], *, sign: int
-) -> tuple[Evidence, ...]:
-    """Return the findings that speak for (`sign` 1) or against (-1) a diagnosis, weightiest first."""
+    cited: Sequence[tuple[Statement, Sequence[str]]], diagnosis: int, weights: NDArray[np.float64]
+) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
+    """Return the findings that speak for a diagnosis, and those against it, weightiest first."""
     found: dict[str, tuple[float, str]] = {}
-    for statement, weight in zip(order, weights, strict=True):
-        earlier = found.get(statement.finding, (0.0, _citation(model, diagnosis, statement)))
-        found[statement.finding] = (earlier[0] + float(weight), earlier[1])
-    signed = [Evidence(f, w, source) for f, (w, source) in found.items() if w * sign > 0]
-    return tuple(sorted(signed, key=lambda e: (-abs(e.weight), e.finding)))
+    for (statement, citations), weight in zip(cited, weights.tolist(), strict=True):
+        earlier, source = found.get(statement.finding, (0.0, citations[diagnosis]))
+        found[statement.finding] = (earlier + weight, source)
+    heaviest = sorted(found.items(), key=lambda item: (-abs(item[1][0]), item[0]))
+    evidence = [Evidence(finding, weight, source) for finding, (weight, source) in heaviest]
+    return tuple(e for e in evidence if e.weight > 0), tuple(e for e in evidence if e.weight < 0)
 
 
-def _citation(model: Model, diagnosis: int, statement: Statement) -> str:
-    """Return where the number comes from that this finding is weighed with."""
+def _cite(model: Model, statement: Statement) -> list[str]:
+    """Return, for each diagnosis, where the number comes from that this finding is weighed with.
+
+    Where the feature depends on another, or the diagnosis has several forms, the first number
+    that is one (and not what the others leave) is cited.
+    """
     table = model.tables[statement.feature]
-    atom = int(np.flatnonzero(model.diagnosis_of == diagnosis)[0])
-    parents = table.row_of.shape[1]
-    for column in range(parents):
-        numbers = table.numbers[table.row_of[atom, column]]
-        number = numbers[int(statement.likelihood.argmax())]
-        if number is not None:
-            return str(number.citation)
-    return "what the other values leave, or true by definition"
+    value = int(statement.likelihood.argmax())
+    of_row = [numbers[value].citation if numbers[value] else None for numbers in table.numbers]  # type: ignore[union-attr]
+    citations = [BY_DEFINITION] * len(model.knowledge.entries)
+    for atom in range(len(model.diagnosis_of) - 1, -1, -1):
+        cited = next((c for c in (of_row[row] for row in table.row_of[atom].tolist()) if c), BY_DEFINITION)
+        citations[int(model.diagnosis_of[atom])] = cited
+    return citations
 
 
 def _processes(

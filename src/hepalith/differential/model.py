@@ -154,7 +154,7 @@ def load_model() -> Model:
 
 def _weigh(rows: NDArray[np.float64], said: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sum over values (axis 1) of `rows` weighted by what was said."""
-    return np.asarray(rows @ said if rows.ndim == 2 else said @ rows)
+    return np.asarray(rows @ said if rows.ndim == 2 else said.astype(np.float32) @ rows)
 
 
 def _atoms(knowledge: Knowledge) -> Iterator[tuple[Entry, Variant | None]]:
@@ -186,13 +186,17 @@ def _draw(
 ) -> NDArray[np.float64]:
     """Return draws whose median is the point and whose 2.5 and 97.5 % quantiles are the range.
 
-    A two-piece normal on the logit scale. Points at 0 or 1 stay there.
+    A two-piece normal on the logit scale, in single precision. Points at 0 or 1 stay there.
     """
-    z = rng.standard_normal((*points.shape, DRAWS))
-    with np.errstate(divide="ignore"):
-        middle = np.log(points) - np.log1p(-points)
-    logits = middle[..., None] + z * np.where(z < 0, low_z[..., None], high_z[..., None])
-    return np.asarray(1.0 / (1.0 + np.exp(-logits)))
+    z = rng.standard_normal((*points.shape, DRAWS), dtype=np.float32)
+    with np.errstate(divide="ignore", over="ignore"):
+        middle = (np.log(points) - np.log1p(-points)).astype(np.float32)
+        z *= np.where(z < 0, low_z[..., None].astype(np.float32), high_z[..., None].astype(np.float32))
+        z += middle[..., None]
+        np.negative(z, out=z)
+        np.exp(z, out=z)
+    z += 1.0
+    return np.asarray(np.reciprocal(z, out=z))
 
 
 def _tabulate(knowledge: Knowledge, feature: Feature, atoms: Sequence[tuple[Entry, Variant | None]]) -> Table:
