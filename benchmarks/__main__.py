@@ -1,6 +1,6 @@
 """Run the benchmarks and write their tables to ``benchmarks/RESULTS.md``.
 
-Run: ``python benchmarks [NAME ...]`` (speed, implants, liver, intervals; default: all that are there).
+Run: ``python benchmarks [NAME ...]`` (speed, implants, liver, …; default: all that are there).
 Sections of benchmarks that were not run stay as they were. The file is written by this script alone.
 """
 
@@ -18,6 +18,7 @@ RESULTS = HERE / "RESULTS.md"
 QUESTIONS = {
     "speed": "How fast is a whole reading, and how much memory does it take?",
     "implants": "What is found of foci put into real scans, and how well is it measured?",
+    "positive_controls": "Is real calcium of known place or mass found and measured?",
     "liver": "How well and how fast is the liver found?",
     "intervals": "Do the 95 % intervals hold the truth?",
 }

@@ -56,19 +56,21 @@ class Watch:
         self.rows: list[dict[str, object]] = []
         self.base = peak_mb()
         self._name: str | None = None
-        self._since = 0.0
+        self._since = self._since_cpu = 0.0
 
     def enter(self, name: str) -> None:
         """Close the stage before and open the next."""
         self.close()
         forget_peak()
-        self._name, self._since = name, time.perf_counter()
+        self._name, self._since, self._since_cpu = name, time.perf_counter(), time.process_time()
 
     def close(self) -> None:
         """Close the open stage."""
         if self._name is not None:
             seconds = time.perf_counter() - self._since
-            self.rows.append({"stage": self._name, "seconds": seconds, "mb": peak_mb() - self.base})
+            cpu = time.process_time() - self._since_cpu
+            row = {"stage": self._name, "seconds": seconds, "cpu": cpu, "mb": peak_mb() - self.base}
+            self.rows.append(row)
         self._name = None
 
 
@@ -113,7 +115,7 @@ def time_find(folder: Path, watch: Watch) -> None:
 
 def time_nothing(_: Path, watch: Watch) -> None:
     """Do nothing: the imports are all there is."""
-    watch.rows.append({"stage": "import", "seconds": IMPORTED, "mb": watch.base})
+    watch.rows.append({"stage": "import", "seconds": IMPORTED, "cpu": time.process_time(), "mb": watch.base})
 
 
 WHAT: dict[str, Callable[[Path, Watch], None]] = {
