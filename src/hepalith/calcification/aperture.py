@@ -141,9 +141,8 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     variance = scene.noise.variance_of(inside.astype(np.float32) - count * weights)
     if not weights.any():
         variance += (level_se * count) ** 2
-    # noise and structure of the liver itself, as blocks of this size show it; noise alone is the least
-    block = scene.surroundings.error_of(count * scene.grid.voxel_mm3) * count
-    variance = max(variance, block**2) + surface**2
+    structure = scene.surroundings.error_of(count * scene.grid.voxel_mm3) * count
+    variance += structure**2 + surface**2
     return Aperture(box, extent, inside, ring, liver, hu - background, level, level_se, math.sqrt(variance))
 
 

@@ -102,15 +102,8 @@ class Appearance:
 
 def describe_shape(aperture: Aperture, measured: Measured, scene: Scene) -> Shape:
     """Return the geometry of a body from its half-contrast extent."""
-    spacing = np.asarray(scene.spacing_mm)
-    points = np.argwhere(aperture.extent) * spacing
+    axes = measured.axes_mm
     weight = np.maximum(aperture.excess[aperture.extent], 1.0).astype(np.float64)
-    mean = np.average(points, axis=0, weights=weight)
-    spread = np.einsum("n,ni,nj->ij", weight, points - mean, points - mean) / weight.sum()
-    spread += np.diag(spacing**2 / 12)
-    axes = np.sqrt(np.maximum(np.linalg.eigvalsh(spread)[::-1], 1e-6))
-    volume = float(aperture.extent.sum()) * scene.grid.voxel_mm3
-    ellipsoid = 4 / 3 * np.pi * 5**1.5 * float(np.prod(axes))
     filled = _filled(aperture.extent)
     hollow = 1.0 - float(aperture.extent.sum()) / max(1.0, float(filled.sum()))
     blur = max(scene.blur.in_plane_fwhm_mm, (scene.blur.slice_mm * scene.blur.in_plane_fwhm_mm**2) ** (1 / 3))
@@ -120,7 +113,7 @@ def describe_shape(aperture: Aperture, measured: Measured, scene: Scene) -> Shap
         float(axes[1] / axes[2]),
         hollow,
         _branches(aperture.extent),
-        volume / ellipsoid,
+        measured.fill,
         measured.diameter.value / blur,
         float(weight.std() / weight.mean()),
     )

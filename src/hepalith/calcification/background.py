@@ -50,6 +50,9 @@ is brighter than the veins, and arteries are what calcium must be told from."""
 BLOCKS_MM = (3.0, 9.0, 15.0, 27.0)
 """Sides of the blocks: from the aperture of a point to that of a focus of 2 cm."""
 
+STRUCTURE_LEAST = 0.3
+"""Least share of a block's straying that is taken as structure, where noise seems to explain it all."""
+
 BLOCK_RING_MM = 6.0
 """Thickness of what a block is compared with: that of a focus's background ring, in whole cells."""
 
@@ -77,8 +80,8 @@ class Surroundings:
         small vessels.
     block_mm3, block_error_hu
         Sizes of blocks, and for each how far the mean of such a block of liver strays from the mean
-        of what surrounds it (95 % half width over 1.96): the error of any background, with noise,
-        vessels and all.
+        of what surrounds it (95 % half width over 1.96) beyond what noise explains: vessels, shading
+        and fat are an error of any background.
     vessel_excess_hu
         How far the brightest structures of the liver itself stand above their background.
     """
@@ -95,7 +98,7 @@ class Surroundings:
     """HU of the brightest large vessels in the crop; None where none is brighter than the liver."""
 
     def error_of(self, volume_mm3: float) -> float:
-        """Return the standard error of the mean excess of a region of liver of some volume, in HU.
+        """Return the error that the liver's structure gives to the mean excess of a region, in HU.
 
         Between the sizes of blocks the logarithm is interpolated; outside them the nearest counts.
         """
@@ -173,7 +176,7 @@ def describe_surroundings(
         _local_spread(hu, usable, level, cells, window, noise),
         liver_hu,
         _texture(residual, noise, cells, step),
-        *_block_errors(count, total, in_liver, spacing_mm, full_cells, cells),
+        *_block_errors(count, total, in_liver, _CellGrid(spacing_mm, step, cells), noise),
         _vessel_excess(excess, residual),
         _large_vessels(hu, cells, liver_hu, noise),
     )
@@ -258,17 +261,32 @@ def _texture(
     return float(np.sqrt(max(0.0, spread**2 - noise.variance_of(weights))))
 
 
+@dataclass(frozen=True, slots=True)
+class _CellGrid:
+    """How cells are made of voxels: spacing, stride between samples, samples per cell."""
+
+    spacing_mm: tuple[float, float, float]
+    step: tuple[int, int, int]
+    cells: tuple[int, int, int]
+
+    @property
+    def size_mm(self) -> list[float]:
+        """Size of a cell."""
+        return [s * n * c for s, n, c in zip(self.spacing_mm, self.step, self.cells, strict=True)]
+
+
 def _block_errors(
     count: NDArray[np.float32],
     total: NDArray[np.float32],
     in_liver: NDArray[np.float32],
-    spacing_mm: tuple[float, float, float],
-    full_cells: tuple[int, int, int],
-    cells: tuple[int, int, int],
+    grid: _CellGrid,
+    noise: Noise,
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return by size how far blocks of liver stray from their surroundings."""
-    size = [s * f for s, f in zip(spacing_mm, full_cells, strict=True)]
-    whole = float(np.prod(cells))
+    """Return by size how far blocks of liver stray from their surroundings, beyond what noise explains."""
+    size = grid.size_mm
+    whole = float(np.prod(grid.cells))
+    # samples further apart than the noise's correlation are independent draws of it
+    draw = noise.sd_hu**2 * max(1.0, noise.voxels_per_element / float(np.prod(grid.step)))
     volumes, errors = [], []
     for side in BLOCKS_MM:
         inner = [max(1, 2 * round((side / s - 1) / 2) + 1) for s in size]
@@ -286,8 +304,10 @@ def _block_errors(
             continue
         stray = t_in[good] / n_in[good] - t_ring[good] / n_ring[good]
         low, high = np.quantile(stray, (0.025, 0.975))
+        stray2 = (float(high - low) / 3.92) ** 2
+        chance2 = draw * float(np.mean(1 / n_in[good] + 1 / n_ring[good]))
         volumes.append(float(np.prod(inner) * np.prod(size)))
-        errors.append(max(float(high - low) / 3.92, 0.05))
+        errors.append(max(np.sqrt(max(stray2 - chance2, STRUCTURE_LEAST**2 * stray2)), 0.05))
     order = np.argsort(volumes)
     return tuple(volumes[n] for n in order), tuple(errors[n] for n in order)
 

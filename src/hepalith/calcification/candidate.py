@@ -54,9 +54,9 @@ SMOOTH_MM = 2.6
 """Width of the mean at the second, coarser scale: faint foci larger than the blur in thin noisy
 slices stand out there."""
 
-SADDLE_SHARE = 0.6
+SADDLE_SHARE = 0.5
 """Two maxima are two bodies when the saddle between them falls below this share of the lower one.
-Two 3 mm beads 5 mm apart show 0.2–0.5 at 1–3 mm slices. Our judgement."""
+Two 3 mm beads 5 mm apart show 0.1–0.4 at 1–3 mm slices. Our judgement."""
 
 SADDLE_SPREADS = 3.5
 """… and when the lower maximum stands this many noise deviations above the saddle."""

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, special
 
 from hepalith.calcification.aperture import Aperture, Scene
 from hepalith.calcification.blur_model import SphereResponse
 from hepalith.calcification.caliper import crossings, longest_caliper_mm
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 
-__all__ = ["Measured", "core_weights", "mass_of", "measure"]
+__all__ = ["Measured", "core_weights", "mass_of", "measure", "principal_axes"]
 
 Z95 = 1.96
 """Standard deviations on either side of a 95 % interval of a normal error."""
@@ -45,6 +45,15 @@ CALIPER_VOXELS = 0.35
 """Standard error of the caliper in voxels along its direction. From `benchmarks/intervals.py`."""
 
 
+AXIS_SLICES, AXIS_PIXELS = 1.3, 0.7
+"""How far the length of a body may be wrong, in slice thicknesses across and pixels in plane: a point
+between two slices fills both."""
+
+COMPACT_RATIO, COMPACT_FILL = 2.2, 0.6
+"""A body is compact, and measured as a sphere below the blur, when its longest axis is at most this many
+times its shortest (blur taken off) and it fills this share of the ellipsoid with its axes."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """The measurements of one focus.
@@ -63,7 +72,10 @@ class Measured:
     centroid: tuple[float, float, float]
     sphere_mm: float
     plateau_hu: float
-    caliper_direction: NDArray[np.float64]
+    axes_mm: NDArray[np.float64]
+    """Standard deviations along the principal axes, longest first, less what blur adds."""
+    fill: float
+    """Volume of the body over that of the ellipsoid with its axes."""
 
 
 def measure(aperture: Aperture, scene: Scene) -> Measured:
@@ -92,11 +104,14 @@ def measure(aperture: Aperture, scene: Scene) -> Measured:
     sphere = scene.response.diameter_of(max(peak, 1.0) / max(total, 1e-6))
     thick = min(sphere, 2 * _half_thickness(aperture, scene))
     limited = scene.response.recovery_at(thick) < LIMITED_RECOVERY
+    axes, fill = principal_axes(aperture, scene)
+    compact = axes[0] <= COMPACT_RATIO * axes[2] and fill >= COMPACT_FILL
     if limited:
-        volume, plateau = _volume_below_blur(total, total_se, peak, scene)
+        volume, plateau = _volume_below_blur(total, total_se, peak, scene, compact=compact)
     else:
         volume, plateau = _volume_above_blur(total, total_se, aperture, scene)
-    diameter, direction = _diameter(aperture, scene, volume, plateau, sphere, limited=limited)
+    level = peak if limited else plateau
+    diameter = _diameter(aperture, scene, volume, 0.5 * level, as_sphere=limited and compact)
     share = aperture.extent / max(1.0, float(aperture.extent.sum()))
     mean_se = math.sqrt(scene.noise.variance_of(share))
     top = scene.hu[aperture.box.slices][aperture.extent].max()
@@ -111,7 +126,8 @@ def measure(aperture: Aperture, scene: Scene) -> Measured:
         _centroid(aperture),
         sphere,
         plateau,
-        direction,
+        axes,
+        fill,
     )
 
 
@@ -140,34 +156,73 @@ def core_weights(extent: NDArray[np.bool_], spacing_mm: tuple[float, float, floa
     return np.asarray(core / float(core.sum()))
 
 
-def _volume_below_blur(total: float, total_se: float, peak: float, scene: Scene) -> tuple[Measurement, float]:
+def principal_axes(aperture: Aperture, scene: Scene) -> tuple[NDArray[np.float64], float]:
+    """Return the standard deviations along a body's principal axes, and how far it fills their ellipsoid.
+
+    No elongation is claimed that blur and slices could make: each axis is brought towards the middle one
+    by what it may be wrong. A body inside one thick slice is of unknown thickness, not flat.
+    """
+    spacing = np.asarray(scene.spacing_mm)
+    points = np.argwhere(aperture.extent) * spacing
+    weight = np.maximum(aperture.excess[aperture.extent], 1.0).astype(np.float64)
+    away = points - np.average(points, axis=0, weights=weight)
+    spread = np.einsum("n,ni,nj->ij", weight, away, away) / weight.sum() + np.diag(spacing**2 / 12)
+    values, vectors = np.linalg.eigh(spread)
+    seen = np.sqrt(values)
+    thick = max(scene.blur.slice_mm, scene.spacing_mm[0])
+    widths = np.array([AXIS_SLICES * thick, *(AXIS_PIXELS * spacing[1:])])
+    doubt = np.sqrt(np.einsum("ia,i,ia->a", vectors, widths**2 / 12, vectors))
+    middle = float(np.median(seen))
+    likely = np.where(seen > middle, np.maximum(seen - doubt, middle), np.minimum(seen + doubt, middle))
+    ellipsoid = 4 / 3 * math.pi * 5**1.5 * float(np.prod(seen))
+    return np.sort(likely)[::-1], float(aperture.extent.sum()) * scene.grid.voxel_mm3 / ellipsoid
+
+
+def _volume_below_blur(
+    total: float, total_se: float, peak: float, scene: Scene, *, compact: bool
+) -> tuple[Measurement, float]:
     """Return the volume of the sphere with this peak and sum, and its contrast.
 
-    The interval adds in quadrature, on the logarithm of the volume, the errors of peak and sum, of
-    the blur and of the sub-voxel place, within what calcium can be: no denser than
-    `MAX_CONTRAST_HU`, no fainter than its own brightest voxel.
+    On the logarithm of the volume, the sphere's is a normal with the errors of peak and sum, of the
+    blur and of the sub-voxel place, cut off at what calcium can be: no denser than `MAX_CONTRAST_HU`,
+    no fainter than its own brightest voxel. Value and interval are those of the cut normal. A body
+    that is not compact may be thinner than any sphere says: only the cuts bound it from below.
     """
     noise = scene.noise.sd_hu
     total, peak = max(total, 1e-3), max(peak, noise)
-    least = max(total - Z95 * total_se, 0.02 * total) / MAX_CONTRAST_HU
-    most = max((total + Z95 * total_se) / max(peak - Z95 * noise, 0.5 * noise), least)
+    least = math.log(max(total - Z95 * total_se, 0.1 * total) / MAX_CONTRAST_HU)
+    most = math.log((total + Z95 * total_se) / max(peak - Z95 * noise, 0.5 * noise))
+    most = max(most, least + 0.01)
     nominal = scene.response
 
     def solve(share: float, response: SphereResponse, recovery: NDArray[np.float64]) -> float:
-        diameter = response.diameter_of(share * peak / total, recovery)
-        return math.log(float(np.clip(math.pi / 6 * diameter**3, least, most)))
+        return math.log(math.pi / 6 * response.diameter_of(share * peak / total, recovery) ** 3)
 
-    middle = solve(1.0, nominal, nominal.recovery)
-    relative = min(3.0, math.hypot(total_se / total, noise / peak))
+    relative = min(1.0, math.hypot(total_se / total, noise / peak))
     errors = (
-        (solve(math.exp(-relative), nominal, nominal.recovery) - solve(math.exp(relative), nominal, nominal.recovery)) / 2,
+        (solve(math.exp(-relative), nominal, nominal.recovery) - solve(math.exp(relative), nominal, nominal.recovery))
+        / 2,
         (solve(1.0, scene.sharper, scene.sharper.recovery) - solve(1.0, scene.softer, scene.softer.recovery)) / 2 / Z95,
         (solve(1.0, nominal, nominal.recovery_high) - solve(1.0, nominal, nominal.recovery_low)) / 2 / PLACE_SPREADS,
     )
-    error = Z95 * math.sqrt(sum(e**2 for e in errors) + MODEL_SHARE**2)
-    value = math.exp(middle)
-    low, high = max(value * math.exp(-error), least), min(value * math.exp(error), most)
-    return Measurement(value, "mm3", min(low, value), max(high, value)), total / value
+    error = math.sqrt(sum(e**2 for e in errors) + MODEL_SHARE**2)
+    middle = solve(1.0, nominal, nominal.recovery)
+    low, value, high = _cut_normal(middle, error, least, most)
+    if not compact:
+        low = least
+    return Measurement(math.exp(value), "mm3", math.exp(low), math.exp(high)), total / math.exp(value)
+
+
+def _cut_normal(middle: float, error: float, least: float, most: float) -> tuple[float, float, float]:
+    """Return the 2.5 %, 50 % and 97.5 % points of a normal distribution cut off at both ends."""
+    start, stop = special.ndtr((least - middle) / error), special.ndtr((most - middle) / error)
+    if stop - start < 1e-6:  # the sphere lies outside what calcium can be: nothing is known in between
+        shares = (0.025, 0.5, 0.975)
+        low, value, high = (least + share * (most - least) for share in shares)
+        return low, value, high
+    points = special.ndtri(start + np.array([0.025, 0.5, 0.975]) * (stop - start))
+    low, value, high = (float(np.clip(middle + error * p, least, most)) for p in points)
+    return low, value, high
 
 
 def _volume_above_blur(total: float, total_se: float, aperture: Aperture, scene: Scene) -> tuple[Measurement, float]:
@@ -181,22 +236,23 @@ def _volume_above_blur(total: float, total_se: float, aperture: Aperture, scene:
 
 
 def _diameter(
-    aperture: Aperture, scene: Scene, volume: Measurement, plateau: float, sphere: float, *, limited: bool
-) -> tuple[Measurement, NDArray[np.float64]]:
-    """Return the longest caliper of the half-contrast surface, or of the sphere where blur limits it."""
+    aperture: Aperture, scene: Scene, volume: Measurement, level: float, *, as_sphere: bool
+) -> Measurement:
+    """Return the longest caliper of the half-contrast surface, or the sphere's where blur limits it."""
+    low, middle, high = (
+        (6 * v / math.pi) ** (1 / 3) for v in (volume.low or 0.0, volume.value, volume.high or volume.value)
+    )
     spacing = scene.spacing_mm
-    half = 0.5 * (float(aperture.excess[aperture.extent].max()) if limited else plateau)
-    longest, direction = longest_caliper_mm(crossings(aperture.excess, aperture.extent, half), spacing)
+    longest, direction = longest_caliper_mm(crossings(aperture.excess, aperture.extent, level), spacing)
     along = math.sqrt(sum((s * d) ** 2 for s, d in zip(spacing, direction, strict=True)))
     error = Z95 * math.hypot(CALIPER_VOXELS * along, 0.1 * scene.blur.in_plane_fwhm_mm)
-    if not limited:
-        return Measurement(longest, "mm", max(0.0, longest - error), longest + error), direction
-    low, high = ((6 * v / math.pi) ** (1 / 3) for v in (volume.low or 0.0, volume.high or volume.value))
+    if as_sphere:
+        return Measurement(middle, "mm", low, max(high, middle))
     blur = _blur_along(scene, direction)
-    value = (
-        sphere if longest <= 1.5 * max(blur, sphere) else math.sqrt(max(longest**2 - blur**2 / 2, sphere**2))
-    )
-    return Measurement(value, "mm", min(low, value), max(high, value, longest + error)), direction
+    if longest < 2 * blur:
+        value = max(math.sqrt(max(longest**2 - blur**2 / 2, 0.0)), 0.5 * longest)
+        return Measurement(value, "mm", max(0.0, min(value, longest - blur - error)), longest + error)
+    return Measurement(longest, "mm", max(0.0, longest - error), longest + error)
 
 
 def _blur_along(scene: Scene, direction: NDArray[np.float64]) -> float:
