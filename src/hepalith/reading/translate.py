@@ -54,8 +54,9 @@ def translate_clause(clause: str) -> str | None:
     """Return the Chinese of one clause, ``None`` where the table does not know it."""
     plain, patterns = load_sentences()
     said = clause.strip().rstrip(".")
-    if said in plain:
-        return plain[said]
+    for known in (clause, said):
+        if known in plain:
+            return plain[known]
     for pattern, chinese in patterns:
         found = pattern.fullmatch(said)
         if found:
