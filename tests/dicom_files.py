@@ -69,6 +69,10 @@ def make_slice(hu: NDArray[np.int16], n: int = 0, *, intercept: int = -1024, **c
         "PatientSex": "F",
         "PatientAge": "068Y",
         "StudyDate": "20240131",
+        "StudyTime": "101500",
+        "StudyID": "",
+        "AccessionNumber": "",
+        "ReferringPhysicianName": "",
         "StudyDescription": "CT ABDOMEN",
         "SeriesDescription": "Abdomen native",
         "SeriesNumber": 2,
@@ -100,7 +104,9 @@ def make_slice(hu: NDArray[np.int16], n: int = 0, *, intercept: int = -1024, **c
             if value is not None:
                 setattr(dataset, keyword, value)
     if stored is None:
-        stored = (hu.astype(np.int32) - intercept).astype(np.int16 if dataset.PixelRepresentation else np.uint16)
+        stored = (hu.astype(np.int32) - intercept).astype(
+            np.int16 if dataset.PixelRepresentation else np.uint16
+        )
     dataset.PixelData = stored.tobytes()
     dataset["PixelData"].VR = "OW"
     meta.MediaStorageSOPInstanceUID = values["SOPInstanceUID"] or "1.2.3"
@@ -121,7 +127,7 @@ def save(dataset: FileDataset, path: Path, syntax: str = "explicit") -> Path:
         if syntax == "big_endian":
             stored = np.frombuffer(dataset.PixelData, "<u2").byteswap().tobytes()
             dataset.PixelData = stored
-        dataset.save_as(path, enforce_file_format=True)
+        pydicom.dcmwrite(path, dataset, enforce_file_format=True)
     return path
 
 

@@ -190,7 +190,7 @@ def _evened(
     ideal = along[0] + mean * np.arange(len(along))
     if np.abs(along - ideal).max() <= max(UNEVEN_MM, UNEVEN_RATIO * mean):
         return mean, None
-    regular = float(np.median(gaps))
+    regular = float(np.sort(gaps)[(len(gaps) - 1) // 2])  # a gap that is there, not the mean of two
     steps = np.round(gaps / regular)
     whole = (steps >= 1).all() and np.abs(gaps - steps * regular).max() <= max(UNEVEN_MM, 0.05 * regular)
     if whole:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,7 @@ _SHARP_TOSHIBA = ((30, 39), (50, 59), (70, 99))
 
 @dataclass(frozen=True, slots=True)
 class SeriesChoice:
-    """The series to read, and every other with the reason why not."""
+    """The series to read (the study's warnings among its own), and every other with the reason why not."""
 
     primary: Series
     left: tuple[SeriesLeft, ...]
@@ -150,7 +150,8 @@ def choose_series(study: Study, settings: Settings) -> SeriesChoice:
     ranked = sorted(fit, key=lambda series: (_rank(series, longest), series.uid, series.part))
     primary = ranked[0]
     left = [_leave(series, primary, longest, asked) for series in study.series if series is not primary]
-    return SeriesChoice(primary, study.left + tuple(left))
+    told = replace(primary, warnings=study.warnings + primary.warnings)
+    return SeriesChoice(told, study.left + tuple(left))
 
 
 def _asked(study: Study, settings: Settings) -> list[Series] | None:

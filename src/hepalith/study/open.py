@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
+import zlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -147,8 +149,10 @@ def _look_into_archive(source: Source, found: _Found) -> None:
                 RuntimeError,
                 EOFError,
                 ValueError,
+                zlib.error,
             ) as error:
-                found.damaged.append((inner.name, f"damaged inside {source.path.name} ({error})"))
+                where = f"{inner.name}: damaged inside {source.path.name}"
+                raise UnreadableFileError(f"{where}; make the archive again") from error
 
 
 def _sort(source: Source, file: BinaryIO, found: _Found) -> str:
@@ -201,9 +205,17 @@ def _listed_in_dicomdir(source: Source) -> list[Source]:
     """Return the files that a DICOMDIR lists, those that exist inside its folder."""
     folder = source.path.resolve().parent
     listed = []
-    for record in pydicom.dcmread(source.path).get("DirectoryRecordSequence") or []:
-        names = record.get("ReferencedFileID")
-        parts = [names] if isinstance(names, str) else list(names or [])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # file ids with dots and small letters are common
+        try:
+            records = list(pydicom.dcmread(source.path).get("DirectoryRecordSequence") or [])
+            names = [record.get("ReferencedFileID") for record in records]
+        except (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
+            raise UnreadableFileError(
+                f"{source.name}: a damaged DICOMDIR; give its folder instead"
+            ) from error
+    for name in names:
+        parts = [name] if isinstance(name, str) else [str(part) for part in name or []]
         path = folder.joinpath(*parts).resolve() if parts else folder
         if parts and path.is_relative_to(folder) and path.is_file():
             listed.append(Source(path))
