@@ -11,7 +11,7 @@ from hepalith.finding.ct import Description, describe
 from hepalith.finding.finding import Finding
 from hepalith.geometry import Box, Grid
 from hepalith.image.volume import Volume
-from hepalith.vocabulary import Measurement, NotAssessable, State, load_vocabulary, translate
+from hepalith.vocabulary import Measurement, NotAssessable, State, load_vocabulary
 
 SHAPE = (40, 60, 80)
 UNENHANCED = Phase("none", 0.95)
@@ -208,20 +208,3 @@ def test_a_uniform_shell_of_the_same_depth_is_as_often_subcapsular_as_measured()
     radius_mm = (3 * 1_500_000 / (4 * np.pi)) ** (1 / 3)
     of_a_ball = 1 - ((radius_mm - 3) / radius_mm) ** 3
     assert 0.1 < of_a_ball < 0.25
-
-
-def test_every_reason_reads_in_chinese() -> None:
-    told_reasons = {
-        f.reason
-        for description in (
-            told(),
-            told(focus(1, lobe=None, capsule_distance=None, diameter=NotAssessable("blur"))),
-            told(focus(1, label="undetermined"), phase=PORTAL, in_view=0.5),
-            told(box=Box((0, 0, 0), (0, 0, 0)), mask=np.zeros((0, 0, 0), dtype=np.bool_)),
-            told(mask=np.zeros(SHAPE, dtype=np.bool_)),
-        )
-        for f in description.findings
-        if f.reason
-    }
-    assert len(told_reasons) >= 9
-    assert [reason for reason in told_reasons if translate(reason, "zh") == reason] == []

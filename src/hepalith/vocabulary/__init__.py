@@ -11,7 +11,6 @@ from hepalith.vocabulary.term import (
     list_terms,
     load_vocabulary,
     term,
-    translate,
 )
 
 __all__ = [
@@ -28,5 +27,4 @@ __all__ = [
     "list_terms",
     "load_vocabulary",
     "term",
-    "translate",
 ]

@@ -22,7 +22,6 @@ __all__ = [
     "list_terms",
     "load_vocabulary",
     "term",
-    "translate",
 ]
 
 
@@ -179,18 +178,6 @@ def display(term_id: str, language: str = "en", choice: str | None = None) -> st
     'left only'
     """
     return load_vocabulary().display(term_id, language, choice)
-
-
-def translate(reason: str, language: str) -> str:
-    """Return a reason for "not assessable" in another language; as it is where it has no translation.
-
-    Examples
-    --------
-    >>> translate("no calcification was found", "zh")
-    '未见钙化'
-    """
-    known = {entry.en: entry for entry in load_vocabulary().of_group("reason")}
-    return known[reason].display(language) if reason in known else reason
 
 
 def all_terms() -> tuple[Term, ...]:
