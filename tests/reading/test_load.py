@@ -12,6 +12,10 @@ from hepalith.errors import ReadingFileError
 from hepalith.reading import load_document, load_reading, write_folder
 
 
+SAMPLES = Path(__file__).parent / "samples"
+"""One `reading.json` of every released version; a release adds its own and changes none."""
+
+
 @pytest.fixture
 def out(factories: ModuleType, tmp_path: Path) -> Path:
     return Path(write_folder(factories.make_reading(), tmp_path / "out"))
@@ -71,3 +75,16 @@ def test_a_truncated_map_is_named(out: Path) -> None:
 def test_maps_of_two_readings_are_refused(out: Path) -> None:
     (out / "foci.nii.gz").write_bytes((out / "liver_box.nii.gz").read_bytes())
     refused(out, "differ in shape")
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("reading-*.json")), ids=lambda path: path.stem)
+def test_a_sample_of_every_released_version_still_loads(sample: Path, tmp_path: Path) -> None:
+    (tmp_path / "reading.json").write_bytes(sample.read_bytes())
+    document = load_document(tmp_path)
+    assert document.provenance.version == sample.stem.removeprefix("reading-")
+    assert len(document.foci) == 4
+    assert document.differential[0].diagnosis == "simple_healed"
+
+
+def test_there_are_samples_to_load() -> None:
+    assert list(SAMPLES.glob("reading-*.json"))
