@@ -11,7 +11,6 @@ import pytest
 from hepalith.errors import ReadingFileError
 from hepalith.reading import load_document, load_reading, write_folder
 
-
 SAMPLES = Path(__file__).parent / "samples"
 """One `reading.json` of every released version; a release adds its own and changes none."""
 
