@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import logging
 import os
 import sys
@@ -89,7 +88,7 @@ def _chatter_set_aside() -> Iterator[TextIO]:
         except OSError:  # started with stderr closed
             yield chatter
             return
-        before, fault_handling = sys.stderr, faulthandler.is_enabled()
+        before = sys.stderr
         captured = not _is_descriptor(before, 2)
         with os.fdopen(kept, "w", encoding="utf-8", errors="replace") as person:
             _person = before if captured else person
@@ -106,8 +105,6 @@ def _chatter_set_aside() -> Iterator[TextIO]:
                 person.flush()
                 os.dup2(person.fileno(), 2)
                 _person = None
-                if fault_handling:
-                    faulthandler.enable()
 
 
 def _is_descriptor(stream: TextIO, number: int) -> bool:
