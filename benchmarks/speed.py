@@ -63,7 +63,8 @@ def line(row: Row, decode_s: float, pass_s: float, volume_mb: float) -> str:
     """Return one row of the table."""
     return (
         f"| {row.name} | {row.seconds:.2f} | {row.cpu:.2f} "
-        f"| {row.seconds / decode_s:.2f} | {row.seconds / pass_s:.0f} | {row.mb:.0f} | {row.mb / volume_mb:.2f} |"
+        f"| {row.seconds / decode_s:.2f} | {row.seconds / pass_s:.0f} "
+        f"| {row.mb:.0f} | {row.mb / volume_mb:.2f} |"
     )
 
 

@@ -9,8 +9,10 @@ import scipy.ndimage as ndi
 
 from hepalith.errors import MaskError
 from hepalith.geometry import Grid, StoredOrder
-from hepalith.image import Volume
+from hepalith.image import Volume, decode, read_mask
 from hepalith.phantom import Recipe, implant, load_truth, make_implant, make_sphere, write_implant
+from hepalith.settings import MaskSource, Settings
+from hepalith.study import choose_series, open_study
 
 
 def _scan(order: StoredOrder | None = None) -> tuple[Volume, np.ndarray]:
@@ -35,6 +37,14 @@ def test_what_was_added_is_what_the_truth_says() -> None:
     assert total == pytest.approx(told, rel=0.005)
     for focus in made.truth.foci:
         assert focus.sampled_excess_hu_mm3 == pytest.approx(focus.integrated_excess_hu_mm3, rel=1e-3)
+
+
+def test_no_focus_is_cut_by_the_end_of_the_image() -> None:
+    volume, mask = _scan()
+    part = Volume(volume.hu[12:24], Grid((12, 120, 120), volume.grid.affine))
+    for seed in range(6):
+        for focus in make_implant(part, mask[12:24], seed).truth.foci:
+            assert focus.sampled_excess_hu_mm3 == pytest.approx(focus.integrated_excess_hu_mm3, rel=1e-3)
 
 
 def test_a_faint_focus_is_not_lost_to_rounding() -> None:
@@ -92,11 +102,36 @@ def test_files_come_back_in_the_order_of_the_source(tmp_path: Path) -> None:
     image = nibabel.load(tmp_path / "ct.nii.gz")
     stored = np.asarray(image.dataobj)
     assert stored.dtype == np.int16
-    assert np.array_equal(order.to_working(stored), made.volume.hu)
+    assert np.array_equal(order.to_working(stored.T), made.volume.hu)
     ras = image.affine @ (0, 0, 0, 1)
     lps = order.stored_grid(volume.grid).affine @ (0, 0, 0, 1)
     assert ras[:3] == pytest.approx((-lps[0], -lps[1], lps[2]))
     assert load_truth(tmp_path / "truth.json").seed == 1
+
+
+@pytest.mark.real
+def test_the_implanted_file_lies_on_the_source_voxel_by_voxel(shared_data: Path, tmp_path: Path) -> None:
+    source, organ = (
+        shared_data / "totalseg" / "ct.nii.gz",
+        shared_data / "totalseg" / "organs" / "liver.nii.gz",
+    )
+    settings = Settings()
+    volume = decode(choose_series(open_study([source], settings), settings).primary).volume
+    made = make_implant(volume, read_mask(MaskSource(organ), volume), 3)
+    write_implant(made, tmp_path)
+    before, after, labels, liver = (
+        nibabel.load(p) for p in (source, tmp_path / "ct.nii.gz", tmp_path / "foci_truth.nii.gz", organ)
+    )
+    assert after.affine == pytest.approx(before.affine, abs=1e-4)
+    added = np.asarray(after.dataobj, dtype=float) - np.maximum(np.asarray(before.dataobj), -1024)
+    told = sum(f.integrated_excess_hu_mm3 for f in made.truth.foci)
+    assert added.sum() * abs(np.linalg.det(before.affine)) == pytest.approx(told, rel=0.01)
+    marked = np.asarray(labels.dataobj)
+    assert (np.asarray(liver.dataobj)[marked > 0] > 0).mean() > 0.9
+    for focus in made.truth.foci:
+        if focus.kind == "sphere":
+            ras = (labels.affine @ [*np.argwhere(marked == focus.id).mean(axis=0), 1])[:3]
+            assert ras * (-1, -1, 1) == pytest.approx(focus.centre_lps_mm, abs=3.0)
 
 
 def test_a_mask_that_is_empty_or_of_another_shape_is_refused() -> None:

@@ -56,6 +56,10 @@ AWAY_MM = 9.0
 BRIGHT_EXCESS_HU = 150.0
 """A voxel of the real scan this far above the liver's median is bright already; foci keep away from it."""
 
+FACE_ROOM_MM = 60.0
+"""How far around the liver the search looks for the image's own faces, which foci keep clear of:
+more than the largest chain of beads."""
+
 TRIES = 400
 """Places tried for one focus before it is given up."""
 
@@ -168,6 +172,8 @@ def _place(
             "the liver mask leaves no room for foci; give a mask of a liver without large dense bodies"
         )
     pixel = max(grid.spacing_mm[1:])
+    thickness = recipe.slice_thickness_mm or grid.spacing_mm[0]
+    reach = max(SliceProfile.of(thickness, grid.spacing_mm[0]).reach_mm, 4 * recipe.blur_mm)
     taken: list[tuple[NDArray[np.float64], float]] = []
     placed: list[Deposit] = []
     for group in range(1, recipe.count + 1):
@@ -177,7 +183,8 @@ def _place(
         for _ in range(TRIES):
             voxel = inside[int(random.integers(inside.shape[0]))]
             need = clear + (radius if clear or len(drawn) > 1 else min(radius, 3.0))
-            if float(depth[tuple(voxel)]) < need:
+            faces = (np.minimum(voxel, np.array(depth.shape) - 1 - voxel) - 1) * grid.spacing_mm
+            if float(depth[tuple(voxel)]) < need or float(faces.min()) < radius + reach:
                 continue
             centre = grid.to_lps(voxel + random.uniform(-0.5, 0.5, 3))
             room = AWAY_MM + 3 * pixel
@@ -274,8 +281,8 @@ def make_implant(
     if not mask.any():
         raise MaskError("the liver mask is empty; give a mask that marks the liver")
     random = np.random.default_rng([seed, 3])
-    box = Box.around(mask)
-    box = box.grown([2, 2, 2], mask.shape)
+    room = [math.ceil(FACE_ROOM_MM / s) for s in volume.spacing_mm]
+    box = Box.around(mask).grown(room, mask.shape)
     deposits = _place(volume.cropped(box), mask[box.slices], recipe, random)
     thickness = recipe.slice_thickness_mm or volume.spacing_mm[0]
     made, labels, rendered = implant(volume, deposits, recipe.blur_mm, thickness, seed)

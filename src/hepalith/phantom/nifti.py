@@ -19,7 +19,10 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def write_nifti(path: Path, array: NDArray[Any], grid: Grid, stored_order: StoredOrder | None = None) -> None:
-    """Write an array of the working order as NIfTI, its axes as in `stored_order` (x, y, z if None).
+    """Write an array of the working order as NIfTI, on the axes of the file that it came from.
+
+    `stored_order` names a source's axes from the slowest in the file to the fastest, so NIfTI's axes
+    are those read backwards; without it the file's axes run along x, y, z.
 
     Written apart from `hepalith.image`'s writer on purpose: a fault in one shows against the other.
 
@@ -29,9 +32,9 @@ def write_nifti(path: Path, array: NDArray[Any], grid: Grid, stored_order: Store
         If the file cannot be written.
     """
     if stored_order is None:
-        stored_order = StoredOrder((2, 1, 0))
-    stored = np.ascontiguousarray(stored_order.to_stored(array))
-    affine = LPS_TO_RAS @ stored_order.stored_grid(grid).affine
+        stored_order = StoredOrder()
+    stored = stored_order.to_stored(array).T
+    affine = LPS_TO_RAS @ stored_order.stored_grid(grid).affine[:, [2, 1, 0, 3]]
     image = nibabel.Nifti1Image(stored, affine, dtype=stored.dtype)  # type: ignore[no-untyped-call]
     image.header.set_xyzt_units("mm")  # type: ignore[no-untyped-call]
     try:
