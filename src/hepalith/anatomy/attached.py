@@ -18,8 +18,11 @@ NECKS_MM = (7.5, 4.5)
 """Parts are separated where they are thinner than twice these, in turn."""
 LEAST_VOXELS = 40
 """Smaller parts stay with what they touch."""
-LOOSE_SHARE = 0.06
+LOOSE_SHARE = 0.09
 """A part with less of its surface on the rest only touches it: gut, aorta, diaphragm."""
+LEFT_MM, STOMACH_MM, LEFT_SHARE = 25.0, 45.0, 0.20
+"""Left of the spine by the first and not farther in front of it than the second lie stomach and spleen;
+a part there with less than the third of its surface on the rest is one of them. Our judgement."""
 BACK_SHARE = 0.30
 """The same for parts behind the vertebra's front and off the wall, where the kidney lies."""
 
@@ -62,7 +65,11 @@ def _is_neighbour(part: NDArray[np.bool_], main: NDArray[np.bool_], body: Body, 
         return False
     on_wall = int((shell & ((body.wall_depth_mm < 2 * SPACING_MM) | body.lung)).sum()) / surface
     where = np.argwhere(part).mean(axis=0)
-    behind = where[1] > spine.row[int(where[0])] - spine.radius
+    front_mm = (spine.row[int(where[0])] - spine.radius - where[1]) * SPACING_MM
+    left_mm = (where[2] - spine.column[int(where[0])]) * SPACING_MM
+    if left_mm > LEFT_MM:
+        return bool(front_mm < STOMACH_MM and on_main < LEFT_SHARE)
+    behind = front_mm < 0
     return bool(behind and on_main < BACK_SHARE and on_wall < BACK_SHARE)
 
 

@@ -23,18 +23,25 @@ __all__ = ["Outline", "find_outline"]
 
 FAT_MEAN_HU = -100
 """HU of fat. K."""
+LIVER_PART = 0.58
+"""Share of liver in a voxel, the rest fat, from which it is liver. Half by volume; readers and networks
+draw a little tighter, as the shared scan's outline does."""
+WALL_SLOPE_MM = 1.5
+"""Millimetres into the wall per unit of log odds taken from liver: the face is good to about 3 mm."""
 LUNG_LEVEL_HU = -150
 """A voxel shared with lung is liver above this. Midway would be -370, but the diaphragm, 2-4 mm of
 muscle, lies between, and belongs to no organ; on the shared scan this level agrees best."""
 THIN_MM = 9.0
 """Parts thinner than this at the end are no liver, but for its sharp edges, which are kept by a rim."""
-GROWTH = ((9.0, 200.0), (6.0, 200.0), (6.0, 60.0), (6.0, 60.0), (4.0, 30.0), (4.0, 20.0))
+GROWTH = ((9.0, 200.0), (6.0, 200.0), (6.0, 60.0), (6.0, 60.0), (4.0, 30.0), (4.0, 30.0))
 """Steps of growth: least depth inside the local HU band, and farthest distance from what is known, in
 mm. Thick parts first; thin ones only near by, since muscle and gut are as thin. Our judgement."""
 EDGE_SPREADS = 2.5
 """Edges of more than this many spreads of the core's HU are kept when noise is evened out."""
 DIFFUSION_STEPS = 14
 """Steps of evening out: a blur of two voxels, 6 mm, in even tissue."""
+GROWTH_STEPS, MOST_REACH_HU = 5.0, 18.0
+"""Likewise while growing: this part of the contrast, at most so many HU."""
 MUSCLE_HU = 55.0
 """HU of muscle where no wall is in view. K."""
 CONTRAST_STEPS = 8.0
@@ -42,7 +49,7 @@ CONTRAST_STEPS = 8.0
 own unevenness. Our judgement."""
 CEILING_SLACK = 2.5
 """Voxels by which liver may rise above the diaphragm as filled in under the heart, before it is doubted."""
-AIR_REACH = 1
+AIR_REACH = 2
 """Voxels from air within which a dark voxel is taken to be shared with air rather than fat."""
 
 
@@ -51,12 +58,16 @@ class Outline:
     """The liver on the coarse grid.
 
     `probability` of each voxel; `mask` where it is taken for liver; `local_hu` what liver
-    would measure there.
+    would measure there, `spread_hu` how far it strays once noise is evened out, and
+    `core_spread_hu` before; `mass_share` is the share of the mask that was added as masses.
     """
 
     probability: NDArray[np.float32]
     mask: NDArray[np.bool_]
     local_hu: NDArray[np.float32]
+    spread_hu: float
+    core_spread_hu: float
+    mass_share: float
 
 
 def find_tissue(hu: NDArray[np.float32], body: Body, liver_hu: float) -> NDArray[np.bool_]:
@@ -68,7 +79,7 @@ def find_tissue(hu: NDArray[np.float32], body: Body, liver_hu: float) -> NDArray
     """
     air = ndimage.binary_dilation(body.lung | body.gas, iterations=AIR_REACH)
     light = smooth(hu, 0.5)
-    level = np.where(air, LUNG_LEVEL_HU, (liver_hu + FAT_MEAN_HU) / 2)
+    level = np.where(air, LUNG_LEVEL_HU, LIVER_PART * liver_hu + (1 - LIVER_PART) * FAT_MEAN_HU)
     return np.asarray(body.inside & ~body.lung & ~body.gas & (light > level), dtype=np.bool_)
 
 
@@ -95,15 +106,15 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
     even = diffuse_within(quiet, ~never, EDGE_SPREADS * core.spread_hu, DIFFUSION_STEPS)
     off = (even - average_within(even, core.mask, 6.0)[0])[core.mask]
     spread = max(1.5, 1.48 * float(np.median(np.abs(off))))
-    grown, local = _grow(even, never, body, core, 2.5 * spread + 2)
+    contrast = abs(core.mean_hu - _muscle_hu(quiet, tissue, body))
+    reach_hu = max(2.5 * spread + 2, min(contrast / GROWTH_STEPS, MOST_REACH_HU))
+    grown, local = _grow(even, never, body, core, reach_hu)
 
-    tolerance = np.maximum(
-        1.3 * spread + 1.0, np.abs(local - _muscle_hu(quiet, tissue, body)) / CONTRAST_STEPS
-    )
+    tolerance = np.maximum(1.3 * spread + 1.0, contrast / CONTRAST_STEPS)
     z = (even - local) / tolerance
     likelihood = np.log((np.exp(-0.5 * z * z) + 0.01) / spread) - np.log(1 / 120.0)
     distance = edt.edt(~grown, anisotropy=(SPACING_MM,) * 3, parallel=2)
-    place = -np.clip((distance - 9) / 6, 0, 4) + np.clip(body.wall_depth_mm / 3.0 + 0.5, -4, 0)
+    place = -np.clip((distance - 9) / 6, 0, 4) + np.clip((body.wall_depth_mm + 1) / WALL_SLOPE_MM, -4, 0)
     spine = find_spine(body)
     if spine is not None:
         place = place - doubt_by_spine(spine, (hu.shape[0], hu.shape[1], hu.shape[2]))
@@ -116,16 +127,16 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
     seeds[never | (distance > 45) | (body.wall_depth_mm < -9)] = -1
     seeds[core.mask & (np.abs(z) < 2)] = 1
     # The border with fat and air is drawn by `tissue`; seeds there would pull the walk inward.
-    probability = walk(
-        quiet, seeds, leaning.astype(np.float32), edge_hu=2.5 * spread, trust=0.08, blocked=never
-    )
+    probability = walk(quiet, seeds, leaning.astype(np.float32), never, edge_hu=2.5 * spread, trust=0.08)
     mask = keep_touching(open_ball(probability > 0.5, THIN_MM) | core.mask, core.mask)
     mask = drop_neighbours(mask, core.mask, body, spine)
+    plain = int(mask.sum())
     mask = add_masses(hu, mask, body)
+    mass_share = 1 - plain / max(1, int(mask.sum()))
     probability = np.where(mask, np.maximum(probability, 0.51), np.minimum(probability, 0.49)).astype(
         np.float32
     )
-    return Outline(probability, mask, local)
+    return Outline(probability, mask, local, spread, core.spread_hu, mass_share)
 
 
 def _muscle_hu(quiet: NDArray[np.float32], tissue: NDArray[np.bool_], body: Body) -> float:

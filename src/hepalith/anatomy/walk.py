@@ -19,9 +19,10 @@ def walk(
     hu: NDArray[np.float32],
     seeds: NDArray[np.int8],
     leaning: NDArray[np.float32],
+    blocked: NDArray[np.bool_],
+    *,
     edge_hu: float,
     trust: float,
-    blocked: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
     """Return each voxel's probability of being liver.
 
