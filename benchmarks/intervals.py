@@ -132,7 +132,11 @@ def draw_spheres(rng: np.random.Generator) -> list[Sphere]:
     for place in np.ndindex(COUNT):
         centre = [(n + 0.5) * p + rng.uniform(-2.5, 2.5) for n, p in zip(place, PITCH_MM, strict=True)]
         spheres.append(
-            Sphere((centre[0], centre[1], centre[2]), float(rng.choice(DIAMETERS_MM)), float(rng.choice(EXCESS_HU)))
+            Sphere(
+                (centre[0], centre[1], centre[2]),
+                float(rng.choice(DIAMETERS_MM)),
+                float(rng.choice(EXCESS_HU)),
+            )
         )
     return spheres
 
@@ -172,7 +176,9 @@ def compare(scan: Scan, spheres: list[Sphere], foci: Foci) -> Iterator[dict[str,
             "smallest": smallest.value if isinstance(smallest, Measurement) else np.inf,
             "found": 0.0,
         }
-        distance = np.linalg.norm(centres - np.array(sphere.centre_mm), axis=1) if len(centres) else np.array([99.0])
+        distance = (
+            np.linalg.norm(centres - np.array(sphere.centre_mm), axis=1) if len(centres) else np.array([99.0])
+        )
         best = int(distance.argmin())
         if distance[best] < max(3.0, scan.slice_mm):
             focus = foci.foci[best]
@@ -199,21 +205,35 @@ def table(rows: list[dict[str, float]]) -> None:
     """Print coverage, bias and spread by slice thickness and by size."""
     print(f"{'':24s}    n found |  integrated excess      |  volume           |  diameter")
     print(f"{'':24s}            |  bias    CV  cover width |  median cover     |  median cover  limited")
-    groups = [(f"slice {s:g} mm", "slice", s) for s in SLICES_MM] + [(f"noise {n:g} HU", "noise", n) for n in NOISE_HU]
+    groups = [(f"slice {s:g} mm", "slice", s) for s in SLICES_MM] + [
+        (f"noise {n:g} HU", "noise", n) for n in NOISE_HU
+    ]
     groups += [(f"diameter {d:g} mm", "diameter", d) for d in DIAMETERS_MM]
-    groups += [(f"excess {e:g} HU", "excess", e) for e in EXCESS_HU] + [("overlapping", "overlap", 0.5), ("all", "", 0)]
+    groups += [(f"excess {e:g} HU", "excess", e) for e in EXCESS_HU] + [
+        ("overlapping", "overlap", 0.5),
+        ("all", "", 0),
+    ]
     for title, key, value in groups:
         chosen = [r for r in rows if "false" not in r and (not key or r[key] == value)]
         line(title, chosen)
     for s in SLICES_MM:
-        chosen = [r for r in rows if "false" not in r and r["slice"] == s and 2 <= r["diameter"] <= 5 and r["noise"] < 20]
+        chosen = [
+            r
+            for r in rows
+            if "false" not in r and r["slice"] == s and 2 <= r["diameter"] <= 5 and r["noise"] < 20
+        ]
         line(f"2-5 mm, {s:g} mm, <20 HU", chosen)
     above = [r for r in rows if "false" not in r and r["excess"] >= 250 and r["diameter"] >= r["smallest"]]
     near = [
-        r for r in rows if "false" not in r and r["excess"] == 200 and 1.0 < r["diameter"] / r["smallest"] < 1.35
+        r
+        for r in rows
+        if "false" not in r and r["excess"] == 200 and 1.0 < r["diameter"] / r["smallest"] < 1.35
     ]
-    print(f"found above the stated smallest focus: {np.mean([r['found'] for r in above]):.3f} of {len(above)}; ", end="")
-    print(f"200 HU at 1.0-1.35 times it: {np.mean([r['found'] for r in near]) if near else np.nan:.2f} of {len(near)}")
+    print(
+        f"found above the smallest focus stated: {np.mean([r['found'] for r in above]):.3f} of {len(above)}; ",
+        end="",
+    )
+    print(f"200 HU, 1.0-1.35 times it: {np.mean([r['found'] for r in near] or [np.nan]):.2f} of {len(near)}")
     print(f"false calls: {sum('false' in r for r in rows)}")
 
 
@@ -232,9 +252,11 @@ def line(title: str, rows: list[dict[str, float]]) -> None:
         return float(np.median([r[name] for r in got]))
 
     print(
-        f"{title:24s} {len(rows):4d} {np.mean([r['found'] for r in rows]):5.2f} | {100 * (ratio.mean() - 1):+5.1f}% "
+        f"{title:24s} {len(rows):4d} {np.mean([r['found'] for r in rows]):5.2f} | "
+        f"{100 * (ratio.mean() - 1):+5.1f}% "
         f"{100 * ratio.std():5.1f}% {mean('integrated_in'):5.3f} {median('integrated_width'):5.2f} | "
-        f"{median('volume'):6.2f} {mean('volume_in'):5.3f}      | {median('caliper'):6.2f} {mean('caliper_in'):5.3f}  "
+        f"{median('volume'):6.2f} {mean('volume_in'):5.3f}      | "
+        f"{median('caliper'):6.2f} {mean('caliper_in'):5.3f}  "
         f"{mean('limited'):.2f}"
     )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -48,14 +48,14 @@ def read_nifti(path: Path) -> tuple[NDArray[np.int16], Grid]:
 
 def read_phantom(folder: Path) -> Volume:
     """Return the phantom's CT."""
-    reader = sitk.ImageSeriesReader()
+    reader = SimpleITK.ImageSeriesReader()
     reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
     image = reader.Execute()
     affine = np.eye(4)
     directions = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     affine[:3, :3] = directions[:, ::-1]
     affine[:3, 3] = image.GetOrigin()
-    array = np.clip(sitk.GetArrayFromImage(image), -1024, 32000).astype(np.int16)
+    array = np.clip(SimpleITK.GetArrayFromImage(image), -1024, 32000).astype(np.int16)
     return Volume(array, Grid(array.shape, affine))
 
 
@@ -165,7 +165,8 @@ def main(data: Path) -> None:
             assert isinstance(excess, Measurement)
             print(
                 f"{organ:13s} {focus.label:16s} {focus.peak_hu.value:6.0f}  {excess.value:8.0f} "
-                f"[{excess.low:8.0f}, {excess.high:8.0f}]  {_value(focus.volume):8.1f}  p={focus.probability:.2f}"
+                f"[{excess.low:8.0f}, {excess.high:8.0f}]  {_value(focus.volume):8.1f} "
+                f"p={focus.probability:.2f}"
             )
         print(f"{organ:13s} {len(foci.calcifications)} calcifications of {len(foci.foci)} foci")
     foci, pairs = weigh_phantom(data)
@@ -176,7 +177,8 @@ def main(data: Path) -> None:
         held = "in " if (mass.low or 0) <= truth <= (mass.high or 0) else "OUT"
         print(
             f"{truth:6.1f}  {mass.value:6.2f} [{mass.low:6.2f}, {mass.high:6.2f}] {held} "
-            f"{100 * (mass.value / truth - 1):+5.1f} %   peer {peer:6.2f} ± {spread:.2f} ({100 * (peer / truth - 1):+.0f} %)"
+            f"{100 * (mass.value / truth - 1):+5.1f} %   "
+            f"peer {peer:6.2f} ± {spread:.2f} ({100 * (peer / truth - 1):+.0f} %)"
         )
     print(f"{len(foci.calcifications)} calcifications of {len(foci.foci)} foci; {foci.detectability.why}")
 

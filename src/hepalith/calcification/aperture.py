@@ -45,6 +45,7 @@ SURFACE_SHARE = 0.12
 """Error of the background of each aperture voxel outside the liver, as a share of the step from
 liver to outside: the surface below the focus is not seen. Our judgement."""
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
     """All that measuring needs besides the focus: the crop, what is known of it, and its scan.
@@ -64,8 +65,6 @@ class Scene:
     """Of the estimated blur; `sharper` and `softer` at the ends of what the blur may be."""
     sharper: SphereResponse
     softer: SphereResponse
-    level_hu: float
-    """Level of the liver, where a ring has too few voxels."""
     surroundings: Surroundings
 
     @property
@@ -208,10 +207,10 @@ def _ring_level(
     weights = np.zeros(hu.shape, np.float32)
     use = ring & liver
     if int(use.sum()) < MIN_RING_VOXELS:
-        use = ring & (np.abs(hu - scene.level_hu) < 4 * scene.noise.sd_hu + 20)
+        use = ring & (np.abs(hu - scene.surroundings.liver_hu) < 4 * scene.noise.sd_hu + 20)
     values = hu[use]
     if values.size < MIN_RING_VOXELS // 3:
-        return scene.level_hu, scene.noise.sd_hu, weights
+        return scene.surroundings.liver_hu, scene.noise.sd_hu, weights
     kept = use & (np.abs(hu - float(np.median(values))) <= RING_CLIP * scene.noise.sd_hu)
     if not kept.any():
         return float(np.median(values)), float(values.std()), weights

@@ -10,13 +10,10 @@ from scipy import ndimage, spatial
 
 from hepalith.calcification.aperture import Aperture, Scene
 from hepalith.calcification.candidate import Candidate
+from hepalith.calcification.context import Context
 from hepalith.calcification.measure import Measured, core_weights
 
-__all__ = ["METAL_HU", "Appearance", "Shape", "describe_appearance", "describe_shape"]
-
-METAL_HU = 2000
-"""HU above which a body is metal: the densest stones and calcifications stay below about 2000 at
-120 kVp, steel and platinum clip the scale at 3071. Our judgement."""
+__all__ = ["Appearance", "Shape", "describe_appearance", "describe_shape"]
 
 GAS_HU = -300
 """HU below which a voxel holds gas; fat stays above −150."""
@@ -124,11 +121,7 @@ def describe_appearance(
     aperture: Aperture,
     measured: Measured,
     scene: Scene,
-    *,
-    blood_hu: float,
-    enhanced: float,
-    metal: NDArray[np.float64],
-    bone: NDArray[np.float64],
+    context: Context,
 ) -> Appearance:
     """Return what the judges need to know of one candidate.
 
@@ -138,27 +131,21 @@ def describe_appearance(
         The focus.
     scene
         The crop it lies in.
-    blood_hu
-        The most that blood reaches in this scan.
-    enhanced
-        Probability that contrast agent was given.
-    metal
-        Voxels of metal in the crop, shape (n, 3).
-    bone
-        Voxels of bone in the crop, shape (n, 3).
+    context
+        What lies about the liver.
     """
     hu = scene.hu[aperture.box.slices]
     raw_liver = scene.liver[aperture.box.slices]
     about = aperture.ring | (ndimage.binary_dilation(aperture.inside) & ~aperture.inside)
     outside = about & ~raw_liver
-    rows = aperture.extent.any(axis=(1, 2))
+    rows = np.asarray(aperture.extent.any(axis=(1, 2)))
     in_slices = about & rows[:, None, None] & raw_liver
     dark = 0.0
     if in_slices.sum() > 20:
         dark = (aperture.level_hu - float(np.quantile(hu[in_slices], 0.02))) / scene.noise.sd_hu
     weights = core_weights(aperture.extent, scene.spacing_mm)
     core_hu, core_se = float((hu * weights).sum()), float(np.sqrt(scene.noise.variance_of(weights)))
-    metal_mm, same = _distance_mm(aperture, metal, scene)
+    metal_mm, same = _distance_mm(aperture, context.metal, scene)
     return Appearance(
         peak_hu=measured.peak.value,
         peak_excess_hu=candidate.peak_excess_hu,
@@ -173,11 +160,11 @@ def describe_appearance(
         gas_about=float((hu < GAS_HU)[about].mean()) if about.any() else 0.0,
         outside_hu=float(np.median(hu[outside])) if outside.sum() > 10 else None,
         dark_about=dark,
-        blood_hu=blood_hu,
+        blood_hu=context.blood_hu,
         core_hu=core_hu,
         core_se_hu=core_se,
-        enhanced=enhanced,
-        bone_mm=_distance_mm(aperture, bone, scene)[0],
+        enhanced=context.enhanced,
+        bone_mm=_distance_mm(aperture, context.bone, scene)[0],
         shape=describe_shape(aperture, measured, scene),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +109,7 @@ class Surroundings:
         return float(np.exp(error))
 
 
-def reduce_sum(array: NDArray[np.number], factor: tuple[int, int, int]) -> NDArray[np.float32]:
+def reduce_sum(array: NDArray[np.generic], factor: tuple[int, int, int]) -> NDArray[np.float32]:
     """Return the sums over cells of ``factor`` voxels; the last cell of an axis may be smaller."""
     reduced = array
     for axis in (2, 1, 0):
@@ -117,9 +118,7 @@ def reduce_sum(array: NDArray[np.number], factor: tuple[int, int, int]) -> NDArr
     return np.asarray(reduced, dtype=np.float32)
 
 
-def enlarge(
-    coarse: NDArray[np.generic], factor: tuple[int, int, int], shape: tuple[int, ...]
-) -> NDArray[np.generic]:
+def enlarge(coarse: NDArray[Any], factor: tuple[int, int, int], shape: tuple[int, ...]) -> NDArray[Any]:
     """Return each cell's value at each of its voxels (the inverse of `reduce_sum` in shape)."""
     full = coarse
     for axis in range(3):
@@ -173,7 +172,7 @@ def describe_surroundings(
     return Surroundings(
         full_cells,
         level,
-        _local_spread(hu, usable, level, cells, window, noise),
+        _local_spread(hu, usable, level, cells, window=window, noise=noise),
         liver_hu,
         _texture(residual, noise, cells, step),
         *_block_errors(count, total, in_liver, _CellGrid(spacing_mm, step, cells), noise),
@@ -225,7 +224,7 @@ def _smooth_sums(
     mean = ndimage.uniform_filter(total, window, mode="constant")
     floor = MIN_SHARE * float(np.prod(cells))
     # the fallback enters in proportion, so that no step appears where the liver thins out
-    return ((mean + floor * liver_hu) / (share + floor)).astype(np.float32)
+    return np.asarray((mean + floor * liver_hu) / (share + floor), dtype=np.float32)
 
 
 def _local_spread(
@@ -233,6 +232,7 @@ def _local_spread(
     usable: NDArray[np.bool_],
     level: NDArray[np.float32],
     cells: tuple[int, int, int],
+    *,
     window: tuple[int, ...],
     noise: Noise,
 ) -> NDArray[np.float32]:
@@ -312,7 +312,7 @@ def _block_errors(
     return tuple(volumes[n] for n in order), tuple(errors[n] for n in order)
 
 
-def _vessel_excess(excess: NDArray[np.float32], residual: NDArray[np.float32]) -> float:
+def _vessel_excess(excess: NDArray[np.floating], residual: NDArray[np.floating]) -> float:
     """Return how far the brightest cells stand out beyond what the usual spread of cells explains."""
     if excess.size < 200 or residual.size < 20:
         return 0.0

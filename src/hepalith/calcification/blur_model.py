@@ -86,4 +86,6 @@ def sphere_response(blur: Blur, spacing_mm: tuple[float, float, float]) -> Spher
     worst = through(worst_disc, spacing_mm[0] / 2)
     best = through(1 - np.exp(-disc2 / (2 * sigma2)), 0.0)
     volume = np.pi / 6 * DIAMETERS_MM**3
-    return SphereResponse(DIAMETERS_MM, volume, np.minimum(recovery, 1.0), np.minimum(worst, 1.0), np.minimum(best, 1.0))
+    return SphereResponse(
+        DIAMETERS_MM, volume, np.minimum(recovery, 1.0), np.minimum(worst, 1.0), np.minimum(best, 1.0)
+    )

@@ -151,6 +151,7 @@ def find_candidates(
     hu: NDArray[np.int16],
     liver: NDArray[np.bool_],
     spacing_mm: tuple[float, float, float],
+    *,
     noise: Noise,
     surroundings: Surroundings,
     thresholds: Thresholds,
@@ -185,20 +186,38 @@ def find_candidates(
     found: list[Candidate] = []
     if seeds.any():
         whole = cc3d.connected_components(bright, connectivity=26)
-        found = _bodies(hu, bright & search, seeds, whole, search, spacing_mm, surroundings, noise, 1.0)
+        found = _bodies(
+            hu,
+            bright & search,
+            seeds,
+            whole,
+            search,
+            spacing_mm=spacing_mm,
+            surroundings=surroundings,
+            ratio=1.0,
+        )
     if max(thresholds.smooth_width) > 1:
-        found += _faint_bodies(hu, search, spacing_mm, noise, surroundings, thresholds, found)
+        found += _faint_bodies(
+            hu,
+            search,
+            found,
+            spacing_mm=spacing_mm,
+            noise=noise,
+            surroundings=surroundings,
+            thresholds=thresholds,
+        )
     return found, bright
 
 
 def _faint_bodies(
     hu: NDArray[np.int16],
     search: NDArray[np.bool_],
+    found: list[Candidate],
+    *,
     spacing_mm: tuple[float, float, float],
     noise: Noise,
     surroundings: Surroundings,
     thresholds: Thresholds,
-    found: list[Candidate],
 ) -> list[Candidate]:
     """Return the bodies that only a mean over `SMOOTH_MM` shows."""
     ratio = smooth_ratio(thresholds, noise, surroundings)
@@ -220,7 +239,16 @@ def _faint_bodies(
     bright &= search
     for candidate in found:
         bright[candidate.box.grown(thresholds.smooth_width, shape).slices] = False
-    return _bodies(smooth, bright, seeds & bright, whole, search, spacing_mm, surroundings, noise, ratio)
+    return _bodies(
+        smooth,
+        bright,
+        seeds & bright,
+        whole,
+        search,
+        spacing_mm=spacing_mm,
+        surroundings=surroundings,
+        ratio=ratio,
+    )
 
 
 def _bodies(
@@ -229,9 +257,9 @@ def _bodies(
     seeds: NDArray[np.bool_],
     whole: NDArray[np.integer],
     search: NDArray[np.bool_],
+    *,
     spacing_mm: tuple[float, float, float],
     surroundings: Surroundings,
-    noise: Noise,
     ratio: float,
 ) -> list[Candidate]:
     """Return the bodies that hold a seed, split at their saddles."""
@@ -243,7 +271,8 @@ def _bodies(
     found: list[Candidate] = []
     for piece in np.unique(pieces[seeds]):
         where = boxes[piece]
-        box = Box(tuple(int(s.start) for s in where), tuple(int(s.stop) for s in where))
+        k, j, i = where
+        box = Box((int(k.start), int(j.start), int(i.start)), (int(k.stop), int(j.stop), int(i.stop)))
         body = pieces[box.slices] == piece
         level = _coarse_at(surroundings.level_hu, surroundings.factor, box)
         spread = float(_coarse_at(surroundings.spread_hu, surroundings.factor, box).max()) * ratio

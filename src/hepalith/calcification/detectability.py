@@ -67,7 +67,8 @@ def find_detectability(
         least = max(thresholds.smooth_deviations * spread * ratio + thresholds.vessel_hu, floor)
         options.append((least + POWER_DEVIATIONS * spread * ratio, smoothed))
     words = (
-        f"noise {noise.sd_hu:.0f} HU, in-plane blur {blur.in_plane_fwhm_mm:.1f} mm, slices {blur.slice_mm:g} mm "
+        f"noise {noise.sd_hu:.0f} HU, in-plane blur {blur.in_plane_fwhm_mm:.1f} mm, "
+        f"slices {blur.slice_mm:g} mm "
         f"every {spacing[0]:g} mm: a voxel must stand {min(n for n, _ in options):.0f} HU above the liver"
     )
     if blood_hu is not None and floor == blood_hu - surroundings.liver_hu:

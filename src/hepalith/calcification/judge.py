@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hepalith.calcification.appearance import METAL_HU, Appearance
+from hepalith.calcification.appearance import Appearance
+from hepalith.calcification.context import METAL_HU
 
 __all__ = ["JUDGES", "LABELS", "Verdict", "Vote", "judge"]
 
@@ -40,6 +41,10 @@ BONE_NEAR_MM = 6.0
 
 CARTILAGE_NEAR_MM = 25.0
 """Distance from bone within which costal cartilage, calcified in patches, runs along the liver."""
+
+MOSTLY_OUTSIDE = 0.4
+"""Share of liver in its surroundings below which a body lies beside the liver; a body on the capsule has
+about one half."""
 
 LIKELY_METAL_HU = 1500
 """HU from which metal is considered; dense stones reach it too."""
@@ -127,7 +132,7 @@ def _judge_metal(seen: Appearance) -> list[Vote]:
         return [Vote(kind, 6.0, why), Vote(other, 3.5, why)]
     if seen.metal_mm <= METAL_NEAR_MM:
         why = f"part of a metal object {seen.metal_mm:.0f} mm away"
-        return [Vote(kind, 8.5, why), Vote(other, 7.0, why)]
+        return [Vote(kind, 9.5, why), Vote(other, 7.5, why)]
     return []
 
 
@@ -149,12 +154,19 @@ def _judge_bone(seen: Appearance) -> list[Vote]:
     votes = []
     edge = 1.0 - min(1.0, seen.liver_about)
     if seen.outside_mm3 >= BONE_MM3 and seen.outside_dense >= 0.05:
-        weight = 2.0 + 6.0 * edge if seen.liver_about < 0.75 or seen.inside_share < 0.8 else 0.5
+        at_edge = seen.liver_about < 0.75 or seen.inside_share < 0.8
+        weight = 0.5
+        if seen.bone_mm == 0.0 and edge > 0.05:
+            weight = 2.5 + 6.0 * edge
+        elif at_edge:
+            weight = 2.0 + 6.0 * edge
         votes.append(Vote("bone_or_cartilage", weight, "continues into a large dense body outside the liver"))
     flat = seen.shape.elongation > DRAWN_OUT or seen.shape.flatness > DRAWN_OUT
     if seen.bone_mm > BONE_NEAR_MM and seen.bone_mm <= CARTILAGE_NEAR_MM and seen.liver_about < 0.6 and flat:
         weight = 3.5 if seen.bone_mm > CARTILAGE_NEAR_MM / 2 else 5.0
-        votes.append(Vote("bone_or_cartilage", weight, "drawn out along the chest wall at the edge of the liver"))
+        votes.append(
+            Vote("bone_or_cartilage", weight, "drawn out along the chest wall at the edge of the liver")
+        )
     if seen.bone_mm <= BONE_NEAR_MM and (seen.liver_about < 0.75 or seen.inside_share < 0.8):
         weight = 1.0 + 3.0 * edge + (1.5 if seen.peak_hu < 200 else 0.0)
         votes.append(
@@ -188,6 +200,10 @@ def _judge_neighbours(seen: Appearance) -> list[Vote]:
         votes.append(Vote("bowel_content", 5.5, "outside the liver, with gas beside it"))
     if outer and seen.outside_hu is not None and -10.0 <= seen.outside_hu <= 25.0:
         votes.append(Vote("gallstone", 4.5, "at the edge of the liver, in fluid"))
+    if outer and seen.liver_about < MOSTLY_OUTSIDE and seen.bone_mm <= CARTILAGE_NEAR_MM:
+        votes.append(
+            Vote("bone_or_cartilage", 6.0, "in the chest wall, which the liver's mask takes in here")
+        )
     if outer and not votes:
         votes.append(Vote("undetermined", 1.5, "mostly outside the liver"))
     return votes

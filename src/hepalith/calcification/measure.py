@@ -200,10 +200,17 @@ def _volume_below_blur(
 
     relative = min(1.0, math.hypot(total_se / total, noise / peak))
     errors = (
-        (solve(math.exp(-relative), nominal, nominal.recovery) - solve(math.exp(relative), nominal, nominal.recovery))
+        (
+            solve(math.exp(-relative), nominal, nominal.recovery)
+            - solve(math.exp(relative), nominal, nominal.recovery)
+        )
         / 2,
-        (solve(1.0, scene.sharper, scene.sharper.recovery) - solve(1.0, scene.softer, scene.softer.recovery)) / 2 / Z95,
-        (solve(1.0, nominal, nominal.recovery_high) - solve(1.0, nominal, nominal.recovery_low)) / 2 / PLACE_SPREADS,
+        (solve(1.0, scene.sharper, scene.sharper.recovery) - solve(1.0, scene.softer, scene.softer.recovery))
+        / 2
+        / Z95,
+        (solve(1.0, nominal, nominal.recovery_high) - solve(1.0, nominal, nominal.recovery_low))
+        / 2
+        / PLACE_SPREADS,
     )
     error = math.sqrt(sum(e**2 for e in errors) + MODEL_SHARE**2)
     middle = solve(1.0, nominal, nominal.recovery)
@@ -225,14 +232,20 @@ def _cut_normal(middle: float, error: float, least: float, most: float) -> tuple
     return low, value, high
 
 
-def _volume_above_blur(total: float, total_se: float, aperture: Aperture, scene: Scene) -> tuple[Measurement, float]:
+def _volume_above_blur(
+    total: float, total_se: float, aperture: Aperture, scene: Scene
+) -> tuple[Measurement, float]:
     """Return the integrated excess over the mean of the body's core, and that mean."""
     weights = core_weights(aperture.extent, scene.spacing_mm)
     plateau = max(float((aperture.excess * weights).sum(dtype=np.float64)), scene.noise.sd_hu)
     plateau_se = math.sqrt(scene.noise.variance_of(weights))
     value = max(total, 1e-3) / plateau
-    relative = min(3.0, math.hypot(total_se / max(total, 1e-3), math.hypot(PLATEAU_SHARE, plateau_se / plateau)))
-    return Measurement(value, "mm3", value * math.exp(-Z95 * relative), value * math.exp(Z95 * relative)), plateau
+    relative = min(
+        3.0, math.hypot(total_se / max(total, 1e-3), math.hypot(PLATEAU_SHARE, plateau_se / plateau))
+    )
+    return Measurement(
+        value, "mm3", value * math.exp(-Z95 * relative), value * math.exp(Z95 * relative)
+    ), plateau
 
 
 def _diameter(
