@@ -7,7 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,13 @@ from hepalith.calcification import find_foci
 from hepalith.differential import diagnose
 from hepalith.errors import UnreadableFileError
 from hepalith.finding import describe, findings_from_patient
-from hepalith.image import Volume, decode, read_mask
+from hepalith.image import Volume, decode, read_masks
+from hepalith.image.noise import estimate_noise
 from hepalith.management import advise
 from hepalith.reading import DEFAULT_PSEUDONYM_KEY, Assessment, Examined, Reading, Run, assemble
 from hepalith.report import write_folder
 from hepalith.settings import Settings
-from hepalith.study import Patient, choose_series, open_study
+from hepalith.study import Patient, Study, choose_series, open_study
 
 __all__ = ["Stopwatch", "read"]
 
@@ -37,25 +38,31 @@ class Stopwatch:
         self.seconds: dict[str, float] = {}
         self.started_at = datetime.now(UTC)
         self._progress = progress
+        self._open: dict[str, float] = {}
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time one stage; a stage entered twice is summed."""
         if self._progress is not None:
             self._progress(name)
-        start = time.perf_counter()
+        self._open[name] = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+            self.seconds[name] = self._elapsed(name)
+            del self._open[name]
+
+    def _elapsed(self, name: str) -> float:
+        """Return the seconds of a stage under way, with those of its earlier turns."""
+        return self.seconds.get(name, 0.0) + time.perf_counter() - self._open[name]
 
     def run(self) -> Run:
-        """Return what ``run.json`` says of this run."""
+        """Return what ``run.json`` says of this run so far; a stage under way counts up to now."""
         return Run(
             started_at=self.started_at.isoformat(timespec="seconds"),
             finished_at=datetime.now(UTC).isoformat(timespec="seconds"),
             host=platform.node(),
-            seconds=dict(self.seconds),
+            seconds={**self.seconds, **{name: self._elapsed(name) for name in self._open}},
         )
 
 
@@ -112,23 +119,26 @@ def read(
     with clock.stage("liver"):
         liver = locate_liver(volume, settings)
         phase = estimate_phase(volume, liver, acquisition)
+        noise_hu = liver_noise(volume, liver)
     with clock.stage("calcification"):
         foci = find_foci(volume, liver, phase, acquisition, settings)
     with clock.stage("reasoning"):
         seen = describe(volume, liver, foci, phase)
         findings = (*seen.findings, *findings_from_patient(patient))
         differential = diagnose(findings, seen.patterns, patient)
-        plan = advise(differential, findings, foci, patient, settings, study.date)
-    with clock.stage("reading"):
+        plan = advise(differential, findings, foci, patient, settings, exam_date(study))
+    with clock.stage("report"):
         reading = assemble(
             Examined(study, decoded.series, choice.left, volume, decoded.sha256),
-            Assessment(liver, phase, foci, findings, seen.patterns, differential, plan),
+            Assessment(
+                liver, phase, foci, findings, seen.patterns, differential, plan, liver_noise(volume, liver)
+            ),
             patient,
             settings,
             pseudonym_key=pseudonym_key(),
         )
-    if out is not None:
-        write_folder(reading, Path(out), overwrite=overwrite, run=clock.run())
+        if out is not None:
+            write_folder(reading, Path(out), overwrite=overwrite, run=clock.run)
     return reading
 
 
@@ -141,10 +151,7 @@ def locate_liver(volume: Volume, settings: Settings) -> Liver:
         If the image has no numbers (NaN) inside the liver.
     """
     if settings.liver_masks:
-        mask = read_mask(settings.liver_masks[0], volume)
-        for source in settings.liver_masks[1:]:
-            mask |= read_mask(source, volume)
-        liver = given_liver(volume, mask)
+        liver = given_liver(volume, read_masks(settings.liver_masks, volume))
     else:
         liver = find_liver(volume, settings)
     if liver.is_in_view and volume.invalid is not None:
@@ -154,6 +161,18 @@ def locate_liver(volume: Volume, settings: Settings) -> Liver:
                 f"{missing} voxels inside the liver hold no number (NaN): export the image again without them"
             )
     return liver
+
+
+def liver_noise(volume: Volume, liver: Liver) -> float | None:
+    """Return the noise in the liver, in HU; None where there is none in view."""
+    if not liver.is_in_view:
+        return None
+    return estimate_noise(volume.hu[liver.box.slices], liver.mask, volume.spacing_mm).sd_hu
+
+
+def exam_date(study: Study) -> date | None:
+    """Return the day a plan may count from: the study's, unless its header says dates were changed."""
+    return None if study.dates_removed else study.date
 
 
 def pseudonym_key() -> bytes:

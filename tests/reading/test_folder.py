@@ -35,8 +35,10 @@ def fail_with(code: int) -> object:
 
 def test_two_runs_differ_in_run_json_alone(factories: ModuleType, tmp_path: Path) -> None:
     reading = factories.make_reading()
-    write_folder(reading, tmp_path / "a", run=Run(host="one", seconds={"decode": 1.0}))
-    write_folder(factories.make_reading(), tmp_path / "b", run=Run(host="two", seconds={"decode": 2.0}))
+    write_folder(reading, tmp_path / "a", run=lambda: Run(host="one", seconds={"decode": 1.0}))
+    write_folder(
+        factories.make_reading(), tmp_path / "b", run=lambda: Run(host="two", seconds={"decode": 2.0})
+    )
     first, second = contents(tmp_path / "a"), contents(tmp_path / "b")
     assert set(first) == NAMES
     assert {name for name in first if first[name] != second[name]} == {"run.json"}

@@ -56,7 +56,7 @@ def write_folder(
     *,
     overwrite: bool = False,
     writers: Mapping[str, Writer] | None = None,
-    run: Run | None = None,
+    run: Callable[[], Run] = Run,
 ) -> Path:
     """Write a reading into its folder, which appears whole or not at all.
 
@@ -71,7 +71,8 @@ def write_folder(
     writers
         By file name, one of `FOLDER_FILES`: further files, written from the reading.
     run
-        What ``run.json`` says; the only file that differs between two runs.
+        Gives what ``run.json`` says, the only file that differs between two runs. Called when all
+        but it and the document are written, so that it can say how long the writing took.
 
     Returns
     -------
@@ -96,7 +97,7 @@ def write_folder(
         staging = (target if inside else target.parent) / f".{target.name}.{uuid.uuid4().hex[:8]}"
         staging.mkdir()
         try:
-            write_files(reading, staging, writers or {}, run or Run())
+            write_files(reading, staging, writers or {}, run)
             if inside:
                 move_files(staging, target)
             else:
@@ -148,7 +149,9 @@ def must_stage_inside(target: Path) -> bool:
     return target.is_mount() or not os.access(target.parent, os.W_OK | os.X_OK)
 
 
-def write_files(reading: Reading, folder: Path, writers: Mapping[str, Writer], run: Run) -> None:
+def write_files(
+    reading: Reading, folder: Path, writers: Mapping[str, Writer], run: Callable[[], Run]
+) -> None:
     """Write every file of the reading into `folder`."""
     maps = reading.maps
     save_map(folder / "liver.nii.gz", maps.liver, maps.grid, maps.stored_order, box=maps.box)
@@ -160,7 +163,7 @@ def write_files(reading: Reading, folder: Path, writers: Mapping[str, Writer], r
         writers[name](reading, folder / name)
     if reading.source is not None:
         write_private(folder / "source.json", json_text(source_entry(reading.source)))
-    (folder / "run.json").write_text(json_text(asdict(run)), encoding="utf-8")
+    (folder / "run.json").write_text(json_text(asdict(run())), encoding="utf-8")
     (folder / "reading.json").write_text(to_json(reading.document), encoding="utf-8")
 
 

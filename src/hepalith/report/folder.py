@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from hepalith.reading import Reading, Run
@@ -11,7 +12,9 @@ from hepalith.report.html import write_html
 __all__ = ["write_folder"]
 
 
-def write_folder(reading: Reading, out: Path, *, overwrite: bool = False, run: Run | None = None) -> Path:
+def write_folder(
+    reading: Reading, out: Path, *, overwrite: bool = False, run: Callable[[], Run] = Run
+) -> Path:
     """Write a reading and its report into a folder, which appears whole or not at all.
 
     The reading's own writer does the work; this room only brings the report, since `report`
