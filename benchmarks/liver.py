@@ -24,9 +24,8 @@ def main() -> None:
     default = Path(__file__).resolve().parents[1].parent / "shared" / "data"
     shared = Path(os.environ.get("HEPALITH_TEST_DATA", default))
     scores, qualities, inside, times = [], [], [], []
-    print(
-        "| case | Dice | recall | precision | found mL | quality | s |\n| --- | --- | --- | --- | --- | --- | --- |"
-    )
+    print("| case | Dice | recall | precision | found mL | quality | s |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for case in make_cases(shared):
         if len(sys.argv) > 1 and not any(word in case.name for word in sys.argv[1:]):
             continue
@@ -49,14 +48,16 @@ def main() -> None:
         truth_ml = np.count_nonzero(case.liver) * case.volume.grid.voxel_mm3 / 1000
         inside.append(bool(liver.volume.low <= truth_ml <= liver.volume.high))
         print(
-            f"| {case.name} | {dice:.3f} | {recall:.3f} | {precision:.3f} | {liver.volume.value:.0f} of {truth_ml:.0f} "
+            f"| {case.name} | {dice:.3f} | {recall:.3f} | {precision:.3f} "
+            f"| {liver.volume.value:.0f} of {truth_ml:.0f} "
             f"| {liver.quality:.2f} | {seconds:.1f} |",
             flush=True,
         )
     if len(scores) > 2:
         rank = stats.spearmanr(scores, qualities).statistic if len(set(qualities)) > 1 else float("nan")
         print(
-            f"\nmean {np.mean(scores):.3f}, lowest {min(scores):.3f}, below 0.90: {sum(s < 0.9 for s in scores)} of {len(scores)}; "
+            f"\nmean {np.mean(scores):.3f}, lowest {min(scores):.3f}, "
+            f"below 0.90: {sum(s < 0.9 for s in scores)} of {len(scores)}; "
             f"rank correlation of quality with Dice {rank:.2f}; true volume within the interval in "
             f"{np.mean(inside):.0%}; longest {max(times):.1f} s"
         )

@@ -262,10 +262,10 @@ def resampled(scan: Scan, spacing: tuple[float, float, float], noise_hu: float) 
         for n, a, b in zip(shape, scan.spacing, spacing, strict=True)
     ]
 
-    def sample(array: NDArray, order: int) -> NDArray:
+    def sample(array: NDArray) -> NDArray:
         out = array
-        for axis, wanted in enumerate(axes):
-            wanted = wanted.clip(0, array.shape[axis] - 1)
+        for axis, place in enumerate(axes):
+            wanted = place.clip(0, array.shape[axis] - 1)
             low = np.floor(wanted).astype(int)
             high = np.minimum(low + 1, array.shape[axis] - 1)
             weight = (wanted - low).reshape([-1 if a == axis else 1 for a in range(3)])
@@ -273,8 +273,8 @@ def resampled(scan: Scan, spacing: tuple[float, float, float], noise_hu: float) 
         return out
 
     noise = np.random.default_rng(2).normal(0, noise_hu, shape).astype(np.float32)
-    hu = sample(scan.hu, 1).astype(np.float32) + noise
-    return Scan(hu, {"liver": sample(scan.organs["liver"].astype(np.float32), 1) > 0.5}, spacing)
+    hu = sample(scan.hu).astype(np.float32) + noise
+    return Scan(hu, {"liver": sample(scan.organs["liver"].astype(np.float32)) > 0.5}, spacing)
 
 
 def cut(scan: Scan, k: slice = slice(None), j: slice = slice(None), i: slice = slice(None)) -> Scan:

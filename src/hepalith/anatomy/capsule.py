@@ -62,7 +62,7 @@ def find_depth(mask: NDArray[np.bool_], box: Box, volume: Volume) -> NDArray[np.
     inner = tuple(slice(low, low + n) for (low, _), n in zip(margins, small.shape, strict=True))
     depth = np.ascontiguousarray(depth[inner], dtype=np.float32)
     # edt measures to the nearest outside voxel's centre; the capsule lies half a voxel before it.
-    depth -= np.float32(min(steps) / 2)
+    depth -= np.float32(min(spacing) / 2)
     if stride != [1, 1, 1]:
         depth = _enlarge(depth, stride, mask.shape)
     np.maximum(depth, np.float32(min(spacing) / 2), out=depth)

@@ -1,0 +1,46 @@
+"""The contrast phase follows aorta and liver."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hepalith.anatomy import estimate_phase, given_liver
+from hepalith.anatomy.phase import measure_aorta, measure_liver
+from hepalith.study.acquisition import Acquisition
+from tests.anatomy.made_body import make_trunk
+
+PHASES = {"none": (55, 43), "arterial": (78, 320), "portal": (115, 160), "delayed": (92, 108)}
+
+
+@pytest.mark.parametrize("label", PHASES)
+def test_each_phase_is_told(label):
+    liver_hu, aorta_hu = PHASES[label]
+    trunk = make_trunk(liver_hu=liver_hu, aorta_hu=aorta_hu)
+    liver = given_liver(trunk.volume, trunk.liver)
+    assert measure_aorta(trunk.volume, liver) == pytest.approx(aorta_hu, abs=12)
+    assert measure_liver(trunk.volume, liver) == pytest.approx(liver_hu, abs=3)
+    phase = estimate_phase(trunk.volume, liver, Acquisition())
+    assert phase.label == label
+    assert 0.5 <= phase.probability <= 1
+
+
+def test_what_fits_no_phase_is_unknown():
+    trunk = make_trunk(liver_hu=200, aorta_hu=45)
+    phase = estimate_phase(trunk.volume, given_liver(trunk.volume, trunk.liver), Acquisition())
+    assert phase.label == "unknown"
+
+
+def test_a_contrast_agent_in_the_header_speaks_against_an_unenhanced_scan():
+    trunk = make_trunk(liver_hu=66, aorta_hu=60)
+    liver = given_liver(trunk.volume, trunk.liver)
+    bare = estimate_phase(trunk.volume, liver, Acquisition())
+    told = estimate_phase(trunk.volume, liver, Acquisition(contrast_agent="IOHEXOL"))
+    assert bare.label == "none"
+    assert told.label != "none" or told.probability < bare.probability
+
+
+def test_no_liver_has_no_phase():
+    trunk = make_trunk()
+    nothing = given_liver(trunk.volume, np.zeros_like(trunk.liver))
+    assert estimate_phase(trunk.volume, nothing, Acquisition()).label == "unknown"
