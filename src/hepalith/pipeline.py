@@ -130,9 +130,7 @@ def read(
     with clock.stage("report"):
         reading = assemble(
             Examined(study, decoded.series, choice.left, volume, decoded.sha256),
-            Assessment(
-                liver, phase, foci, findings, seen.patterns, differential, plan, liver_noise(volume, liver)
-            ),
+            Assessment(liver, phase, foci, findings, seen.patterns, differential, plan, noise_hu),
             patient,
             settings,
             pseudonym_key=pseudonym_key(),
