@@ -230,7 +230,7 @@ def table(rows: list[dict[str, float]]) -> None:
         if "false" not in r and r["excess"] == 200 and 1.0 < r["diameter"] / r["smallest"] < 1.35
     ]
     print(
-        f"found above the smallest focus stated: {np.mean([r['found'] for r in above]):.3f} of {len(above)}; ",
+        f"found above the smallest stated: {np.mean([r['found'] for r in above]):.3f} of {len(above)}; ",
         end="",
     )
     print(f"200 HU, 1.0-1.35 times it: {np.mean([r['found'] for r in near] or [np.nan]):.2f} of {len(near)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 from hepalith.anatomy import Phase
 from hepalith.calcification.aperture import Aperture, Scene
@@ -68,14 +69,14 @@ def _score(hu: NDArray[np.float32], scene: Scene) -> float:
 
 def _draw(rng: np.random.Generator, shape: tuple[int, ...], scene: Scene) -> NDArray[np.float32]:
     """Return noise with the scan's deviation and correlation."""
-    spectrum = np.fft.rfftn(rng.standard_normal([n + 6 for n in shape]))
+    spectrum = fft.rfftn(rng.standard_normal([n + 6 for n in shape]))
     kernel = np.zeros([n + 6 for n in shape])
     correlation = scene.noise.correlation
     middle = [n // 2 for n in correlation.shape]
     reach = [min(m, (n + 6) // 2 - 1) for m, n in zip(middle, shape, strict=True)]
     index = [np.arange(-r, r + 1) for r in reach]
     kernel[np.ix_(*index)] = correlation[np.ix_(*[i + m for i, m in zip(index, middle, strict=True)])]
-    gain = np.sqrt(np.maximum(np.fft.rfftn(kernel).real, 0.0))
-    field = np.fft.irfftn(spectrum * gain, kernel.shape)
+    gain = np.sqrt(np.maximum(fft.rfftn(kernel).real, 0.0))
+    field = fft.irfftn(spectrum * gain, kernel.shape)
     field *= scene.noise.sd_hu / max(float(field.std()), 1e-6)
     return field[tuple(slice(0, n) for n in shape)].astype(np.float32)

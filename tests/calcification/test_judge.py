@@ -1,0 +1,85 @@
+"""Judges name what a bright thing is, with a probability and a reason."""
+
+import dataclasses
+
+import pytest
+
+from hepalith.calcification.appearance import Appearance, Shape
+from hepalith.calcification.judge import LABELS, judge
+
+COMPACT = Shape((1.0, 1.0, 1.0), 1.0, 1.0, 0.0, 0, 1.0, 3.0, 0.3)
+DRAWN_OUT = dataclasses.replace(COMPACT, lengths_mm=(6.0, 1.0, 1.0), elongation=6.0)
+CALCIUM = Appearance(
+    peak_hu=600.0,
+    peak_excess_hu=540.0,
+    deviations=36.0,
+    voxels=30,
+    inside_share=1.0,
+    liver_about=1.0,
+    outside_mm3=0.0,
+    outside_dense=0.0,
+    metal_mm=float("inf"),
+    metal_slices=False,
+    gas_about=0.0,
+    outside_hu=None,
+    dark_about=2.0,
+    blood_hu=60.0,
+    core_hu=560.0,
+    core_se_hu=6.0,
+    enhanced=0.0,
+    bone_mm=float("inf"),
+    shape=COMPACT,
+)
+
+
+def test_probabilities_cover_every_label_and_sum_to_one() -> None:
+    verdict = judge(CALCIUM)
+    assert set(verdict.probabilities) == set(LABELS)
+    assert sum(verdict.probabilities.values()) == pytest.approx(1.0)
+    assert verdict.label == "calcification"
+    assert verdict.probability > 0.9
+    assert "600 HU" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "label"),
+    [
+        ({"peak_hu": 2600.0, "metal_mm": 0.0}, "clip_or_coil"),
+        ({"peak_hu": 3071.0, "metal_mm": 0.0, "shape": DRAWN_OUT}, "stent_or_catheter"),
+        (
+            {
+                "outside_mm3": 5000.0,
+                "outside_dense": 0.6,
+                "bone_mm": 0.0,
+                "liver_about": 0.4,
+                "inside_share": 0.3,
+            },
+            "bone_or_cartilage",
+        ),
+        (
+            {"enhanced": 0.95, "blood_hu": 250.0, "core_hu": 240.0, "peak_hu": 270.0, "shape": DRAWN_OUT},
+            "iodine_in_vessel",
+        ),
+        (
+            {
+                "peak_excess_hu": 80.0,
+                "peak_hu": 140.0,
+                "metal_slices": True,
+                "metal_mm": 25.0,
+                "dark_about": 14.0,
+            },
+            "noise_or_streak",
+        ),
+        ({"inside_share": 0.0, "liver_about": 0.5, "gas_about": 0.1, "outside_hu": 40.0}, "bowel_content"),
+        ({"inside_share": 0.0, "liver_about": 0.5, "outside_hu": 8.0, "peak_excess_hu": 150.0}, "gallstone"),
+        ({"peak_hu": 118.0, "peak_excess_hu": 58.0, "liver_about": 0.5}, "undetermined"),
+    ],
+)
+def test_each_mimic_is_named_by_its_evidence(change: dict[str, object], label: str) -> None:
+    verdict = judge(dataclasses.replace(CALCIUM, **change))  # type: ignore[arg-type]
+    assert verdict.label == label
+    assert verdict.reason
+
+
+def test_bright_bodies_far_above_blood_stay_calcium_in_an_enhanced_scan() -> None:
+    assert judge(dataclasses.replace(CALCIUM, enhanced=0.98, blood_hu=200.0)).label == "calcification"
