@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.dicom_files import COMPRESSED, NATIVE, make_hu, make_slice, save, write_enhanced, write_series
 
 from hepalith.errors import GeometryError, NoImageError, UnreadableFileError
 from hepalith.image import AIR_HU, Decoded, Volume, decode
 from hepalith.settings import Settings
 from hepalith.study import choose_series, open_study
-from tests.dicom_files import COMPRESSED, NATIVE, make_hu, make_slice, save, write_enhanced, write_series
 
 
 def read(path: Path) -> Decoded:
@@ -203,7 +203,7 @@ def test_gantry_tilt_is_resampled_upright_and_said(tmp_path: Path) -> None:
     folder = write_series(
         tmp_path / "s", hu,
         change=lambda n: {"ImagePositionPatient": [float(v) for v in n * step],
-                          "ImageOrientationPatient": [*row, *[float(v) for v in column]]},
+                          "ImageOrientationPatient": [*row, *(float(v) for v in column)]},
         GantryDetectorTilt="15", SliceThickness="5",
     )  # fmt: skip
     volume = read_volume(folder)
@@ -211,7 +211,7 @@ def test_gantry_tilt_is_resampled_upright_and_said(tmp_path: Path) -> None:
     np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-6)
     assert volume.grid.spacing_mm[0] == pytest.approx(5 * np.cos(angle))
     assert any("tilt" in warning for warning in volume.warnings)
-    inside = np.argwhere(volume.hu[:, 17:38] > AIR_HU) + [0, 17, 0]
+    inside = np.argwhere(volume.hu[:, 17:38] > AIR_HU) + np.array([0, 17, 0])
     lps = -volume.grid.to_lps(inside)
     truth = -200 + 5 * lps[:, 1] + 3 * lps[:, 0] - 2 * lps[:, 2]
     assert len(inside) > 2000
@@ -320,14 +320,27 @@ def test_a_truncated_slice_is_refused_by_name(tmp_path: Path, syntax: str, share
     folder = write_series(tmp_path / "s", hu, syntax=syntax)
     file = folder / "0002.dcm"
     file.write_bytes(file.read_bytes()[: int(share * file.stat().st_size)])
-    try:
-        decoded = read(folder)
-    except UnreadableFileError as error:
-        assert "0002.dcm" in str(error)
-        assert "\n" not in str(error)
-    else:  # a header cut short inside a deflated stream: left out, and the gap is said
-        assert syntax == "deflated"
-        assert any("missing" in warning for warning in decoded.volume.warnings)
+    if syntax == "deflated":  # its header is inside the stream: the file is left, and the gap is said
+        assert any("missing" in warning for warning in read(folder).volume.warnings)
+        return
+    with pytest.raises(UnreadableFileError, match=r"0002\.dcm: cut short") as caught:
+        read(folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("syntax", ["rle", "jpeg_ls", "jpeg_2000", "jpeg_lossless"])
+def test_rubbish_among_compressed_pixels_is_refused_quietly(
+    tmp_path: Path, syntax: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_series(tmp_path / "s", make_hu((4, 64, 64)), syntax=syntax)
+    file = folder / "0002.dcm"
+    data = bytearray(file.read_bytes())
+    start = data.index(b"\xfe\xff\x00\xe0", data.index(b"\xe0\x7f\x10\x00") + 20) + 8
+    data[start : start + 64] = bytes(range(100, 164))
+    file.write_bytes(data)
+    with pytest.raises(UnreadableFileError, match=r"0002\.dcm"):
+        read(folder)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_decimal_strings_out_of_all_standards_are_understood(tmp_path: Path) -> None:

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.sr.codedict import codes
+from tests.dicom_files import make_hu, write_series
 
 from hepalith.errors import InputError, MaskError, UnreadableFileError
 from hepalith.image import Volume, decode, read_mask, read_masks
 from hepalith.settings import MaskSource, Settings
 from hepalith.study import choose_series, open_study
-from tests.dicom_files import make_hu, write_series
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 

@@ -16,6 +16,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
+from tests.dicom_files import make_hu, make_slice, save, write_enhanced, write_series
 
 from hepalith.errors import (
     InputError,
@@ -29,7 +30,6 @@ from hepalith.settings import Settings
 from hepalith.study import Study, choose_series, open_study
 from hepalith.study import elements as elements_module
 from hepalith.study.header import read_header
-from tests.dicom_files import make_hu, make_slice, save, write_enhanced, write_series
 
 
 def study_of(*paths: Path, study_uid: str | None = None) -> Study:
@@ -154,8 +154,8 @@ def test_localisers_and_pictures_alone_are_refused_with_the_reason(tmp_path: Pat
 
 def test_two_patients_are_refused_and_both_studies_listed(tmp_path: Path) -> None:
     write_series(tmp_path / "a", make_hu())
-    write_series(tmp_path / "b", make_hu(), PatientID="P2", StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.4",
-                 StudyDate="20200202")  # fmt: skip
+    other = {"PatientID": "P2", "StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.4"}
+    write_series(tmp_path / "b", make_hu(), **other, StudyDate="20200202")  # fmt: skip
     message = refused(MixedStudiesError, tmp_path)
     for word in (
         "2 patients",
@@ -206,8 +206,8 @@ def test_two_studies_without_a_patient_or_date_are_refused(tmp_path: Path) -> No
 
 def test_ultrasound_of_the_same_patient_on_another_day_is_left(tmp_path: Path) -> None:
     write_series(tmp_path / "a", make_hu())
-    write_series(tmp_path / "b", make_hu(), StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.4", StudyDate="20200202",
-                 Modality="US", SOPClassUID="1.2.840.10008.5.1.4.1.1.6.1")  # fmt: skip
+    other = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.4", "StudyDate": "20200202"}
+    write_series(tmp_path / "b", make_hu(), **other, Modality="US", SOPClassUID="1.2.840.10008.5.1.4.1.1.6.1")  # fmt: skip
     study = study_of(tmp_path)
     assert study.uid == "1.2.826.0.1.3680043.9.7.1"
     choice = choose_series(study, Settings())

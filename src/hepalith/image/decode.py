@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from pydicom.encaps import get_frame
 from pydicom.pixels.utils import iter_pixels, pixel_array
 
 from hepalith.errors import UnreadableFileError
@@ -37,6 +38,10 @@ __all__ = ["Decoded", "decode", "digest_of"]
 
 THREADS = 2
 """Files decoded at once. Reading, hashing and copying release the interpreter; more than two gain nothing."""
+
+_JPEG_FAMILY = "1.2.840.10008.1.2.4."
+_JPEG_MARKERS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0cjP  ")
+"""How JPEG, JPEG-LS and JPEG 2000 streams start (ISO/IEC 10918-1, 14495-1, 15444-1)."""
 
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
@@ -200,14 +205,32 @@ def _decode_compressed(
     data = read_whole(instance.path, instance.member, archive)
     try:
         dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+        if "PixelData" not in dataset:
+            raise UnreadableFileError(
+                f"{instance.name}: cut short within its pixels; copy it again from its source"
+            )
+        _check_marker(dataset, instance, encoding)
         if encoding.frames == 1:
             put(0, pixel_array(dataset, raw=True).reshape(encoding.rows, encoding.columns))
         else:
             for frame, stored in enumerate(iter_pixels(dataset, raw=True)):
                 put(frame, stored)
+    except UnreadableFileError:
+        raise
     except Exception as error:  # plug-ins raise whatever their C code meets
         reason = " ".join(str(error).split())[:160]
         raise UnreadableFileError(
-            f"{instance.name}: its pixels cannot be decoded ({reason}); export it uncompressed"
+            f"{instance.name}: its pixels cannot be decoded ({reason}); copy it again from its source"
         ) from error
     return hashlib.sha256(data).hexdigest()
+
+
+def _check_marker(dataset: pydicom.Dataset, instance: Instance, encoding: Encoding) -> None:
+    """Refuse JPEG streams that do not start as one: the C libraries would write to the terminal."""
+    if not encoding.transfer_syntax_uid.startswith(_JPEG_FAMILY):
+        return
+    start = get_frame(dataset.PixelData, 0, number_of_frames=encoding.frames)[:12]
+    if not start.startswith(_JPEG_MARKERS):
+        raise UnreadableFileError(
+            f"{instance.name}: its pixels are no JPEG stream; copy it again from its source"
+        )

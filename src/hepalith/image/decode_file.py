@@ -35,6 +35,14 @@ LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 SHEARED_COSINE = 0.01
 """Cosine between two axes of a grid from which it is called sheared: 0.6 degrees, 2 voxels in 200."""
 
+MAX_UNPACKED_BYTES = 8 * 2**30
+"""Largest NIfTI that is unpacked: 2,000 slices of 1024 x 1024 doubles are 16 GB, of int16 4 GB.
+
+A small file that announces more was built to exhaust the machine, or does not fit it (our judgement).
+"""
+
+_HEADER_BYTES = 544
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredImage:
@@ -166,15 +174,40 @@ def _header_sizes(data: bytes) -> tuple[int, int]:
 
 
 def _gunzip(data: bytes) -> bytes:
-    """Unpack all members of a gzip stream; a stream cut short raises EOFError."""
+    """Unpack as much of a gzip stream as its NIfTI header announces, and no more.
+
+    A stream cut short, or a header that announces more than `MAX_UNPACKED_BYTES`, raises.
+    """
     parts: list[bytes] = []
-    while data[:2] == b"\x1f\x8b":
-        machine = isal_zlib.decompressobj(wbits=31)
-        parts.append(machine.decompress(data))
-        if not machine.eof:
+    wanted, have = _HEADER_BYTES, 0
+    announced = False
+    machine = isal_zlib.decompressobj(wbits=31)
+    while have < wanted:
+        part = machine.decompress(data, wanted - have)
+        parts.append(part)
+        have += len(part)
+        if have < wanted and machine.eof and machine.unused_data[:2] == b"\x1f\x8b":  # a further member
+            data, machine = machine.unused_data, isal_zlib.decompressobj(wbits=31)
+            continue
+        if have < wanted and (machine.eof or not part):
+            if not announced:
+                raise EOFError("the compressed stream ends within the header")
             raise EOFError("the compressed stream ends early")
-        data = machine.unused_data
+        data = machine.unconsumed_tail
+        if not announced:
+            announced, wanted = True, _announced_bytes(parts[0] if len(parts) == 1 else b"".join(parts))
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _announced_bytes(head: bytes) -> int:
+    """Return how long a NIfTI file is, from its header."""
+    header_class: Any = nibabel.Nifti2Header if 540 in _header_sizes(head) else nibabel.Nifti1Header
+    header = header_class.from_fileobj(io.BytesIO(head), check=False)
+    shape = [int(n) for n in header["dim"][1 : 1 + int(header["dim"][0])]]
+    size = int(header["vox_offset"]) + int(np.prod(shape, dtype=np.float64)) * int(header["bitpix"]) // 8
+    if min(shape, default=0) < 1 or not 0 < size <= MAX_UNPACKED_BYTES:
+        raise ValueError(f"its header announces {size / 2**30:.1f} GiB")
+    return size
 
 
 def _one_volume(values: NDArray[Any], name: str) -> NDArray[Any]:
