@@ -162,7 +162,7 @@ def write_series(
     order: Sequence[int] | None = None,
     **changes: Any,
 ) -> Path:
-    """Write a volume as one file a slice; `change(n)` gives slice n's attributes, `order` orders the names."""
+    """Write a volume as one file a slice; `change(n)` gives slice n's attributes, `order` the names."""
     names = list(range(len(hu))) if order is None else list(order)
     for n, values in enumerate(hu):
         own = {**changes, **(change(n) if change else {})}

@@ -206,8 +206,13 @@ def test_two_studies_without_a_patient_or_date_are_refused(tmp_path: Path) -> No
 
 def test_ultrasound_of_the_same_patient_on_another_day_is_left(tmp_path: Path) -> None:
     write_series(tmp_path / "a", make_hu())
-    other = {"StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.4", "StudyDate": "20200202"}
-    write_series(tmp_path / "b", make_hu(), **other, Modality="US", SOPClassUID="1.2.840.10008.5.1.4.1.1.6.1")  # fmt: skip
+    other = {
+        "StudyInstanceUID": "1.2.3",
+        "SeriesInstanceUID": "1.2.4",
+        "StudyDate": "20200202",
+        "Modality": "US",
+    }
+    write_series(tmp_path / "b", make_hu(), **other, SOPClassUID="1.2.840.10008.5.1.4.1.1.6.1")
     study = study_of(tmp_path)
     assert study.uid == "1.2.826.0.1.3680043.9.7.1"
     choice = choose_series(study, Settings())

@@ -57,8 +57,9 @@ def _find_ceiling(hu: np.ndarray, highest: int) -> list[str]:
         return [f"{count} voxels are clipped at {highest} HU: what is denser is measured too low"]
     if highest > max(TWELVE_BIT_TOP_HU):
         return []
-    near = sum((np.bincount(np.maximum(s, highest - 10).ravel() - (highest - 10), minlength=11) for s in hu),
-               start=np.zeros(11, dtype=np.int64))  # fmt: skip
+    near = np.zeros(11, dtype=np.int64)
+    for slice_hu in hu:
+        near += np.bincount(slice_hu[slice_hu >= highest - 10] - (highest - 10), minlength=11)
     top, below = int(near[10]), float(near[1:10].mean())
     if top >= CLIPPED_VOXELS and top > CLIPPED_RATIO * max(below, 1.0):
         return [f"{top} voxels are clipped at {highest} HU (a windowed export?): densities above are lost"]

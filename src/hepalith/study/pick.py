@@ -104,7 +104,6 @@ def pick_study(
         uids = ", ".join(sorted(examination.uid for examination in chosen))
         warnings.append(f"{len(chosen)} study UIDs of one patient were read as one examination: {uids}")
     series = tuple(s for examination in chosen for s in group_series(examination.images, examination.uid))
-    first = primary.images[0]
     return Study(
         uid=primary.uid,
         date=primary.date,
@@ -112,7 +111,7 @@ def pick_study(
         series=series,
         dates_removed=any(header.dates_removed for header in primary.images),
         left=tuple(dict.fromkeys(left)),
-        warnings=tuple(warnings) if first else (),
+        warnings=tuple(warnings),
     )
 
 
