@@ -38,9 +38,10 @@ def run(name: str) -> str:
     if done.returncode:
         raise SystemExit(f"benchmarks/{name}.py failed: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
     seconds = time.perf_counter() - began
-    return (
-        f"## {QUESTIONS[name]}\n\n`python benchmarks/{name}.py` ({seconds:.0f} s)\n\n{done.stdout.strip()}\n"
-    )
+    told = done.stdout.strip()
+    if "| --- |" not in told:
+        told = f"```text\n{told}\n```"
+    return f"## {QUESTIONS[name]}\n\n`python benchmarks/{name}.py` ({seconds:.0f} s)\n\n{told}\n"
 
 
 def kept() -> dict[str, str]:
