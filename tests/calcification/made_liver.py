@@ -49,6 +49,13 @@ def together(*bodies: Body) -> Body:
     return lambda z, y, x: np.any([body(z, y, x) for body in bodies], axis=0)
 
 
+def volume_mm3(body: Body, size_mm: float = 48.0) -> float:
+    """Return the volume of a body as `scan` draws it."""
+    axis = (np.arange(round(size_mm / FINE_MM)) + 0.5) * FINE_MM - size_mm / 2
+    z, y, x = np.meshgrid(axis, axis, axis, indexing="ij")
+    return float(body(z, y, x).sum()) * FINE_MM**3
+
+
 def scan(
     body: Body,
     excess_hu: float,

@@ -2,7 +2,18 @@
 
 import numpy as np
 import pytest
-from tests.calcification.made_liver import ball, holds, liver_from, read, rod, scan, shell, together, value
+from tests.calcification.made_liver import (
+    ball,
+    holds,
+    liver_from,
+    read,
+    rod,
+    scan,
+    shell,
+    together,
+    value,
+    volume_mm3,
+)
 
 from hepalith.anatomy import Liver, Phase
 from hepalith.calcification import find_foci
@@ -16,17 +27,17 @@ SPHERE5_MM3 = np.pi / 6 * 125
 
 @pytest.mark.parametrize("slice_mm", [1.0, 2.5, 5.0])
 @pytest.mark.parametrize("excess_hu", [400.0, 1000.0])
-def test_integrated_excess_of_a_sphere_is_within_a_tenth_at_any_slice(
-    slice_mm: float, excess_hu: float
-) -> None:
-    foci = read(scan(ball(2.5), excess_hu, slice_mm=slice_mm))
-    (focus,) = foci.foci
-    truth = SPHERE5_MM3 * excess_hu
-    assert focus.label == "calcification"
-    assert value(focus.integrated_excess) == pytest.approx(truth, rel=0.1)
-    assert holds(focus.integrated_excess, truth)
-    assert holds(focus.volume, SPHERE5_MM3)
-    assert holds(focus.diameter, 5.0)
+def test_a_sphere_is_measured_at_any_slice_thickness(slice_mm: float, excess_hu: float) -> None:
+    body, truth = ball(2.5), volume_mm3(ball(2.5))
+    ratios, held = [], 0
+    for seed in range(6):
+        (focus,) = read(scan(body, excess_hu, slice_mm=slice_mm, seed=seed)).foci
+        assert focus.label == "calcification"
+        ratios.append(value(focus.integrated_excess) / (truth * excess_hu))
+        held += holds(focus.integrated_excess, truth * excess_hu)
+        held += holds(focus.volume, truth) + holds(focus.diameter, 5.0)
+    assert np.mean(ratios) == pytest.approx(1.0, abs=0.05)
+    assert held >= 15  # of 18 intervals of 95 %; chance of fewer: 1 in 1000
 
 
 def test_volume_is_marked_where_resolution_limits_it() -> None:
@@ -44,7 +55,7 @@ def test_a_liver_of_noise_gives_no_focus() -> None:
 def test_a_voxel_sized_focus_above_the_noise_is_found() -> None:
     (focus,) = read(scan(ball(0.9), 900.0, noise_hu=8.0)).calcifications
     assert focus.morphology == "punctate"
-    assert holds(focus.integrated_excess, 4 / 3 * np.pi * 0.9**3 * 900)
+    assert holds(focus.integrated_excess, volume_mm3(ball(0.9)) * 900)
 
 
 def test_centroid_is_right_within_half_a_voxel() -> None:
@@ -211,12 +222,12 @@ def test_a_sphere_of_the_stated_smallest_size_is_found_mostly(slice_mm: float, n
     rng = np.random.default_rng(4)
     places = [(z, y, x) for z in (-13.0, 0.0, 13.0) for y in (-13.0, 0.0, 13.0) for x in (-13.0, 0.0, 13.0)]
     found = {}
-    for factor in (0.6, 1.0):
+    for factor in (0.55, 1.0):
         centres = [tuple(np.array(p) + rng.uniform(-2, 2, 3)) for p in places]
         body = together(*[ball(factor * smallest / 2, (c[0], c[1], c[2])) for c in centres])
         found[factor] = len(read(scan(body, 250.0, slice_mm=slice_mm, noise_hu=noise_hu)).calcifications)
-    assert found[1.0] >= 0.78 * len(places)
-    assert found[0.6] <= 0.6 * len(places)  # the statement is not idle: much smaller ones are missed
+    assert found[1.0] >= 0.8 * len(places)
+    assert found[0.55] <= 0.6 * len(places)  # the statement is not idle: much smaller ones are missed
 
 
 def test_a_mask_of_few_voxels_is_no_liver() -> None:

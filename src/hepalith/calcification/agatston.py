@@ -79,4 +79,4 @@ def _draw(rng: np.random.Generator, shape: tuple[int, ...], scene: Scene) -> NDA
     gain = np.sqrt(np.maximum(fft.rfftn(kernel).real, 0.0))
     field = fft.irfftn(spectrum * gain, kernel.shape)
     field *= scene.noise.sd_hu / max(float(field.std()), 1e-6)
-    return field[tuple(slice(0, n) for n in shape)].astype(np.float32)
+    return np.asarray(field[tuple(slice(0, n) for n in shape)], dtype=np.float32)

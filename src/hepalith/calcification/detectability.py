@@ -45,8 +45,8 @@ def find_detectability(
 
     Notes
     -----
-    The peak of the sphere, halfway between its mean and its least favourable sub-voxel place, must
-    exceed the threshold by `POWER_DEVIATIONS` of noise; at the coarser scale the same holds with the mean
+    The peak of the sphere at its least favourable sub-voxel place (between two slices) must exceed
+    the threshold by `POWER_DEVIATIONS` of noise; at the coarser scale the same holds with the mean
     over that scale added to the blur. The better of the two scales counts. Checked by implanting
     (`benchmarks/intervals.py`).
     """
@@ -77,17 +77,14 @@ def find_detectability(
     if not sizes:
         hidden = NotAssessable("noise or enhanced vessels hide foci of any size at this contrast")
         return Detectability(hidden, AT_EXCESS_HU, words)
-    low, value, high = min(sizes, key=lambda size: size[1])
-    return Detectability(Measurement(value, "mm", min(low, value), max(high, value)), AT_EXCESS_HU, words)
+    best, worst = min(sizes, key=lambda size: size[1])
+    return Detectability(Measurement(worst, "mm", min(best, worst), worst), AT_EXCESS_HU, words)
 
 
-def _sizes(response: SphereResponse, share: float) -> tuple[float, float, float]:
-    """Return the diameters that keep a share of their contrast: at the best, usual and worst place."""
-    usual = 0.5 * (response.recovery_low + response.recovery)
-    return (
-        _diameter(response.recovery_high, response, share),
-        _diameter(usual, response, share),
-        _diameter(response.recovery_low, response, share),
+def _sizes(response: SphereResponse, share: float) -> tuple[float, float]:
+    """Return the diameters that keep a share of their contrast at the best and at the worst place."""
+    return _diameter(response.recovery_high, response, share), _diameter(
+        response.recovery_low, response, share
     )
 
 
