@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hepalith.errors import UnsupportedModalityError
 from hepalith.image.volume import AIR_HU, Volume
@@ -46,12 +48,12 @@ def judge_values(volume: Volume, series: Series) -> Volume:
     if lowest == highest:
         notes.append(f"Every voxel is {lowest} HU")
     elif highest > AIR_HU:
-        notes += _find_ceiling(hu[tops >= highest - 10], highest)
+        notes += _find_ceiling([s for s, top in zip(hu, tops, strict=True) if top >= highest - 10], highest)
     return replace(volume, warnings=volume.warnings + tuple(notes)) if notes else volume
 
 
-def _find_ceiling(hu: np.ndarray, highest: int) -> list[str]:
-    """Say whether values stop at a ceiling."""
+def _find_ceiling(hu: Sequence[NDArray[np.int16]], highest: int) -> list[str]:
+    """Say whether values stop at a ceiling; `hu` are the slices that come near it."""
     if highest in TWELVE_BIT_TOP_HU:
         count = sum(int(np.count_nonzero(slice_hu == highest)) for slice_hu in hu)
         return [f"{count} voxels are clipped at {highest} HU: what is denser is measured too low"]
