@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -418,3 +419,13 @@ def test_real_scans_hold_fat_and_soft_tissue(
     assert ((volume.hu > -150) & (volume.hu < 150)).mean() > fat_and_liver_share
     assert (volume.hu < -900).mean() > 0.1
     assert (np.diag(volume.grid.affine[:3, 2::-1]) > 0).all()
+
+
+def test_decoding_takes_little_more_memory_than_the_volume(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "s", make_hu((40, 256, 256)))
+    primary = choose_series(open_study([folder], Settings()), Settings()).primary
+    tracemalloc.start()
+    volume = decode(primary).volume
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * volume.hu.nbytes
