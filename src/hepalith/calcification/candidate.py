@@ -64,6 +64,9 @@ SADDLE_SPREADS = 3.5
 LEVELS = 12
 """Levels at which a body is cut to look for saddles."""
 
+DENSE_HU = 250
+"""HU from which the part of a body beyond the search region counts as dense: bone's cortex. Our judgement."""
+
 HALF = 0.5
 """A blurred edge stands at half of the contrast: the extent of a body ends there."""
 
@@ -265,14 +268,15 @@ def _bodies(
     """Return the bodies that hold a seed, split at their saddles."""
     voxel_mm3 = float(np.prod(spacing_mm))
     pieces = cc3d.connected_components(bright, connectivity=26)
-    boxes = cc3d.statistics(pieces)["bounding_boxes"]
-    outside = np.bincount(whole[~search & (whole > 0)], minlength=int(whole.max()) + 1)
-    dense = np.bincount(whole[~search & (whole > 0) & (hu > 250)], minlength=outside.size)
+    boxes = cc3d.statistics(pieces, no_slice_conversion=True)["bounding_boxes"]
+    beyond_search = np.flatnonzero((whole > 0) & ~search)
+    names, count = whole.ravel()[beyond_search], int(whole.max()) + 1
+    outside = np.bincount(names, minlength=count)
+    dense = np.bincount(names[hu.ravel()[beyond_search] > DENSE_HU], minlength=count)
     found: list[Candidate] = []
     for piece in np.unique(pieces[seeds]):
-        where = boxes[piece]
-        k, j, i = where
-        box = Box((int(k.start), int(j.start), int(i.start)), (int(k.stop), int(j.stop), int(i.stop)))
+        k0, k1, j0, j1, i0, i1 = (int(n) for n in boxes[piece])
+        box = Box((k0, j0, i0), (k1 + 1, j1 + 1, i1 + 1))
         body = pieces[box.slices] == piece
         level = _coarse_at(surroundings.level_hu, surroundings.factor, box)
         spread = float(_coarse_at(surroundings.spread_hu, surroundings.factor, box).max()) * ratio

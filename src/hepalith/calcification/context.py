@@ -139,11 +139,14 @@ def _blood(around: Surroundings, phase: Phase) -> float:
 
 def _metal(hu: NDArray[np.int16]) -> NDArray[np.bool_]:
     """Return bodies of metal: where it reaches `METAL_HU`, and what blooms about that."""
-    labels = cc3d.connected_components(hu >= METAL_HU // 2, connectivity=26)
-    size = np.bincount(labels.ravel())
+    bright = hu >= METAL_HU // 2
+    labels = cc3d.connected_components(bright, connectivity=26)
+    size = np.bincount(labels[bright], minlength=1)
     dense = np.bincount(labels[hu >= METAL_HU], minlength=size.size)
     metal = dense >= np.maximum(1, METAL_SHARE * size)
     metal[0] = False
+    if not metal.any():
+        return np.zeros(hu.shape, np.bool_)
     return np.asarray(metal[labels])
 
 
@@ -151,12 +154,15 @@ def _bone(
     hu: NDArray[np.int16], liver: NDArray[np.bool_], soft_hu: float, voxel_mm3: float
 ) -> NDArray[np.bool_]:
     """Return dense bodies of some size that lie mostly outside the liver: ribs and spine."""
-    labels = cc3d.connected_components(hu > soft_hu + BONE_EXCESS_HU, connectivity=26)
-    size = np.bincount(labels.ravel())
-    inside = np.bincount(labels[liver], minlength=size.size)
+    bright = hu > int(soft_hu + BONE_EXCESS_HU)
+    labels = cc3d.connected_components(bright, connectivity=26)
+    size = np.bincount(labels[bright], minlength=1)
+    inside = np.bincount(labels[liver & bright], minlength=size.size)
     dense = np.bincount(labels[hu >= METAL_HU], minlength=size.size)
     bone = (size * voxel_mm3 >= BONE_MM3) & (inside < BONE_INSIDE * size) & (dense <= METAL_SHARE * size)
     bone[0] = False
+    if not bone.any():
+        return np.zeros(hu.shape, np.bool_)
     return np.asarray(bone[labels])
 
 
