@@ -16,7 +16,7 @@ from hepalith.anatomy.core import Core, depth_within
 from hepalith.anatomy.diaphragm import find_ceiling
 from hepalith.anatomy.field import average_within, diffuse_within, keep_touching
 from hepalith.anatomy.masses import add_masses
-from hepalith.anatomy.spine import doubt_by_spine, find_spine
+from hepalith.anatomy.spine import Spine, doubt_by_spine, find_spine
 from hepalith.anatomy.walk import walk
 
 __all__ = ["Outline", "find_outline"]
@@ -31,7 +31,7 @@ WALL_SLOPE_MM = 1.5
 LUNG_LEVEL_HU = -150
 """A voxel shared with lung is liver above this. Midway would be -370, but the diaphragm, 2-4 mm of
 muscle, lies between, and belongs to no organ; on the shared scan this level agrees best."""
-THIN_MM = 9.0
+THIN_MM = 12.0
 """Parts thinner than this at the end are no liver, but for its sharp edges, which are kept by a rim."""
 GROWTH = ((9.0, 200.0), (6.0, 200.0), (6.0, 60.0), (6.0, 60.0), (4.0, 30.0), (4.0, 30.0))
 """Steps of growth: least depth inside the local HU band, and farthest distance from what is known, in
@@ -42,6 +42,18 @@ DIFFUSION_STEPS = 14
 """Steps of evening out: a blur of two voxels, 6 mm, in even tissue."""
 GROWTH_STEPS, MOST_REACH_HU = 5.0, 18.0
 """Likewise while growing: this part of the contrast, at most so many HU."""
+REACH_SPREADS, REACH_HU = 2.5, 2.0
+"""The liver grows through tissue within this many spreads, and HU, of what it measures near by."""
+TOLERANCE_SPREADS, TOLERANCE_HU = 1.0, 0.7
+"""Standard deviation of liver about its local HU, in spreads of the core, and HU on top."""
+OTHERS_DENSITY = 1 / 80
+"""Density, per HU, of tissue that is not liver: spread over -20 to 100 HU."""
+WALK_SPREADS = 1.5
+"""An HU edge that the random walk seldom crosses, in spreads."""
+TRUST = 0.14
+"""Weight of the leaning in the random walk: it reaches over about sqrt(1 / TRUST) voxels, 8 mm."""
+REGROW_SHARE = 0.04
+"""From this share of masses on, the liver is grown once more, from what lies beyond them too."""
 MUSCLE_HU = 55.0
 """HU of muscle where no wall is in view. K."""
 CONTRAST_STEPS = 8.0
@@ -107,36 +119,52 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
     off = (even - average_within(even, core.mask, 6.0)[0])[core.mask]
     spread = max(1.5, 1.48 * float(np.median(np.abs(off))))
     contrast = abs(core.mean_hu - _muscle_hu(quiet, tissue, body))
-    reach_hu = max(2.5 * spread + 2, min(contrast / GROWTH_STEPS, MOST_REACH_HU))
-    grown, local = _grow(even, never, body, core, reach_hu)
-
-    tolerance = np.maximum(1.3 * spread + 1.0, contrast / CONTRAST_STEPS)
-    z = (even - local) / tolerance
-    likelihood = np.log((np.exp(-0.5 * z * z) + 0.01) / spread) - np.log(1 / 120.0)
-    distance = edt.edt(~grown, anisotropy=(SPACING_MM,) * 3, parallel=2)
-    place = -np.clip((distance - 9) / 6, 0, 4) + np.clip((body.wall_depth_mm + 1) / WALL_SLOPE_MM, -4, 0)
+    reach_hu = max(REACH_SPREADS * spread + REACH_HU, min(contrast / GROWTH_STEPS, MOST_REACH_HU))
     spine = find_spine(body)
-    if spine is not None:
-        place = place - doubt_by_spine(spine, (hu.shape[0], hu.shape[1], hu.shape[2]))
-    ceiling = find_ceiling(body)
-    if ceiling is not None:
-        above = np.arange(hu.shape[0])[:, None, None] - ceiling[None]
-        place = place - np.clip((above - CEILING_SLACK) / 1.5, 0, 4)
-    leaning = 1 / (1 + np.exp(-(np.clip(likelihood, -3, 3) + place)))
-    seeds = np.zeros(hu.shape, np.int8)
-    seeds[never | (distance > 45) | (body.wall_depth_mm < -9)] = -1
-    seeds[core.mask & (np.abs(z) < 2)] = 1
-    # The border with fat and air is drawn by `tissue`; seeds there would pull the walk inward.
-    probability = walk(quiet, seeds, leaning.astype(np.float32), never, edge_hu=2.5 * spread, trust=0.08)
-    mask = keep_touching(open_ball(probability > 0.5, THIN_MM) | core.mask, core.mask)
-    mask = drop_neighbours(mask, core.mask, body, spine)
-    plain = int(mask.sum())
-    mask = add_masses(hu, mask, body)
-    mass_share = 1 - plain / max(1, int(mask.sum()))
+    doubt = _doubt_by_place(body, spine)
+    held = np.zeros(hu.shape, dtype=np.bool_)
+    start = core.mask
+    mass_share = 0.0
+    for _ in range(2):
+        grown, local = _grow(even, never, body, start, held, core.mean_hu, reach_hu)
+        tolerance = max(TOLERANCE_SPREADS * spread + TOLERANCE_HU, contrast / CONTRAST_STEPS)
+        z = np.where(held, 0, (even - local) / tolerance)
+        likelihood = np.log((np.exp(-0.5 * z * z) + 0.01) / spread) - np.log(OTHERS_DENSITY)
+        distance = edt.edt(~grown, anisotropy=(SPACING_MM,) * 3, parallel=2)
+        place = -np.clip((distance - 9) / 6, 0, 4) - doubt
+        leaning = 1 / (1 + np.exp(-(np.clip(likelihood, -3, 3) + place)))
+        seeds = np.zeros(hu.shape, np.int8)
+        seeds[never | (distance > 45) | (body.wall_depth_mm < -9)] = -1
+        seeds[(core.mask & (np.abs(z) < 2)) | held] = 1
+        edge_hu = WALK_SPREADS * spread
+        probability = walk(
+            even, seeds, leaning.astype(np.float32), never & ~held, edge_hu=edge_hu, trust=TRUST
+        )
+        mask = keep_touching(open_ball(probability > 0.5, THIN_MM) | core.mask, core.mask)
+        plain = drop_neighbours(mask, core.mask, body, spine)
+        mask = add_masses(hu, plain, body)
+        held |= mask & ~plain
+        mass_share = int((held & mask).sum()) / max(1, int(mask.sum()))
+        start = mask
+        if mass_share < REGROW_SHARE:
+            break
     probability = np.where(mask, np.maximum(probability, 0.51), np.minimum(probability, 0.49)).astype(
         np.float32
     )
     return Outline(probability, mask, local, spread, core.spread_hu, mass_share)
+
+
+def _doubt_by_place(body: Body, spine: Spine | None) -> NDArray[np.float32]:
+    """Return the log odds to take from liver within the wall, before the spine, above the diaphragm."""
+    shape = (body.inside.shape[0], body.inside.shape[1], body.inside.shape[2])
+    doubt = -np.clip((body.wall_depth_mm + 1) / WALL_SLOPE_MM, -4, 0)
+    if spine is not None:
+        doubt = doubt + doubt_by_spine(spine, shape)
+    ceiling = find_ceiling(body)
+    if ceiling is not None:
+        above = np.arange(shape[0])[:, None, None] - ceiling[None]
+        doubt = doubt + np.clip((above - CEILING_SLACK) / 1.5, 0, 4)
+    return np.asarray(doubt, dtype=np.float32)
 
 
 def _muscle_hu(quiet: NDArray[np.float32], tissue: NDArray[np.bool_], body: Body) -> float:
@@ -146,17 +174,26 @@ def _muscle_hu(quiet: NDArray[np.float32], tissue: NDArray[np.bool_], body: Body
 
 
 def _grow(
-    even: NDArray[np.float32], never: NDArray[np.bool_], body: Body, core: Core, reach_hu: float
+    even: NDArray[np.float32],
+    never: NDArray[np.bool_],
+    body: Body,
+    start: NDArray[np.bool_],
+    held: NDArray[np.bool_],
+    mean_hu: float,
+    reach_hu: float,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Return the core grown through ever thinner tissue of its local HU, and that HU everywhere."""
-    mask = core.mask
-    local = np.full(even.shape, core.mean_hu, np.float32)
+    """Return `start` grown through ever thinner tissue of its local HU, and that HU everywhere.
+
+    `held` are masses: growth passes through them, but their HU is not the liver's.
+    """
+    mask = start
+    local = np.full(even.shape, mean_hu, np.float32)
     for least_mm, reach_mm in GROWTH:
-        near, weight = average_within(even, mask, 5.0)
-        far, support = average_within(even, mask, 20.0)
+        near, weight = average_within(even, mask & ~held, 5.0)
+        far, support = average_within(even, mask & ~held, 20.0)
         share = np.clip(weight / 0.1, 0, 1)
-        local = share * near + (1 - share) * np.where(support > 1e-4, far, core.mean_hu)
-        band = (np.abs(even - local) < reach_hu) & ~never & (body.wall_depth_mm > -3)
+        local = share * near + (1 - share) * np.where(support > 1e-4, far, mean_hu)
+        band = ((np.abs(even - local) < reach_hu) & ~never & (body.wall_depth_mm > -3)) | held
         reach = edt.edt(~mask, anisotropy=(SPACING_MM,) * 3, parallel=2)
-        mask = keep_touching((depth_within(band) > least_mm) & (reach < reach_mm), core.mask) | mask
+        mask = keep_touching((depth_within(band) > least_mm) & (reach < reach_mm), start) | mask
     return mask, local.astype(np.float32)
