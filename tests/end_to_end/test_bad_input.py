@@ -120,7 +120,7 @@ def test_chest_only_is_read_and_not_answerable(
     liver = nib.as_closest_canonical(nib.load(read_phantom.study / "liver.nii.gz"))
     top = int(np.nonzero(np.asarray(liver.dataobj).any(axis=(0, 1)))[0].max())
     chest = scan.slicer[:, :, top + 1 :]
-    assert chest.shape[2] >= 8
+    assert chest.shape[2] >= 5
     nib.save(chest, tmp_path / "chest.nii.gz")
     ended = hepalith("read", tmp_path / "chest.nii.gz", "--out", tmp_path / "out")
     assert ended.status == 4
