@@ -32,7 +32,11 @@ LEFT_TOUCH_SHARE = 0.5
 ROUND_SHARE = 0.42
 """A mass is at least this deep, as a share of the radius of a ball of its volume; a pleural effusion
 or ascites, a sheet between liver and wall, is less. A half ball has 0.6."""
-MOST_SHARE = 1.2
+BIG_SHARE, BIG_TOUCH_SHARE, BIG_COVERED_SHARE = 0.4, 0.22, 0.48
+"""A body right of the midline with more than the first share of the liver known so far needs only these:
+nothing else so large lies between liver, diaphragm and right wall. It is then the rest of a liver that
+a mass divides, or whose mass was found first."""
+MOST_SHARE = 3.0
 """A body larger than this multiple of the liver known so far is no part of it."""
 
 
@@ -82,7 +86,8 @@ def _add_at_neck(
         size = int(part.sum())
         if size < LEAST_VOXELS or size > MOST_SHARE * known:
             continue
-        if _is_held(part, mask[where], depth[where], body, (where[0], where[1], where[2])):
+        place = (where[0], where[1], where[2])
+        if _is_held(part, mask[where], depth[where], body, place, big=size > BIG_SHARE * known):
             result[where] |= part
     return result
 
@@ -93,6 +98,8 @@ def _is_held(
     depth: NDArray[np.float32],
     body: Body,
     where: tuple[slice, ...],
+    *,
+    big: bool,
 ) -> bool:
     """Return whether the liver holds `part`, by what its surface touches and by its roundness."""
     size = int(part.sum())
@@ -110,6 +117,8 @@ def _is_held(
     rows = part.sum(axis=1)  # (slice, column)
     midline = body.midline[where[0]]
     left = float((rows * (columns[None, :] - midline[:, None])).sum()) / size > 0
+    if big and not left and on_liver >= BIG_TOUCH_SHARE and covered >= BIG_COVERED_SHARE:
+        return bool(roundness >= ROUND_SHARE)
     touch = LEFT_TOUCH_SHARE if left else TOUCH_SHARE
     return roundness >= ROUND_SHARE and (
         on_liver >= HELD_SHARE or (on_liver >= touch and covered >= COVERED_SHARE)
