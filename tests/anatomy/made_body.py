@@ -32,6 +32,7 @@ def ball(
 
 
 def make_trunk(
+    *,
     spacing: tuple[float, float, float] = (5.0, 2.0, 2.0),
     liver_hu: float = 60.0,
     aorta_hu: float = 45.0,

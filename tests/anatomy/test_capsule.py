@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.anatomy.made_body import ball, grid_of
 
 from hepalith.anatomy.capsule import box_around, find_depth, share_in_view
 from hepalith.geometry import Box
 from hepalith.image.volume import Volume
-from tests.anatomy.made_body import ball, grid_of
 
 
 def sphere(shape=(60, 80, 80), spacing=(2.0, 1.0, 1.0), centre=(60.0, 40.0, 40.0), radius=30.0):

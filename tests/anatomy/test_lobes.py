@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from tests.anatomy.made_body import make_trunk
 
 from hepalith.anatomy import find_bone, given_liver
 from hepalith.anatomy.lobes import find_lobes
 from hepalith.geometry import Box
-from tests.anatomy.made_body import make_trunk
 
 
 def test_the_right_end_is_right_and_the_left_end_is_left():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.anatomy.made_body import make_trunk
 
 from hepalith.anatomy import estimate_phase, given_liver
 from hepalith.anatomy.phase import measure_aorta, measure_liver
 from hepalith.study.acquisition import Acquisition
-from tests.anatomy.made_body import make_trunk
 
 PHASES = {"none": (55, 43), "arterial": (78, 320), "portal": (115, 160), "delayed": (92, 108)}
 

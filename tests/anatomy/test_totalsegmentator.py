@@ -8,12 +8,12 @@ from types import ModuleType
 import nibabel
 import numpy as np
 import pytest
+from tests.anatomy.made_body import grid_of
 
 from hepalith.anatomy import find_liver
 from hepalith.errors import MissingExtraError
 from hepalith.image.volume import Volume
 from hepalith.settings import Settings
-from tests.anatomy.made_body import grid_of
 
 SETTINGS = Settings(segmenter="totalsegmentator")
 

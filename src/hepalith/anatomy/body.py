@@ -177,16 +177,24 @@ def find_wall(
 
     filled = _fill(np.where(known, thickness, 0.0), known)
     face = skin - filled
-    # back to voxels
-    kk, jj, ii = np.indices(hu.shape, dtype=np.float32)
+    return _to_voxels(face, centre_row, midline, hu.shape)
+
+
+def _to_voxels(
+    face: NDArray[np.float64],
+    centre_row: NDArray[np.float64],
+    midline: NDArray[np.float64],
+    shape: tuple[int, ...],
+) -> NDArray[np.float32]:
+    """Return the depth inside `face`, given in voxels on rays (slice, angle), at every voxel in mm."""
+    kk, jj, ii = np.indices(shape, dtype=np.float32)
     dy = jj - centre_row[:, None, None].astype(np.float32)
     dx = ii - midline[:, None, None].astype(np.float32)
-    r = np.hypot(dy, dx)
     angle = np.mod(np.arctan2(dy, dx) / (2 * np.pi) * WALL_ANGLES, WALL_ANGLES)
     at = np.stack([kk.ravel(), angle.ravel()])
     padded = np.concatenate([face, face[:, :1]], axis=1)
-    inner = ndimage.map_coordinates(padded, at, order=1, mode="nearest").reshape(hu.shape)
-    depth: NDArray[np.float32] = ((inner - r) * SPACING_MM).astype(np.float32)
+    inner = ndimage.map_coordinates(padded, at, order=1, mode="nearest").reshape(shape)
+    depth: NDArray[np.float32] = ((inner - np.hypot(dy, dx)) * SPACING_MM).astype(np.float32)
     return depth
 
 

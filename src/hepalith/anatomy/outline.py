@@ -126,7 +126,7 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
     start = core.mask
     mass_share = 0.0
     for _ in range(2):
-        grown, local = _grow(even, never, body, start, held, core.mean_hu, reach_hu)
+        grown, local = _grow(even, never, body, start, held, mean_hu=core.mean_hu, reach_hu=reach_hu)
         tolerance = max(TOLERANCE_SPREADS * spread + TOLERANCE_HU, contrast / CONTRAST_STEPS)
         z = np.where(held, 0, (even - local) / tolerance)
         likelihood = np.log((np.exp(-0.5 * z * z) + 0.01) / spread) - np.log(OTHERS_DENSITY)
@@ -179,6 +179,7 @@ def _grow(
     body: Body,
     start: NDArray[np.bool_],
     held: NDArray[np.bool_],
+    *,
     mean_hu: float,
     reach_hu: float,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
