@@ -485,3 +485,21 @@ def test_all_the_forms_that_an_image_leaves_open_count() -> None:
     rings = [chance(diagnose([f], (), Patient()), "ce_inactive_CE4_5") for f in (torn, sure)]
     assert math.isclose(rings[0], rings[1], rel_tol=0.25)
     assert min(rings) > 3 * chance(reason(), "ce_inactive_CE4_5")
+
+
+def test_processes_name_the_foci_that_speak_for_them_and_no_others() -> None:
+    patterns = (Pattern("scattered", 0.9, (1, 2, 3, 4)), Pattern("along_portal_triad", 0.9, (2, 3, 4)))
+    found = [
+        Finding("beaded_chain", LIVER, State.PRESENT, 0.95),
+        Finding("dominant_morphology", Subject("focus", "1"), State.PRESENT, 0.95, "eggshell"),
+    ]
+    named = {p.diagnosis: p.foci for p in diagnose(found, patterns, Patient()).processes}
+    assert set(named["hepatolithiasis"]) == {2, 3, 4}
+    assert named["ce_inactive_CE4_5"] == (1,)
+    assert all(set(foci) < {1, 2, 3, 4} for foci in named.values()), "what all share names none"
+
+
+def test_whatever_is_at_work_in_a_single_focus_is_that_focus() -> None:
+    made = diagnose((), (Pattern("solitary", 0.97, (7,)),), Patient())
+    assert made.processes
+    assert {p.foci for p in made.processes} == {(7,)}

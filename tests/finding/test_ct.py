@@ -208,3 +208,16 @@ def test_a_uniform_shell_of_the_same_depth_is_as_often_subcapsular_as_measured()
     radius_mm = (3 * 1_500_000 / (4 * np.pi)) ** (1 / 3)
     of_a_ball = 1 - ((radius_mm - 3) / radius_mm) ** 3
     assert 0.1 < of_a_ball < 0.25
+
+
+@pytest.mark.parametrize(("in_view", "state"), [(0.2, State.NOT_ASSESSABLE), (0.99, State.ABSENT)])
+def test_calcium_is_absent_only_from_a_liver_that_was_seen(in_view: float, state: State) -> None:
+    description = told(in_view=in_view)
+    assert one(description, "intrahepatic_calcification").state is state
+    share = one(description, "liver_in_view").value
+    assert isinstance(share, Measurement)
+    assert share.value == pytest.approx(100 * in_view)
+
+
+def test_the_leading_form_names_its_focus() -> None:
+    assert one(told(focus(1)), "dominant_morphology").subject.ref == "1"

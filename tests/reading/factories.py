@@ -239,7 +239,13 @@ def make_plan() -> Plan:
                 "evidence review, section 4",
             ),
         ),
-        (NextTest("contrast_mri", "would show a mass around the calcification"),),
+        (
+            NextTest(
+                "contrast_mri",
+                {"en": "would show a mass around the calcification", "zh": "可显示钙化周围肿块"},
+                harm={"en": "contrast medium", "zh": "对比剂"},
+            ),
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from hepalith.differential import Differential
-from hepalith.finding import Finding, Subject
+from hepalith.finding import Finding, Pattern, Subject
 from hepalith.management import Plan
 from hepalith.reading import Document, assemble
 from hepalith.reading.phrases import load_phrases, phrase
@@ -65,7 +65,7 @@ def test_radiology_text_holds_sizes_density_lobe_ranking_and_dates(factories: Mo
     assert "1. Simple or healed calcification: possible (61 %" in text
     assert "2025-06-14 to 2025-09-14" in text
     assert "every 3–6 months until 36 months" in text
-    assert "ALERT: A known primary tumour" in text
+    assert "ALERT (within days): A known primary tumour" in text
     assert text.index("ALERT") < text.index("1. Simple")
     assert "Not looked for" in text
     assert "without contrast medium enhancement cannot be seen" in text
@@ -109,7 +109,7 @@ def test_the_patients_page_has_no_jargon_no_diagnosis_and_no_promise(factories: 
 
 def test_the_patient_is_told_of_an_alert_and_of_the_next_step(factories: ModuleType) -> None:
     text = factories.make_reading().document.summary.patient.en
-    assert "your doctor should look at soon" in text
+    assert "your doctor should look at within the next days" in text
     assert "between 2025-06-14 and 2025-09-14" in text
 
 
@@ -151,12 +151,81 @@ def test_an_unknown_sentence_is_a_mistake() -> None:
 
 def test_findings_of_one_reason_are_said_together(factories: ModuleType) -> None:
     liver = Subject("liver")
-    reason = "no calcification was found"
+    reason = "the lobes could not be told apart on this scan"
     findings = tuple(
         Finding(name, liver, State.NOT_ASSESSABLE, reason=reason) for name in ("multiple", "at_capsule")
     )
     text = factories.make_reading(findings=findings).document.summary.radiology.en
     assert text.count(reason) == 1
+
+
+def test_what_is_not_there_is_no_limit_of_the_reading(factories: ModuleType) -> None:
+    reason = "no calcification was found"
+    findings = (Finding("at_capsule", Subject("liver"), State.NOT_ASSESSABLE, reason=reason),)
+    document = factories.make_reading(findings=findings).document
+    assert reason not in document.summary.radiology.en
+    assert document.findings[0].state == "not_assessable", "reading.json keeps it"
+
+
+def with_alert(factories: ModuleType, urgency: str) -> Document:
+    plan = factories.make_plan()
+    alerts = tuple(replace(alert, urgency=urgency) for alert in plan.alerts)
+    return factories.make_reading(plan=replace(plan, alerts=alerts)).document
+
+
+def test_each_alert_says_how_soon(factories: ModuleType) -> None:
+    said = {u: with_alert(factories, u).summary for u in ("today", "prompt", "routine")}
+    assert "ALERT (today): A known" in said["today"].radiology.en
+    assert "emergency department" in said["today"].patient.en
+    assert "急诊" in said["today"].patient.zh
+    assert "within the next days" in said["prompt"].patient.en
+    for text in (said["routine"].patient.en, said["routine"].radiology.en):
+        assert "today" not in text
+        assert "within days" not in text
+    assert "CAUTION (before the next step): A known" in said["routine"].radiology.en
+
+
+def test_the_leading_explanation_is_never_called_less_likely(factories: ModuleType) -> None:
+    for text in factories.make_reading(differential=flat(factories)).document.summary.radiology.en.split(
+        "\n"
+    ):
+        if text.startswith("1. "):
+            assert "first, but uncertain" in text
+        if text.startswith("2. "):
+            assert "close behind the first" in text
+
+
+def flat(factories: ModuleType) -> Differential:
+    made = factories.make_differential()
+    shares = (0.26, 0.24, 0.17, 0.17, 0.16)
+    diagnoses = tuple(
+        replace(d, probability=p, low=p / 2, high=p * 2) for d, p in zip(made.diagnoses, shares, strict=True)
+    )
+    return replace(made, diagnoses=diagnoses)
+
+
+def test_foci_that_differ_are_said_to_differ_without_a_cause(factories: ModuleType) -> None:
+    foci = factories.make_foci()
+    shell = replace(foci.foci[0], morphology="eggshell")
+    mixed = replace(foci, foci=(shell, *foci.foci[1:]))
+    text = factories.make_reading(foci=mixed).document.summary.radiology
+    assert "#1 eggshell; #2 nodular; #3 punctate) and may have different causes" in text.en
+    assert "病因可能不同" in text.zh
+    plain = factories.make_reading().document.summary.radiology.en
+    assert "different causes" not in plain, "solid foci of other sizes are no other disease"
+    chain = (Pattern("along_portal_triad", 0.9, (2, 3)),)
+    strung = factories.make_reading(patterns=chain).document.summary.radiology.en
+    assert "#1 coarse; #2, #3 along a portal triad" in strung
+    alike = replace(foci, foci=tuple(replace(f, morphology="eggshell") for f in foci.foci))
+    assert "different causes" not in factories.make_reading(foci=alike).document.summary.radiology.en
+
+
+def test_a_host_is_listed_once_looked_for_or_not(factories: ModuleType) -> None:
+    host = Finding("host_kind", Subject("host"), State.NOT_ASSESSABLE, reason="a reason")
+    judged = factories.make_reading(findings=(host,)).document.summary.radiology.en
+    assert "Not looked for by this version: bile ducts, liver segments." in judged
+    plain = factories.make_reading().document.summary.radiology.en
+    assert "Not looked for by this version: lesions around calcifications, bile ducts" in plain
 
 
 def test_a_flat_ranking_is_said_to_be_flat(factories: ModuleType) -> None:

@@ -28,6 +28,16 @@ INTERVAL_PERCENT = (2.5, 97.5)
 BY_DEFINITION = "what the other values leave, or true by definition"
 """Cited where no number of its own stands behind a weight."""
 
+TELLING_WEIGHT = 0.3
+"""Log10 weight (a factor of two) from which the foci behind a finding are named with a process.
+Our judgement."""
+
+ONLY = "solitary"
+"""The pattern of a single focus: whatever is at work, it is that focus."""
+
+CHAIN = "along_portal_triad"
+"""The pattern whose foci make a `beaded_chain`."""
+
 LEAST_PROCESS = 0.01
 """Marginals below one in a hundred are left out of `processes`. Our judgement."""
 
@@ -103,7 +113,8 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
         )
         for d in ranked
     )
-    return Differential(diagnoses, _processes(model, diagnoses, statements), setting, digest)
+    shown_by = _foci_of(heard, patterns)
+    return Differential(diagnoses, _processes(model, diagnoses, statements, shown_by), setting, digest)
 
 
 def _with_patient(findings: Sequence[Finding], patient: Patient) -> tuple[Finding, ...]:
@@ -236,12 +247,16 @@ def _cite(model: Model, statement: Statement) -> list[str]:
 
 
 def _processes(
-    model: Model, diagnoses: Sequence[Diagnosis], statements: Sequence[Statement]
+    model: Model,
+    diagnoses: Sequence[Diagnosis],
+    statements: Sequence[Statement],
+    shown_by: Mapping[str, frozenset[int]],
 ) -> tuple[Process, ...]:
     """Return marginals: a diagnosis is at work when it leads, or when it stands beside what leads.
 
     A first version: that two stand side by side is counted only where it was measured how many
     people have the second one anyway, and never for a single focus. So these are lower bounds.
+    A process names the foci that speak for it; none where what speaks for it is no focus's own.
     """
     single = any(
         s.feature == "extent" and s.likelihood.argmax() == 0 and s.likelihood[1:].max() < s.likelihood[0]
@@ -253,5 +268,23 @@ def _processes(
         beside = entries[diagnosis.diagnosis].coexists
         extra = 0.0 if beside is None or single else (1.0 - diagnosis.probability) * beside.value
         if diagnosis.diagnosis != "none_of_these" and diagnosis.probability + extra >= LEAST_PROCESS:
-            marginals.append(Process(diagnosis.diagnosis, diagnosis.probability + extra))
+            telling = [e.finding for e in diagnosis.supporting if e.weight >= TELLING_WEIGHT]
+            foci = shown_by[ONLY] or frozenset().union(*(shown_by.get(f, frozenset()) for f in telling))
+            marginals.append(Process(diagnosis.diagnosis, diagnosis.probability + extra, tuple(sorted(foci))))
     return tuple(marginals)
+
+
+def _foci_of(findings: Sequence[Finding], patterns: Sequence[Pattern]) -> dict[str, frozenset[int]]:
+    """Return, by finding or pattern, the foci that it is about, and under `ONLY` the single focus.
+
+    What all foci share (their number, their spread) names none: it tells no focus from another.
+    """
+    only = next((p.foci for p in patterns if p.id == ONLY), ())
+    every = frozenset().union(*(p.foci for p in patterns))
+    about = {p.id: frozenset(p.foci) for p in patterns if frozenset(p.foci) != every}
+    if CHAIN in about:
+        about["beaded_chain"] = about[CHAIN]
+    for finding in findings:
+        if finding.subject.kind == "focus" and finding.subject.ref.isdecimal():
+            about[finding.id] = about.get(finding.id, frozenset()) | {int(finding.subject.ref)}
+    return {**about, ONLY: frozenset(only)}

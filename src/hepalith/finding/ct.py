@@ -40,7 +40,8 @@ LARGE_LIVER_ML, SMALL_LIVER_ML = 2000.0, 1000.0
 """Adult liver volumes above and below which size is called unusual, body size unknown. Our judgement."""
 
 LEAST_IN_VIEW = 0.95
-"""Share of the liver that must be in view before its size is judged. Our judgement."""
+"""Share of the liver that must be in view before its size is judged, or calcium called absent.
+Our judgement."""
 
 MILIARY_FOCI, MILIARY_MM = 20, 5.0
 """Fewest foci, and largest diameter of nine in ten of them, that are called miliary. Our judgement."""
@@ -64,6 +65,7 @@ the median is then below 0.6 HU."""
 
 NO_HOST_REASON = "on an unenhanced scan a lesion around the calcium can be seen, but never excluded"
 NO_LIVER_REASON = "no liver is in view"
+PART_REASON = "none was found in the part of the liver that is in view, and the rest was not seen"
 NO_LOBES_REASON = "the lobes could not be told apart on this scan"
 
 
@@ -136,7 +138,19 @@ def _any_calcification(scene: _Scene, subject: Subject) -> Finding:
         return _state(name, subject, max(1.0 - missed, 0.5))
     if any(f.label == "undetermined" for f in scene.foci.foci):
         return _not_assessable(name, subject, "there are bright foci whose substance this scan cannot say")
+    if scene.liver.in_view < LEAST_IN_VIEW:
+        return _not_assessable(name, subject, PART_REASON)
     return Finding(name, subject, State.ABSENT)
+
+
+def _in_view(scene: _Scene, subject: Subject) -> Finding:
+    share = Measurement(100.0 * scene.liver.in_view, "%")
+    return Finding("liver_in_view", subject, State.PRESENT, value=share)
+
+
+def _outline_trust(scene: _Scene, subject: Subject) -> Finding:
+    trust = Measurement(100.0 * scene.liver.quality, "%")
+    return Finding("outline_trust", subject, State.PRESENT, value=trust)
 
 
 def _count(scene: _Scene, subject: Subject) -> Finding:
@@ -199,7 +213,7 @@ def _morphology(scene: _Scene, subject: Subject) -> Finding:
     alternatives = tuple(sorted(leading.morphology_probabilities.items()))
     return Finding(
         "dominant_morphology",
-        subject,
+        Subject("focus", str(leading.id)),
         State.PRESENT,
         probability,
         leading.morphology,
@@ -293,6 +307,8 @@ _READERS: dict[str, Callable[[_Scene, Subject], Finding]] = {
     "small_liver": _size("small_liver", SMALL_LIVER_ML, above=False),
     "vessel_wall_calcium": _vessel_wall,
     "metal_density": _metal,
+    "liver_in_view": _in_view,
+    "outline_trust": _outline_trust,
 }
 """Which function reads which finding. A finding that is not here is not looked for."""
 

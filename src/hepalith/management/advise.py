@@ -69,9 +69,9 @@ def advise(  # noqa: PLR0917 - the six nouns that a plan rests on
 def _raise_alerts(case: Case) -> tuple[Alert, ...]:
     """Return the red flags that stand; a finding counts for them from a lower probability."""
     wary = replace(case, present_from=ALERT_FROM)
-    bare = case.is_fact("no_calcification")
+    bare = case.is_fact("no_calcification") or case.is_fact("none_in_part")
     return tuple(
-        Alert(rule.id, {"en": rule.en, "zh": rule.zh}, rule.source)
+        Alert(rule.id, {"en": rule.en, "zh": rule.zh}, rule.source, rule.urgency)
         for rule in load_alerts()
         if (rule.without_calcification or not bare) and wary.holds(rule.when)
     )
@@ -81,7 +81,9 @@ def _list_tests(case: Case) -> tuple[NextTest, ...]:
     if not case.differential.diagnoses:
         return ()
     return tuple(
-        NextTest(rule.id, rule.why, harm=rule.harm) for rule in load_tests() if case.holds(rule.when)
+        NextTest(rule.id, rule.why.model_dump(), harm=rule.harm.model_dump())
+        for rule in load_tests()
+        if case.holds(rule.when)
     )
 
 

@@ -13,7 +13,7 @@ from hepalith.differential.differential import Differential
 from hepalith.differential.entry import load_knowledge
 from hepalith.finding.finding import Finding
 from hepalith.study.patient import Patient
-from hepalith.vocabulary import State, load_vocabulary
+from hepalith.vocabulary import Measurement, State, load_vocabulary
 
 __all__ = ["FACTS", "Case", "Condition", "Share"]
 
@@ -29,6 +29,13 @@ UNCLEAR_BELOW = 0.4
 
 SIMPLE_FROM = 0.5
 """Probability from which a leading simple focus is treated as one. Our judgement."""
+
+WHOLE_FROM_PERCENT = 95.0
+"""Share in view below which a plan says that part of the liver was not seen: the estimate of the share is
+no better than that. Our judgement."""
+
+TRUSTED_FROM_PERCENT = 60.0
+"""Trust in the liver's outline below which a person is asked to check it first. Our judgement."""
 
 HOSTS = ("solid", "mixed", "infiltrative")
 """Kinds of host that are never called benign from their calcium."""
@@ -58,7 +65,10 @@ FACTS = (
     "fetus",
     "host",
     "no_calcification",
+    "none_in_part",
     "not_assessable",
+    "outline_doubtful",
+    "partly_in_view",
     "probable_simple",
     "unclear",
 )
@@ -174,7 +184,10 @@ class Case:
             "fetus": lambda: self.patient.subject == "fetus",
             "host": self._has_host,
             "no_calcification": self._has_no_calcification,
+            "none_in_part": self._has_none_in_part,
             "not_assessable": self._is_not_assessable,
+            "outline_doubtful": lambda: self._is_below("outline_trust", TRUSTED_FROM_PERCENT),
+            "partly_in_view": lambda: self._is_below("liver_in_view", WHOLE_FROM_PERCENT),
             "probable_simple": lambda: self._is_simple() and not self._is_definite_simple(),
             "unclear": self._is_unclear,
         }[name]()
@@ -212,8 +225,23 @@ class Case:
         return self.denies("intrahepatic_calcification") and self.patient.subject == "patient"
 
     def _is_not_assessable(self) -> bool:
+        return self._leaves_calcification_open() and not self._has_none_in_part()
+
+    def _has_none_in_part(self) -> bool:
+        """Return whether what was seen of the liver held no calcification, and not all was seen."""
+        nothing = self.foci is not None and not any(
+            f.label in {"calcification", "undetermined"} for f in self.foci.foci
+        )
+        return nothing and self._leaves_calcification_open() and self.is_fact("partly_in_view")
+
+    def _leaves_calcification_open(self) -> bool:
         found = self._of("intrahepatic_calcification")
         return bool(found) and all(f.state is State.NOT_ASSESSABLE for f in found)
+
+    def _is_below(self, finding_id: str, limit: float) -> bool:
+        """Return whether a measured finding lies below a limit; no, where it was not measured."""
+        measured = [f.value for f in self._of(finding_id) if isinstance(f.value, Measurement)]
+        return any(m.value < limit for m in measured)
 
     def _is_enhanced_only(self) -> bool:
         """Return whether a CT was read on which density could not be judged for the contrast in it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Literal
 
 __all__ = ["Action", "Alert", "NextTest", "Plan", "Repeat"]
 
@@ -32,11 +33,15 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A hard rule that fired; it stands above the differential."""
+    """A hard rule that fired; it stands above the differential.
+
+    `urgency`: ``today``, ``prompt`` (within days) or ``routine`` (before the next step is taken).
+    """
 
     id: str
     text: dict[str, str]
     source: str
+    urgency: Literal["today", "prompt", "routine"] = "prompt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,11 @@ class NextTest:
     """A test worth doing next. Gains are ``None`` until they are computed, never guessed."""
 
     test: str
-    why: str
+    why: dict[str, str]
+    """By language, as is `harm`."""
     expected_gain_bits: float | None = None
     expected_utility: float | None = None
-    harm: str = ""
+    harm: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -29,6 +29,11 @@ __all__ = [
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class _Text(_Strict):
+    en: str = Field(min_length=4)
+    zh: str = Field(min_length=1)
 
 
 class Repetition(_Strict):
@@ -66,6 +71,8 @@ class AlertRule(_Strict):
     when: Condition
     without_calcification: bool = False
     """Whether it also stands where the liver holds no calcium."""
+    urgency: Literal["today", "prompt", "routine"]
+    """How soon a physician looks at it: today, within days, or before the next step is taken."""
     source: str = Field(min_length=3)
     en: str = Field(min_length=10)
     zh: str = Field(min_length=5)
@@ -78,8 +85,8 @@ class TestRule(_Strict):
 
     id: str
     when: Condition
-    why: str = Field(min_length=10)
-    harm: str = ""
+    why: _Text
+    harm: _Text
 
 
 @dataclass(frozen=True, slots=True)

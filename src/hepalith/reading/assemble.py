@@ -45,8 +45,9 @@ from hepalith.reading.identity import (
     reading_uuid,
     tracking_uid,
 )
+from hepalith.reading.layperson import summarise_for_patient
 from hepalith.reading.reading import Maps, Reading, Source
-from hepalith.reading.summary import summarise_for_patient, summarise_for_radiology
+from hepalith.reading.summary import summarise_for_radiology
 from hepalith.settings import Settings
 from hepalith.study import Series, SeriesLeft, Study
 from hepalith.study.patient import Patient

@@ -348,6 +348,7 @@ class AlertEntry(Entry):
     """A hard rule that fired."""
 
     id: Term
+    urgency: Literal["today", "prompt", "routine"] = "prompt"
     text: str
     text_zh: str
     source: str
@@ -360,7 +361,9 @@ class NextTestEntry(Entry):
     expected_gain_bits: Number | None
     expected_utility: Number | None
     harm: str
+    harm_zh: str = ""
     why: str
+    why_zh: str = ""
 
 
 class MonthsEntry(Entry):

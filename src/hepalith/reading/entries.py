@@ -184,6 +184,7 @@ def alert_entry(alert: Alert) -> AlertEntry:
     """Return one hard rule that fired."""
     return AlertEntry(
         id=alert.id,
+        urgency=alert.urgency,
         text=alert.text["en"],
         text_zh=alert.text.get("zh", alert.text["en"]),
         source=alert.source,
@@ -196,8 +197,10 @@ def next_test_entry(test: NextTest) -> NextTestEntry:
         test=test.test,
         expected_gain_bits=test.expected_gain_bits,
         expected_utility=test.expected_utility,
-        harm=test.harm,
-        why=test.why,
+        harm=test.harm.get("en", ""),
+        harm_zh=test.harm.get("zh", ""),
+        why=test.why["en"],
+        why_zh=test.why.get("zh", test.why["en"]),
     )
 
 

@@ -1,4 +1,4 @@
-"""A reading in words: the radiologist's text and the patient's, in English and Chinese."""
+"""A reading in words: the radiologist's text, in English and Chinese."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ from hepalith.reading.wording import (
     probability_word,
     quantity_text,
     range_text,
+    rank_word,
     repeat_text,
-    span_text,
 )
 
 __all__ = [
     "AT_CAPSULE_MM",
     "CLEAR_LEAD",
     "WHOLE_LIVER",
+    "differing_foci",
     "group_reasons",
     "lobe_name",
-    "summarise_for_patient",
+    "not_looked_for",
+    "nothing_key",
     "summarise_for_radiology",
 ]
 
@@ -45,6 +47,18 @@ WHOLE_LIVER = 0.98
 
 AT_CAPSULE_MM = 0.5
 """Depth below which a focus is said to lie at the capsule: half a voxel of a thin scan."""
+
+CHAINS = frozenset({"along_duct", "along_portal_triad"})
+"""Patterns that string some foci together."""
+
+SHELLS = frozenset({"rim", "eggshell"})
+"""Forms of a wall that calcified: another process than a solid focus."""
+
+CLEAR_PATTERN = 0.5
+"""Probability from which a pattern is said to set foci apart."""
+
+NOTHING_THERE = "no calcification was found"
+"""Reason of findings about calcifications where there is none: no limit of the reading, so not listed."""
 
 CLEAR_LEAD = 0.5
 """Probability below which the text says that no explanation stands out: all others together outweigh it."""
@@ -220,7 +234,7 @@ def focus_line(focus: FocusEntry, language: str) -> str:
 def impression_lines(document: Document, language: str) -> list[str]:
     """Say what it may be, ranked; alerts first."""
     alerts = [
-        phrase("radiology", "alert", language, text=a.text_zh if language == "zh" else a.text)
+        phrase("radiology", f"alert_{a.urgency}", language, text=a.text_zh if language == "zh" else a.text)
         for a in document.alerts
     ]
     if document.why_not is not None:
@@ -230,7 +244,7 @@ def impression_lines(document: Document, language: str) -> list[str]:
         ]
     ranked = document.differential
     if not ranked:
-        return [*alerts, phrase("radiology", "nothing_to_explain", language)]
+        return [*alerts, phrase("radiology", nothing_key(document), language)]
     named = [d for d in ranked if d.probability >= LEAST_PROBABILITY_IN_WORDS][:MAX_DIAGNOSES_IN_WORDS]
     lines = [
         f"{number}. "
@@ -239,7 +253,7 @@ def impression_lines(document: Document, language: str) -> list[str]:
             "diagnosis",
             language,
             display=say(d.diagnosis, language),
-            word=probability_word(d.probability, language),
+            word=rank_word(d.probability, ranked[0].probability, language),
             probability=percent_text(d.probability, language),
             interval=range_text(d.low, d.high, language),
         )
@@ -247,6 +261,9 @@ def impression_lines(document: Document, language: str) -> list[str]:
     ]
     if ranked[0].probability < CLEAR_LEAD:
         lines.insert(0, phrase("radiology", "no_clear_lead", language))
+    differing = differing_foci(document, language)
+    if differing:
+        lines.append(phrase("radiology", "mixed", language, list=differing))
     rest = [d.probability for d in ranked[len(named) :]]
     if rest:
         least = max(
@@ -255,6 +272,37 @@ def impression_lines(document: Document, language: str) -> list[str]:
         )
         lines.append(phrase("radiology", "others", language, least=percent_text(least, language)))
     return [*alerts, *lines]
+
+
+def nothing_key(document: Document) -> str:
+    """Return which sentence says that there is no ranking: nothing found, or nothing that could be named."""
+    open_question = any(focus.label == "undetermined" for focus in document.mimics)
+    if open_question:
+        return "nothing_named"
+    return "nothing_to_explain" if document.liver.in_view >= WHOLE_LIVER else "nothing_to_explain_part"
+
+
+def differing_foci(document: Document, language: str) -> str | None:
+    """Return the foci by what sets them apart, where they look as if of different origin; else ``None``.
+
+    Two things are looked at: a string of beads that takes in some foci and not the others, and
+    shells beside foci that are none. Nothing is said of what causes which.
+    """
+    foci = document.calcifications
+    chains = [
+        p
+        for p in document.patterns
+        if p.id in CHAINS and p.probability >= CLEAR_PATTERN and 0 < len(p.foci) < len(foci)
+    ]
+    shells = {f.id for f in foci if f.morphology.label in SHELLS}
+    if not chains and not 0 < len(shells) < len(foci):
+        return None
+    groups: dict[str, list[str]] = {}
+    for focus in foci[:MAX_FOCI_IN_WORDS]:
+        chain = next((p.id for p in chains if focus.id in p.foci), None)
+        groups.setdefault(say_inline(chain or focus.morphology.label, language), []).append(f"#{focus.id}")
+    named = [f"{join_list(ids, language)} {name}" for name, ids in groups.items()]
+    return {"en": "; ", "zh": "；"}[language].join(named)
 
 
 def recommendation_lines(document: Document, language: str) -> list[str]:
@@ -277,7 +325,11 @@ def recommendation_lines(document: Document, language: str) -> list[str]:
 
 def limit_lines(document: Document, language: str) -> list[str]:
     """Say what was not looked for, what could not be judged, and what is wrong with the image."""
-    lines = [phrase("radiology", "not_looked", language)]
+    lines = [
+        phrase(
+            "radiology", "not_looked", language, list=join_list(not_looked_for(document, language), language)
+        )
+    ]
     judged = group_reasons(document.findings, language)
     if judged:
         said = {"en": "; ", "zh": "；"}[language].join(judged)
@@ -290,11 +342,21 @@ def limit_lines(document: Document, language: str) -> list[str]:
     return lines
 
 
+def not_looked_for(document: Document, language: str) -> list[str]:
+    """Return the parts of the liver's reading that this version leaves out.
+
+    A lesion around the calcium that was said to be not assessable is said there, and not here.
+    """
+    judged = any(f.id == "host_kind" and f.state == "not_assessable" for f in document.findings)
+    keys = ["ducts", "segments"] if judged else ["hosts", "ducts", "segments"]
+    return [phrase("not_looked", key, language) for key in keys]
+
+
 def group_reasons(findings: Iterable[FindingEntry], language: str) -> list[str]:
     """Return the findings that could not be judged, those of one reason together."""
     by_reason: dict[str, list[str]] = {}
     for finding in findings:
-        if finding.state == "not_assessable":
+        if finding.state == "not_assessable" and finding.reason != NOTHING_THERE:
             by_reason.setdefault(finding.reason or "", []).append(say_inline(finding.id, language))
     groups = []
     for reason, names in by_reason.items():
@@ -305,58 +367,3 @@ def group_reasons(findings: Iterable[FindingEntry], language: str) -> list[str]:
             else label
         )
     return groups
-
-
-def summarise_for_patient(document: Document, language: str) -> str:
-    """Return the patient's text: plain, calm, without a diagnosis and without a promise."""
-    keys: list[tuple[str, dict[str, object]]] = [("what", {})]
-    if not document.is_answerable:
-        keys += [("unanswerable", {}), ("ask_again", {})]
-    else:
-        keys += seen_by_patient(document)
-        if document.liver.in_view < WHOLE_LIVER:
-            keys.append(("part", {}))
-        if document.calcifications:
-            keys.append(("causes", {}))
-        if document.alerts:
-            keys.append(("alert", {}))
-        keys += next_for_patient(document)
-    keys += [("discuss", {}), ("worse", {}), ("notice", {})]
-    return "\n".join(phrase("patient", key, language, **values) for key, values in keys)
-
-
-def seen_by_patient(document: Document) -> list[tuple[str, dict[str, object]]]:
-    """Say what was seen, in everyday words."""
-    foci = document.calcifications
-    keys: list[tuple[str, dict[str, object]]] = []
-    sizes = [f.diameter.value for f in foci if isinstance(f.diameter, Quantity)]
-    if not foci:
-        keys.append(("none", {}))
-        smallest = document.detectability.smallest_focus
-        if isinstance(smallest, Quantity):
-            keys.append(("none_small", {"size": max(1, round(smallest.value))}))
-        keys.append(("not_healthy", {}))
-    else:
-        key = "one" if len(foci) == 1 else "many"
-        values: dict[str, object] = {"count": len(foci)}
-        if sizes:
-            values["size"] = max(1, round(max(sizes)))
-        keys.append((key if sizes else f"{key}_unsized", values))
-    if document.mimics:
-        keys.append(("mimics", {}))
-    return keys
-
-
-def next_for_patient(document: Document) -> list[tuple[str, dict[str, object]]]:
-    """Say when a next step is suggested: the earliest of the plan."""
-    due = [action.due for action in document.plan if action.due is not None]
-    if due:
-        first = min(due, key=lambda d: (d.start, d.end))
-        if document.study.date is not None and first.start <= document.study.date:
-            return [("due_by", {"end": first.end.isoformat()})]
-        return [("due", {"start": first.start.isoformat(), "end": first.end.isoformat()})]
-    after = [action.after for action in document.plan if action.after is not None]
-    if after:
-        soonest = min(after, key=lambda a: (a.from_months, a.to_months))
-        return [("after", {"months": span_text(soonest.from_months, soonest.to_months)})]
-    return []

@@ -16,6 +16,7 @@ __all__ = [
     "probability_word",
     "quantity_text",
     "range_text",
+    "rank_word",
     "repeat_text",
 ]
 
@@ -50,6 +51,21 @@ The steps (above 90 %, about 75, 50 and 25 %, below 10 %) are those of the lexic
 Panicek and Hricak, AJR 2016;207:2-3; the bounds between them lie halfway. The number always
 stands beside the word.
 """
+
+
+CLOSE_TO_FIRST = 0.75
+"""Share of the first one's probability from which another explanation is said to be close behind it.
+
+Far inside the 95 % ranges of both, so that their order says little. Our judgement.
+"""
+
+RANK_WORDS = {
+    "first": {"en": "first, but uncertain", "zh": "居首位，但不确定"},
+    "close": {"en": "close behind the first", "zh": "与首位接近"},
+    "second": {"en": "also to be considered", "zh": "亦需考虑"},
+}
+"""What is said of an explanation below "possible", where "less likely" would belie its place
+in the ranking."""
 
 
 def format_number(value: float, digits: int = DISPLAY_DIGITS) -> str:
@@ -126,6 +142,28 @@ def probability_word(probability: float, language: str) -> str:
         if probability >= least:
             return words[language]
     return PROBABILITY_WORDS[-1][1][language]
+
+
+def rank_word(probability: float, first: float, language: str) -> str:
+    """Return the word for one explanation of a ranking, whose first one has the probability `first`.
+
+    Where no explanation is even possible by its number alone, the words tell its place instead:
+    an explanation that leads at 22 % is the leading one and still uncertain.
+
+    Examples
+    --------
+    >>> [rank_word(p, 0.22, "en") for p in (0.22, 0.2, 0.12, 0.06)]
+    ['first, but uncertain', 'close behind the first', 'also to be considered', 'unlikely']
+    >>> rank_word(0.22, 0.6, "en"), rank_word(0.6, 0.6, "en")
+    ('less likely', 'possible')
+    """
+    bounds = [least for least, _ in PROBABILITY_WORDS]
+    possible, less = bounds[-3], bounds[-2]
+    if first >= possible or probability < less:
+        return probability_word(probability, language)
+    if probability == first:
+        return RANK_WORDS["first"][language]
+    return RANK_WORDS["close" if probability >= CLOSE_TO_FIRST * first else "second"][language]
 
 
 def percent_text(probability: float, language: str) -> str:

@@ -13,6 +13,7 @@ from hepalith.errors import OutputError
 from hepalith.reading import Reading
 from hepalith.reading.document import FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
+from hepalith.reading.summary import nothing_key
 from hepalith.reading.terms import say, say_inline
 from hepalith.reading.translate import translate
 from hepalith.reading.wording import format_number, percent_text, quantity_text
@@ -109,6 +110,7 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         rest=page.rest_text(document, chosen),
         steps=tuple(page.step_row(a, chosen) for a in document.plan),
         limits=page.list_limits(document, chosen),
+        nothing=phrase("radiology", nothing_key(document), chosen),
         text=document.summary.radiology.zh if chosen == "zh" else document.summary.radiology.en,
         settings="; ".join(f"{k} {v}" for k, v in sorted(document.provenance.settings.items())),
     )

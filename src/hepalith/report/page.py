@@ -15,7 +15,14 @@ from hepalith.reading.document import (
     RankedDiagnosis,
 )
 from hepalith.reading.phrases import phrase
-from hepalith.reading.summary import AT_CAPSULE_MM, CLEAR_LEAD, WHOLE_LIVER, group_reasons
+from hepalith.reading.summary import (
+    AT_CAPSULE_MM,
+    CLEAR_LEAD,
+    WHOLE_LIVER,
+    differing_foci,
+    group_reasons,
+    not_looked_for,
+)
 from hepalith.reading.terms import say, say_inline
 from hepalith.reading.translate import translate
 from hepalith.reading.wording import (
@@ -25,8 +32,8 @@ from hepalith.reading.wording import (
     interval_text,
     months_text,
     percent_text,
-    probability_word,
     quantity_text,
+    rank_word,
     repeat_text,
 )
 from hepalith.report.words import word
@@ -61,6 +68,7 @@ class Headline:
 
     sentences: tuple[str, ...]
     ranked: tuple[str, ...]
+    mixed: str | None
     step: tuple[str, str] | None
 
 
@@ -217,7 +225,7 @@ def headline(document: Document, language: str) -> Headline:
             "ranked",
             language,
             display=say(d.diagnosis, language),
-            word=probability_word(d.probability, language),
+            word=rank_word(d.probability, document.differential[0].probability, language),
             probability=percent_text(d.probability, language),
         )
         for d in document.differential[:MAX_HEADLINE_DIAGNOSES]
@@ -225,7 +233,9 @@ def headline(document: Document, language: str) -> Headline:
     )
     if document.differential and document.differential[0].probability < CLEAR_LEAD:
         sentences.append(word("no_clear_lead", language))
-    return Headline(tuple(sentences), ranked, first_step(document, language))
+    differing = differing_foci(document, language)
+    mixed = phrase("radiology", "mixed", language, list=differing) if ranked and differing else None
+    return Headline(tuple(sentences), ranked, mixed, first_step(document, language))
 
 
 def first_step(document: Document, language: str) -> tuple[str, str] | None:
@@ -240,15 +250,15 @@ def first_step(document: Document, language: str) -> tuple[str, str] | None:
 def bars(document: Document, language: str) -> tuple[Bar, ...]:
     """Return the explanations that are shown with their evidence."""
     shown = [d for d in document.differential if d.probability >= LEAST_SHOWN][:MAX_EXPLAINED]
-    return tuple(bar(d, language) for d in shown)
+    return tuple(bar(d, shown[0].probability, language) for d in shown)
 
 
-def bar(diagnosis: RankedDiagnosis, language: str) -> Bar:
-    """Return one explanation."""
+def bar(diagnosis: RankedDiagnosis, first: float, language: str) -> Bar:
+    """Return one explanation of a ranking whose first one has the probability `first`."""
     low, high = round(100 * diagnosis.low), round(100 * diagnosis.high)
     return Bar(
         name=say(diagnosis.diagnosis, language),
-        word=probability_word(diagnosis.probability, language),
+        word=rank_word(diagnosis.probability, first, language),
         probability=percent_text(diagnosis.probability, language),
         percent=round(100 * diagnosis.probability, 1),
         low=round(100 * diagnosis.low, 1),
@@ -324,6 +334,6 @@ def list_limits(document: Document, language: str) -> Limits:
     told = [say_inline(f.id, language) for f in unknown if f.source in ("person", "text")]
     return Limits(
         tuple(group_reasons(document.findings, language)),
-        (word("not_looked_fixed", language), *dict.fromkeys(looked)),
+        (*not_looked_for(document, language), *dict.fromkeys(looked)),
         tuple(dict.fromkeys(told)),
     )
