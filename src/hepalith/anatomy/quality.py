@@ -17,6 +17,11 @@ __all__ = ["Quality", "judge_outline", "volume_error"]
 OPEN_WORTH, UNSURE_WORTH, MASS_WORTH, NOISE_WORTH, SIZE_WORTH = 1.1, 0.7, 0.35, 0.012, 0.3
 """What each weakness takes from the score, per unit. Set on the variants of the shared scan so that the
 score's order follows that of Dice; see benchmarks/liver.py for how well it does."""
+BURIED_WORTH, BURIED_USUAL = 1.2, 0.40
+"""What surface on other organs takes, beyond the share that a whole liver has (0.2 to 0.35 on the shared
+scans): an outline buried in tissue is often a mass, and the liver is around it."""
+TISSUE_HU = -15
+"""Above: tissue or fluid, not fat."""
 NOISE_FREE_HU = 4.0
 """Spread of HU in the core from which noise counts."""
 LARGE_ML, SMALL_ML = 2600.0, 500.0
@@ -51,6 +56,7 @@ def judge_outline(
     alike = np.abs(hu - outline.local_hu) < max(2.5 * outline.spread_hu, 10.0)
     quiet_alike = ndimage.uniform_filter(alike.astype(np.float32), 3) > 0.5
     open_share = int((shell & beyond & quiet_alike).sum()) / total
+    buried = int((shell & beyond & (hu > TISSUE_HU)).sum()) / total
     unsure = int(((outline.probability > 0.25) & (outline.probability < 0.75) & beyond).sum()) / max(
         1, int(mask.sum())
     )
@@ -61,6 +67,8 @@ def judge_outline(
         f"{open_share:.0%} of the surface borders on tissue of the same density": OPEN_WORTH * open_share,
         "parts could be liver or neighbour": UNSURE_WORTH * unsure,
         f"{mass:.0%} of the volume is of another density and was taken for masses": MASS_WORTH * mass,
+        f"{buried:.0%} of the surface borders on other organs, more than a liver's": BURIED_WORTH
+        * max(0.0, buried - BURIED_USUAL),
         "the scan is noisy or the liver uneven": NOISE_WORTH * noise,
         f"a volume of {millilitres:.0f} mL is unusual": SIZE_WORTH * odd_size,
     }
