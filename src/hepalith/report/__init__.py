@@ -2,5 +2,6 @@
 
 from hepalith.report.folder import write_folder
 from hepalith.report.html import render_html, write_html
+from hepalith.report.patient import render_patient, write_patient
 
-__all__ = ["render_html", "write_folder", "write_html"]
+__all__ = ["render_html", "render_patient", "write_folder", "write_html", "write_patient"]

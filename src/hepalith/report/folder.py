@@ -1,4 +1,4 @@
-"""The reading folder with its report: what ``hepalith read`` writes."""
+"""The reading folder with its pages: what ``hepalith read`` writes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from hepalith.reading import Reading, Run
 from hepalith.reading import write_folder as write_reading_folder
 from hepalith.report.html import write_html
+from hepalith.report.patient import write_patient
 
 __all__ = ["write_folder"]
 
@@ -15,11 +16,10 @@ __all__ = ["write_folder"]
 def write_folder(
     reading: Reading, out: Path, *, overwrite: bool = False, run: Callable[[], Run] = Run
 ) -> Path:
-    """Write a reading and its report into a folder, which appears whole or not at all.
+    """Write a reading, its report and the patient's page into a folder, which appears whole or not at all.
 
-    The reading's own writer does the work; this room only brings the report, since `report`
+    The reading's own writer does the work; this room only brings the pages, since `report`
     stands above `reading`. See `hepalith.reading.write_folder` for what is refused and raised.
     """
-    return write_reading_folder(
-        reading, out, overwrite=overwrite, run=run, writers={"report.html": write_html}
-    )
+    writers = {"report.html": write_html, "patient.html": write_patient}
+    return write_reading_folder(reading, out, overwrite=overwrite, run=run, writers=writers)
