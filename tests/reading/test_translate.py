@@ -27,6 +27,7 @@ def test_english_is_left_alone() -> None:
             "lies 0 mm from bone at the edge of the liver; but at the edge of the liver, in fluid",
             "与肝外大块高密度结构相连；位于肝缘，距骨0 mm；但位于肝缘液体内",
         ),
+        ("Abdomen 5.0: sharp kernel (B70s)", "Abdomen 5.0：锐利重建核（B70s）"),
         ("no liver is in view; but something new", "图像中未见肝脏；but something new"),
         ("braces {0} and {name} stay", "braces {0} and {name} stay"),
     ],

@@ -261,9 +261,6 @@ def impression_lines(document: Document, language: str) -> list[str]:
     ]
     if ranked[0].probability < CLEAR_LEAD:
         lines.insert(0, phrase("radiology", "no_clear_lead", language))
-    differing = differing_foci(document, language)
-    if differing:
-        lines.append(phrase("radiology", "mixed", language, list=differing))
     rest = [d.probability for d in ranked[len(named) :]]
     if rest:
         least = max(
@@ -271,6 +268,9 @@ def impression_lines(document: Document, language: str) -> list[str]:
             named[-1].probability if max(rest) >= LEAST_PROBABILITY_IN_WORDS else 0,
         )
         lines.append(phrase("radiology", "others", language, least=percent_text(least, language)))
+    differing = differing_foci(document, language)
+    if differing:
+        lines.append(phrase("radiology", "mixed", language, list=differing))
     return [*alerts, *lines]
 
 

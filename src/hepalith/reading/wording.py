@@ -131,15 +131,16 @@ def quantity_text(measured: Measured, language: str, *, interval: bool = False) 
 
 
 def probability_word(probability: float, language: str) -> str:
-    """Return the word for a probability.
+    """Return the word for a probability, as it is printed: in whole percent.
 
     Examples
     --------
-    >>> probability_word(0.72, "en"), probability_word(0.05, "zh")
-    ('probable', '不太可能')
+    >>> probability_word(0.72, "en"), probability_word(0.05, "zh"), probability_word(0.0971, "en")
+    ('probable', '不太可能', 'less likely')
     """
+    printed = round(probability, 2)
     for least, words in PROBABILITY_WORDS:
-        if probability >= least:
+        if printed >= least:
             return words[language]
     return PROBABILITY_WORDS[-1][1][language]
 
@@ -159,7 +160,7 @@ def rank_word(probability: float, first: float, language: str) -> str:
     """
     bounds = [least for least, _ in PROBABILITY_WORDS]
     possible, less = bounds[-3], bounds[-2]
-    if first >= possible or probability < less:
+    if first >= possible or round(probability, 2) < less:
         return probability_word(probability, language)
     if probability == first:
         return RANK_WORDS["first"][language]
