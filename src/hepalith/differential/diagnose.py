@@ -97,7 +97,7 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
     low, high = _interval(drawn, posterior)
     first = np.bincount(drawn.argmax(axis=0), minlength=len(posterior)) / drawn.shape[1]
 
-    cited = [(s, _cite(model, s)) for unit in units.values() for s in unit]
+    cited = [(s, _cite(model, s, _said(model, unit))) for unit in units.values() for s in unit]
     evidence = [_evidence(cited, d, weights[d]) for d in range(len(posterior))]
     ranked = sorted(range(len(posterior)), key=lambda d: (-odds[d], model.knowledge.entries[d].id))
     diagnoses = tuple(
@@ -230,18 +230,23 @@ def _evidence(
     return tuple(e for e in evidence if e.weight > 0), tuple(e for e in evidence if e.weight < 0)
 
 
-def _cite(model: Model, statement: Statement) -> list[str]:
+def _cite(model: Model, statement: Statement, said: Mapping[str, NDArray[np.float64]]) -> list[str]:
     """Return, for each diagnosis, where the number comes from that this finding is weighed with.
 
-    Where the feature depends on another, or the diagnosis has several forms, the first number
-    that is one (and not what the others leave) is cited.
+    Where the feature depends on another, the numbers for what was said of that one come first.
+    There, and where the diagnosis has several forms, the first number that is one (and not what
+    the others leave) is cited.
     """
     table = model.tables[statement.feature]
+    support = said.get(table.feature.given or "")
+    likeliest = np.arange(table.row_of.shape[1]) if support is None else np.argsort(-support, kind="stable")
     value = int(statement.likelihood.argmax())
     of_row = [numbers[value].citation if numbers[value] else None for numbers in table.numbers]  # type: ignore[union-attr]
     citations = [BY_DEFINITION] * len(model.knowledge.entries)
     for atom in range(len(model.diagnosis_of) - 1, -1, -1):
-        cited = next((c for c in (of_row[row] for row in table.row_of[atom].tolist()) if c), BY_DEFINITION)
+        cited = next(
+            (c for c in (of_row[row] for row in table.row_of[atom, likeliest].tolist()) if c), BY_DEFINITION
+        )
         citations[int(model.diagnosis_of[atom])] = cited
     return citations
 
