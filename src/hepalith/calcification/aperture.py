@@ -13,6 +13,7 @@ from scipy import ndimage
 from hepalith.calcification.background import Surroundings
 from hepalith.calcification.blur_model import SphereResponse
 from hepalith.calcification.candidate import Candidate
+from hepalith.calcification.search import Layer
 from hepalith.geometry import Box, Grid
 from hepalith.image.noise import Blur, Noise
 
@@ -50,13 +51,13 @@ liver to outside: the surface below the focus is not seen. Our judgement."""
 class Scene:
     """All that measuring needs besides the focus: the crop, what is known of it, and its scan.
 
-    `bright` marks what is too bright for background (foci, bone, vessels); `owners` says which
+    `bright` knows what is too bright for background (foci, bone, vessels); `owners` says which
     candidate each voxel belongs to (from 1, 0 none).
     """
 
     hu: NDArray[np.int16]
     liver: NDArray[np.bool_]
-    bright: NDArray[np.bool_]
+    bright: Layer
     owners: NDArray[np.int32]
     grid: Grid
     noise: Noise
@@ -133,7 +134,7 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     surface = 0.0
     if beyond.any():
         background[beyond] = _outside_level(
-            hu, ring | (~liver & ~inside & ~scene.bright[box.slices]), liver, level, scene
+            hu, ring | (~liver & ~inside & ~scene.bright.bright_in(box)), liver, level, scene
         )[beyond]
         surface = SURFACE_SHARE * float(np.abs(background[beyond] - level).sum())
     count = float(inside.sum())
@@ -158,7 +159,7 @@ def _regions(
     start = [a - b for a, b in zip(candidate.box.start, box.start, strict=True)]
     extent[tuple(slice(a, a + n) for a, n in zip(start, candidate.box.shape, strict=True))] = candidate.extent
     inside, near = _dilated(extent, reach, spacing)
-    blocked = scene.bright[box.slices].copy()
+    blocked = scene.bright.bright_in(box)
     owners = scene.owners[box.slices]
     others = (owners > 0) & (owners != name)
     if others.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,16 +110,26 @@ class Surroundings:
         return float(np.exp(error))
 
 
-def reduce_sum(array: NDArray[np.generic], factor: tuple[int, int, int]) -> NDArray[np.float32]:
+def reduce_sum(array: NDArray[Any], factor: tuple[int, int, int]) -> NDArray[np.float32]:
     """Return the sums over cells of ``factor`` voxels; the last cell of an axis may be smaller."""
-    reduced = array
-    for axis in (2, 1, 0):
-        starts = np.arange(0, array.shape[axis], factor[axis])
-        reduced = np.add.reduceat(reduced, starts, axis=axis, dtype=np.float32)
+    reduced = array.view(np.uint8) if array.dtype == np.bool_ else array
+    for axis in range(3):  # slices first: whole planes are added, and little is left for the other axes
+        reduced = _sum_along(reduced, axis, factor[axis])
     return np.asarray(reduced, dtype=np.float32)
 
 
-def enlarge(coarse: NDArray[Any], factor: tuple[int, int, int], shape: tuple[int, ...]) -> NDArray[Any]:
+def _sum_along(array: NDArray[Any], axis: int, factor: int) -> NDArray[np.int32]:
+    """Return the sums of ``factor`` neighbours along one axis."""
+    shape = list(array.shape)
+    shape[axis] = -(-shape[axis] // factor)
+    total = np.zeros(shape, np.int32)
+    for start in range(factor):
+        part = array[(slice(None),) * axis + (slice(start, None, factor),)]
+        total[(slice(None),) * axis + (slice(0, part.shape[axis]),)] += part
+    return total
+
+
+def enlarge(coarse: NDArray[Any], factor: tuple[int, int, int], shape: Sequence[int]) -> NDArray[Any]:
     """Return each cell's value at each of its voxels (the inverse of `reduce_sum` in shape)."""
     full = coarse
     for axis in range(3):

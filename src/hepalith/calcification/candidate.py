@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cc3d
-import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, special
 
 from hepalith.anatomy import Phase
-from hepalith.calcification.background import Surroundings, enlarge, reduce_sum
+from hepalith.calcification.background import Surroundings
+from hepalith.calcification.search import Layer, coarse_at, lay_search
 from hepalith.geometry import Box
 from hepalith.image.noise import Noise
 
-__all__ = ["Candidate", "Thresholds", "choose_thresholds", "find_candidates", "smooth_ratio"]
+__all__ = ["METAL_HU", "Candidate", "Thresholds", "choose_thresholds", "find_candidates", "smooth_ratio"]
 
 FALSE_CALLS_PER_LIVER = 0.02
 """Expected number of voxels of pure Gaussian noise that seed a candidate in one liver, at each of
@@ -26,10 +26,6 @@ HEAVY_TAIL = 1.2
 """Factor on the Gaussian quantile for what real scans have and Gaussian noise has not: small vessels,
 streaks, edges, noise that differs within the window. On `totalseg` the largest excess well inside
 the liver is 1.15 times the Gaussian threshold."""
-
-SEARCH_MARGIN_MM = 5.0
-"""How far outside the mask seeds count. A segmentation may leave out bright voxels at the surface;
-what lies here is kept only when it touches the liver. Our judgement."""
 
 MIN_EXCESS_HU = 45.0
 """Least excess of a seed over its background. Unenhanced blood stands up to 45 HU above a fatty
@@ -64,8 +60,27 @@ SADDLE_SPREADS = 3.5
 LEVELS = 12
 """Levels at which a body is cut to look for saddles."""
 
-DENSE_HU = 250
-"""HU from which the part of a body beyond the search region counts as dense: bone's cortex. Our judgement."""
+METAL_HU = 2000
+"""HU above which a body is metal: the densest stones and calcifications stay below about 2000 at
+120 kVp, steel and platinum clip the scale at 3071. Our judgement."""
+
+AT_SURFACE = 0.45
+"""A body that the mask hardly touches is handed on when this share of its surroundings is liver: half of
+the surroundings of a focus on the capsule are. Others are not the liver's."""
+
+GRAZING_SHARE, GRAZING_LEAST = 0.34, 0.1
+"""A body with a third of itself in the mask is looked at; with less, when three voxels and a tenth lie
+inside. Ribs that graze the mask stay out."""
+
+ABOUT_MM = 3.0
+"""How far about a body its surroundings are looked at for that."""
+
+OUTSIDE_REACH_MM = 40.0
+"""How far about a body it is followed beyond the search region: far enough to know a rib that grazes
+the search region for a few centimetres. Our judgement."""
+
+MOST_RATIO = 0.9
+"""Noise of the coarser scale over that of the finer above which the coarser one shows nothing more."""
 
 HALF = 0.5
 """A blurred edge stands at half of the contrast: the extent of a body ends there."""
@@ -113,8 +128,8 @@ class Candidate:
     peak_excess_hu: float
     deviations: float
     smooth: bool
-    outside_mm3: float
-    outside_dense: float
+    outside_mm3: float = 0.0
+    outside_dense: float = 0.0
 
 
 def choose_thresholds(
@@ -158,8 +173,8 @@ def find_candidates(
     noise: Noise,
     surroundings: Surroundings,
     thresholds: Thresholds,
-) -> tuple[list[Candidate], NDArray[np.bool_]]:
-    """Return the candidates of a liver, and every voxel too bright to serve as background.
+) -> tuple[list[Candidate], Layer]:
+    """Return the candidates of a liver, and the layer that knows what is too bright to serve as background.
 
     Parameters
     ----------
@@ -175,128 +190,133 @@ def find_candidates(
     Hysteresis: seeds must clear the false-call threshold, then grow down to `GROW_SPREADS`.
     Bodies are split at saddles (`SADDLE_SHARE`); each ends at half of its local contrast.
     """
-    cells, shape = surroundings.factor, hu.shape
-    search = _grow_mask(liver, cells, spacing_mm)
-    excess_seed = (
-        np.maximum(thresholds.deviations * surroundings.spread_hu, MIN_EXCESS_HU) + thresholds.vessel_hu
-    )
-    seed_level = np.maximum(surroundings.level_hu + excess_seed, MIN_PEAK_HU)
-    grow = (
-        np.maximum(GROW_SPREADS * surroundings.spread_hu, GROW_SHARE * MIN_EXCESS_HU) + thresholds.vessel_hu
-    )
-    bright = hu > _full(surroundings.level_hu + grow, cells, shape)
-    seeds = search & (hu > _full(seed_level, cells, shape))
-    found: list[Candidate] = []
-    if seeds.any():
-        whole = cc3d.connected_components(bright, connectivity=26)
-        found = _bodies(
-            hu,
-            bright & search,
-            seeds,
-            whole,
-            search,
-            spacing_mm=spacing_mm,
-            surroundings=surroundings,
-            ratio=1.0,
-        )
-    if max(thresholds.smooth_width) > 1:
-        found += _faint_bodies(
-            hu,
-            search,
-            found,
-            spacing_mm=spacing_mm,
-            noise=noise,
-            surroundings=surroundings,
-            thresholds=thresholds,
-        )
-    return found, bright
-
-
-def _faint_bodies(
-    hu: NDArray[np.int16],
-    search: NDArray[np.bool_],
-    found: list[Candidate],
-    *,
-    spacing_mm: tuple[float, float, float],
-    noise: Noise,
-    surroundings: Surroundings,
-    thresholds: Thresholds,
-) -> list[Candidate]:
-    """Return the bodies that only a mean over `SMOOTH_MM` shows."""
-    ratio = smooth_ratio(thresholds, noise, surroundings)
-    if ratio > 0.9:
-        return []
-    smooth = ndimage.uniform_filter(hu, thresholds.smooth_width, mode="nearest")
-    cells, shape = surroundings.factor, hu.shape
-    spread = surroundings.spread_hu * ratio
-    least = np.maximum(thresholds.smooth_deviations * spread, MIN_EXCESS_HU) + thresholds.vessel_hu
-    level = np.maximum(surroundings.level_hu + least, MIN_PEAK_HU)
-    seeds = search & (smooth > _full(level, cells, shape))
-    for candidate in found:
-        seeds[candidate.box.grown(thresholds.smooth_width, shape).slices] = False
-    if not seeds.any():
-        return []
+    region = lay_search(liver, surroundings.factor, spacing_mm)
+    spread, level = surroundings.spread_hu, surroundings.level_hu
+    seed = np.maximum(thresholds.deviations * spread, MIN_EXCESS_HU) + thresholds.vessel_hu
     grow = np.maximum(GROW_SPREADS * spread, GROW_SHARE * MIN_EXCESS_HU) + thresholds.vessel_hu
-    bright = smooth > _full(surroundings.level_hu + grow, cells, shape)
-    whole = cc3d.connected_components(bright, connectivity=26)
-    bright &= search
-    for candidate in found:
-        bright[candidate.box.grown(thresholds.smooth_width, shape).slices] = False
-    return _bodies(
-        smooth,
-        bright,
-        seeds & bright,
-        whole,
-        search,
-        spacing_mm=spacing_mm,
-        surroundings=surroundings,
-        ratio=ratio,
+    sharp = Layer(
+        hu, (1, 1, 1), surroundings.factor, np.maximum(level + seed, MIN_PEAK_HU), level + grow, region
     )
+    found = _bodies(sharp, surroundings, ratio=1.0)
+    kept = [_followed(c, sharp, spacing_mm) for c in _of_liver(found, liver, sharp, spacing_mm)]
+    ratio = smooth_ratio(thresholds, noise, surroundings)
+    if max(thresholds.smooth_width) > 1 and ratio <= MOST_RATIO:
+        soft = _soft_layer(sharp, found, surroundings, thresholds, ratio)
+        faint = _of_liver(_bodies(soft, surroundings, ratio=ratio), liver, soft, spacing_mm)
+        kept += [_followed(c, soft, spacing_mm) for c in faint]
+    kept += _metal_in_notches(sharp, kept, liver, surroundings, spacing_mm)
+    return kept, sharp
 
 
-def _bodies(
-    hu: NDArray[np.int16],
-    bright: NDArray[np.bool_],
-    seeds: NDArray[np.bool_],
-    whole: NDArray[np.integer],
-    search: NDArray[np.bool_],
-    *,
-    spacing_mm: tuple[float, float, float],
+def _metal_in_notches(
+    sharp: Layer,
+    kept: list[Candidate],
+    liver: NDArray[np.bool_],
     surroundings: Surroundings,
-    ratio: float,
+    spacing_mm: tuple[float, float, float],
 ) -> list[Candidate]:
+    """Return bodies of metal in notches of the outline that are not among the candidates yet.
+
+    Outlines step back from metal and its streaks. They also leave gallbladder, bowel and ribs in their
+    notches, rightly: so metal alone is looked for there.
+    """
+    if int(sharp.hu.max()) < METAL_HU:
+        return []
+    metal = replace(sharp, seed_hu=np.full_like(sharp.seed_hu, METAL_HU), region=sharp.region.with_notches())
+    found = _of_liver(_bodies(metal, surroundings, ratio=1.0), liver, metal, spacing_mm, notches=True)
+    return [_followed(c, metal, spacing_mm) for c in found if not any(_overlap(c, other) for other in kept)]
+
+
+def _overlap(one: Candidate, other: Candidate) -> bool:
+    """Return whether two bodies share a voxel."""
+    start = np.maximum(one.box.start, other.box.start)
+    stop = np.minimum(one.box.stop, other.box.stop)
+    if (start >= stop).any():
+        return False
+    parts = [
+        c.extent[tuple(slice(a - s, b - s) for a, b, s in zip(start, stop, c.box.start, strict=True))]
+        for c in (one, other)
+    ]
+    return bool((parts[0] & parts[1]).any())
+
+
+def _of_liver(
+    found: list[Candidate],
+    liver: NDArray[np.bool_],
+    layer: Layer,
+    spacing_mm: tuple[float, float, float],
+    *,
+    notches: bool = False,
+) -> list[Candidate]:
+    """Return the candidates that are the liver's: in its mask or in a hole or bay of it, not beside it.
+
+    With `notches`, the mask is closed over them.
+    """
+    kept = []
+    margin = [max(1, round(ABOUT_MM / s)) for s in spacing_mm]
+    for candidate in found:
+        box = candidate.box.grown(margin, liver.shape)
+        near = np.zeros(box.shape, bool)
+        start = [a - b for a, b in zip(candidate.box.start, box.start, strict=True)]
+        near[tuple(slice(a, a + n) for a, n in zip(start, candidate.extent.shape, strict=True))] = (
+            candidate.extent
+        )
+        mask = liver[box.slices]
+        if notches:
+            mask = mask | coarse_at(layer.region.closed, layer.cells, box)
+        if _touches(near, mask, margin):
+            kept.append(candidate)
+    return kept
+
+
+def _touches(body: NDArray[np.bool_], mask: NDArray[np.bool_], margin: list[int]) -> bool:
+    """Return whether a body lies in a mask, well enough at it, or in a bay of it."""
+    inside = mask[body]
+    share = float(inside.mean())
+    if share >= GRAZING_SHARE or (share >= GRAZING_LEAST and int(inside.sum()) >= 3):
+        return True
+    near = body
+    for axis, m in enumerate(margin):
+        near = ndimage.maximum_filter1d(near, 2 * m + 1, axis=axis, mode="constant")
+    return float(mask[near & ~body].mean()) >= AT_SURFACE
+
+
+def _followed(candidate: Candidate, layer: Layer, spacing_mm: tuple[float, float, float]) -> Candidate:
+    """Return the candidate with what of its body lies beyond the search region."""
+    reach = [round(OUTSIDE_REACH_MM / s) for s in spacing_mm]
+    outside, dense = layer.outside_of(candidate.box, candidate.extent, reach)
+    volume = outside * float(np.prod(spacing_mm))
+    return replace(candidate, outside_mm3=volume, outside_dense=dense / outside if outside else 0.0)
+
+
+def _soft_layer(
+    sharp: Layer, found: list[Candidate], surroundings: Surroundings, thresholds: Thresholds, ratio: float
+) -> Layer:
+    """Return the crop at the coarser scale, without what the finer one has found."""
+    spread = surroundings.spread_hu * ratio
+    seed = np.maximum(thresholds.smooth_deviations * spread, MIN_EXCESS_HU) + thresholds.vessel_hu
+    grow = np.maximum(GROW_SPREADS * spread, GROW_SHARE * MIN_EXCESS_HU) + thresholds.vessel_hu
+    width, level = thresholds.smooth_width, surroundings.level_hu
+    blocked = tuple(c.box.grown(width, sharp.hu.shape) for c in found)
+    seed_hu = np.maximum(level + seed, MIN_PEAK_HU)
+    return Layer(sharp.hu, width, sharp.cells, seed_hu, level + grow, sharp.region, blocked)
+
+
+def _bodies(layer: Layer, surroundings: Surroundings, *, ratio: float) -> list[Candidate]:
     """Return the bodies that hold a seed, split at their saddles."""
-    voxel_mm3 = float(np.prod(spacing_mm))
-    pieces = cc3d.connected_components(bright, connectivity=26)
-    boxes = cc3d.statistics(pieces, no_slice_conversion=True)["bounding_boxes"]
-    beyond_search = np.flatnonzero((whole > 0) & ~search)
-    names, count = whole.ravel()[beyond_search], int(whole.max()) + 1
-    outside = np.bincount(names, minlength=count)
-    dense = np.bincount(names[hu.ravel()[beyond_search] > DENSE_HU], minlength=count)
     found: list[Candidate] = []
-    for piece in np.unique(pieces[seeds]):
-        k0, k1, j0, j1, i0, i1 = (int(n) for n in boxes[piece])
-        box = Box((k0, j0, i0), (k1 + 1, j1 + 1, i1 + 1))
-        body = pieces[box.slices] == piece
-        level = _coarse_at(surroundings.level_hu, surroundings.factor, box)
-        spread = float(_coarse_at(surroundings.spread_hu, surroundings.factor, box).max()) * ratio
-        excess = np.where(body, hu[box.slices] - level, 0.0).astype(np.float32)
-        for part in _split(excess, seeds[box.slices] & body, spread):
+    for box, body, seeds in layer.bodies(layer.seeds()):
+        level = coarse_at(surroundings.level_hu, layer.cells, box)
+        spread = float(coarse_at(surroundings.spread_hu, layer.cells, box).max()) * ratio
+        excess = np.where(body, layer.mean_hu(box) - level, 0.0).astype(np.float32)
+        for part in _split(excess, seeds, spread):
             inner = Box.around(part)
             extent = np.ascontiguousarray(part[inner.slices])
             peak = float(excess[inner.slices][extent].max())
-            names = whole[box.slices][inner.slices][extent]
-            name = int(np.bincount(names).argmax())
-            start = [a + b for a, b in zip(box.start, inner.start, strict=True)]
-            place = Box(
-                (start[0], start[1], start[2]),
-                (start[0] + inner.shape[0], start[1] + inner.shape[1], start[2] + inner.shape[2]),
-            )
-            beyond = float(outside[name]) if name else 0.0
-            share = float(dense[name]) / beyond if beyond else 0.0
-            found.append(
-                Candidate(place, extent, peak, peak / spread, ratio < 1.0, beyond * voxel_mm3, share)
-            )
+            k, j, i = (a + b for a, b in zip(box.start, inner.start, strict=True))
+            n = inner.shape
+            place = Box((k, j, i), (k + n[0], j + n[1], i + n[2]))
+            found.append(Candidate(place, extent, peak, peak / spread, ratio < 1.0))
     return found
 
 
@@ -366,30 +386,6 @@ def _nearest_mark(marks: NDArray[np.int32]) -> NDArray[np.int32]:
     """Return for every voxel the mark of the nearest marked voxel."""
     index = ndimage.distance_transform_edt(marks == 0, return_distances=False, return_indices=True)
     return np.asarray(marks[tuple(index)])
-
-
-def _grow_mask(
-    liver: NDArray[np.bool_], cells: tuple[int, int, int], spacing_mm: tuple[float, float, float]
-) -> NDArray[np.bool_]:
-    """Return the mask grown by `SEARCH_MARGIN_MM`, to the coarseness of a cell, with holes filled."""
-    coarse = ndimage.binary_fill_holes(reduce_sum(liver, cells) > 0)
-    size = [s * f for s, f in zip(spacing_mm, cells, strict=True)]
-    distance = edt.edt(np.ascontiguousarray(~coarse), anisotropy=size, black_border=False)
-    return np.asarray(enlarge(distance <= max(SEARCH_MARGIN_MM, *size[1:]), cells, liver.shape))
-
-
-def _full(
-    coarse: NDArray[np.float32], cells: tuple[int, int, int], shape: tuple[int, ...]
-) -> NDArray[np.int16]:
-    """Return a coarse map of HU at every voxel, rounded."""
-    rounded = np.rint(np.clip(coarse, -30000, 30000)).astype(np.int16)
-    return np.asarray(enlarge(rounded, cells, shape))
-
-
-def _coarse_at(coarse: NDArray[np.float32], cells: tuple[int, int, int], box: Box) -> NDArray[np.float32]:
-    """Return a coarse map at every voxel of a box."""
-    index = [np.arange(a, b) // f for a, b, f in zip(box.start, box.stop, cells, strict=True)]
-    return np.asarray(coarse[np.ix_(*index)])
 
 
 def _upper_quantile(tail: float) -> float:

@@ -14,7 +14,7 @@ from hepalith.calcification.appearance import Appearance, describe_appearance
 from hepalith.calcification.background import describe_surroundings
 from hepalith.calcification.blur_model import sphere_response
 from hepalith.calcification.candidate import choose_thresholds, find_candidates
-from hepalith.calcification.context import belongs_to_liver, look_about
+from hepalith.calcification.context import look_about
 from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectability
 from hepalith.calcification.focus import Detectability, Foci, Focus
 from hepalith.calcification.judge import judge
@@ -86,7 +86,6 @@ def find_foci(
     found, bright = find_candidates(
         crop.hu, mask, spacing, noise=noise, surroundings=around, thresholds=thresholds
     )
-    found = [c for c in found if belongs_to_liver(c, mask, spacing)]
     owners = np.zeros(mask.shape, np.int32)
     for n, candidate in enumerate(found, start=1):
         owners[candidate.box.slices][candidate.extent] = n
@@ -103,7 +102,7 @@ def find_foci(
         responses[2],
         around,
     )
-    context = look_about(crop.hu, mask, crop.grid.voxel_mm3, around, phase)
+    context = look_about(crop.hu, mask, spacing, around, phase)
     rows = []
     for n, candidate in enumerate(found, start=1):
         aperture = lay_aperture(candidate, n, scene)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hepalith.calcification.appearance import Appearance
-from hepalith.calcification.context import METAL_HU
+from hepalith.calcification.candidate import METAL_HU
 
 __all__ = ["JUDGES", "LABELS", "Verdict", "Vote", "judge"]
 
@@ -113,8 +113,11 @@ def _reason(label: str, votes: list[Vote], seen: Appearance) -> str:
     words = [v.reason for v in chosen[:2]]
     if not words:
         words = [f"peak {seen.peak_hu:.0f} HU, {seen.deviations:.0f} noise deviations above its surroundings"]
-    against = sorted((v for v in votes if v.label != label and v.weight > 1.0), key=lambda v: -v.weight)
-    if against:
+    against = sorted(
+        (v for v in votes if v.label != label and v.weight > 1.0 and v.reason not in words),
+        key=lambda v: -v.weight,
+    )
+    if against:  # the same words may speak for two labels, as metal's do for a clip and for a stent
         words.append(f"but {against[0].reason}")
     return "; ".join(words)
 

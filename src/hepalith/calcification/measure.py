@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, special
@@ -12,6 +13,7 @@ from scipy import ndimage, special
 from hepalith.calcification.aperture import Aperture, Scene
 from hepalith.calcification.blur_model import SphereResponse
 from hepalith.calcification.caliper import crossings, longest_caliper_mm
+from hepalith.geometry import Box
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 
 __all__ = ["Measured", "core_weights", "mass_of", "measure", "principal_axes"]
@@ -151,8 +153,10 @@ def mass_of(integrated_excess: Measurement, hu_per_mg_ml: float | None) -> Asses
 
 def core_weights(extent: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.float64]:
     """Return the weights of a mean over a body's core, the voxels deepest inside its contour."""
-    depth = ndimage.distance_transform_edt(np.pad(extent, 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
-    core = depth >= CORE_DEPTH * float(depth.max())
+    box = Box.around(extent)
+    depth = edt.edt(np.pad(extent[box.slices], 1), anisotropy=spacing_mm)[1:-1, 1:-1, 1:-1]
+    core = np.zeros(extent.shape, np.bool_)
+    core[box.slices] = depth >= CORE_DEPTH * float(depth.max())
     return np.asarray(core / float(core.sum()))
 
 
@@ -277,9 +281,8 @@ def _blur_along(scene: Scene, direction: NDArray[np.float64]) -> float:
 
 def _half_thickness(aperture: Aperture, scene: Scene) -> float:
     """Return the radius of the largest ball inside the half-contrast contour, in mm."""
-    padded = np.pad(aperture.extent, 1)
-    depth = ndimage.distance_transform_edt(padded, sampling=scene.spacing_mm)
-    return float(depth.max())
+    padded = np.pad(aperture.extent[Box.around(aperture.extent).slices], 1)
+    return float(edt.edt(padded, anisotropy=scene.spacing_mm).max())
 
 
 def _centroid(aperture: Aperture) -> tuple[float, float, float]:
