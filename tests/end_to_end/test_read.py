@@ -18,6 +18,7 @@ import hepalith as product
 FILES = {
     "reading.json",
     "report.html",
+    "patient.html",
     "liver.nii.gz",
     "foci.nii.gz",
     "liver_box.nii.gz",
