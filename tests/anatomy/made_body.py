@@ -36,6 +36,7 @@ def make_trunk(
     spacing: tuple[float, float, float] = (5.0, 2.0, 2.0),
     liver_hu: float = 60.0,
     aorta_hu: float = 45.0,
+    kidney_hu: float = 32.0,
     noise_hu: float = 10.0,
     mass_hu: float | None = None,
     with_liver: bool = True,
@@ -66,7 +67,7 @@ def make_trunk(
         hu[liver] = liver_hu
     hu[ball(at, (200, 45, 95), (45, 28, 25)) & cavity] = 48
     for side in (-1, 1):
-        hu[ball(at, (125, 50, 60 * side), (45, 24, 24)) & cavity & ~liver] = 32
+        hu[ball(at, (125, 50, 60 * side), (45, 24, 24)) & cavity & ~liver] = kidney_hu
     hu[(np.hypot(x, y - 65) < 21) | everywhere] = 220
     hu[(np.hypot(x - 18, y - 32) < 11) | everywhere] = aorta_hu
     if mass_hu is not None and with_liver:

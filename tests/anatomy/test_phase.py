@@ -7,7 +7,7 @@ import pytest
 from tests.anatomy.made_body import make_trunk
 
 from hepalith.anatomy import estimate_phase, given_liver
-from hepalith.anatomy.phase import measure_aorta, measure_liver
+from hepalith.anatomy.phase import measure_aorta, measure_flank, measure_liver
 from hepalith.study.acquisition import Acquisition
 
 PHASES = {"none": (55, 43), "arterial": (78, 320), "portal": (115, 160), "delayed": (92, 108)}
@@ -23,6 +23,18 @@ def test_each_phase_is_told(label):
     phase = estimate_phase(trunk.volume, liver, Acquisition())
     assert phase.label == label
     assert 0.5 <= phase.probability <= 1
+
+
+@pytest.mark.parametrize("kidney_hu", [32, 150])
+def test_the_kidneys_tell_whether_contrast_was_given_where_the_aorta_is_in_between(kidney_hu):
+    trunk = make_trunk(liver_hu=68, aorta_hu=72, kidney_hu=kidney_hu)
+    liver = given_liver(trunk.volume, trunk.liver)
+    # Without contrast the spleen, 48 HU, is the brighter of the two; slabs beside a kidney's
+    # poles or the ends of its disc lower what is read by fat.
+    read = measure_flank(trunk.volume, liver)
+    assert read > 100 if kidney_hu > 100 else read == pytest.approx(48, abs=15)
+    phase = estimate_phase(trunk.volume, liver, Acquisition())
+    assert (phase.label == "none") == (kidney_hu < 100)
 
 
 def test_what_fits_no_phase_is_unknown():
