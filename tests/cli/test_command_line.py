@@ -1,14 +1,18 @@
 """The command line as a person meets it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from hepalith import __version__
 from hepalith.cli import main
+from hepalith.cli.failure import guarded
 from hepalith.cli.main import COMMANDS
 
 
@@ -82,3 +86,49 @@ def test_a_bug_is_one_line_with_the_trace_kept(
     trace = Path(next(word for word in line.split() if "hepalith-trace-" in word).rstrip(":"))
     assert "planted" in trace.read_text(encoding="utf-8")
     trace.unlink()
+
+
+@pytest.mark.parametrize("words", [["read", "", "--out", "x"], ["read", "ct", "--out", ""]])
+def test_an_empty_path_is_not_taken_for_the_folder_one_stands_in(
+    words: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    (line,) = capfd.readouterr().err.splitlines()
+    assert "the path is empty" in line
+
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+def test_closed_standard_streams_hinder_nothing(closing: str) -> None:
+    command = f'"{sys.executable}" -m hepalith schema patient {closing}'
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120, check=False)  # noqa: S603, S607
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_terminal_without_our_letters_gets_others() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "hepalith", "schema", "vocabulary"],
+        capture_output=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_termination_is_told_in_one_line_and_unwinds(capfd: pytest.CaptureFixture[str]) -> None:
+    with guarded() as outcome:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(1)
+    assert outcome.status == 130
+    assert len(capfd.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device of a full disk")
+def test_a_full_standard_output_is_an_output_that_cannot_be_written() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "hepalith", "schema", "vocabulary"],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 5
+    assert len(ended.stderr.splitlines()) == 1

@@ -429,3 +429,23 @@ def test_decoding_takes_little_more_memory_than_the_volume(tmp_path: Path) -> No
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 1.5 * volume.hu.nbytes
+
+
+def test_a_header_that_announces_more_than_memory_holds_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    folder = write_series(tmp_path, make_hu())
+    series = choose_series(open_study([folder], Settings()), Settings()).primary
+    monkeypatch.setattr(np, "empty", refuse)
+    with pytest.raises(UnreadableFileError, match="20x16x6 voxels") as caught:
+        decode(series)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"RescaleSlope": "0"}, {"RescaleIntercept": None, "RescaleSlope": "0.0"}])
+def test_a_rescale_that_is_no_number_is_said(tmp_path: Path, change: dict[str, Any]) -> None:
+    decoded = read(write_series(tmp_path, make_hu(), **change))
+    assert any("rescale of 6 images" in note for note in decoded.volume.warnings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from pydicom.sr.codedict import codes
 from tests.dicom_files import make_hu, write_series
 
 from hepalith.errors import InputError, MaskError, UnreadableFileError
-from hepalith.image import Volume, decode, read_mask, read_masks
+from hepalith.image import Volume, decode, lay_masks, read_mask, read_masks
 from hepalith.settings import MaskSource, Settings
 from hepalith.study import choose_series, open_study
 
@@ -151,17 +150,26 @@ def test_mask_without_geometry_and_of_another_shape_is_refused(
 
 @pytest.mark.parametrize("ras", [None, np.eye(4)])
 def test_mask_without_geometry_of_the_same_shape_is_laid_on_and_said(
-    tmp_path: Path, ras: NDArray[np.float64] | None, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, ras: NDArray[np.float64] | None
 ) -> None:
     prone = read_volume(
         write_series(tmp_path / "ct", make_hu((8, 20, 24)), ImageOrientationPatient=[-1, 0, 0, 0, -1, 0])
     )
     mask = blob((8, 20, 24))
     source = write_bare(tmp_path / "m.nii", mask, ras)
-    with caplog.at_level(logging.WARNING):
-        read = read_mask(source, prone)
-    np.testing.assert_array_equal(prone.stored_order.to_stored(read), mask.astype(bool))
-    assert "no geometry" in caplog.text
+    laid = lay_masks([source], prone)
+    np.testing.assert_array_equal(prone.stored_order.to_stored(laid.mask), mask.astype(bool))
+    (note,) = laid.warnings
+    assert "no geometry" in note
+
+
+def test_a_mask_that_reaches_beyond_the_image_is_said(tmp_path: Path, volume: Volume) -> None:
+    away = volume.grid.affine.copy()
+    away[:3, 3] += away[:3, 2] * 15  # columns 3 to 11 of 24 come to lie at 18 to 26
+    laid = lay_masks([write_nifti(tmp_path / "m.nii", blob(volume.hu.shape), away)], volume)
+    (note,) = laid.warnings
+    assert laid.mask.any()
+    assert "of the liver mask lies in the image" in note
 
 
 def test_what_is_no_mask_is_refused(tmp_path: Path, volume: Volume) -> None:

@@ -147,3 +147,9 @@ def test_what_is_not_said_is_unknown() -> None:
 
 def test_the_schema_lists_every_key_of_the_patient() -> None:
     assert set(list_patient_schema()["properties"]) == set(Patient.__dataclass_fields__)
+
+
+def test_a_number_of_thousands_of_digits_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(PatientFileError) as caught:
+        read_patient(write(tmp_path, '{"age_years": ' + "9" * 6000 + "}", "patient.json"))
+    assert "\n" not in str(caught.value)

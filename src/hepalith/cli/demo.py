@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hepalith.cli.failure import show
 from hepalith.cli.options import add_output_arguments, add_seed_argument
 from hepalith.cli.progress import progress_on_terminal
 from hepalith.cli.staging import refuse_foreign, staged_folder
@@ -34,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         reading = read(staging / STUDY / "dicom", out=staging / READING, progress=progress)
     status = tell(reading, out / READING, "en")
     if status == 0:
-        print(
+        show(
             f"truth:  {out / STUDY / 'truth.json'} "
             f"({len(truth.foci)} calcifications, {len(truth.mimics)} mimics were put in)"
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -15,7 +17,7 @@ from typing import TextIO
 
 from hepalith.errors import HepalithError, OutputError
 
-__all__ = ["Outcome", "guarded", "say"]
+__all__ = ["Outcome", "guarded", "say", "show"]
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 + SIGINT, as shells expect."""
@@ -38,6 +40,23 @@ def say(line: str) -> None:
         stream.flush()
 
 
+def show(text: str) -> None:
+    """Write a text to standard output.
+
+    Raises
+    ------
+    OutputError
+        If it cannot take it, as a full disk cannot.
+    """
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is buffered goes nowhere
+        raise OutputError(f"standard output cannot be written: {error.strerror}; free some space") from error
+
+
 @contextlib.contextmanager
 def guarded() -> Iterator[Outcome]:
     """Run a command so that stderr holds one line at most, and no traceback.
@@ -46,7 +65,8 @@ def guarded() -> Iterator[Outcome]:
     Those go to a scratch file meanwhile; after a bug they are saved beside the trace.
     """
     outcome = Outcome()
-    with _chatter_set_aside() as chatter:
+    _open_standard_streams()
+    with _terminated_as_interrupted(), _chatter_set_aside() as chatter:
         try:
             yield outcome
         except SystemExit as end:
@@ -70,6 +90,45 @@ def guarded() -> Iterator[Outcome]:
         except OSError as error:
             say(f"hepalith: cannot write to standard output: {error.strerror}")
             outcome.status = OutputError.exit_status
+
+
+def _open_standard_streams() -> None:
+    """Make standard streams that can be written to: none may be closed, or lack a letter we print.
+
+    A closed descriptor would be given to the next file opened, and what libraries print would
+    land in it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that nothing half written stays behind."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 _person: TextIO | None = None

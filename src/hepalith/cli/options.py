@@ -8,7 +8,14 @@ from pathlib import Path
 from hepalith.errors import UsageError
 from hepalith.settings import MaskSource
 
-__all__ = ["add_liver_arguments", "add_output_arguments", "add_seed_argument", "liver_masks"]
+__all__ = ["add_liver_arguments", "add_output_arguments", "add_seed_argument", "liver_masks", "path_given"]
+
+
+def path_given(text: str) -> Path:
+    """Return the path that a person named; an empty one (an unset variable, say) is no folder."""
+    if not text.strip() or "\0" in text:
+        raise argparse.ArgumentTypeError("the path is empty; name a file or a folder")
+    return Path(text)
 
 
 def add_output_arguments(parser: argparse.ArgumentParser, default: Path | None = None) -> None:
@@ -17,7 +24,7 @@ def add_output_arguments(parser: argparse.ArgumentParser, default: Path | None =
     parser.add_argument(
         "--out",
         metavar="DIR",
-        type=Path,
+        type=path_given,
         required=default is None,
         default=default,
         help=f"folder to write; it appears whole or not at all{shown}",
@@ -34,7 +41,7 @@ def add_liver_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MASK",
         action="append",
         default=[],
-        type=Path,
+        type=path_given,
         help="use this mask as the liver (NIfTI, NRRD, MHA, DICOM SEG); repeatable, their union is taken "
         "(default: the liver is found)",
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hepalith.cli.failure import show
 from hepalith.cli.options import (
     add_liver_arguments,
     add_output_arguments,
     add_seed_argument,
     liver_masks,
+    path_given,
 )
 from hepalith.cli.progress import progress_on_terminal
 from hepalith.cli.staging import refuse_foreign, staged_folder
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--implant",
         metavar="CT",
-        type=Path,
+        type=path_given,
         help="put foci of known place, size and density into this CT, instead of making an abdomen",
     )
     add_liver_arguments(parser)
@@ -64,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         truth = (
             make_demo_study(staging, arguments.seed) if arguments.implant is None else put(arguments, staging)
         )
-    print(f"{len(truth.foci)} calcifications, {len(truth.mimics)} mimics; truth: {out / 'truth.json'}")
+    show(f"{len(truth.foci)} calcifications, {len(truth.mimics)} mimics; truth: {out / 'truth.json'}")
     return 0
 
 

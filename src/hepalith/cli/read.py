@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from hepalith.cli.options import add_liver_arguments, add_output_arguments, liver_masks
+from hepalith.cli.options import add_liver_arguments, add_output_arguments, liver_masks, path_given
 from hepalith.cli.progress import progress_on_terminal
 from hepalith.cli.telling import tell
 from hepalith.errors import UsageError
@@ -25,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "input",
         metavar="INPUT",
         nargs="+",
-        type=Path,
+        type=path_given,
         help="CT as a DICOM folder, file or zip, NIfTI, NRRD or MHA; several inputs are one examination",
     )
     add_output_arguments(parser)
@@ -40,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--patient",
         metavar="FILE",
-        type=Path,
+        type=path_given,
         help="TOML or JSON with age, history, exposures, laboratory values, … (default: nothing is known)",
     )
     parser.add_argument(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from hepalith.cli.failure import show
 from hepalith.reading import reading_schema
 from hepalith.study.patient import list_patient_schema
 from hepalith.vocabulary import list_terms
@@ -27,5 +28,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it."""
-    print(json.dumps(PRINTERS[arguments.of](), ensure_ascii=False, indent=2))
+    show(json.dumps(PRINTERS[arguments.of](), ensure_ascii=False, indent=2))
     return 0

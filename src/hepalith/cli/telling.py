@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hepalith.cli.failure import say
+from hepalith.cli.failure import say, show
 from hepalith.reading import Reading
 
 __all__ = ["NOT_ANSWERABLE", "tell"]
@@ -20,6 +20,6 @@ def tell(reading: Reading, folder: Path, language: str) -> int:
         say(f"hepalith: {reading.why_not}; the reading is in {report}")
         return NOT_ANSWERABLE
     summary = reading.document.summary.radiology
-    print(summary.zh if language == "zh" else summary.en)
-    print(f"\n{reading.document.notice}\nreport: {report}")
+    show(summary.zh if language == "zh" else summary.en)
+    show(f"\n{reading.document.notice}\nreport: {report}")
     return 0

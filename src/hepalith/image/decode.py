@@ -89,17 +89,29 @@ def decode(series: Series) -> Decoded:
     order = StoredOrder.of(stack.grid)
     working = order.working_grid(stack.grid)
     if stack.weights is None:
-        hu = np.empty(working.shape, dtype=np.int16)
+        hu = _room_for(working.shape, series)
         digests = _decode_stack(stack, order.to_stored(hu))
     else:
         shape = (len(stack.instances), *stack.grid.shape[1:])
-        uneven = np.empty(shape, dtype=np.int16)
+        uneven = _room_for(shape, series)
         digests = _decode_stack(stack, uneven)
-        hu = np.empty(working.shape, dtype=np.int16)
+        hu = _room_for(working.shape, series)
         even_out(uneven, stack.weights, order.to_stored(hu))
     volume = Volume(hu, working, order, series.warnings + stack.warnings)
     sorted_series = replace(series, instances=stack.instances)
     return Decoded(judge_values(volume, series), digest_of(digests), sorted_series)
+
+
+def _room_for(shape: tuple[int, ...], series: Series) -> NDArray[np.int16]:
+    """Return an array to decode into; a header that announces more than memory holds is refused."""
+    try:
+        return np.empty(shape, dtype=np.int16)
+    except (MemoryError, ValueError) as error:
+        size = "x".join(str(n) for n in shape[::-1])
+        raise UnreadableFileError(
+            f"{series.instances[0].name}: its header announces {size} voxels, more than this machine's "
+            "memory holds; copy it again from its source, or read it on a larger machine"
+        ) from error
 
 
 def _decode_stack(stack: Stack, out: NDArray[np.int16]) -> list[str]:

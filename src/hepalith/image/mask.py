@@ -1,13 +1,12 @@
 """Liver masks that the user gives, laid on the image's grid.
 
 A mask without geometry is taken voxel by voxel where its shape is that of the stored image
-(and said in a log warning), and refused where it is not: a shape that fits by chance would put
+(and said in a warning), and refused where it is not: a shape that fits by chance would put
 the liver somewhere else, but arrays saved beside their image are common and fit exactly.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,18 +24,19 @@ from hepalith.image.volume import Volume
 from hepalith.settings import MaskSource
 from hepalith.study import sniff
 
-__all__ = ["LabelImage", "read_mask", "read_masks"]
+__all__ = ["LabelImage", "LaidMask", "lay_masks", "read_mask", "read_masks"]
 
 SAME_GRID_SHARE = 0.1
 """Grids whose corners agree within this share of a voxel are one grid: headers round."""
 
-INSIDE_SHARE = 0.5
-"""A mask of which less than this share lies in the image is said to fit badly (our judgement)."""
+INSIDE_SHARE = 0.95
+"""A mask of which less than this share lies in the image is said to reach beyond it.
+
+Resampling alone moves a liver's volume by 1 % or so (our judgement).
+"""
 
 MAX_LISTED = 20
 """Most labels listed in one error line."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,12 +49,30 @@ class LabelImage:
     has_geometry: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LaidMask:
+    """A mask on the image's grid."""
+
+    mask: NDArray[np.bool_]
+    """In the working order, shape of the volume."""
+    warnings: tuple[str, ...] = ()
+    """What was assumed or doubted while laying it there, one sentence each."""
+
+
+def lay_masks(sources: Sequence[MaskSource], volume: Volume) -> LaidMask:
+    """Return the union of several masks on the volume's grid, and what is doubtful; see `read_mask`."""
+    union = np.zeros(volume.hu.shape, dtype=np.bool_)
+    notes: list[str] = []
+    for source in sources:
+        laid = _lay(source, volume)
+        union |= laid.mask
+        notes += laid.warnings
+    return LaidMask(union, tuple(notes))
+
+
 def read_masks(sources: Sequence[MaskSource], volume: Volume) -> NDArray[np.bool_]:
     """Return the union of several masks on the volume's grid; see `read_mask`."""
-    union = np.zeros(volume.hu.shape, dtype=np.bool_)
-    for source in sources:
-        union |= read_mask(source, volume)
-    return union
+    return lay_masks(sources, volume).mask
 
 
 def read_mask(source: MaskSource, volume: Volume) -> NDArray[np.bool_]:
@@ -82,6 +100,11 @@ def read_mask(source: MaskSource, volume: Volume) -> NDArray[np.bool_]:
     UnreadableFileError
         If the file cannot be read.
     """
+    return _lay(source, volume).mask
+
+
+def _lay(source: MaskSource, volume: Volume) -> LaidMask:
+    """Lay one mask on the volume's grid; see `read_mask`."""
     name = source.path.name
     image = _read_label_image(source)
     chosen = _take_label(image.values, source.label, name)
@@ -94,20 +117,20 @@ def read_mask(source: MaskSource, volume: Volume) -> NDArray[np.bool_]:
                 f"{name}: the mask has no geometry and another shape ({_sized(chosen.shape)}) than the image "
                 f"({_sized(stored.shape)}); save it with the image's geometry"
             )
-        _log.warning("%s has no geometry; it was laid on the image voxel by voxel", name)
-        return np.ascontiguousarray(volume.stored_order.to_working(chosen))
+        note = "The liver mask has no geometry; it was laid on the image voxel by voxel"
+        return LaidMask(np.ascontiguousarray(volume.stored_order.to_working(chosen)), (note,))
     order = StoredOrder.of(image.grid)
     grid = order.working_grid(image.grid)
     working = order.to_working(chosen)
     if grid.is_close_to(volume.grid, SAME_GRID_SHARE * min(volume.grid.spacing_mm)):
-        return np.ascontiguousarray(working)
+        return LaidMask(np.ascontiguousarray(working))
     laid = _resampled(working, grid, volume.grid)
     if not laid.any():
         raise MaskError(f"{name}: the mask lies outside the image; give the mask of this examination")
     share = float(laid.sum()) * volume.grid.voxel_mm3 / (float(chosen.sum()) * image.grid.voxel_mm3)
     if share < INSIDE_SHARE:
-        _log.warning("%s: only %.0f %% of the mask lies in the image", name, 100 * share)
-    return laid
+        return LaidMask(laid, (f"Only {share:.0%} of the liver mask lies in the image: is it of this scan?",))
+    return LaidMask(laid)
 
 
 def _sized(shape: Sequence[int]) -> str:

@@ -250,6 +250,12 @@ def _build(uid: str, study_uid: str, part: str, slices: list[Slice], warnings: S
         instances = _named(instances, uid)
     if not first.rescaled:
         notes.append("The header does not say how values become HU; they were taken as HU")
+    unclear = sum(item.header.rescale_unclear for item in slices)
+    if unclear:
+        notes.append(
+            f"The rescale of {unclear} images is no number; a slope of 1 or an intercept of 0 was taken: "
+            "their values are in doubt"
+        )
     frame_type = slices[0].frame.image_type
     series = Series(
         uid=uid,

@@ -93,6 +93,8 @@ class Header:
     """Whether Pixel Data follows the header."""
     rescaled: bool = True
     """Whether the header says how stored values become HU."""
+    rescale_unclear: bool = False
+    """Whether it says so in something that is no number, or with a slope of zero."""
 
     @property
     def name(self) -> str:
@@ -151,6 +153,7 @@ def read_header(data: bytes, path: Path, member: str | None, file: BinaryIO | No
         frames=_read_frames(elements, encoding) if encoding else (),
         has_pixels=elements.has_pixels,
         rescaled=0x00281052 in elements.raw or bool(elements.items(_SHARED) or elements.items(_PER_FRAME)),
+        rescale_unclear=_is_unclear(elements, 0x00281052) or _is_unclear(elements, 0x00281053, zero=True),
     )
 
 
@@ -263,6 +266,12 @@ def _read_functional_groups(index: int, shared: Elements, own: Elements) -> Fram
 def _slope(elements: Elements) -> float:
     slope = elements.number(0x00281053)
     return slope if slope else 1.0  # a slope of 0 or none at all: values are HU but for the intercept
+
+
+def _is_unclear(elements: Elements, tag: int, *, zero: bool = False) -> bool:
+    """Return whether a value is written that is no number (or zero, where `zero` means nothing)."""
+    number = elements.number(tag)
+    return bool(elements.text(tag)) and (number is None or (zero and number == 0))
 
 
 def _read_plane(position: Elements, orientation: Elements, measures: Elements) -> Plane:
