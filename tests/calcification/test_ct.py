@@ -113,6 +113,14 @@ def test_metal_is_named_and_not_counted() -> None:
     assert "clip_or_coil" in {f.label for f in foci.foci}
 
 
+@pytest.mark.parametrize(("excess_hu", "labels"), [(6000.0, {"clip_or_coil"}), (700.0, set())])
+def test_in_a_notch_of_the_mask_metal_alone_is_looked_for(excess_hu: float, labels: set[str]) -> None:
+    volume = scan(rod(8.0, 1.2), excess_hu)
+    mask = np.ones(volume.hu.shape, bool)
+    mask[12:36, 22:42, 22:] = False  # 24 by 15 mm wide, open to one side; the rod lies 8 mm deep in it
+    assert {f.label for f in read(volume, mask).foci} == labels
+
+
 def test_a_long_metal_tube_is_a_stent() -> None:
     foci = read(scan(rod(30.0, 1.5), 6000.0))
     assert foci.calcifications == ()

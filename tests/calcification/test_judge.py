@@ -83,3 +83,8 @@ def test_each_mimic_is_named_by_its_evidence(change: dict[str, object], label: s
 
 def test_bright_bodies_far_above_blood_stay_calcium_in_an_enhanced_scan() -> None:
     assert judge(dataclasses.replace(CALCIUM, enhanced=0.98, blood_hu=200.0)).label == "calcification"
+
+
+def test_the_same_words_are_not_said_for_and_against() -> None:
+    metal = judge(dataclasses.replace(CALCIUM, peak_hu=3071.0, metal_mm=0.0, shape=DRAWN_OUT))
+    assert metal.reason.count("denser than calcium") == 1

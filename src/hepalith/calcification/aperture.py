@@ -120,7 +120,9 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     Notes
     -----
     Where the apertures of neighbours overlap, each voxel goes to the nearer body. The background
-    is the mean of the ring's liver; where the aperture leaves the liver, the tissue there.
+    is the mean of the ring's liver; where the aperture leaves the liver, the tissue there. Below a shell
+    it is the liver about the shell too, not the shell's content, which blur mixes with it: content of 20 HU
+    in a liver of 57 takes 7 % from a rim 2 mm thick and 24 mm wide.
 
     The error adds in quadrature the noise of sum and background with the noise's correlation, the
     fine texture of the liver, and the unseen course of the surface below a focus that straddles it.
