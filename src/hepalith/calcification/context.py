@@ -139,8 +139,8 @@ def _bodies(
         places,
         body,
         np.bincount(body, minlength=count + 1),
-        np.bincount(body[liver.ravel()[places]], minlength=count + 1),
-        np.bincount(body[hu.ravel()[places] >= METAL_HU], minlength=count + 1),
+        np.bincount(body[liver[where]], minlength=count + 1),
+        np.bincount(body[hu[where] >= METAL_HU], minlength=count + 1),
     )
 
 
