@@ -160,7 +160,8 @@ def _regions(
     extent = np.zeros(box.shape, bool)
     start = [a - b for a, b in zip(candidate.box.start, box.start, strict=True)]
     extent[tuple(slice(a, a + n) for a, n in zip(start, candidate.box.shape, strict=True))] = candidate.extent
-    inside, near = _dilated(extent, reach, spacing)
+    grown, near = _dilated(extent, reach, spacing)
+    inside = grown.copy()
     blocked = scene.bright.bright_in(box)
     owners = scene.owners[box.slices]
     others = (owners > 0) & (owners != name)
@@ -168,7 +169,7 @@ def _regions(
         theirs, away = _dilated(others, reach, spacing)
         inside &= (near <= away) & ~others
         blocked |= theirs
-    apart = edt.edt(~_dilated(extent, reach, spacing)[0], anisotropy=spacing, black_border=False)
+    apart = edt.edt(~grown, anisotropy=spacing, black_border=False)
     ring = (apart > RING_GAP_MM) & (apart <= RING_MM + RING_GAP_MM) & ~blocked
     return box, extent, inside, ring
 
