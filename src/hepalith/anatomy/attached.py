@@ -14,8 +14,10 @@ from hepalith.anatomy.spine import Spine
 
 __all__ = ["drop_neighbours"]
 
-NECKS_MM = (7.5, 4.5)
-"""Parts are separated where they are thinner than twice these, in turn."""
+NECKS_MM = (11.0, 7.5, 4.5)
+"""Parts are separated where they are thinner than twice these, in turn. The first is for the right kidney,
+which a liver with fat, as dark as it, meets over 20 mm; so wide a neck also parts a liver that a mass
+divides, so nothing else is judged there. The others are for gut, aorta and diaphragm."""
 LEAST_VOXELS = 40
 """Smaller parts stay with what they touch."""
 LOOSE_SHARE = 0.09
@@ -48,18 +50,20 @@ def drop_neighbours(
         for label in range(1, count + 1):
             if label == main_label or sizes[label] < LEAST_VOXELS:
                 continue
-            if _is_neighbour(parts == label, main, body, spine):
+            if _is_neighbour(parts == label, main, body, spine, kidney_only=neck_mm == NECKS_MM[0]):
                 drop |= parts == label
         mask = mask & ~drop
     return mask
 
 
-def _is_neighbour(part: NDArray[np.bool_], main: NDArray[np.bool_], body: Body, spine: Spine | None) -> bool:
-    """Return whether `part` is a neighbour that only touches the liver."""
+def _is_neighbour(
+    part: NDArray[np.bool_], main: NDArray[np.bool_], body: Body, spine: Spine | None, *, kidney_only: bool
+) -> bool:
+    """Return whether `part` is a neighbour that only touches the liver; by its place alone a kidney."""
     shell = ndimage.binary_dilation(part) & ~part
     surface = max(1, int(shell.sum()))
     on_main = int((shell & main).sum()) / surface
-    if on_main < LOOSE_SHARE:
+    if on_main < LOOSE_SHARE and not kidney_only:
         return True
     if spine is None:
         return False
@@ -68,7 +72,7 @@ def _is_neighbour(part: NDArray[np.bool_], main: NDArray[np.bool_], body: Body, 
     front_mm = (spine.row[int(where[0])] - spine.radius - where[1]) * SPACING_MM
     left_mm = (where[2] - spine.column[int(where[0])]) * SPACING_MM
     if left_mm > LEFT_MM:
-        return bool(front_mm < STOMACH_MM and on_main < LEFT_SHARE)
+        return bool(not kidney_only and front_mm < STOMACH_MM and on_main < LEFT_SHARE)
     behind = front_mm < 0
     return bool(behind and on_main < BACK_SHARE and on_wall < BACK_SHARE)
 
