@@ -20,8 +20,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.anatomy import Phase, estimate_phase, find_liver, given_liver
-from hepalith.calcification import Foci, find_foci
+from hepalith.anatomy import Phase
+from hepalith.anatomy.find import find_liver, given_liver
+from hepalith.anatomy.phase import estimate_phase
+from hepalith.calcification import Foci
+from hepalith.calcification.ct import find_foci
 from hepalith.evaluation import (
     count_overlaps,
     cover,
@@ -30,10 +33,14 @@ from hepalith.evaluation import (
     relative_error,
     wilson,
 )
-from hepalith.image import Volume, decode, read_mask
+from hepalith.image import Volume
+from hepalith.image.decode import decode
+from hepalith.image.mask import read_mask
 from hepalith.phantom import FocusTruth, Recipe, kernel_blur_mm, make_implant
 from hepalith.settings import MaskSource, Settings
-from hepalith.study import Acquisition, choose_series, open_study
+from hepalith.study import Acquisition
+from hepalith.study.choice import choose_series
+from hepalith.study.open import open_study
 from hepalith.vocabulary import Measurement
 
 SEEDS = 8

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from hepalith.anatomy import find_liver
+from hepalith.anatomy.find import find_liver
 from hepalith.settings import Settings
 from liver_variants import make_cases
 

@@ -21,10 +21,11 @@ import numpy as np  # noqa: E402 - the import is what is timed
 import pydicom  # noqa: E402
 
 from hepalith import pipeline  # noqa: E402
-from hepalith.anatomy import find_liver  # noqa: E402
-from hepalith.image import decode  # noqa: E402
+from hepalith.anatomy.find import find_liver  # noqa: E402
+from hepalith.image.decode import decode  # noqa: E402
 from hepalith.settings import MaskSource, Settings  # noqa: E402
-from hepalith.study import choose_series, open_study  # noqa: E402
+from hepalith.study.choice import choose_series  # noqa: E402
+from hepalith.study.open import open_study  # noqa: E402
 
 IMPORTED = time.perf_counter() - BEGAN
 

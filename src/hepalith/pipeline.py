@@ -14,18 +14,25 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.anatomy import Liver, estimate_phase, find_liver, given_liver
-from hepalith.calcification import find_foci
+from hepalith.anatomy import Liver
+from hepalith.anatomy.find import find_liver, given_liver
+from hepalith.anatomy.phase import estimate_phase
+from hepalith.calcification.ct import find_foci
 from hepalith.differential import diagnose
 from hepalith.errors import MaskError, UnreadableFileError, UnsupportedModalityError
-from hepalith.finding import describe, findings_from_patient
-from hepalith.image import AIR_HU, Volume, decode, lay_masks
+from hepalith.finding import findings_from_patient
+from hepalith.finding.ct import describe
+from hepalith.image import AIR_HU, Volume
+from hepalith.image.decode import decode
+from hepalith.image.mask import lay_masks
 from hepalith.image.noise import estimate_noise
 from hepalith.management import advise
 from hepalith.reading import DEFAULT_PSEUDONYM_KEY, Assessment, Examined, Reading, Run, assemble
 from hepalith.report import write_folder
 from hepalith.settings import Settings
-from hepalith.study import Patient, Study, choose_series, open_study
+from hepalith.study import Patient, Study
+from hepalith.study.choice import choose_series
+from hepalith.study.open import open_study
 
 __all__ = ["Stopwatch", "read"]
 

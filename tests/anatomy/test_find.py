@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.anatomy.made_body import Trunk, dice, grid_of, make_trunk
 
-from hepalith.anatomy import find_liver, given_liver
+from hepalith.anatomy.find import find_liver, given_liver
 from hepalith.image.volume import Volume
 from hepalith.settings import Settings
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from tests.anatomy.made_body import make_trunk
 
-from hepalith.anatomy import find_bone, given_liver
+from hepalith.anatomy.bone import find_bone
+from hepalith.anatomy.find import given_liver
 from hepalith.anatomy.lobes import find_lobes
 from hepalith.geometry import Box
 

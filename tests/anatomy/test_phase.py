@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tests.anatomy.made_body import make_trunk
 
-from hepalith.anatomy import estimate_phase, given_liver
-from hepalith.anatomy.phase import measure_aorta, measure_flank, measure_liver
+from hepalith.anatomy.find import given_liver
+from hepalith.anatomy.phase import estimate_phase, measure_aorta, measure_flank, measure_liver
 from hepalith.study.acquisition import Acquisition
 
 PHASES = {"none": (55, 43), "arterial": (78, 320), "portal": (115, 160), "delayed": (92, 108)}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.anatomy.made_body import grid_of
 
-from hepalith.anatomy import find_liver
+from hepalith.anatomy.find import find_liver
 from hepalith.errors import MissingExtraError
 from hepalith.image.volume import Volume
 from hepalith.settings import Settings

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.anatomy import Liver, Phase
-from hepalith.calcification import Foci, find_foci
+from hepalith.calcification import Foci
+from hepalith.calcification.ct import find_foci
 from hepalith.geometry import Box, Grid
 from hepalith.image import Volume
 from hepalith.settings import Settings

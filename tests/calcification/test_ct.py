@@ -16,7 +16,7 @@ from tests.calcification.made_liver import (
 )
 
 from hepalith.anatomy import Liver, Phase
-from hepalith.calcification import find_foci
+from hepalith.calcification.ct import find_foci
 from hepalith.geometry import Box
 from hepalith.settings import Settings
 from hepalith.study import Acquisition

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from tests.dicom_files import COMPRESSED, NATIVE, make_hu, make_slice, save, write_enhanced, write_series
 
 from hepalith.errors import GeometryError, NoImageError, UnreadableFileError
-from hepalith.image import AIR_HU, Decoded, Volume, decode
+from hepalith.image import AIR_HU, Volume
+from hepalith.image.decode import Decoded, decode
 from hepalith.settings import Settings
-from hepalith.study import choose_series, open_study
+from hepalith.study.choice import choose_series
+from hepalith.study.open import open_study
 
 
 def read(path: Path) -> Decoded:

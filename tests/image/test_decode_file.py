@@ -18,9 +18,11 @@ from tests.dicom_files import make_hu
 
 from hepalith.errors import GeometryError, InputError, UnreadableFileError, UnsupportedModalityError
 from hepalith.geometry import Box
-from hepalith.image import AIR_HU, Volume, decode
+from hepalith.image import AIR_HU, Volume
+from hepalith.image.decode import decode
 from hepalith.settings import Settings
-from hepalith.study import choose_series, open_study
+from hepalith.study.choice import choose_series
+from hepalith.study.open import open_study
 
 SHAPE = (6, 16, 20)
 AFFINE = np.array([[-0.7, 0, 0, 100], [0, -0.8, 0, 80], [0, 0, 2.5, -10], [0, 0, 0, 1.0]])

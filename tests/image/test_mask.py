@@ -18,9 +18,12 @@ from pydicom.sr.codedict import codes
 from tests.dicom_files import make_hu, write_series
 
 from hepalith.errors import InputError, MaskError, UnreadableFileError
-from hepalith.image import Volume, decode, lay_masks, read_mask, read_masks
+from hepalith.image import Volume
+from hepalith.image.decode import decode
+from hepalith.image.mask import lay_masks, read_mask, read_masks
 from hepalith.settings import MaskSource, Settings
-from hepalith.study import choose_series, open_study
+from hepalith.study.choice import choose_series
+from hepalith.study.open import open_study
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 

@@ -9,10 +9,13 @@ import scipy.ndimage as ndi
 
 from hepalith.errors import MaskError
 from hepalith.geometry import Grid, StoredOrder
-from hepalith.image import Volume, decode, read_mask
+from hepalith.image import Volume
+from hepalith.image.decode import decode
+from hepalith.image.mask import read_mask
 from hepalith.phantom import Recipe, implant, load_truth, make_implant, make_sphere, write_implant
 from hepalith.settings import MaskSource, Settings
-from hepalith.study import choose_series, open_study
+from hepalith.study.choice import choose_series
+from hepalith.study.open import open_study
 
 
 def _scan(order: StoredOrder | None = None) -> tuple[Volume, np.ndarray]:

@@ -13,7 +13,8 @@ import pytest
 from hepalith.anatomy import Liver, Phase
 from hepalith.calcification import Foci
 from hepalith.differential import diagnose
-from hepalith.finding import describe, findings_from_patient
+from hepalith.finding import findings_from_patient
+from hepalith.finding.ct import describe
 from hepalith.management import advise, list_policies
 from hepalith.management.policy import load_alerts, load_tests
 from hepalith.reading import Reading, assemble

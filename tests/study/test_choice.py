@@ -10,7 +10,8 @@ from tests.dicom_files import make_hu, write_series
 
 from hepalith.errors import UsageError
 from hepalith.settings import Settings
-from hepalith.study import SeriesChoice, choose_series, contrast_of, open_study
+from hepalith.study.choice import SeriesChoice, choose_series, contrast_of
+from hepalith.study.open import open_study
 
 
 def write(folder: Path, number: int, count: int = 10, step: float = 2.5, **changes: Any) -> str:

@@ -27,9 +27,11 @@ from hepalith.errors import (
     UsageError,
 )
 from hepalith.settings import Settings
-from hepalith.study import Study, choose_series, open_study
+from hepalith.study import Study
 from hepalith.study import elements as elements_module
+from hepalith.study.choice import choose_series
 from hepalith.study.header import read_header
+from hepalith.study.open import open_study
 
 
 def study_of(*paths: Path, study_uid: str | None = None) -> Study:

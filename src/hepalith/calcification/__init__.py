@@ -1,6 +1,5 @@
-"""Calcification: candidates, what each bright thing is, and its extent."""
+"""Calcification: what each bright thing is, and its extent. Finding on CT is in `ct`."""
 
-from hepalith.calcification.ct import find_foci
 from hepalith.calcification.focus import Detectability, Foci, Focus
 
-__all__ = ["Detectability", "Foci", "Focus", "find_foci"]
+__all__ = ["Detectability", "Foci", "Focus"]

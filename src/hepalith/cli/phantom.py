@@ -16,10 +16,12 @@ from hepalith.cli.options import (
 from hepalith.cli.progress import progress_on_terminal
 from hepalith.cli.staging import refuse_foreign, staged_folder
 from hepalith.errors import UsageError
-from hepalith.image import decode, read_masks
+from hepalith.image.decode import decode
+from hepalith.image.mask import read_masks
 from hepalith.phantom import Recipe, Truth, kernel_blur_mm, make_demo_study, make_implant, write_implant
 from hepalith.settings import Settings
-from hepalith.study import choose_series, open_study
+from hepalith.study.choice import choose_series
+from hepalith.study.open import open_study
 
 __all__ = ["add_arguments", "run"]
 

@@ -1,7 +1,5 @@
-"""Images: voxels with a place and a unit."""
+"""Images: voxels with a place and a unit. Decoding is in `decode`, masks in `mask`."""
 
-from hepalith.image.decode import Decoded, decode
-from hepalith.image.mask import LaidMask, lay_masks, read_mask, read_masks
 from hepalith.image.volume import AIR_HU, Volume
 
-__all__ = ["AIR_HU", "Decoded", "LaidMask", "Volume", "decode", "lay_masks", "read_mask", "read_masks"]
+__all__ = ["AIR_HU", "Volume"]

@@ -32,7 +32,8 @@ from hepalith.image.regular import even_out, place_slice
 from hepalith.image.stack import Stack, plan_stack
 from hepalith.image.stored import stored_type, write_hu
 from hepalith.image.volume import Volume
-from hepalith.study import Encoding, Instance, Series, open_archive, read_whole
+from hepalith.study import Encoding, Instance, Series
+from hepalith.study.source import open_archive, read_whole
 
 __all__ = ["Decoded", "decode", "digest_of"]
 

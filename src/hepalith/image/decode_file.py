@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from hepalith.errors import GeometryError, UnreadableFileError
 from hepalith.geometry import Grid, StoredOrder
 from hepalith.image.volume import AIR_HU, Volume
-from hepalith.study import Series, read_whole
+from hepalith.study import Series
+from hepalith.study.source import read_whole
 
 __all__ = ["StoredImage", "decode_file", "read_image_file"]
 

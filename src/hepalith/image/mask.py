@@ -22,7 +22,7 @@ from hepalith.image.decode_file import read_image_file
 from hepalith.image.mask_seg import read_segments
 from hepalith.image.volume import Volume
 from hepalith.settings import MaskSource
-from hepalith.study import sniff
+from hepalith.study.volume_file import sniff
 
 __all__ = ["LabelImage", "LaidMask", "lay_masks", "read_mask", "read_masks"]
 

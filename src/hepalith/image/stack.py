@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from hepalith.errors import GeometryError
 from hepalith.geometry import Grid
-from hepalith.study import Instance, Plane, Series, slice_normal
+from hepalith.study import Instance, Plane, Series
+from hepalith.study.group import slice_normal
 
 __all__ = ["Stack", "plan_stack"]
 

@@ -1,4 +1,4 @@
-"""Studies: what was acquired and of whom."""
+"""Studies: what was acquired and of whom. Opening and choosing are in `open` and `choice`."""
 
 from hepalith.study.acquisition import (
     Acquisition,
@@ -11,12 +11,7 @@ from hepalith.study.acquisition import (
     SeriesLeft,
     Study,
 )
-from hepalith.study.choice import SeriesChoice, choose_series, contrast_of, is_sharp_kernel
-from hepalith.study.group import slice_normal
-from hepalith.study.open import open_study
 from hepalith.study.patient import Patient, read_patient
-from hepalith.study.source import open_archive, read_whole
-from hepalith.study.volume_file import sniff
 
 __all__ = [
     "Acquisition",
@@ -27,16 +22,7 @@ __all__ = [
     "Patient",
     "Plane",
     "Series",
-    "SeriesChoice",
     "SeriesLeft",
     "Study",
-    "choose_series",
-    "contrast_of",
-    "is_sharp_kernel",
-    "open_archive",
-    "open_study",
     "read_patient",
-    "read_whole",
-    "slice_normal",
-    "sniff",
 ]
