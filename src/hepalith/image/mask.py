@@ -61,10 +61,9 @@ class LaidMask:
 
 def lay_masks(sources: Sequence[MaskSource], volume: Volume) -> LaidMask:
     """Return the union of several masks on the volume's grid, and what is doubtful; see `read_mask`."""
-    union = np.zeros(volume.hu.shape, dtype=np.bool_)
-    notes: list[str] = []
-    for source in sources:
-        laid = _lay(source, volume)
+    first, *others = (_lay(source, volume) for source in sources)
+    union, notes = first.mask, list(first.warnings)
+    for laid in others:
         union |= laid.mask
         notes += laid.warnings
     return LaidMask(union, tuple(notes))

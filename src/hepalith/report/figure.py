@@ -203,8 +203,9 @@ def overview_pictures(
     """
     if maps.box.is_empty or not maps.liver.any():
         return ()
-    seen = np.where(maps.liver | (maps.foci > 0), maps.hu, np.int16(AIR_HU))
-    projection, rows_added = pad_slab(seen.max(axis=1)[::-1], maps, 1, AIR_HU)
+    planes = zip(maps.hu, maps.liver, maps.foci, strict=True)  # one at a time: no copy of the whole crop
+    seen = [np.where(liver | (foci > 0), hu, np.int16(AIR_HU)).max(axis=0) for hu, liver, foci in planes]
+    projection, rows_added = pad_slab(np.stack(seen)[::-1], maps, 1, AIR_HU)
     view = whole_view(projection.shape, maps.volume.spacing_mm, 1)
     rings = []
     for number, (centroid, diameter_mm) in places.items():
