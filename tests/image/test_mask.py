@@ -209,9 +209,14 @@ def test_segments_of_a_dicom_seg_are_read_by_number(tmp_path: Path, volume: Volu
     segmentation.save_as(path)
     np.testing.assert_array_equal(read_mask(MaskSource(path, 1), volume), mask.astype(bool))
     assert read_mask(MaskSource(path, 2), volume).sum() == 4
-    np.testing.assert_array_equal(read_mask(MaskSource(path), volume), labels > 0)
-    message = refused(MaskError, MaskSource(path, 3), volume)
-    assert "1 (Liver)" in message
+    np.testing.assert_array_equal(
+        read_mask(MaskSource(path), volume), mask.astype(bool)
+    )  # the one called liver
+    for item in segmentation.SegmentSequence:
+        item.SegmentLabel = "Organ"
+    segmentation.save_as(path)
+    with pytest.raises(MaskError, match="--liver-label"):
+        read_mask(MaskSource(path), volume)
 
 
 @pytest.mark.real

@@ -49,7 +49,8 @@ def add_liver_arguments(parser: argparse.ArgumentParser) -> None:
         "--liver-label",
         metavar="N",
         type=int,
-        help="the label, or DICOM segment number, of the liver in --liver (default: every non-zero voxel)",
+        help="the label, or DICOM segment number, of the liver in --liver "
+        "(default: every non-zero voxel; of several DICOM segments the one called liver)",
     )
 
 

@@ -47,6 +47,7 @@ class LabelImage:
     """Shape (slice, row, column); the label of each voxel."""
     grid: Grid
     has_geometry: bool
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,19 +118,20 @@ def _lay(source: MaskSource, volume: Volume) -> LaidMask:
                 f"({_sized(stored.shape)}); save it with the image's geometry"
             )
         note = "The liver mask has no geometry; it was laid on the image voxel by voxel"
-        return LaidMask(np.ascontiguousarray(volume.stored_order.to_working(chosen)), (note,))
+        return LaidMask(np.ascontiguousarray(volume.stored_order.to_working(chosen)), (*image.warnings, note))
     order = StoredOrder.of(image.grid)
     grid = order.working_grid(image.grid)
     working = order.to_working(chosen)
     if grid.is_close_to(volume.grid, SAME_GRID_SHARE * min(volume.grid.spacing_mm)):
-        return LaidMask(np.ascontiguousarray(working))
+        return LaidMask(np.ascontiguousarray(working), image.warnings)
     laid = _resampled(working, grid, volume.grid)
     if not laid.any():
         raise MaskError(f"{name}: the mask lies outside the image; give the mask of this examination")
     share = float(laid.sum()) * volume.grid.voxel_mm3 / (float(chosen.sum()) * image.grid.voxel_mm3)
     if share < INSIDE_SHARE:
-        return LaidMask(laid, (f"Only {share:.0%} of the liver mask lies in the image: is it of this scan?",))
-    return LaidMask(laid)
+        note = f"Only {share:.0%} of the liver mask lies in the image: is it of this scan?"
+        return LaidMask(laid, (*image.warnings, note))
+    return LaidMask(laid, image.warnings)
 
 
 def _sized(shape: Sequence[int]) -> str:
@@ -146,8 +148,9 @@ def _read_label_image(source: MaskSource) -> LabelImage:
         raise UnreadableFileError(f"{path}: {reason}; check the path of the mask") from error
     kind = sniff(head)
     if kind == "dicom":
-        values, grid = read_segments(path, source.label)
-        return LabelImage(values, grid, has_geometry=True)
+        values, grid, left = read_segments(path, source.label)
+        note = f"Of the mask's segments only the liver was taken, not: {', '.join(left)}"
+        return LabelImage(values, grid, has_geometry=True, warnings=(note,) if left else ())
     if kind in ("nifti", "nrrd", "mha"):
         image = read_image_file(path, None, kind)
         return LabelImage(_scaled(image.values, image.slope, image.intercept), image.grid, image.has_geometry)

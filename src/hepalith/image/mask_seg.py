@@ -16,19 +16,24 @@ from hepalith.geometry import Grid
 
 __all__ = ["read_segments"]
 
+LIVER_WORDS = frozenset({"liver", "hepar", "leber", "foie", "肝", "肝脏"})
+"""What the liver's segment is called where a file holds several; compared without case."""
+
 SAME_PLACE_MM = 0.01
 """Frames closer than this along the normal lie in one slice, as in image stacks."""
 
 
-def read_segments(path: Path, label: int | None) -> tuple[NDArray[Any], Grid]:
-    """Read a DICOM SEG: the segment `label`, or all of them as one.
+def read_segments(path: Path, label: int | None) -> tuple[NDArray[Any], Grid, tuple[str, ...]]:
+    """Read a DICOM SEG: the segment `label`; without one the only segment, or the one called liver.
 
     Returns
     -------
     values
-        uint16, shape (slice, row, column): segment numbers; the wanted one wins where segments overlap.
+        uint16, shape (slice, row, column): the number of the segment taken, 0 elsewhere.
     grid
         Its stored grid. Slices without a frame are empty, as SEG leaves them out.
+    left
+        Names of the segments left aside although none was asked for by number.
 
     Raises
     ------
@@ -46,13 +51,18 @@ def read_segments(path: Path, label: int | None) -> tuple[NDArray[Any], Grid]:
                 kind = dataset.get("Modality", "unknown")
                 raise MaskError(f"{name}: a DICOM file of modality {kind}, no segmentation; give a DICOM SEG")
             names = {int(s.SegmentNumber): str(s.get("SegmentLabel", "")) for s in dataset.SegmentSequence}
+            names.pop(0, None)  # a label map may describe its background
             if label is not None and label not in names:
                 listed = ", ".join(f"{number} ({text})" for number, text in sorted(names.items()))
                 raise MaskError(f"{name}: no segment {label}; there are: {listed}")
+            left: tuple[str, ...] = ()
+            if label is None and len(names) > 1:
+                label = _number_of_liver(names, name)
+                left = tuple(text for number, text in sorted(names.items()) if number != label)
             frames = np.asarray(dataset.pixel_array)
             if frames.ndim == 2:
                 frames = frames[None]
-            return _assemble(dataset, frames, label)
+            return (*_assemble(dataset, frames, label), left)
         except (MaskError, GeometryError):
             raise
         except Exception as error:  # plug-ins and absent attributes raise whatever they meet
@@ -60,6 +70,15 @@ def read_segments(path: Path, label: int | None) -> tuple[NDArray[Any], Grid]:
             raise UnreadableFileError(
                 f"{name}: the segmentation cannot be read ({reason}); export it again"
             ) from error
+
+
+def _number_of_liver(names: dict[int, str], file: str) -> int:
+    """Return the number of the one segment that is called liver, of several: a spine is no part of it."""
+    livers = [number for number, text in names.items() if text.strip().casefold() in LIVER_WORDS]
+    if len(livers) != 1:
+        listed = ", ".join(f"{number} ({text})" for number, text in sorted(names.items()))
+        raise MaskError(f"{file}: several segments; name the liver's with --liver-label: {listed}")
+    return livers[0]
 
 
 def _group(dataset: Dataset, n: int, keyword: str) -> Dataset:
@@ -93,7 +112,7 @@ def _assemble(dataset: Dataset, frames: NDArray[Any], label: int | None) -> tupl
     values = np.zeros((int(places.max()) + 1, *frames.shape[1:]), dtype=np.uint16)
     for n, frame in enumerate(frames):
         if kind == "LABELMAP":
-            values[places[n]] = frame
+            values[places[n]] = frame if label is None else np.where(frame == label, label, 0)
             continue
         number = int(_group(dataset, n, "SegmentIdentificationSequence").ReferencedSegmentNumber)
         if label is None or number == label:
