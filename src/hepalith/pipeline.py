@@ -131,6 +131,15 @@ def read(
     patient = patient or Patient()
     paths = [Path(p) for p in ([inputs] if isinstance(inputs, str | Path) else inputs)]
     clock = Stopwatch(progress)
+    reading = read_study(paths, settings, patient, clock)
+    if out is not None:  # by now the volume is gone: a reading keeps its crop only
+        with clock.stage("report"):
+            write_folder(reading, Path(out), overwrite=overwrite, run=clock.run)
+    return reading
+
+
+def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, clock: Stopwatch) -> Reading:
+    """Read one examination, stage by stage; see `read`."""
     with clock.stage("open"):
         study = open_study(paths, settings)
         choice = choose_series(study, settings)
@@ -148,17 +157,14 @@ def read(
         findings = (*seen.findings, *findings_from_patient(patient))
         differential = diagnose(findings, seen.patterns, patient)
         plan = advise(differential, findings, foci, patient, settings, exam_date(study))
-    with clock.stage("report"):
-        reading = assemble(
+    with clock.stage("reading"):
+        return assemble(
             Examined(study, decoded.series, choice.left, volume, decoded.sha256),
             Assessment(liver, phase, foci, findings, seen.patterns, differential, plan, noise_hu),
             patient,
             settings,
             pseudonym_key=pseudonym_key(),
         )
-        if out is not None:
-            write_folder(reading, Path(out), overwrite=overwrite, run=clock.run)
-    return reading
 
 
 def locate_liver(volume: Volume, settings: Settings) -> tuple[Volume, Liver]:

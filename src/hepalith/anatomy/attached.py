@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from hepalith.anatomy.body import Body
 from hepalith.anatomy.coarse import SPACING_MM
-from hepalith.anatomy.core import depth_within
+from hepalith.anatomy.solid_core import depth_within
 from hepalith.anatomy.spine import Spine
 
 __all__ = ["drop_neighbours"]

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from hepalith.anatomy.body import find_body, find_inside
 from hepalith.anatomy.capsule import box_around, find_depth, share_in_view
 from hepalith.anatomy.coarse import Coarse, coarsen
-from hepalith.anatomy.core import find_core
 from hepalith.anatomy.liver import Liver
 from hepalith.anatomy.lobes import find_lobes
 from hepalith.anatomy.outline import find_outline
 from hepalith.anatomy.quality import Quality, judge_outline, volume_error
+from hepalith.anatomy.solid_core import find_core
 from hepalith.anatomy.totalsegmentator import segment_liver
 from hepalith.geometry import Box
 from hepalith.image.volume import Volume

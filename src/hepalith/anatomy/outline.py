@@ -12,10 +12,10 @@ from scipy import ndimage
 from hepalith.anatomy.attached import drop_neighbours, open_ball
 from hepalith.anatomy.body import Body
 from hepalith.anatomy.coarse import SPACING_MM, smooth
-from hepalith.anatomy.core import Core, depth_within
 from hepalith.anatomy.diaphragm import find_ceiling
 from hepalith.anatomy.field import average_within, diffuse_within, keep_touching
 from hepalith.anatomy.masses import add_masses
+from hepalith.anatomy.solid_core import Core, depth_within
 from hepalith.anatomy.spine import Spine, doubt_by_spine, find_spine
 from hepalith.anatomy.walk import walk
 
