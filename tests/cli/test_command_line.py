@@ -63,6 +63,11 @@ def test_a_wrong_command_line_is_one_line_and_status_2(words: list[str]) -> None
     assert ended.stderr.startswith("hepalith")
 
 
+def test_an_unknown_option_points_to_the_help_of_its_command() -> None:
+    ended = run_command("read", "x", "--out", "y", "--nope")
+    assert ended.stderr == "hepalith read: unknown: --nope; see hepalith read --help\n"
+
+
 def test_schema_of_a_reading_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", "reading"]) == 0
     assert json.loads(capsys.readouterr().out)["type"] == "object"

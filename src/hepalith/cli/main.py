@@ -98,7 +98,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     named = next((a for a in argv if not a.startswith("-")), None)
     with guarded() as outcome:
-        arguments = build_parser(only=named).parse_args(argv)
+        arguments, unknown = build_parser(only=named).parse_known_args(argv)
+        if unknown:  # said by the command, whose help lists what it knows
+            OneLineParser(prog=f"hepalith {arguments.command}").error(f"unknown: {' '.join(unknown)}")
         run = importlib.import_module(f"hepalith.cli.{arguments.command}").run
         outcome.status = run(arguments)
     return outcome.status

@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from hepalith.errors import OutputError, OutputExistsError
-from hepalith.reading.folder import one_line_errors, swap_folders
+from hepalith.errors import OutputExistsError
+from hepalith.reading.folder import list_held, one_line_errors, swap_folders
 
 __all__ = ["refuse_foreign", "staged_folder"]
 
@@ -29,13 +29,8 @@ def refuse_foreign(out: Path, *, overwrite: bool, mark: str) -> None:
     OutputError
         If `out` is a file.
     """
-    with one_line_errors(out):
-        if not out.exists():
-            return
-        if not out.is_dir():
-            raise OutputError(f"{out} is a file; name a folder with --out")
-        if next(out.iterdir(), None) is None:
-            return
+    if not list_held(out):
+        return
     if not overwrite:
         raise OutputExistsError(f"{out} is not empty; choose another --out, or add --overwrite")
     if not (out / mark).is_file():

@@ -107,6 +107,22 @@ def write_folder(
     return out
 
 
+def list_held(out: Path) -> list[str]:
+    """Return the names of what lies in the folder `out`; nothing where there is no such folder.
+
+    Raises
+    ------
+    OutputError
+        If `out` is a file, or cannot be looked into.
+    """
+    with one_line_errors(out):
+        if not out.exists():
+            return []
+        if not out.is_dir():
+            raise OutputError(f"{out} is a file; name a folder with --out")
+        return sorted(entry.name for entry in out.iterdir())
+
+
 def refuse_occupied(out: Path, *, overwrite: bool) -> None:
     """Refuse a folder that must not be written to; called before the work as well as after it.
 
@@ -117,12 +133,7 @@ def refuse_occupied(out: Path, *, overwrite: bool) -> None:
     OutputError
         If `out` is a file.
     """
-    with one_line_errors(out):
-        if not out.exists():
-            return
-        if not out.is_dir():
-            raise OutputError(f"{out} is a file; name a folder with --out")
-        held = sorted(entry.name for entry in out.iterdir())
+    held = list_held(out)
     if not held:
         return
     if not overwrite:
