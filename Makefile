@@ -53,7 +53,7 @@ COMPILE := $(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras
 # Made with the oldest Python we support, so that nothing that only it needs is missing.
 lock: .venv/.dev
 	$(COMPILE) --build-deps-for editable --output-file requirements/run.lock pyproject.toml
-	$(COMPILE) --extra test --extra dev --constraint requirements/run.lock --output-file requirements/dev.lock pyproject.toml
+	$(COMPILE) --extra test --extra dev --extra evaluation --constraint requirements/run.lock --output-file requirements/dev.lock pyproject.toml
 
 clean:
 	rm -rf .venv build dist demo .mypy_cache .ruff_cache .pytest_cache
