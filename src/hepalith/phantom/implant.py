@@ -21,6 +21,7 @@ from hepalith.image import Volume
 from hepalith.phantom.deposit import (
     Deposit,
     Rendered,
+    displaced,
     make_bead_chain,
     make_rim,
     make_rod,
@@ -30,7 +31,6 @@ from hepalith.phantom.deposit import (
 from hepalith.phantom.dicom import SeriesHeader, write_dicom_series
 from hepalith.phantom.nifti import write_nifti
 from hepalith.phantom.scanner import KERNEL_BLUR_MM, SliceProfile
-from hepalith.phantom.shape import Point, Shell
 from hepalith.phantom.truth import Truth, truth_of, write_truth
 
 __all__ = ["Implanted", "Recipe", "implant", "make_implant", "write_implant"]
@@ -135,13 +135,7 @@ def _draw(recipe: Recipe, group: int, scale_mm: float, random: np.random.Generat
 
 
 def _moved(deposit: Deposit, by: NDArray[np.float64]) -> Deposit:
-    def shifted(point: Point) -> Point:
-        return (point[0] + float(by[0]), point[1] + float(by[1]), point[2] + float(by[2]))
-
-    shape = deposit.shape
-    if isinstance(shape, Shell):
-        return replace(deposit, shape=replace(shape, centre=shifted(shape.centre)))
-    return replace(deposit, shape=replace(shape, start=shifted(shape.start), end=shifted(shape.end)))
+    return replace(deposit, shape=displaced(deposit.shape, (float(by[0]), float(by[1]), float(by[2]))))
 
 
 def _bounding_radius(deposits: tuple[Deposit, ...]) -> float:
