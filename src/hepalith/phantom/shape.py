@@ -20,6 +20,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.phantom import exact
+
 __all__ = [
     "Bounds",
     "Capsule",
@@ -80,6 +82,17 @@ def _enclosing(boxes: list[Bounds]) -> Bounds:
     return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
 
+Rows = tuple[Point, Point, Point]
+"""A three by three matrix."""
+
+
+def _times(a: Rows, b: Rows) -> Rows:
+    """Return the product of two small matrices, rounded so that every C library gives the same."""
+    rows = [[round(sum(a[i][k] * b[k][j] for k in range(3)), 12) for j in range(3)] for i in range(3)]
+    first, second, third = ((r[0], r[1], r[2]) for r in rows)
+    return first, second, third
+
+
 @dataclass(frozen=True, slots=True)
 class Ellipsoid:
     """Ellipsoid with semi-axes along x, y, z in mm, turned by `yaw`, `pitch`, `roll` in degrees.
@@ -93,12 +106,18 @@ class Ellipsoid:
     pitch: float = 0.0
     roll: float = 0.0
 
-    def _turn(self) -> NDArray[np.float64]:
+    def _turn(self) -> Rows:
+        """Return the rows of the matrix that turns the ellipsoid's own axes into the patient's."""
         a, b, c = (math.radians(v) for v in (self.yaw, self.pitch, self.roll))
-        about_z = np.array([[math.cos(a), -math.sin(a), 0], [math.sin(a), math.cos(a), 0], [0, 0, 1]])
-        about_x = np.array([[1, 0, 0], [0, math.cos(b), -math.sin(b)], [0, math.sin(b), math.cos(b)]])
-        about_y = np.array([[math.cos(c), 0, math.sin(c)], [0, 1, 0], [-math.sin(c), 0, math.cos(c)]])
-        return np.asarray(about_y @ about_x @ about_z)
+        about_z = ((math.cos(a), -math.sin(a), 0.0), (math.sin(a), math.cos(a), 0.0), (0.0, 0.0, 1.0))
+        about_x = ((1.0, 0.0, 0.0), (0.0, math.cos(b), -math.sin(b)), (0.0, math.sin(b), math.cos(b)))
+        about_y = ((math.cos(c), 0.0, math.sin(c)), (0.0, 1.0, 0.0), (-math.sin(c), 0.0, math.cos(c)))
+        return _times(about_y, _times(about_x, about_z))
+
+    @property
+    def width_mm(self) -> float:
+        """Smallest extent: twice the smallest half-axis."""
+        return 2 * min(self.radii)
 
     @property
     def volume_mm3(self) -> float:
@@ -107,14 +126,17 @@ class Ellipsoid:
 
     def bounds(self) -> Bounds:
         """Return the box around the turned ellipsoid."""
-        reach = np.sqrt(((self._turn() * np.asarray(self.radii)) ** 2).sum(axis=1))
-        return _around(self.centre, (float(reach[0]), float(reach[1]), float(reach[2])))
+        reach = [
+            math.sqrt(sum((t * r) ** 2 for t, r in zip(row, self.radii, strict=True))) for row in self._turn()
+        ]
+        return _around(self.centre, (reach[0], reach[1], reach[2]))
 
     def distance(self, x: Array, y: Array, z: Array) -> Array:
         """Return k(k - 1)/|∇|, first-order; exact for a sphere."""
         offsets = [p - np.float32(c) for p, c in zip((x, y, z), self.centre, strict=True)]
         if self.yaw or self.pitch or self.roll:
-            back = self._turn().T.astype(np.float32)
+            rows = self._turn()
+            back = [[np.float32(row[a]) for row in rows] for a in range(3)]
             offsets = [row[0] * offsets[0] + row[1] * offsets[1] + row[2] * offsets[2] for row in back]
         squares = [(o / np.float32(r)) ** 2 for o, r in zip(offsets, self.radii, strict=True)]
         level = np.sqrt(squares[0] + squares[1] + squares[2])
@@ -214,8 +236,16 @@ class Oval:
         (cx, cy), (a, b), p = self.centre, self.radii, self.power
         u = np.abs(x - np.float32(cx)) / np.float32(a)
         v = np.abs(y - np.float32(cy)) / np.float32(b)
-        level = np.maximum(u**p + v**p, TINY) ** (1 / p)
-        slope = np.hypot(u ** (p - 1) / a, v ** (p - 1) / b) * level ** (1 - p)
+        if p == 2:
+            level = np.sqrt(np.maximum(u * u + v * v, TINY))
+            across, along = u / np.float32(a), v / np.float32(b)
+            slope = exact.hypot(across, along) / level
+        else:
+            to_p, to_q = (exact.power(w, np.float32(p - 1)) for w in (u, v))
+            level = exact.power(np.maximum(to_p * u + to_q * v, TINY), np.float32(1 / p))
+            slope = exact.hypot(to_p / np.float32(a), to_q / np.float32(b)) * exact.power(
+                level, np.float32(1 - p)
+            )
         return np.asarray((level - 1) / np.maximum(slope, TINY), dtype=np.float32)
 
     def grown(self, by_mm: float) -> Oval:
@@ -236,7 +266,7 @@ class HalfSpace:
 
     def distance(self, x: Array, y: Array, z: Array) -> Array:
         """Return the exact distance."""
-        size = math.hypot(*self.normal)
+        size = math.sqrt(sum(c * c for c in self.normal))
         n = [np.float32(c / size) for c in self.normal]
         p = [np.float32(c) for c in self.point]
         return np.asarray((x - p[0]) * n[0] + (y - p[1]) * n[1] + (z - p[2]) * n[2])
@@ -383,7 +413,7 @@ class Rippled:
         """Return the distance with the waves added."""
         third = np.float32(self.height_mm / 3)
         waves = [
-            third * np.sin(p * np.float32(2 * math.pi / length) + np.float32(phase))
+            third * exact.sin(p * np.float32(2 * math.pi / length) + np.float32(phase))
             for p, length, phase in zip((x, y, z), self.lengths_mm, self.phases, strict=True)
         ]
         return np.asarray(self.shape.distance(x, y, z) + waves[0] + waves[1] + waves[2])
