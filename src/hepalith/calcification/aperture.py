@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import edt
@@ -84,6 +85,8 @@ class Aperture:
         Box about the focus and its ring, within the crop; all arrays have its shape.
     extent, inside, ring
         The body above half contrast; the aperture; the background ring.
+    free
+        What is neither too bright for background nor another body's.
     liver
         The liver, and what of the aperture the ring's nearest voxel says is liver.
     excess
@@ -98,11 +101,16 @@ class Aperture:
     extent: NDArray[np.bool_]
     inside: NDArray[np.bool_]
     ring: NDArray[np.bool_]
+    free: NDArray[np.bool_]
     liver: NDArray[np.bool_]
     excess: NDArray[np.float32]
     level_hu: float
     level_se_hu: float
     sum_se_hu: float
+
+    def grown(self, margin: Sequence[int]) -> tuple[slice, ...]:
+        """Return the part of the box that holds the aperture and a margin about it, in voxels."""
+        return Box.around(self.inside).grown(margin, self.inside.shape).slices
 
 
 def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
@@ -127,7 +135,7 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     The error adds in quadrature the noise of sum and background with the noise's correlation, the
     fine texture of the liver, and the unseen course of the surface below a focus that straddles it.
     """
-    box, extent, inside, ring = _regions(candidate, name, scene)
+    box, extent, inside, ring, free = _regions(candidate, name, scene)
     hu = scene.hu[box.slices].astype(np.float32)
     liver = _continued_liver(scene.liver[box.slices], inside)
     level, level_se, weights = _ring_level(hu, ring, liver, scene)
@@ -145,13 +153,15 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
         variance += (level_se * count) ** 2
     structure = scene.surroundings.error_of(count * scene.grid.voxel_mm3) * count
     variance += structure**2 + surface**2
-    return Aperture(box, extent, inside, ring, liver, hu - background, level, level_se, math.sqrt(variance))
+    return Aperture(
+        box, extent, inside, ring, free, liver, hu - background, level, level_se, math.sqrt(variance)
+    )
 
 
 def _regions(
     candidate: Candidate, name: int, scene: Scene
-) -> tuple[Box, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the box about a candidate, its extent, its aperture and its background ring."""
+) -> tuple[Box, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the box about a candidate, its extent, its aperture, its background ring, and what is free."""
     spacing = scene.spacing_mm
     reach = _reach(scene)
     reach_mm = (reach[0] * spacing[0], reach[1], reach[1])
@@ -171,7 +181,7 @@ def _regions(
         blocked |= theirs
     apart = edt.edt(~grown, anisotropy=spacing, black_border=False)
     ring = (apart > RING_GAP_MM) & (apart <= RING_MM + RING_GAP_MM) & ~blocked
-    return box, extent, inside, ring
+    return box, extent, inside, ring, ~blocked
 
 
 def _dilated(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hepalith.anatomy import LOBES, Liver, Phase
 from hepalith.calcification.agatston import score_agatston
-from hepalith.calcification.aperture import Scene, lay_aperture
+from hepalith.calcification.aperture import Aperture, Scene, lay_aperture
 from hepalith.calcification.appearance import Appearance, describe_appearance
 from hepalith.calcification.background import describe_surroundings
 from hepalith.calcification.blur_model import sphere_response
@@ -18,8 +18,10 @@ from hepalith.calcification.context import look_about
 from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectability
 from hepalith.calcification.focus import Detectability, Foci, Focus
 from hepalith.calcification.judge import judge
-from hepalith.calcification.measure import Measured, mass_of, measure
+from hepalith.calcification.measure import Body, Measured, look_at_body, mass_of, measure
 from hepalith.calcification.morphology import describe_morphology
+from hepalith.calcification.sphere import sphere_view
+from hepalith.calcification.sphere_fit import SphereFit, believe_blur, fit_sphere
 from hepalith.geometry import Box
 from hepalith.image import Volume
 from hepalith.image.noise import estimate_blur, estimate_noise
@@ -42,6 +44,11 @@ OUTLINE_MM = 1.0
 BLUR_SHARE = 0.3
 """How far, as a share, the in-plane blur may be from its estimate (95 %): kernels differ by more than the
 skin's edge or the grid tells."""
+
+
+MOST_RESOLVED = 8
+"""Most bodies larger than the blur that a sphere is fitted to, to learn the blur from: more add time and
+little to what is known."""
 
 
 def find_foci(
@@ -103,10 +110,15 @@ def find_foci(
         around,
     )
     context = look_about(crop.hu, mask, spacing, around, phase)
+    apertures = [lay_aperture(candidate, n, scene) for n, candidate in enumerate(found, start=1)]
+    bodies = [look_at_body(aperture, scene) for aperture in apertures]
+    fits = _fit_spheres(apertures, bodies, scene)
+    belief = believe_blur([fit for fit in fits if fit is not None])
     rows = []
-    for n, candidate in enumerate(found, start=1):
-        aperture = lay_aperture(candidate, n, scene)
-        measured = measure(aperture, scene)
+    for n, (candidate, aperture, body, fit) in enumerate(
+        zip(found, apertures, bodies, fits, strict=True), start=1
+    ):
+        measured = measure(aperture, scene, body, fit, belief)
         seen = describe_appearance(candidate, aperture, measured, scene, context)
         if measured.integrated_excess.value <= 0:  # a bright edge, no body of its own
             continue
@@ -124,6 +136,20 @@ def find_foci(
     blood = context.blood_hu if phase.label != "none" else None
     detectability = find_detectability(thresholds, around, scene, blood)
     return Foci(tuple(foci), box, labels, detectability)
+
+
+def _fit_spheres(apertures: list[Aperture], bodies: list[Body], scene: Scene) -> list[SphereFit | None]:
+    """Return the sphere fitted to each compact body: all that blur hides, and some that show the blur."""
+    view = sphere_view(scene.blur, scene.spacing_mm)
+    order = sorted(range(len(bodies)), key=lambda n: bodies[n].sphere_mm)
+    fits: list[SphereFit | None] = [None] * len(bodies)
+    resolved = 0
+    for n in order:
+        if not bodies[n].compact or resolved >= MOST_RESOLVED:
+            continue
+        resolved += not bodies[n].unresolved
+        fits[n] = fit_sphere(apertures[n], scene, view, bodies[n].sphere_mm)
+    return fits
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,12 @@ from scipy import ndimage, special
 from hepalith.calcification.aperture import Aperture, Scene
 from hepalith.calcification.blur_model import SphereResponse
 from hepalith.calcification.caliper import crossings, longest_caliper_mm
+from hepalith.calcification.sphere_fit import BlurBelief, SphereFit
+from hepalith.calcification.sphere_volume import weigh_sphere
 from hepalith.geometry import Box
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 
-__all__ = ["Measured", "core_weights", "mass_of", "measure", "principal_axes"]
+__all__ = ["Body", "Measured", "core_weights", "look_at_body", "mass_of", "measure", "principal_axes"]
 
 Z95 = 1.96
 """Standard deviations on either side of a 95 % interval of a normal error."""
@@ -56,6 +58,37 @@ COMPACT_RATIO, COMPACT_FILL = 2.2, 0.6
 times its shortest (blur taken off) and it fills this share of the ellipsoid with its axes."""
 
 
+LIMITED_SD = 0.1
+"""Standard deviation of the volume's logarithm above which a fitted sphere is limited by resolution."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """What is seen of a focus before a sphere is fitted to it.
+
+    Parameters
+    ----------
+    sphere_mm
+        Diameter of the sphere with this peak and this integrated excess.
+    unresolved
+        Blur hides its full contrast, so that contrast and volume cannot be read off.
+    axes_mm
+        Standard deviations along the principal axes, longest first, less what blur adds.
+    fill
+        Volume of the body over that of the ellipsoid with its axes.
+    """
+
+    sphere_mm: float
+    unresolved: bool
+    axes_mm: NDArray[np.float64]
+    fill: float
+
+    @property
+    def compact(self) -> bool:
+        """Whether a sphere may stand for it."""
+        return bool(self.axes_mm[0] <= COMPACT_RATIO * self.axes_mm[2] and self.fill >= COMPACT_FILL)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """The measurements of one focus.
@@ -80,7 +113,22 @@ class Measured:
     """Volume of the body over that of the ellipsoid with its axes."""
 
 
-def measure(aperture: Aperture, scene: Scene) -> Measured:
+def look_at_body(aperture: Aperture, scene: Scene) -> Body:
+    """Return what is seen of a focus before a sphere is fitted to it."""
+    total, peak = _sum_of(aperture, scene), float(aperture.excess[aperture.extent].max())
+    sphere = scene.response.diameter_of(max(peak, 1.0) / max(total, 1e-6))
+    thick = min(sphere, 2 * _half_thickness(aperture, scene))
+    unresolved = scene.response.recovery_at(thick) < LIMITED_RECOVERY
+    return Body(sphere, unresolved, *principal_axes(aperture, scene))
+
+
+def measure(
+    aperture: Aperture,
+    scene: Scene,
+    body: Body,
+    fit: SphereFit | None = None,
+    belief: BlurBelief | None = None,
+) -> Measured:
     r"""Return the measurements of one focus.
 
     Parameters
@@ -89,48 +137,61 @@ def measure(aperture: Aperture, scene: Scene) -> Measured:
         Where, and above what.
     scene
         The crop it lies in.
+    body
+        What is seen of it.
+    fit
+        The sphere that explains it, where one was fitted.
+    belief
+        What is known of the scan's blur.
 
     Notes
     -----
     The integrated excess :math:`\sum_x (h(x) - b)\,v` does not change with blur, slice thickness or
-    sub-voxel place, so it is the primary measure. The volume is the integrated excess over the
-    contrast. Above the blur the contrast is the plateau of the body; below it, that of the sphere
-    which would show this peak with this sum, and the interval runs down to what the densest calcium
-    would need.
+    sub-voxel place, so it is the primary measure. A compact body that blur does not resolve is measured by
+    the sphere fitted to it (`fit_sphere`, `weigh_sphere`), if that leaves no more than noise. For others
+    the volume is the integrated excess over the contrast: above the blur the plateau of the body; below it
+    that of the sphere which would show this peak with this sum, and the interval runs down to what the
+    densest calcium would need.
     """
-    voxel = scene.grid.voxel_mm3
-    total = float(aperture.excess[aperture.inside].sum(dtype=np.float64)) * voxel
-    total_se = math.hypot(aperture.sum_se_hu * voxel, MODEL_SHARE * total)
-    body = aperture.excess[aperture.extent]
-    peak = float(body.max())
-    sphere = scene.response.diameter_of(max(peak, 1.0) / max(total, 1e-6))
-    thick = min(sphere, 2 * _half_thickness(aperture, scene))
-    limited = scene.response.recovery_at(thick) < LIMITED_RECOVERY
-    axes, fill = principal_axes(aperture, scene)
-    compact = axes[0] <= COMPACT_RATIO * axes[2] and fill >= COMPACT_FILL
-    if limited:
-        volume, plateau = _volume_below_blur(total, total_se, peak, scene, compact=compact)
+    total = _sum_of(aperture, scene)
+    total_se = math.hypot(aperture.sum_se_hu * scene.grid.voxel_mm3, MODEL_SHARE * total)
+    peak = float(aperture.excess[aperture.extent].max())
+    fitted = body.unresolved and body.compact and fit is not None and fit.holds
+    limited = body.unresolved
+    if fitted and fit is not None:
+        sphere = weigh_sphere(fit, belief or BlurBelief())
+        total, total_se = sphere.excess, sphere.excess_se
+        volume = Measurement(sphere.volume, "mm3", sphere.low, sphere.high)
+        plateau = total / sphere.volume
+        limited = sphere.volume_sd > LIMITED_SD
+    elif body.unresolved:
+        volume, plateau = _volume_below_blur(total, total_se, peak, scene, compact=body.compact)
     else:
         volume, plateau = _volume_above_blur(total, total_se, aperture, scene)
-    level = peak if limited else plateau
-    diameter = _diameter(aperture, scene, volume, 0.5 * level, as_sphere=limited and compact)
+    level = peak if body.unresolved else plateau
+    diameter = _diameter(aperture, scene, volume, 0.5 * level, as_sphere=body.unresolved and body.compact)
     share = aperture.extent / max(1.0, float(aperture.extent.sum()))
     mean_se = math.sqrt(scene.noise.variance_of(share))
-    top = scene.hu[aperture.box.slices][aperture.extent].max()
+    hu = scene.hu[aperture.box.slices]
     return Measured(
         _interval(total, total_se, "[hnsf'U].mm3"),
         volume,
         limited,
         diameter,
         _interval(aperture.level_hu, aperture.level_se_hu, "[hnsf'U]"),
-        _interval(float(scene.hu[aperture.box.slices][aperture.extent].mean()), mean_se, "[hnsf'U]"),
-        _interval(float(top), scene.noise.sd_hu, "[hnsf'U]"),
+        _interval(float(hu[aperture.extent].mean()), mean_se, "[hnsf'U]"),
+        _interval(float(hu[aperture.extent].max()), scene.noise.sd_hu, "[hnsf'U]"),
         _centroid(aperture),
-        sphere,
+        body.sphere_mm,
         plateau,
-        axes,
-        fill,
+        body.axes_mm,
+        body.fill,
     )
+
+
+def _sum_of(aperture: Aperture, scene: Scene) -> float:
+    """Return the integrated excess over an aperture, in HU·mm³."""
+    return float(aperture.excess[aperture.inside].sum(dtype=np.float64)) * scene.grid.voxel_mm3
 
 
 def mass_of(integrated_excess: Measurement, hu_per_mg_ml: float | None) -> Assessed:

@@ -1,0 +1,328 @@
+"""The sphere that explains a focus best, under the scan's blur and the correlation of its noise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+
+from hepalith.calcification.aperture import Aperture, Scene
+from hepalith.calcification.sphere import SphereView
+
+__all__ = ["BlurBelief", "SphereFit", "believe_blur", "fit_sphere"]
+
+ITERATIONS = 6
+"""Gauss-Newton steps; a compact focus is there after four."""
+
+CONVERGED = 2e-3
+"""Largest change of any unknown (shares, mm², mm) after which no further step is made."""
+
+POWER_FLOOR = 0.15
+"""Least power of the noise at any frequency that the fit reckons with, as a share of its mean: where noise is
+nearly absent, what the model does not know would decide. Our judgement."""
+
+LEAST_MM, MOST_MM = 0.4, 12.0
+"""Diameters between which the fit moves: smaller ones look alike, larger ones need no model."""
+
+MOST_VOXELS = 60_000
+"""Largest window fitted, in voxels: that of a sphere of 12 mm in thin slices and small pixels."""
+
+FIRST_BLUR_SD = 0.2
+"""How far the in-plane blur may be from its estimate before any focus was looked at (standard deviation of
+its logarithm): kernels differ by more than the skin's edge or the grid tells."""
+
+LEAST_BLUR_SD = 0.03
+"""Least standard deviation of the blur's logarithm that foci may together leave: a blurred edge may be the
+focus's own."""
+
+ONE_BLUR_SD = 0.06
+"""Least standard deviation with which one focus may say the blur, for the same reason."""
+
+MISFIT = 1.2
+"""Most that a sphere may leave of a body, over noise and a share of the peak, and still stand for it."""
+
+SHAPE_SHARE = 0.05
+"""Share of the peak that a body may differ from a sphere and its scan from the blur's model."""
+
+STRANGE_MM, STRANGE_SPREADS = 0.8, 3.5
+"""Width of the mean, and deviations of it, by which what the sphere leaves about a body is seen to be a
+vessel, a duct or fat: it is left out of the fit."""
+
+CORE_SHARE = 0.1
+"""Share of the sphere's peak above which nothing is left out."""
+
+COUNT = 7
+"""Unknowns: excess, squared diameter, place (3), log of the blur, background."""
+
+EXCESS, SIZE, BLUR, LEVEL = 0, 1, 5, 6
+"""Their places in the vector; the place of the focus stands between size and blur."""
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class BlurBelief:
+    """What the log of the in-plane blur over its estimate is taken to be: a normal distribution."""
+
+    mean: float = 0.0
+    sd: float = FIRST_BLUR_SD
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SphereFit:
+    """A fitted sphere: unknowns, and the normal equations about them.
+
+    Parameters
+    ----------
+    scale_hu_mm3
+        Integrated excess that stands for 1.
+    at
+        Where the equations are linear: excess, squared diameter (mm²), place (mm), log of the blur over its
+        estimate, background (HU).
+    told
+        Information of the voxels, without any belief about the blur.
+    noise
+        Covariance of their score.
+    score
+        Score at `at`.
+    level_sd_hu
+        What the background may be from the ring's level.
+    misfit
+        Root mean square of what the sphere leaves in the body, over noise and a share of the peak.
+    """
+
+    scale_hu_mm3: float
+    at: NDArray[np.float64]
+    told: NDArray[np.float64]
+    noise: NDArray[np.float64]
+    score: NDArray[np.float64]
+    level_sd_hu: float
+    misfit: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether a sphere stands for the body."""
+        return self.misfit <= MISFIT
+
+    def solved(self, belief: BlurBelief) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the unknowns and their covariance under a belief about the blur."""
+        prior = np.zeros(COUNT)
+        prior[BLUR], prior[LEVEL] = belief.sd**-2, self.level_sd_hu**-2
+        mean = np.zeros(COUNT)
+        mean[BLUR] = belief.mean
+        inverse = np.linalg.inv(self.told + np.diag(prior))
+        solution = inverse @ (self.told @ self.at + self.score + prior * mean)
+        covariance = inverse @ (self.noise + np.diag(prior)) @ inverse
+        return solution, covariance
+
+
+def believe_blur(fits: list[SphereFit]) -> BlurBelief:
+    """Return what the foci of a scan say together about its blur, on top of the estimate.
+
+    The edges of a focus larger than the blur show the blur itself; a smaller one is then measured with it.
+    """
+    total, weighted = FIRST_BLUR_SD**-2, 0.0
+    for fit in fits:
+        solution, covariance = fit.solved(BlurBelief())
+        alone = 1 / float(covariance[BLUR, BLUR])
+        gained = alone - FIRST_BLUR_SD**-2
+        if gained <= 0 or not fit.holds:
+            continue
+        said = float(solution[BLUR]) * alone / gained
+        gained = 1 / (1 / gained + ONE_BLUR_SD**2)
+        total, weighted = total + gained, weighted + gained * said
+    return BlurBelief(weighted / total, math.hypot(total**-0.5, LEAST_BLUR_SD))
+
+
+def fit_sphere(aperture: Aperture, scene: Scene, view: SphereView, first_mm: float) -> SphereFit | None:
+    r"""Return the sphere that explains a focus; None where its window is too large.
+
+    Parameters
+    ----------
+    aperture
+        Where the focus is, and its background.
+    scene
+        The crop it lies in.
+    view
+        How spheres look in this scan.
+    first_mm
+        Diameter to start from.
+
+    Notes
+    -----
+    Generalised least squares: with residual :math:`r`, Jacobian :math:`J` and the noise's covariance
+    :math:`C`, steps solve :math:`J^T W J\,\delta = J^T W r` with :math:`W \approx C^{-1}` applied by Fourier
+    transform, its least eigenvalues raised (`POWER_FLOOR`). The covariance of the result is that of the
+    estimator as it is, :math:`A^{-1} J^T W C W J A^{-1}`. What the first fit leaves about the body beyond
+    chance (vessels, ducts, fat) is left out of the second.
+    """
+    window = _Window.of(aperture, scene)
+    if window is None:
+        return None
+    used = window.used
+    at = window.converged(window.first(first_mm), used, view)
+    cleared = window.cleared(at, used, view)
+    if cleared is not used:
+        used = cleared
+        at = window.converged(at, used, view)
+    columns, rest = window.model(at, view)
+    normal = window.normal(columns, rest, used)
+    noise = window.score_covariance(columns[:COUNT], used)
+    misfit = window.misfit(rest, columns[EXCESS] * np.float32(at[EXCESS]), used)
+    return SphereFit(
+        window.scale, at, normal[:COUNT, :COUNT], noise, normal[:COUNT, COUNT], window.level_sd, misfit
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Window:
+    """The voxels of one fit: excess, which of them count, and the noise's power at its frequencies."""
+
+    excess: Array
+    used: NDArray[np.bool_]
+    axes_mm: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+    centre_mm: tuple[float, float, float]
+    power: Array
+    shape: tuple[int, ...]
+    sd_hu: float
+    scale: float
+    level_sd: float
+
+    @classmethod
+    def of(cls, aperture: Aperture, scene: Scene) -> _Window | None:
+        """Return the window about a focus: its aperture, and the nearest of its ring."""
+        spacing = scene.spacing_mm
+        box = aperture.grown([1, *(max(2, round(2.0 / s)) for s in spacing[1:])])
+        used = (aperture.inside | aperture.free)[box] & aperture.liver[box]
+        correlation = scene.noise.correlation
+        shape = tuple(
+            fft.next_fast_len(max(n + m // 2, m), real=True)
+            for n, m in zip(used.shape, correlation.shape, strict=True)
+        )
+        if math.prod(shape) > MOST_VOXELS:
+            return None
+        kernel = np.zeros(shape, np.float32)
+        kernel[np.ix_(*[np.arange(-(n // 2), n // 2 + 1) for n in correlation.shape])] = correlation
+        power = np.maximum(fft.rfftn(kernel).real, 0.0) * np.float32(scene.noise.sd_hu**2)
+        voxel = scene.grid.voxel_mm3
+        excess = aperture.excess[box]
+        weight = np.where(aperture.extent[box], np.maximum(excess, 1.0), 0.0).astype(np.float64)
+        axes = [np.arange(n) * s for n, s in zip(used.shape, spacing, strict=True)]
+        centre = [
+            float((weight.sum(axis=tuple(b for b in range(3) if b != a)) * axis).sum() / weight.sum())
+            for a, axis in enumerate(axes)
+        ]
+        total = float(aperture.excess[aperture.inside].sum(dtype=np.float64))
+        structure = scene.surroundings.error_of(float(aperture.inside.sum()) * voxel)
+        return cls(
+            excess,
+            used,
+            (axes[0], axes[1], axes[2]),
+            (centre[0], centre[1], centre[2]),
+            power,
+            shape,
+            scene.noise.sd_hu,
+            max(total, float(weight.sum())) * voxel,
+            max(math.hypot(aperture.level_se_hu, structure), 0.2),
+        )
+
+    def first(self, diameter_mm: float) -> NDArray[np.float64]:
+        """Return the unknowns to start from: sum, size and centre as the body shows them."""
+        size = float(np.clip(diameter_mm, 1.0, MOST_MM)) ** 2
+        return np.array([1.0, size, *self.centre_mm, 0.0, 0.0])
+
+    def converged(
+        self, at: NDArray[np.float64], used: NDArray[np.bool_], view: SphereView
+    ) -> NDArray[np.float64]:
+        """Return the unknowns at which the steps end."""
+        prior = np.zeros(COUNT)
+        prior[BLUR], prior[LEVEL] = FIRST_BLUR_SD**-2, self.level_sd**-2
+        for _ in range(ITERATIONS):
+            normal = self.normal(*self.model(at, view), used)
+            told, score = normal[:COUNT, :COUNT], normal[:COUNT, COUNT]
+            firm = np.diag(prior + 1e-9 * np.diag(told))
+            after = _bounded(at, np.asarray(np.linalg.solve(told + firm, score - prior * at), np.float64))
+            moved = float(np.abs(after - at).max())
+            at = after
+            if moved < CONVERGED:
+                break
+        return at
+
+    def model(self, at: NDArray[np.float64], view: SphereView) -> tuple[Array, Array]:
+        """Return the model's derivatives by each unknown, stacked, and what the model leaves."""
+        size = max(float(at[SIZE]), LEAST_MM**2)
+        seen = view.see(math.sqrt(size), math.exp(float(at[BLUR])), (at[2], at[3], at[4]), self.axes_mm)
+        amount = self.scale * float(at[EXCESS])
+        columns = np.empty((COUNT, *self.excess.shape), np.float32)
+        columns[EXCESS] = self.scale * seen.share
+        columns[SIZE] = amount / (2 * size) * seen.by_log_diameter
+        for n, by in enumerate(seen.by_place):
+            columns[2 + n] = amount * by
+        columns[BLUR] = amount * seen.by_log_blur
+        columns[LEVEL] = 1.0
+        rest = self.excess - np.float32(at[EXCESS]) * columns[EXCESS] - np.float32(at[LEVEL])
+        return columns, rest
+
+    def normal(self, columns: Array, rest: Array, used: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the products of all columns and the rest under the inverse of the noise's covariance."""
+        stack = np.concatenate([columns, rest[None]]) * used
+        spectra = fft.rfftn(stack, self.shape, axes=(1, 2, 3))
+        return self._products(spectra, self._gain())
+
+    def score_covariance(self, columns: Array, used: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the covariance that noise gives to the score."""
+        spectra = fft.rfftn(columns * used, self.shape, axes=(1, 2, 3)) * self._gain()
+        back = fft.irfftn(spectra, self.shape, axes=(1, 2, 3))
+        n = self.excess.shape
+        weights = back[:, : n[0], : n[1], : n[2]] * used
+        return self._products(fft.rfftn(weights, self.shape, axes=(1, 2, 3)), self.power)
+
+    def _gain(self) -> Array:
+        return np.asarray(1.0 / np.maximum(self.power, np.float32(POWER_FLOOR * self.sd_hu**2)))
+
+    def _products(self, spectra: NDArray[np.complex64], gain: Array) -> NDArray[np.float64]:
+        """Return the inner products of real fields from their half spectra, each frequency weighed."""
+        whole = np.full(spectra.shape[-1], 2.0, np.float32)
+        whole[0] = 1.0
+        if self.shape[-1] % 2 == 0:
+            whole[-1] = 1.0
+        left = (spectra * (gain * whole)).reshape(len(spectra), -1)
+        right = spectra.reshape(len(spectra), -1)
+        return np.asarray((left @ right.conj().T).real / math.prod(self.shape), dtype=np.float64)
+
+    def cleared(
+        self, at: NDArray[np.float64], used: NDArray[np.bool_], view: SphereView
+    ) -> NDArray[np.bool_]:
+        """Return the voxels used without those about the body that are not the liver's even self."""
+        columns, rest = self.model(at, view)
+        shown = columns[EXCESS]
+        sigma = [STRANGE_MM / float(a[1] - a[0]) if a.size > 1 else 0.0 for a in self.axes_mm]
+        even = ndimage.gaussian_filter(rest * used, sigma, mode="constant")
+        about = used & (shown < CORE_SHARE * float(shown.max()))
+        if int(about.sum()) < 30:
+            return used
+        spread = 1.4826 * float(np.median(np.abs(even[about] - np.median(even[about]))))
+        strange = about & (np.abs(even) > STRANGE_SPREADS * max(spread, 0.1 * self.sd_hu))
+        if not strange.any():
+            return used
+        return np.asarray(used & ~strange)
+
+    def misfit(self, rest: Array, shown: Array, used: NDArray[np.bool_]) -> float:
+        """Return the root mean square of what is left where the sphere is bright, over what may be left."""
+        top = float(shown.max())
+        core = (shown > 0.25 * top) & used
+        allowed = math.hypot(self.sd_hu, SHAPE_SHARE * top)
+        return math.sqrt(float((rest[core] ** 2).mean())) / allowed if core.any() else math.inf
+
+
+def _bounded(at: NDArray[np.float64], step: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the next unknowns: a step that changes none of them wildly."""
+    after = at + step
+    after[EXCESS] = np.clip(after[EXCESS], 0.4 * at[EXCESS], 2.5 * at[EXCESS])
+    after[SIZE] = np.clip(after[SIZE], max(LEAST_MM**2, 0.3 * at[SIZE]), min(MOST_MM**2, 2.5 * at[SIZE]))
+    after[2:5] = np.clip(after[2:5], at[2:5] - 1.0, at[2:5] + 1.0)
+    after[BLUR] = np.clip(after[BLUR], max(-0.5, at[BLUR] - 0.2), min(0.5, at[BLUR] + 0.2))
+    return np.asarray(after)
