@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from hepalith.phantom.caliper import longest_caliper_mm
 from hepalith.phantom.render import Rendered, render
 from hepalith.phantom.shape import Capsule, Point, Shell
 from hepalith.phantom.solid import Solid
@@ -17,6 +18,7 @@ __all__ = [
     "Solid",
     "displaced",
     "make_bead_chain",
+    "make_calcium",
     "make_rim",
     "make_rod",
     "make_sphere",
@@ -130,6 +132,36 @@ class Deposit:
     def mass_mg(self) -> float | None:
         """Hydroxyapatite in mg: volume times density."""
         return None if self.density_mg_ml is None else self.volume_mm3 * self.density_mg_ml / 1000
+
+
+def make_calcium(
+    morphology: str,
+    solid: Solid,
+    excess_hu: float,
+    *,
+    diameter_mm: float | None = None,
+    label: str = "calcification",
+    group: int = 0,
+    host: int = -1,
+    duct: DuctTruth | None = None,
+) -> Deposit:
+    """Return calcium of a morphology, its density by `CALCIUM_HU_PER_MG_ML`.
+
+    The longest caliper is measured unless it is given.
+    """
+    return Deposit(
+        kind=morphology,
+        shape=solid,
+        excess_hu=round(excess_hu, 3),
+        diameter_mm=longest_caliper_mm(solid) if diameter_mm is None else diameter_mm,
+        width_mm=solid.width_mm,
+        group=group,
+        label=label,
+        morphology=morphology,
+        host=host,
+        duct=duct,
+        density_mg_ml=round(excess_hu / CALCIUM_HU_PER_MG_ML, 3),
+    )
 
 
 def make_sphere(centre: Point, diameter_mm: float, excess_hu: float, *, kind: str = "sphere") -> Deposit:

@@ -124,6 +124,12 @@ class Ellipsoid:
         """Volume, 4/3 π abc."""
         return 4 / 3 * math.pi * math.prod(self.radii)
 
+    def reach(self, way: Point) -> float:
+        """Return how far the surface reaches from the centre along a direction of length 1."""
+        rows = self._turn()
+        own = [sum(rows[a][axis] * way[a] for a in range(3)) * self.radii[axis] for axis in range(3)]
+        return math.sqrt(sum(v * v for v in own))
+
     def bounds(self) -> Bounds:
         """Return the box around the turned ellipsoid."""
         reach = [

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,15 @@ class Solid(Shape, Protocol):
     @property
     def width_mm(self) -> float:
         """Smallest extent: a sphere's diameter, a shell's wall."""
+        ...
+
+
+@runtime_checkable
+class Divided(Shape, Protocol):
+    """A shape that can leave out what of it does not reach into a box."""
+
+    def near(self, low: Point, high: Point) -> Shape | None:
+        """Return what can reach into a box; ``None`` if nothing does."""
         ...
 
 
@@ -369,7 +378,7 @@ def near(shape: Shape, low: Point, high: Point) -> Shape | None:
     """Return what of a shape can reach into a box; ``None`` if nothing does."""
     if not _meet(shape.bounds(), low, high):
         return None
-    return shape.near(low, high) if isinstance(shape, Fused | Measured) else shape
+    return shape.near(low, high) if isinstance(shape, Divided) else shape
 
 
 def _tiles(low: Point, high: Point, side_mm: float) -> Iterator[Point]:

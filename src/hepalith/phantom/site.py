@@ -1,0 +1,205 @@
+"""Where something is laid: places in a liver, directions, and paths along its branches."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepalith.errors import UsageError
+from hepalith.phantom import exact
+from hepalith.phantom.abdomen import Abdomen
+from hepalith.phantom.shape import Point, Shape
+from hepalith.phantom.tree import Branch, Tree
+
+__all__ = [
+    "add",
+    "along_path",
+    "depth_at",
+    "depths",
+    "draw_direction",
+    "draw_log",
+    "draw_site",
+    "joined_path",
+    "longest_path",
+    "normal_at",
+    "path_length",
+    "perpendicular",
+    "scaled",
+    "unit",
+]
+
+TRIES = 4000
+"""Places drawn before a liver is said to have no room."""
+
+CLEAR_OF_CAPSULE_MM = 3.0
+"""How far beneath the capsule the edge of what is laid in stays unless told otherwise."""
+
+NORMAL_STEP_MM = 0.5
+"""Step over which the direction of a surface is taken."""
+
+
+def add(a: Point, b: Point, times: float = 1.0) -> Point:
+    """Return a + times · b."""
+    return (a[0] + times * b[0], a[1] + times * b[1], a[2] + times * b[2])
+
+
+def scaled(a: Point, times: float) -> Point:
+    """Return a vector `times` as long."""
+    return (times * a[0], times * a[1], times * a[2])
+
+
+def unit(a: Point) -> Point:
+    """Return a vector of length 1."""
+    size = math.sqrt(sum(v * v for v in a))
+    return scaled(a, 1 / size) if size > 0 else (0.0, 0.0, 1.0)
+
+
+def perpendicular(a: Point, random: np.random.Generator) -> Point:
+    """Return a random direction across `a`."""
+    axis = unit(a)
+    while True:
+        drawn = draw_direction(random)
+        along = sum(p * q for p, q in zip(axis, drawn, strict=True))
+        if abs(along) < 0.9:
+            return unit(add(drawn, axis, -along))
+
+
+def draw_direction(random: np.random.Generator) -> Point:
+    """Return a direction, every one as likely."""
+    while True:
+        x, y, z = (float(random.uniform(-1, 1)) for _ in range(3))
+        if 0.01 < x * x + y * y + z * z < 1:
+            return unit((x, y, z))
+
+
+def draw_log(random: np.random.Generator, low: float, high: float) -> float:
+    """Return a number between `low` and `high`, evenly on a logarithmic scale."""
+    return round(math.exp(float(random.uniform(math.log(low), math.log(high)))), 6)
+
+
+def depths(shape: Shape, points: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return how deep points, (n, 3) LPS mm, lie beneath a surface."""
+    x, y, z = (points[:, a].astype(np.float32) for a in range(3))
+    return -np.broadcast_to(shape.distance(x, y, z), x.shape)
+
+
+def depth_at(shape: Shape, point: Point) -> float:
+    """Return how deep a point lies beneath a surface."""
+    x, y, z = (np.full((1, 1, 1), v, dtype=np.float32) for v in point)
+    return -float(np.broadcast_to(shape.distance(x, y, z), (1, 1, 1))[0, 0, 0])
+
+
+def normal_at(shape: Shape, point: Point) -> Point:
+    """Return the direction that leads out of a shape the fastest."""
+    step = NORMAL_STEP_MM
+    found = []
+    for axis in range(3):
+        ahead, behind = list(point), list(point)
+        ahead[axis] += step
+        behind[axis] -= step
+        found.append(
+            depth_at(shape, (behind[0], behind[1], behind[2]))
+            - depth_at(shape, (ahead[0], ahead[1], ahead[2]))
+        )
+    return unit((found[0], found[1], found[2]))
+
+
+def draw_site(
+    abdomen: Abdomen,
+    random: np.random.Generator,
+    radius_mm: float,
+    *,
+    clear_mm: float = CLEAR_OF_CAPSULE_MM,
+    at_most_mm: float = math.inf,
+    clear_of: Sequence[Shape] = (),
+) -> Point:
+    """Return a place in the liver with room for something of `radius_mm`.
+
+    Parameters
+    ----------
+    abdomen
+        The patient.
+    random
+        Draws the place.
+    radius_mm
+        How far the thing reaches from its centre.
+    clear_mm
+        Least depth of its edge beneath the capsule.
+    at_most_mm
+        Greatest depth of its edge.
+    clear_of
+        Shapes that it must not touch.
+
+    Raises
+    ------
+    UsageError
+        If the liver has no room.
+    """
+    liver = abdomen.liver.shape
+    low, high = (np.asarray(corner, dtype=np.float64) for corner in liver.bounds())
+    for shrink in (1.0, 0.8, 0.6, 0.4):
+        points = np.round(low + (high - low) * random.random((TRIES, 3)), 6)
+        edge = depths(liver, points) - np.float32(radius_mm * shrink)
+        good = (edge >= clear_mm) & (edge <= at_most_mm)
+        for place in np.flatnonzero(good):
+            x, y, z = (float(v) for v in points[place])
+            if all(depth_at(other, (x, y, z)) < -radius_mm * shrink for other in clear_of):
+                return (x, y, z)
+    raise UsageError(
+        f"the liver has no room for something {2 * radius_mm:.0f} mm across; ask for less, or another seed"
+    )
+
+
+def along_path(path: Sequence[Point], at_mm: Sequence[float]) -> tuple[Point, ...]:
+    """Return points at lengths along a path; beyond its end, its end.
+
+    Examples
+    --------
+    >>> along_path(((0.0, 0.0, 0.0), (10.0, 0.0, 0.0)), (2.5, 99.0))
+    ((2.5, 0.0, 0.0), (10.0, 0.0, 0.0))
+    """
+    nodes = np.asarray(path, dtype=np.float64)
+    steps = exact.norm(nodes[1:] - nodes[:-1])
+    reached = np.concatenate([[0.0], np.cumsum(steps)])
+    found = []
+    for wanted in at_mm:
+        place = int(np.clip(np.searchsorted(reached, wanted, side="right") - 1, 0, steps.size - 1))
+        share = min(max((wanted - float(reached[place])) / max(float(steps[place]), 1e-9), 0.0), 1.0)
+        point = nodes[place] + share * (nodes[place + 1] - nodes[place])
+        found.append((round(float(point[0]), 6), round(float(point[1]), 6), round(float(point[2]), 6)))
+    return tuple(found)
+
+
+def path_length(path: Sequence[Point]) -> float:
+    """Return the length of a path in mm."""
+    return sum(math.dist(a, b) for a, b in itertools.pairwise(path))
+
+
+def _children(tree: Tree, parent: int) -> list[int]:
+    return [i for i, b in enumerate(tree.branches) if b.parent == parent]
+
+
+def longest_path(tree: Tree, start: int) -> tuple[int, ...]:
+    """Return the branches from one to the farthest end of the tree beyond it."""
+    best: tuple[int, ...] = ()
+    best_length = -1.0
+    for child in _children(tree, start):
+        if child <= start:
+            continue
+        found = longest_path(tree, child)
+        length = sum(path_length(tree.branches[i].path) for i in found)
+        if length > best_length:
+            best, best_length = found, length
+    return (start, *best)
+
+
+def joined_path(branches: Sequence[Branch]) -> tuple[Point, ...]:
+    """Return the middles of branches, one after another, as one path."""
+    path: list[Point] = []
+    for branch in branches:
+        path += [p for p in branch.path if not path or math.dist(p, path[-1]) > 1e-6]
+    return tuple(path)
