@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hepalith.phantom.abdomen import LIVER_HU, Abdomen, make_abdomen
+from hepalith.phantom.abdomen import Abdomen, make_abdomen
 from hepalith.phantom.deposit import Deposit, make_bead_chain, make_rim, make_rod, make_sphere
 from hepalith.phantom.dicom import SeriesHeader, write_dicom_series
 from hepalith.phantom.nifti import write_nifti
@@ -25,6 +25,10 @@ CLIP_EXCESS_HU = 9000.0
 
 CYST_HU = 20.0
 """Content of the healed cyst inside the rim."""
+
+
+BEAD_LINE = ((-8.0, -28.0, 15.0), (28.0, -36.0, 21.0))
+"""Where the beads lie, LPS mm: along the left lobe."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,16 +72,16 @@ def make_scene(abdomen: Abdomen, random: np.random.Generator) -> Scene:
         return (x, y, z)
 
     punctate = make_sphere(
-        _placed(abdomen.liver, near((-96, 24, 4)), 15, middle), 3.2, 520.0, kind="punctate"
+        _placed(abdomen.liver.shape, near((-96, 24, 4)), 15, middle), 3.2, 520.0, kind="punctate"
     )
-    centre = _placed(abdomen.liver, near((-92, -34, 30)), 22, middle)
+    centre = _placed(abdomen.liver.shape, near((-92, -34, 30)), 22, middle)
     rim = make_rim(centre, 24.0, 2.0, 420.0)
-    beads = make_bead_chain(_bead_path(abdomen.left_duct, 5, 7.5), 3.6, 460.0, group=1)
-    clip_at = _placed(abdomen.liver, near((-40, -34, -44)), 3.5, middle)
+    beads = make_bead_chain(_bead_path(BEAD_LINE, 5, 7.5), 3.6, 460.0, group=1)
+    clip_at = _placed(abdomen.liver.shape, near((-40, -34, -44)), 3.5, middle)
     clip = make_rod(clip_at, (0.35, 0.9, 0.25), 9.0, 1.6, CLIP_EXCESS_HU)
     clip = Deposit("clip_or_coil", clip.shape, clip.excess_hu, clip.diameter_mm, clip.width_mm)
     cyst = Body(Capsule(centre, centre, 10.0), CYST_HU)
-    wall = Body(Capsule(centre, centre, 12.5), LIVER_HU)
+    wall = Body(Capsule(centre, centre, 12.5), abdomen.tissues["liver"])
     return Scene(
         (*abdomen.bodies, wall, cyst),
         (punctate, rim, *beads),
@@ -106,7 +110,7 @@ def make_demo(seed: int, scanner: Scanner | None = None) -> DemoStudy:
         seed=seed,
         version=version("hepalith"),
         foci=truth_of(scene.deposits, made.rendered, grid),
-        mimics=(*mimics, _rib_truth(abdomen.rib_contact, len(mimics) + 1)),
+        mimics=(*mimics, _rib_truth(abdomen.rib_contacts[0], len(mimics) + 1)),
         scanner={
             "blur_mm": scanner.blur_mm,
             "slice_thickness_mm": scanner.profile.width_mm,

@@ -1,22 +1,21 @@
-"""Ribs, costal cartilage, sternum and spine of the phantom."""
+"""Ribs, costal cartilage, sternum, spine and pelvis of the phantom."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from hepalith.phantom.contrast import Tissues
 from hepalith.phantom.scene import Body
-from hepalith.phantom.shape import Common, Ellipsoid, Grown, HalfSpace, Oval, Point, Tube
+from hepalith.phantom.shape import Bounds, Cut, Ellipsoid, Grown, Point, Tube
+from hepalith.phantom.trunk import Build, Chance
 
-__all__ = ["CORTEX_HU", "MARROW_HU", "make_ribs", "make_spine", "wall_point"]
+__all__ = ["Drum", "Skeleton", "make_skeleton"]
 
-CORTEX_HU = 850.0
-"""Cortical bone of ribs at CT resolution. Our judgement, from routine abdominal CT."""
-
-MARROW_HU = 150.0
-"""Trabecular bone of ribs and vertebrae in middle age. Our judgement."""
-
-CARTILAGE_HU = 100.0
-"""Costal cartilage that has not calcified. Our judgement."""
+Array = NDArray[np.float32]
 
 RIB_RADIUS_MM = 5.0
 """Half of a rib's height in the phantom."""
@@ -30,119 +29,227 @@ RIB_SPACING_MM = 24.0
 RIB_DROP_MM = 95.0
 """How far a rib falls from its head to its front end."""
 
+TWELFTH_RIB_Z_MM = -44.0
+"""Height of the head of the twelfth rib; the spine's levels follow it."""
 
-def wall_point(cavity: Oval, angle: float, outward_mm: float, z: float) -> Point:
-    """Return a point of the chest wall.
+DENTED_RIBS = 1
+"""Ribs that bow inward onto the liver: every phantom has one, for bone at the liver's edge misleads."""
 
-    `angle` runs in radians from the back (0) over the patient's left (π/2) to the front (π);
-    negative on the right. `outward_mm` is counted from the cavity's surface.
-    """
-    (cx, cy), (a, b), p = cavity.centre, cavity.radii, cavity.power
-    s, c = math.sin(angle), math.cos(angle)
-    x = math.copysign(abs(s) ** (2 / p), s) * (a + outward_mm)
-    y = math.copysign(abs(c) ** (2 / p), c) * (b + outward_mm)
-    return (cx + x, cy + y, z)
+VERTEBRA_MM, DISC_MM = 32.0, 6.0
+"""From one vertebra to the next in the loin, and the disc's share of it."""
 
-
-def _rib(cavity: Oval, side: int, head_z: float, reach: float, dent: tuple[float, float] | None) -> Tube:
-    """Return one rib from its head to `reach` of the half circle.
-
-    `dent` is (angle, mm): the rib bows inward there and touches what lies beneath.
-    """
-    steps = 26
-    path = []
-    for step in range(steps + 1):
-        share = step / steps
-        angle = 0.22 + share * reach * (math.pi - 0.22)
-        inward = 0.0
-        if dent is not None:
-            inward = dent[1] * math.exp(-(((angle - dent[0]) / 0.16) ** 2))
-        z = head_z - RIB_DROP_MM * reach * share**1.25
-        path.append(wall_point(cavity, side * angle, RIB_RADIUS_MM + 2.5 - inward, z))
-    return Tube(tuple(path), (RIB_RADIUS_MM,) * len(path))
+CREST_Z_MM = -152.0
+"""Height of the iliac crests."""
 
 
-def _cartilage(cavity: Oval, side: int, rib: Tube, reach: float) -> Tube:
-    """Return the cartilage that carries a rib's end forward and up toward the sternum."""
-    start = rib.path[-1]
-    end_angle = math.pi - 0.30
-    begin = 0.22 + reach * (math.pi - 0.22)
-    path = [start]
-    for step in range(1, 9):
-        share = step / 8
-        angle = begin + share * (end_angle - begin)
-        path.append(wall_point(cavity, side * angle, RIB_RADIUS_MM + 2.5, start[2] + 52 * share**1.4))
-    return Tube(tuple(path), (RIB_RADIUS_MM,) * len(path))
+@dataclass(frozen=True, slots=True)
+class Drum:
+    """A short upright cylinder of elliptic section with rounded rims: the body of a vertebra."""
+
+    centre: Point
+    radii: Point
+
+    def bounds(self) -> Bounds:
+        """Return its box."""
+        (x, y, z), (a, b, c) = self.centre, self.radii
+        return (x - a, y - b, z - c), (x + a, y + b, z + c)
+
+    def distance(self, x: Array, y: Array, z: Array) -> Array:
+        """Return the larger of the distances to its side and to its ends, rounded off over 3 mm."""
+        (cx, cy, cz), (a, b, c) = self.centre, self.radii
+        u, v = (x - np.float32(cx)) / np.float32(a), (y - np.float32(cy)) / np.float32(b)
+        side = (np.sqrt(u * u + v * v) - np.float32(1)) * np.float32(math.sqrt(a * b))
+        ends = np.abs(z - np.float32(cz)) - np.float32(c)
+        near = np.maximum(np.float32(3) - np.abs(side - ends), np.float32(0)) / np.float32(3)
+        return np.asarray(np.maximum(side, ends) + near * near * np.float32(0.75))
 
 
-def make_ribs(cavity: Oval, top_z: float, dented: tuple[int, float, float]) -> tuple[tuple[Body, ...], Point]:
-    """Return ribs and cartilage of both sides, and where one right rib touches the liver.
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """Bones, and the points where ribs touch what lies within the chest wall."""
 
-    Parameters
-    ----------
-    cavity
-        The inner chest wall.
-    top_z
-        z of the head of the highest rib.
-    dented
-        Which right rib bows inward, at what angle, by how many mm.
-    """
-    bodies: list[Body] = []
-    nearest = wall_point(cavity, -dented[1], RIB_RADIUS_MM + 2.5 - dented[2], 0.0)
-    touching = nearest
-    for number in range(9):
-        head = top_z - number * RIB_SPACING_MM
-        reach = 0.80 if number < 5 else 0.80 - 0.10 * (number - 4)
-        for side in (-1, 1):
-            dent = (dented[1], dented[2]) if side < 0 and number == dented[0] else None
-            rib = _rib(cavity, side, head, reach, dent)
-            if number < 6:
-                bodies.append(Body(_cartilage(cavity, side, rib, reach), CARTILAGE_HU, "cartilage"))
-            bodies.append(Body(rib, CORTEX_HU, "bone"))
-            inner = Tube(rib.path, tuple(r - CORTEX_MM for r in rib.radii))
-            bodies.append(Body(inner, MARROW_HU, "bone"))
-            if dent is not None:
-                touching = min(rib.path, key=lambda p: math.hypot(p[0] - nearest[0], p[1] - nearest[1]))
-    bodies.append(
-        Body(Ellipsoid((0, cavity.centre[1] - cavity.radii[1] - 7, 115), (17, 6, 45)), 250.0, "bone")
+    spine: tuple[Body, ...]
+    cage: tuple[Body, ...]
+    pelvis: tuple[Body, ...]
+    rib_contacts: tuple[Point, ...]
+
+
+def _bone(shape: Tube, cortex_mm: float, tissues: Tissues, share: float = 1.0) -> list[Body]:
+    """Return a long bone: cortex, and marrow within."""
+    cortex = tissues["cortical_bone"] * share
+    inner = Tube(shape.path, tuple(max(r - cortex_mm, 0.3) for r in shape.radii))
+    return [Body(shape, cortex, "bone"), Body(inner, tissues["trabecular_bone"], "bone")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cage:
+    """How a patient's ribs run: their fall from back to front, where they end, how high they start."""
+
+    build: Build
+    drop_mm: float
+    radius_mm: float
+    spacing_mm: float
+
+    def head_z(self, number: int) -> float:
+        """Return the height of the head of a rib, 12 the lowest."""
+        return TWELFTH_RIB_Z_MM + (12 - number) * self.spacing_mm - self.build.bone_drop_mm
+
+    def reach(self, number: int) -> float:
+        """Return how far round from back to front a rib's bone goes, 1 the midline."""
+        return {12: 0.36, 11: 0.52, 10: 0.66, 9: 0.74, 8: 0.79}.get(number, 0.81)
+
+    def rib(self, number: int, side: int, dent: tuple[float, float] | None) -> Tube:
+        """Return a rib; `dent` is (angle, mm): it bows inward there."""
+        reach = self.reach(number)
+        steps = max(int(26 * reach), 8)
+        path = []
+        for step in range(steps + 1):
+            share = step / steps
+            angle = 0.22 + share * reach * (math.pi - 0.22)
+            inward = 0.0 if dent is None else dent[1] * math.exp(-(((angle - dent[0]) / 0.16) ** 2))
+            z = self.head_z(number) - self.drop_mm * reach * share * math.sqrt(math.sqrt(share))
+            x, y, z = self.build.cavity.wall_point(side * angle, self.radius_mm + 2.5 - inward, z)
+            path.append((x, y, z))
+        return Tube(tuple(path), (self.radius_mm,) * len(path))
+
+    def cartilage(self, number: int, side: int, rib: Tube) -> Tube:
+        """Return the cartilage that carries a rib's end forward and up toward the sternum."""
+        start = rib.path[-1]
+        begin = 0.22 + self.reach(number) * (math.pi - 0.22)
+        end = math.pi - (0.30 if number < 8 else 0.34 + 0.10 * (number - 7))
+        rise = 20.0 + 7.0 * max(number - 4, 0)
+        path = [start]
+        for step in range(1, 9):
+            share = step / 8
+            angle = begin + share * (end - begin)
+            z = start[2] + rise * share * math.sqrt(share)
+            path.append(self.build.cavity.wall_point(side * angle, self.radius_mm + 2.5, z))
+        return Tube(tuple(path), (self.radius_mm,) * len(path))
+
+
+def _dent(cage: _Cage, number: int, chance: Chance) -> tuple[float, float]:
+    """Return at what angle and by how many mm a rib bows inward."""
+    del cage, number
+    return chance.between(1.45, 1.95), chance.between(6.5, 8.5)
+
+
+def _make_cage(build: Build, tissues: Tissues, chance: Chance) -> tuple[list[Body], tuple[Point, ...]]:
+    """Return ribs and cartilage of both sides with the sternum, and where ribs touch the liver."""
+    cage = _Cage(
+        build,
+        chance.about(RIB_DROP_MM, 0.12) - 0.6 * build.bone_drop_mm,
+        chance.about(RIB_RADIUS_MM, 0.1),
+        chance.about(RIB_SPACING_MM, 0.05),
     )
-    return tuple(bodies), touching
-
-
-def make_spine(front_y: float, low_z: float, high_z: float) -> tuple[Body, ...]:
-    """Return vertebrae with bodies, discs, canal, laminae and processes from `low_z` to `high_z`."""
+    level = 48.0 + build.bone_drop_mm
+    dented = 12 - round((level - TWELFTH_RIB_Z_MM) / cage.spacing_mm)
+    dented = min(max(dented, 6), 10)
     bodies: list[Body] = []
-    pitch, disc = 33.0, 6.0
-    centre_y = front_y + 17
-    z = low_z - pitch
-    column = Oval((0, centre_y), (21, 17), 2.3)
-    bodies.append(Body(column, 75.0, "bone"))
-    while z < high_z + pitch:
-        middle = z + pitch / 2
-        ends = tuple(
-            HalfSpace((0, centre_y, middle + s * (pitch - disc) / 2), (0, 0, s)) for s in (-1.0, 1.0)
-        )
-        cut = Common((column.grown(1.5), *ends), rounding_mm=3.0)
-        bodies.append(Body(cut, 420.0, "bone"))
-        bodies.append(Body(Grown(cut, -1.6), MARROW_HU, "bone"))
+    contacts: list[Point] = []
+    for number in range(2, 13):
         for side in (-1, 1):
-            pedicle = Tube(
-                ((side * 13, centre_y + 12, middle + 4), (side * 15, centre_y + 30, middle + 1)), (5.5, 5.5)
-            )
-            lamina = Tube(
-                ((side * 15, centre_y + 30, middle + 1), (0, centre_y + 41, middle - 6)), (5.0, 5.0)
-            )
-            transverse = Tube(
-                ((side * 15, centre_y + 28, middle + 2), (side * 36, centre_y + 34, middle + 6)), (4.5, 3.5)
-            )
-            for tube in (pedicle, lamina, transverse):
-                bodies.append(Body(tube, 480.0, "bone"))
-                bodies.append(Body(Tube(tube.path, tuple(r - 1.8 for r in tube.radii)), 190.0, "bone"))
-        spinous = Tube(((0, centre_y + 40, middle - 6), (0, centre_y + 55, middle - 18)), (4.2, 3.8))
-        bodies.append(Body(spinous, 450.0, "bone"))
-        bodies.append(Body(Tube(spinous.path, (2.4, 2.0)), 180.0, "bone"))
-        z += pitch
-    canal_y = centre_y + 26
-    bodies.append(Body(Oval((0, canal_y), (9.5, 8.5)), -20.0, "none"))
-    bodies.append(Body(Oval((0, canal_y), (7.0, 6.2)), 28.0, "none"))
-    return tuple(bodies)
+            dent = _dent(cage, number, chance) if side < 0 and number == dented else None
+            rib = cage.rib(number, side, dent)
+            if number <= 10:
+                hu = tissues["cartilage"]
+                bodies.append(Body(cage.cartilage(number, side, rib), hu, "cartilage"))
+            bodies += _bone(rib, CORTEX_MM, tissues)
+            if dent is not None:
+                wanted = build.cavity.wall_point(-dent[0], 0.0, 0.0)
+                contacts.append(
+                    min(rib.path, key=lambda p: (p[0] - wanted[0]) ** 2 + (p[1] - wanted[1]) ** 2)
+                )
+    top = build.cavity.at(130.0)
+    sternum = Ellipsoid(
+        (0.0, top.y - top.front - 6.0, chance.between(125.0, 145.0) - build.bone_drop_mm), (17.0, 6.0, 62.0)
+    )
+    bodies.append(Body(sternum, tissues["cortical_bone"] * 0.55, "bone"))
+    bodies.append(Body(Grown(sternum, -1.5), tissues["trabecular_bone"] * 0.8, "bone"))
+    return bodies, tuple(contacts)
+
+
+def _vertebra(build: Build, middle: float, height: float, wide: float, tissues: Tissues) -> list[Body]:
+    """Return one vertebra: body, pedicles, laminae, processes."""
+    x, y = build.spine_x(middle), build.spine_y(middle)
+    drum = Drum((x, y, middle), (wide, wide * 0.8, (height - DISC_MM) / 2))
+    inner = Drum(drum.centre, (wide - 1.6, wide * 0.8 - 1.6, (height - DISC_MM) / 2 - 1.6))
+    bodies = [
+        Body(drum, tissues["cortical_bone"] * 0.55, "bone"),
+        Body(inner, tissues["trabecular_bone"], "bone"),
+    ]
+    y -= 2.0
+    for side in (-1, 1):
+        joints = (
+            (((side * 13, 12.0, 4.0), (side * 15, 30.0, 1.0)), (5.5, 5.5)),
+            (((side * 15, 30.0, 1.0), (0.0, 41.0, -6.0)), (5.0, 5.0)),
+            (((side * 15, 28.0, 2.0), (side * 36, 34.0, 6.0)), (4.5, 3.5)),
+        )
+        for path, radii in joints:
+            placed = tuple((x + p[0], y + p[1], middle + p[2]) for p in path)
+            bodies += _bone(Tube(placed, radii), 1.8, tissues, 0.6)
+    spinous = Tube(((x, y + 40, middle - 6), (x, y + 55, middle - 18)), (4.2, 3.8))
+    return bodies + _bone(spinous, 1.8, tissues, 0.55)
+
+
+def _make_spine(build: Build, tissues: Tissues, chance: Chance) -> list[Body]:
+    """Return discs, vertebrae from the second lumbar up and down, and the canal with the cord."""
+    low = TWELFTH_RIB_Z_MM - build.bone_drop_mm - 5 * VERTEBRA_MM - 12.0
+    heights = [low + 26.0 * step for step in range(-1, 19)]
+    column = tuple((build.spine_x(z), build.spine_y(z), z) for z in heights)
+    size = chance.about(1.0, 0.06)
+    bodies = [
+        Body(
+            Tube(column, tuple(max(20.0 - 0.35 * n, 13.0) * size for n in range(20))), tissues["disc"], "bone"
+        )
+    ]
+    middle = low + VERTEBRA_MM / 2
+    for number in range(16):
+        height = VERTEBRA_MM - 0.75 * number
+        wide = max(24.0 - 0.6 * number, 14.0) * size
+        bodies += _vertebra(build, middle, height, wide, tissues)
+        middle += height - 0.375
+    canal = tuple((x, y + 24.0, z) for x, y, z in column)
+    bodies.append(Body(Tube(canal, (8.8,) * len(canal)), -20.0, "none"))
+    bodies.append(Body(Tube(canal, (6.4,) * len(canal)), tissues["cord"], "none"))
+    return bodies
+
+
+def _make_pelvis(build: Build, tissues: Tissues, chance: Chance) -> list[Body]:
+    """Return the iliac wings with the muscles on them, and the sacrum. Crude."""
+    z = CREST_Z_MM - build.bone_drop_mm - 62.0 + chance.between(-8.0, 8.0)
+    wide = 0.5 + 0.5 * build.variation.breadth
+    y = build.spine_y(z)
+    bodies = []
+    for side in (-1, 1):
+        wing = Ellipsoid(
+            (side * 88.0 * wide, y - 6.0, z), (7.0, 62.0, 66.0), yaw=side * 32.0, roll=side * 24.0
+        )
+        within = Ellipsoid(
+            (side * 76.0 * wide, y - 14.0, z - 2), (14.0, 44.0, 50.0), yaw=side * 32.0, roll=side * 24.0
+        )
+        outside = Ellipsoid(
+            (side * 104.0 * wide, y + 18.0, z - 22), (26.0, 62.0, 62.0), yaw=side * 36.0, roll=side * 16.0
+        )
+        bodies += [
+            Body(outside, tissues["muscle"] - 6.0, "muscle"),
+            Body(within, tissues["muscle"], "muscle"),
+            Body(wing, tissues["cortical_bone"] * 0.6, "bone"),
+            Body(Grown(wing, -2.0), tissues["trabecular_bone"], "bone"),
+        ]
+    sacrum = Cut(
+        Ellipsoid((0.0, y + 22.0, z - 4.0), (52.0, 20.0, 56.0), pitch=28.0),
+        (Ellipsoid((0.0, y - 20.0, z - 60.0), (40.0, 40.0, 60.0)),),
+    )
+    bodies += [
+        Body(sacrum, tissues["cortical_bone"] * 0.45, "bone"),
+        Body(Grown(sacrum, -2.0), tissues["trabecular_bone"] * 0.9, "bone"),
+    ]
+    return bodies
+
+
+def make_skeleton(build: Build, tissues: Tissues, chance: Chance) -> Skeleton:
+    """Return the bones of a patient."""
+    spine = _make_spine(build, tissues, chance)
+    cage, contacts = _make_cage(build, tissues, chance)
+    pelvis = _make_pelvis(build, tissues, chance)
+    return Skeleton(tuple(spine), tuple(cage), tuple(pelvis), contacts)
