@@ -1,0 +1,463 @@
+"""The outline of a liver: what the diaphragm, the ribs and the neighbours leave of the right upper abdomen.
+
+A liver is soft: above and outside it takes the form of the diaphragm and the wall; below and behind
+it is shaped by kidney, stomach, colon and duodenum. So its outline is built as the part of the
+space that lies above a visceral surface z = V(x, y), in front of a back surface y = B(x, z) and
+right of the tip of the left lobe, less the hollows of what it embraces. V and B are tables in the
+frame of an ordinary adult (half-width of the inside 134.5 mm, half-depth 83.5 mm, dome at
+z = 78), stretched to the patient; each of their knots varies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.ndimage as ndi
+from numpy.typing import NDArray
+
+from hepalith.phantom.liver_field import Sampled, SampleGrid
+from hepalith.phantom.segments import Planes
+from hepalith.phantom.shape import Ellipsoid, Oval, Point, Shape, Tube
+from hepalith.phantom.variation import Variation
+
+__all__ = ["Frame", "Plan", "draw_plan", "make_frame", "make_outline", "placed"]
+
+Array = NDArray[np.float32]
+
+STEP_MM = 2.5
+"""Step of the lattice for an adult: fissures of 3 mm are kept, and a liver is made within a second."""
+
+COARSE_STEP_MM = 6.0
+"""Step at which the size is settled; its volume lies within 2 % of the fine one's."""
+
+FRAME_HALF_MM = (134.5, 83.5)
+"""Half-width and half-depth of the inside of the trunk for which the tables are drawn."""
+
+FRAME_BACK_MM = 75.5
+"""y of the back of that inside; the patient lies on it, and depth grows forward."""
+
+KNOTS_X = (-140.0, -115.0, -90.0, -65.0, -40.0, -15.0, 10.0, 35.0, 60.0, 85.0, 110.0, 135.0)
+KNOTS_Y = (-95.0, -65.0, -35.0, -5.0, 25.0, 55.0, 85.0)
+KNOTS_Z = (-110.0, -75.0, -40.0, -5.0, 30.0, 65.0, 100.0)
+"""Where the tables below are given, mm."""
+
+UNDERSIDE = (
+    (-72, -84, -96, -104, -104, -98, -84),
+    (-62, -76, -88, -96, -96, -90, -76),
+    (-48, -60, -62, -58, -56, -58, -56),
+    (-40, -50, -38, -24, -22, -32, -40),
+    (-38, -46, -28, -10, -6, -14, -20),
+    (-40, -40, -24, -8, 0, 0, 0),
+    (-38, -34, -18, -4, 2, 5, 5),
+    (-28, -22, -10, 0, 8, 12, 15),
+    (-14, -8, 2, 10, 16, 22, 28),
+    (2, 8, 16, 22, 28, 34, 40),
+    (20, 24, 30, 34, 38, 44, 50),
+    (34, 38, 44, 48, 52, 58, 62),
+)
+"""V: z of the underside at each x (rows, right to left) and y (columns, front to back), mm.
+
+Our judgement, drawn after routine CT: the right lobe hangs low along the wall and thins to a shell
+beside the kidney, the hilum lies near (-24, 4, -12), the left lobe rises to the left.
+"""
+
+BACKSIDE = (
+    (95, 95, 95, 95, 95, 95, 95),
+    (95, 95, 95, 95, 95, 95, 95),
+    (90, 90, 90, 90, 90, 90, 90),
+    (66, 66, 70, 75, 75, 70, 60),
+    (30, 30, 38, 48, 54, 50, 40),
+    (0, 0, 8, 22, 28, 26, 17),
+    (-20, -20, -8, 8, 21, 18, 9),
+    (-40, -38, -26, -10, 2, 6, 4),
+    (-50, -46, -32, -18, -6, 0, 2),
+    (-50, -48, -36, -24, -12, -4, 2),
+    (-50, -50, -38, -28, -16, -6, 2),
+    (-50, -50, -40, -30, -14, -2, 6),
+)
+"""B: y of the back at each x (rows) and z (columns, low to high), mm. Our judgement, as `UNDERSIDE`."""
+
+ADULT_ML = 1500.0
+"""Liver of an ordinary adult. Heymsfield's and later CT series lie between 1300 and 1700 mL."""
+
+SMALLEST_ML, LARGEST_ML = 650.0, 2700.0
+"""Between these an adult's liver is drawn; a child's by the cube of its scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """How an ordinary adult's frame is stretched to a patient: ``p = origin + scale · frame point``."""
+
+    origin: Point
+    scale: Point
+
+    def to_patient(self, point: Point) -> Point:
+        """Return a point of the frame in LPS mm."""
+        x, y, z = (round(o + s * p, 6) for o, s, p in zip(self.origin, self.scale, point, strict=True))
+        return (x, y, z)
+
+    def from_patient(self, x: Array, y: Array, z: Array) -> tuple[Array, Array, Array]:
+        """Return LPS mm in the frame."""
+        found = [
+            (p - np.float32(o)) / np.float32(s)
+            for p, o, s in zip((x, y, z), self.origin, self.scale, strict=True)
+        ]
+        return found[0], found[1], found[2]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """One liver's outline before it is evaluated, in the frame.
+
+    Parameters
+    ----------
+    underside, backside
+        The tables V and B with this liver's variation.
+    tip
+        x where the left lobe ends.
+    shrunk_right_mm
+        How far the right lobe has drawn away from the wall.
+    hollows
+        What is taken out, and over how many mm the edge is rounded.
+    gallbladder
+        Its outer surface; ``None`` if removed.
+    ripple_mm, nodule_mm
+        Height of the broad waves of the surface, and of nodules.
+    target_ml
+        Volume to be reached.
+    resection
+        Which part is gone.
+    """
+
+    underside: NDArray[np.float64]
+    backside: NDArray[np.float64]
+    tip: float
+    shrunk_right_mm: float
+    hollows: tuple[tuple[Shape, float], ...]
+    gallbladder: Tube | None
+    ripple_mm: float
+    nodule_mm: float
+    target_ml: float
+    resection: str
+    noise_seed: int
+    fill: float = 0.0
+
+
+def make_frame(variation: Variation, cavity: Oval) -> Frame:
+    """Return the frame for a patient whose trunk has the inside `cavity`."""
+    half_x, half_y = cavity.radii
+    across, deep = half_x / FRAME_HALF_MM[0], half_y / FRAME_HALF_MM[1]
+    tall = across / variation.breadth
+    back = cavity.centre[1] + half_y
+    origin = (cavity.centre[0], back - FRAME_BACK_MM * deep, 0.0)
+    return Frame(
+        (round(origin[0], 6), round(origin[1], 6), 0.0), (round(across, 6), round(deep, 6), round(tall, 6))
+    )
+
+
+def placed(tube: Tube, frame: Frame) -> Tube:
+    """Return a tube of the frame where it lies in the patient."""
+    size = min(frame.scale)
+    return Tube(tuple(frame.to_patient(p) for p in tube.path), tuple(round(size * r, 6) for r in tube.radii))
+
+
+def _smooth_noise(random: np.random.Generator, shape: tuple[int, int], height: float) -> NDArray[np.float64]:
+    """Return knots' variation, neighbours alike."""
+    rough = random.uniform(-1, 1, (shape[0] + 2, shape[1] + 2))
+    near = rough[:-1] + rough[1:]
+    near = near[:, :-1] + near[:, 1:]
+    near = near[:-1] + near[1:]
+    near = near[:, :-1] + near[:, 1:]
+    return np.asarray(height / 6.0 * near + 0.35 * height * random.uniform(-1, 1, shape))
+
+
+def _left_weight() -> NDArray[np.float64]:
+    """Return how much each column of knots belongs to the left lobe."""
+    return np.clip((np.asarray(KNOTS_X) + 15.0) / 40.0, 0, 1)
+
+
+def _draw_tables(
+    variation: Variation, random: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
+    """Return V, B, the tip of the left lobe and the shrinkage of the right, with lobes as they vary."""
+    under, behind = np.array(UNDERSIDE, dtype=float), np.array(BACKSIDE, dtype=float)
+    under += _smooth_noise(random, under.shape, 7.0)
+    behind += _smooth_noise(random, behind.shape, 5.0)
+    left = _left_weight()[:, None]
+    right = 1 - left
+    tilt = float(random.uniform(-12, 12))
+    under += tilt * np.asarray(KNOTS_X)[:, None] / 100
+    size = variation.left_lobe * float(random.uniform(0.9, 1.1))
+    tip = 68.0 + 42.0 * (size - 1.0) + float(random.uniform(-14, 14))
+    under -= left * 14.0 * (size - 1)
+    behind += left * 12.0 * (size - 1)
+    thick = float(random.uniform(-10, 14))
+    behind += left * thick
+    reach = float(random.uniform())
+    if tip > 88 or reach < 0.18:
+        tip = max(tip, 92 + 30 * reach)
+        hug = np.clip((np.asarray(KNOTS_X) - 60) / 40, 0, 1)[:, None]
+        behind += hug * float(random.uniform(5, 45))
+        under += hug * float(random.uniform(0, 18))
+    shrunk = 0.0
+    lost = variation.atrophy or variation.resection
+    severity = float(random.uniform(0.6, 1.0))
+    if lost in {"left", "lateral"}:
+        edge = left if lost == "left" else np.clip((np.asarray(KNOTS_X) - 5) / 30, 0, 1)[:, None]
+        under += severity * 26 * edge - 8 * right
+        behind -= severity * 26 * edge
+        tip -= severity * 38
+    elif lost in {"right", "right_posterior"}:
+        under += severity * (34 if lost == "right" else 16) * right - severity * 16 * left
+        behind += severity * 16 * left
+        tip += severity * 26
+        shrunk = severity * (34.0 if lost == "right" else 14.0)
+    if variation.riedel:
+        where = np.exp(-(((np.asarray(KNOTS_X) + 118) / 30) ** 2))[:, None].round(9)
+        along = np.exp(-(((np.asarray(KNOTS_Y) + 12) / 45) ** 2))[None, :].round(9)
+        under -= float(random.uniform(30, 62)) * where * along
+    return under, behind, min(max(tip, 14.0), 124.0), shrunk
+
+
+def _lerp(table: NDArray[np.float64], x: float, second: float, knots: tuple[float, ...]) -> float:
+    columns = [float(np.interp(x, KNOTS_X, table[:, k])) for k in range(len(knots))]
+    return float(np.interp(second, knots, columns))
+
+
+def _draw_gallbladder(
+    variation: Variation, random: np.random.Generator, under: NDArray[np.float64]
+) -> Tube | None:
+    """Return the gallbladder in its fossa, from the neck near the hilum forward and down to the fundus."""
+    size, x, length = (
+        variation.gallbladder_scale,
+        float(random.uniform(-44, -30)),
+        float(random.uniform(0.85, 1.15)),
+    )
+    turn, sink = float(random.uniform(-10, 10)), float(random.uniform(0.25, 0.75))
+    if size <= 0:
+        return None
+    radius = 13.0 * size
+    parts, radii = [], []
+    for share, width in ((0.0, 0.35), (0.25, 0.7), (0.6, 1.0), (1.0, 0.92)):
+        y = -14 - 50 * length * share * min(size, 1.2)
+        at_x = x + turn * share
+        r = radius * width
+        z = _lerp(under, at_x, y, KNOTS_Y) - r * (1 - 2 * sink) - 2
+        parts.append((round(at_x, 6), round(y, 6), round(z, 6)))
+        radii.append(round(r, 6))
+    return Tube(tuple(parts), tuple(radii))
+
+
+def _draw_hollows(variation: Variation, random: np.random.Generator) -> tuple[tuple[Shape, float], ...]:
+    """Return what the liver embraces: spine and crus, porta hepatis and the fissures."""
+    near = [float(v) for v in random.uniform(-1, 1, 9)]
+    fat = 0.5 + variation.visceral_fat
+    return (
+        (Ellipsoid((10.0, 52.0, 0.0), (40.0, 38.0, 160.0)), 8.0),
+        (Tube(((14.0, 34.0, -110.0), (15.0, 31.0, 20.0), (16.0, 20.0, 90.0)), (16.0, 15.0, 13.0)), 6.0),
+        (
+            Ellipsoid((-20 + 3 * near[0], 3 + 3 * near[1], -20), (24 + 4 * near[2], 9 * fat + 3, 11), yaw=22),
+            10.0,
+        ),
+        (
+            Ellipsoid(
+                (6 + 4 * near[3], -62, -8 + 6 * near[4]), (1.2 + 2.2 * fat, 34, 27), yaw=8 + 8 * near[5]
+            ),
+            3.0,
+        ),
+        (
+            Ellipsoid(
+                (16, -4 + 2 * near[6], 22), (27, 1.0 + 1.4 * fat, 27 + 4 * near[7]), yaw=-10 + 8 * near[8]
+            ),
+            3.0,
+        ),
+    )
+
+
+def draw_plan(variation: Variation, random: np.random.Generator, frame: Frame) -> Plan:
+    """Draw one liver's outline."""
+    under, behind, tip, shrunk = _draw_tables(variation, random)
+    gallbladder = _draw_gallbladder(variation, random, under)
+    hollows = _draw_hollows(variation, random)
+    ripple = float(random.uniform(0.8, 2.4))
+    nodular = float(random.uniform()) < 0.08
+    nodule = float(random.uniform(1.0, 2.6))
+    grown = frame.scale[0] * frame.scale[1] * frame.scale[2]
+    size = variation.liver_scale**2 * float(random.uniform(0.82, 1.22))
+    lost = {"": 1.0, "lateral": 0.9, "left": 0.85, "right": 0.72, "right_posterior": 0.82}
+    share = lost[variation.resection] * (0.92 if variation.atrophy else 1.0)
+    target = min(max(ADULT_ML * size * share, SMALLEST_ML), LARGEST_ML) * min(grown, 1.5)
+    return Plan(
+        under, behind, tip, shrunk, hollows, gallbladder, ripple, nodule if nodular else 0.0,
+        target, variation.resection, int(random.integers(1 << 30)),
+    )  # fmt: skip
+
+
+def _table(values: NDArray[np.float64], first: Array, second: Array, knots: tuple[float, ...]) -> Array:
+    """Return a table at the outer product of two rows of places, by cubic splines."""
+    a = np.interp(first, KNOTS_X, np.arange(len(KNOTS_X)))
+    b = np.interp(second, knots, np.arange(len(knots)))
+    places = np.broadcast_arrays(b[:, None], a[None, :])
+    return np.asarray(
+        ndi.map_coordinates(values.T, places, order=3, mode="nearest", output=np.float32), dtype=np.float32
+    )
+
+
+def _sheet(table: Array, step_across: float, step_along: float) -> tuple[Array, Array]:
+    """Return a height field and what turns a height difference into a distance."""
+    slope_b, slope_a = np.gradient(table, step_along, step_across)
+    return table, np.asarray(1 / np.sqrt(1 + slope_a * slope_a + slope_b * slope_b), dtype=np.float32)
+
+
+def _farther(a: Array, b: Array, rounding: float) -> Array:
+    """Return the larger of two distances, rounded off where they are near: what both hold."""
+    k = np.float32(rounding)
+    overlap = np.maximum(k - np.abs(a - b), np.float32(0)) / k
+    return np.asarray(np.maximum(a, b) + overlap * overlap * k * np.float32(0.25))
+
+
+def _lattice(frame: Frame, space: Shape, cavity: Oval, step: float) -> SampleGrid:
+    """Return a lattice that holds any liver of this frame."""
+    (x0, y0), (x1, y1) = (
+        (cavity.centre[0] - cavity.radii[0], cavity.centre[1] - cavity.radii[1]),
+        (cavity.centre[0] + cavity.radii[0], cavity.centre[1] + cavity.radii[1]),
+    )
+    top = min(space.bounds()[1][2], 110.0 * frame.scale[2])
+    low = (x0 - step, y0 - step, -165.0 * frame.scale[2])
+    high = (x1 + step, y1 + step, top + 3 * step)
+    counts = [int((h - a) / step) + 2 for a, h in zip(low, high, strict=True)]
+    return SampleGrid(
+        (round(low[0], 6), round(low[1], 6), round(low[2], 6)), step, (counts[2], counts[1], counts[0])
+    )
+
+
+def _lowered(plan: Plan, fill: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the tables of a liver that fills more (or less) of its space: lower, and farther back."""
+    left = _left_weight()[:, None]
+    return plan.underside - fill * (1 - 0.35 * left), plan.backside + fill * 0.3 * left
+
+
+def _frame_field(plan: Plan, frame: Frame, grid: SampleGrid) -> Array:
+    """Return the outline's distance without diaphragm and wall, frame mm."""
+    axes = frame.from_patient(*grid.axes())
+    x, y, z = axes
+    steps = [grid.step_mm / s for s in frame.scale]
+    under, behind = _lowered(plan, plan.fill)
+    v, per_v = _sheet(_table(under, x.ravel(), y.ravel(), KNOTS_Y), steps[0], steps[1])
+    b, per_b = _sheet(_table(behind, x.ravel(), z.ravel(), KNOTS_Z), steps[0], steps[2])
+    field = _farther((v[None] - z) * per_v[None], (y - b[:, None, :]) * per_b[:, None, :], 14.0)
+    lobe = Ellipsoid((-40.0, -46.0, 26.0), (plan.tip + 40.0, 105.0, 110.0))
+    field = _farther(field, lobe.distance(x, y, z), 14.0)
+    return field
+
+
+def _lost_field(plan: Plan, planes: Planes, frame: Frame, grid: SampleGrid) -> Array | None:
+    """Return the distance to what a resection has left, frame mm; ``None`` without one."""
+    x, y, z = frame.from_patient(*grid.axes())
+    if plan.resection == "lateral":
+        return planes.umbilical.height(x, y, z)
+    if plan.resection == "left":
+        return planes.middle.height(x, y, z)
+    if plan.resection == "right":
+        return -planes.middle.height(x, y, z) + np.float32(4)
+    if plan.resection == "right_posterior":
+        return planes.right.height(x, y, z)
+    return None
+
+
+def _noise(plan: Plan, grid: SampleGrid) -> Array:
+    """Return the surface's waves, mm: broad ones in every liver, nodules in a cirrhotic one."""
+    random = np.random.default_rng(plan.noise_seed)
+    found = np.zeros(grid.counts, dtype=np.float32)
+    for height, length in ((plan.ripple_mm, 26.0), (plan.nodule_mm, 8.0)):
+        if height <= 0:
+            continue
+        cells = tuple(max(int(n * grid.step_mm / length) + 4, 5) for n in grid.counts)
+        rough = random.uniform(-1, 1, cells).astype(np.float32)
+        waves = rough
+        for axis, n in enumerate(grid.counts):
+            at = np.arange(n, dtype=np.float32) * np.float32(grid.step_mm / length) + np.float32(1)
+            waves = _cubic(waves, at, axis)
+        found += np.float32(2.2 * height) * waves
+    return found
+
+
+def _cubic(values: Array, at: Array, axis: int) -> Array:
+    """Return values smoothed by a cubic B-spline at places along one axis: waves without edges."""
+    low = np.floor(at).astype(np.intp)
+    t = (at - low).astype(np.float32).reshape([-1 if a == axis else 1 for a in range(3)])
+    s = 1 - t
+    weights = (
+        s * s * s / 6,
+        (4 - 6 * t * t + 3 * t * t * t) / 6,
+        (4 - 6 * s * s + 3 * s * s * s) / 6,
+        t * t * t / 6,
+    )
+    parts = [values.take(low + k - 1, axis) * w for k, w in enumerate(weights)]
+    return np.asarray(parts[0] + parts[1] + parts[2] + parts[3], dtype=np.float32)
+
+
+def _evaluate(
+    plan: Plan, planes: Planes, frame: Frame, space: Shape, cavity: Oval, grid: SampleGrid
+) -> Array:
+    """Return the outline's distance, LPS mm, first-order."""
+    field = _frame_field(plan, frame, grid)
+    lost = _lost_field(plan, planes, frame, grid)
+    if lost is not None:
+        field = _farther(field, lost, 16.0)
+    field *= np.float32(min(frame.scale))
+    x, y, z = grid.axes()
+    wall = cavity.distance(x, y, z) + np.float32(2.6)
+    if plan.shrunk_right_mm:
+        side = np.clip((np.float32(cavity.centre[0]) - x) / np.float32(60), 0, 1)
+        wall = wall + np.float32(plan.shrunk_right_mm) * side
+    upper = _farther(space.distance(x, y, z) + np.float32(0.6), np.broadcast_to(wall, field.shape), 6.0)
+    field = _farther(field, upper, 8.0)
+    field += _noise(plan, grid)
+    field = np.maximum(field, upper)
+    fx, fy, fz = frame.from_patient(x, y, z)
+    for hollow, rounding in plan.hollows:
+        field = _farther(field, -hollow.distance(fx, fy, fz) * np.float32(min(frame.scale)), rounding)
+    if plan.gallbladder is not None:
+        bed = plan.gallbladder.distance(fx, fy, fz) * np.float32(min(frame.scale))
+        field = _farther(field, -bed, 4.0)
+    return field
+
+
+def _settled(field: Array, grid: SampleGrid) -> Array:
+    """Return the field made a distance near its surface, of its largest piece alone."""
+    slopes = np.gradient(field, np.float32(grid.step_mm))
+    steep = np.sqrt(slopes[0] * slopes[0] + slopes[1] * slopes[1] + slopes[2] * slopes[2])
+    field = field / np.maximum(steep, np.float32(0.6))
+    pieces, count = ndi.label(field < 0)
+    if count > 1:
+        sizes = np.bincount(pieces.ravel())
+        sizes[0] = 0
+        main = pieces == int(np.argmax(sizes))
+        field = np.where((field < 0) & ~main, np.float32(grid.step_mm), field)
+    return np.asarray(field, dtype=np.float32)
+
+
+def _filled(plan: Plan, planes: Planes, frame: Frame, space: Shape, cavity: Oval) -> Plan:
+    """Return the plan with the fill that brings the liver to its volume, as nearly as the space allows."""
+    grid = _lattice(frame, space, cavity, COARSE_STEP_MM * min(frame.scale))
+    low, high = -34.0, 40.0
+    fill = 0.0
+    for _ in range(4):
+        tried = replace(plan, fill=fill)
+        field = _evaluate(tried, planes, frame, space, cavity, grid)
+        volume = Sampled(grid, field).volume_ml
+        if abs(volume / plan.target_ml - 1) < 0.02:
+            break
+        low, high = (low, fill) if volume > plan.target_ml else (fill, high)
+        grow = (plan.target_ml - volume) / (0.022 * 1000 * min(frame.scale) ** 2)
+        fill = min(max(fill + grow, low + 0.1 * (high - low)), high - 0.1 * (high - low))
+    return replace(plan, fill=round(fill, 3))
+
+
+def make_outline(plan: Plan, planes: Planes, frame: Frame, space: Shape, cavity: Oval) -> Sampled:
+    """Return the liver's outline as a distance on a lattice."""
+    plan = _filled(plan, planes, frame, space, cavity)
+    grid = _lattice(frame, space, cavity, STEP_MM * min(frame.scale))
+    return Sampled(grid, _settled(_evaluate(plan, planes, frame, space, cavity, grid), grid))
