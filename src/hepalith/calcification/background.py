@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hepalith.anatomy import Phase
 from hepalith.image.noise import Noise
 
-__all__ = ["Surroundings", "describe_surroundings", "enlarge", "reduce_sum"]
+__all__ = ["Surroundings", "blood_level", "describe_surroundings", "enlarge", "reduce_sum"]
 
 CELL_MM = 3.0
 """Size of the cells over which HU are averaged before the background is smoothed: below the size
@@ -57,6 +58,10 @@ STRUCTURE_LEAST = 0.3
 
 BLOCK_RING_MM = 6.0
 """Thickness of what a block is compared with: that of a focus's background ring, in whole cells."""
+
+USUAL_BLOOD_HU = {"none": 45.0, "arterial": 220.0, "portal": 70.0, "delayed": 40.0, "unknown": 70.0}
+"""How far blood stands above the liver where no large vessel is in view; unenhanced, the most that it stands
+above a fatty one. Textbook values, grade C."""
 
 VESSEL_QUANTILE = 0.995
 """Quantile of the cells' excess that is taken as what the liver's own structures (vessels) reach.
@@ -108,6 +113,19 @@ class Surroundings:
             return self.texture_hu
         error = np.interp(np.log(max(volume_mm3, 1e-3)), np.log(self.block_mm3), np.log(self.block_error_hu))
         return float(np.exp(error))
+
+
+def blood_level(around: Surroundings, phase: Phase) -> float:
+    """Return the most HU that blood reaches: in large vessels where they are seen, else as usual in the phase.
+
+    Without contrast agent what is brighter than the liver is bone and bowel, not blood.
+    """
+    usual = around.liver_hu + USUAL_BLOOD_HU.get(phase.label, USUAL_BLOOD_HU["unknown"])
+    if phase.label == "none" and phase.probability >= 0.5:
+        return usual
+    if around.blood_hu is not None:
+        return around.blood_hu
+    return max(usual, around.liver_hu + around.vessel_excess_hu)
 
 
 def reduce_sum(array: NDArray[Any], factor: tuple[int, int, int]) -> NDArray[np.float32]:

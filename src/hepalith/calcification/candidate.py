@@ -2,53 +2,47 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import cc3d
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, special
+from scipy import ndimage
 
-from hepalith.anatomy import Phase
 from hepalith.calcification.background import Surroundings
-from hepalith.calcification.search import Layer, coarse_at, lay_search
+from hepalith.calcification.evidence import Evidence
+from hepalith.calcification.hit import Hit, find_hits
+from hepalith.calcification.search import Layer, coarse_at
 from hepalith.geometry import Box
-from hepalith.image.noise import Noise
 
-__all__ = ["METAL_HU", "Candidate", "Thresholds", "choose_thresholds", "find_candidates", "smooth_ratio"]
+__all__ = ["METAL_HU", "MIN_EXCESS_HU", "MIN_PEAK_HU", "Candidate", "find_candidates"]
 
-FALSE_CALLS_PER_LIVER = 0.02
-"""Expected number of voxels of pure Gaussian noise that seed a candidate in one liver, at each of
-the two scales. Real noise has heavier tails; the benchmark on real scans gives the true rate."""
+SHARP_SPREADS = 5.0
+"""Noise deviations of a voxel from which a body is outlined in the image itself. Fainter ones are outlined in
+the evidence, where noise frays their edge less. Every body needs evidence above the threshold."""
 
-HEAVY_TAIL = 1.2
-"""Factor on the Gaussian quantile for what real scans have and Gaussian noise has not: small vessels,
-streaks, edges, noise that differs within the window. On `totalseg` the largest excess well inside
-the liver is 1.15 times the Gaussian threshold."""
+SHARP_EXCESS_HU = 45.0
+"""Least excess of such a voxel over its background and the liver's vessels."""
 
-MIN_EXCESS_HU = 45.0
-"""Least excess of a seed over its background. Unenhanced blood stands up to 45 HU above a fatty
-liver; below that brightness is not calcium. Our judgement."""
+MIN_EXCESS_HU = 35.0
+"""Least excess of the brightest voxel of a body, noise taken off. The liver's own texture, and what breathing
+makes of its edges, reach 30 HU on the real scans of `benchmarks/implants.py`. Our judgement."""
 
-MIN_PEAK_HU = 95.0
-"""Least HU of a seed. Clotted blood reaches 80–90 HU unenhanced; calcium that is seen at all stands
+MIN_PEAK_HU = 85.0
+"""Least HU of that voxel. Clotted blood reaches 80-90 HU unenhanced; calcium that is seen at all stands
 higher, but for foci far below the blur. Our judgement."""
 
-UNENHANCED_VESSEL_HU = 30.0
-"""Most that vessels of an unenhanced scan can stand above the liver (a fatty one); caps the vessel
-level there, so that many calcifications cannot pass as vessels."""
+RAW_SHARE = 0.4
+"""Share of its expected excess that a hit must show in the image itself. What merely rings beside something
+very dark or very bright shows none."""
 
 GROW_SPREADS = 2.5
 """Noise deviations above the background down to which a body grows from its seeds. A quarter of a
 seed's distance, high enough that chance voxels do not chain bodies together."""
 
-GROW_SHARE = 0.4
-"""Share of the seed's least excess down to which a body grows at most, where noise is low."""
-
-SMOOTH_MM = 2.6
-"""Width of the mean at the second, coarser scale: faint foci larger than the blur in thin noisy
-slices stand out there."""
+GROW_HU = 18.0
+"""Least excess over background and vessels down to which a body grows, where noise is low: 40 % of that of
+the voxels it starts from."""
 
 SADDLE_SHARE = 0.5
 """Two maxima are two bodies when the saddle between them falls below this share of the lower one.
@@ -79,26 +73,8 @@ OUTSIDE_REACH_MM = 40.0
 """How far about a body it is followed beyond the search region: far enough to know a rib that grazes
 the search region for a few centimetres. Our judgement."""
 
-MOST_RATIO = 0.9
-"""Noise of the coarser scale over that of the finer above which the coarser one shows nothing more."""
-
 HALF = 0.5
 """A blurred edge stands at half of the contrast: the extent of a body ends there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """What a voxel must exceed, above its local background.
-
-    `deviations` of noise at each of the two scales hold the expected false calls; `vessel_hu` is
-    added because blood may reach that far.
-    """
-
-    deviations: float
-    smooth_deviations: float
-    vessel_hu: float
-    smooth_width: tuple[int, int, int]
-    """Voxels of the mean at the second scale; all 1 where it is not used."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,9 +90,9 @@ class Candidate:
     peak_excess_hu
         Largest excess over the local background.
     deviations
-        That, in noise deviations, at the scale where it was found.
+        That, in noise deviations; of a faint body its evidence.
     smooth
-        Found only at the coarser scale.
+        Too faint for an outline in the image itself: outlined in the evidence.
     outside_mm3
         Volume of the same bright body beyond the search region: a rib goes on there.
     outside_dense
@@ -132,47 +108,14 @@ class Candidate:
     outside_dense: float = 0.0
 
 
-def choose_thresholds(
-    liver_voxels: int,
-    spacing_mm: tuple[float, float, float],
-    noise: Noise,
-    surroundings: Surroundings,
-    phase: Phase,
-) -> Thresholds:
-    """Return thresholds that hold `FALSE_CALLS_PER_LIVER` in Gaussian noise.
-
-    The number of independent elements is the number of liver voxels (a correlated field has fewer:
-    the safe side), and each exceeds ``z`` with the upper tail of the normal distribution.
-    """
-    width = tuple(max(1, int(SMOOTH_MM / s)) for s in spacing_mm)
-    smooth_width = (width[0], width[1], width[2])
-    few = max(1, liver_voxels)
-    deviations = HEAVY_TAIL * _upper_quantile(FALSE_CALLS_PER_LIVER / few)
-    smooth = HEAVY_TAIL * _upper_quantile(FALSE_CALLS_PER_LIVER * math.sqrt(float(np.prod(width))) / few)
-    vessel = surroundings.vessel_excess_hu
-    if phase.label == "none" and phase.probability >= 0.5:
-        vessel = min(vessel, UNENHANCED_VESSEL_HU)
-    if noise.sd_hu * deviations < MIN_EXCESS_HU:  # nothing to gain: the floor decides, not the noise
-        smooth_width = (1, 1, 1)
-    return Thresholds(deviations, smooth, vessel, smooth_width)
-
-
-def smooth_ratio(thresholds: Thresholds, noise: Noise, surroundings: Surroundings) -> float:
-    """Return the deviation of a voxel at the coarser scale over that at the finer; 1 where it is not used."""
-    if max(thresholds.smooth_width) == 1:
-        return 1.0
-    weights = np.full(thresholds.smooth_width, 1.0 / np.prod(thresholds.smooth_width))
-    return min(1.0, math.sqrt(noise.variance_of(weights) + (2 * surroundings.texture_hu) ** 2) / noise.sd_hu)
-
-
 def find_candidates(
     hu: NDArray[np.int16],
     liver: NDArray[np.bool_],
     spacing_mm: tuple[float, float, float],
     *,
-    noise: Noise,
     surroundings: Surroundings,
-    thresholds: Thresholds,
+    evidence: Evidence,
+    blood_hu: float,
 ) -> tuple[list[Candidate], Layer]:
     """Return the candidates of a liver, and the layer that knows what is too bright to serve as background.
 
@@ -182,30 +125,80 @@ def find_candidates(
         HU and mask of the crop, shape (slice, row, column).
     spacing_mm
         Voxel spacing.
-    noise, surroundings, thresholds
+    surroundings, evidence
         Of this liver.
+    blood_hu
+        The most that vessels reach in this scan.
 
     Notes
     -----
-    Hysteresis: seeds must clear the false-call threshold, then grow down to `GROW_SPREADS`.
-    Bodies are split at saddles (`SADDLE_SHARE`); each ends at half of its local contrast.
+    What is bright enough to be outlined in the image grows from its brightest voxels down to `GROW_SPREADS`,
+    is split at saddles (`SADDLE_SHARE`), and ends at half of its local contrast; it counts where the evidence
+    exceeds the threshold. Other hits are outlined in the evidence. A faint hit that goes on like a vessel and
+    is no brighter than blood is one.
     """
-    region = lay_search(liver, surroundings.factor, spacing_mm)
     spread, level = surroundings.spread_hu, surroundings.level_hu
-    seed = np.maximum(thresholds.deviations * spread, MIN_EXCESS_HU) + thresholds.vessel_hu
-    grow = np.maximum(GROW_SPREADS * spread, GROW_SHARE * MIN_EXCESS_HU) + thresholds.vessel_hu
+    vessel = min(surroundings.vessel_excess_hu, max(0.0, blood_hu - surroundings.liver_hu))
+    seed = np.maximum(SHARP_SPREADS * spread, SHARP_EXCESS_HU) + vessel
+    grow = np.maximum(GROW_SPREADS * spread, GROW_HU) + vessel
     sharp = Layer(
-        hu, (1, 1, 1), surroundings.factor, np.maximum(level + seed, MIN_PEAK_HU), level + grow, region
+        hu,
+        surroundings.factor,
+        np.maximum(level + seed, MIN_PEAK_HU),
+        level + grow,
+        evidence.region,
     )
-    found = _bodies(sharp, surroundings, ratio=1.0)
-    kept = [_followed(c, sharp, spacing_mm) for c in _of_liver(found, liver, sharp, spacing_mm)]
-    ratio = smooth_ratio(thresholds, noise, surroundings)
-    if max(thresholds.smooth_width) > 1 and ratio <= MOST_RATIO:
-        soft = _soft_layer(sharp, found, surroundings, thresholds, ratio)
-        faint = _of_liver(_bodies(soft, surroundings, ratio=ratio), liver, soft, spacing_mm)
-        kept += [_followed(c, soft, spacing_mm) for c in faint]
+    outlined = [c for c in _bodies(sharp, surroundings) if _has_evidence(c, evidence)]
+    faint = _faint(find_hits(evidence, spacing_mm), outlined, hu, surroundings, blood_hu)
+    kept = [_followed(c, sharp, spacing_mm) for c in _of_liver(outlined + faint, liver, sharp, spacing_mm)]
     kept += _metal_in_notches(sharp, kept, liver, surroundings, spacing_mm)
     return kept, sharp
+
+
+def _has_evidence(candidate: Candidate, evidence: Evidence) -> bool:
+    """Return whether the evidence exceeds the threshold somewhere in a body."""
+    place = np.argwhere(candidate.extent) + np.array(candidate.box.start)
+    scale = evidence.scale[tuple((place // evidence.cells).T)]
+    return bool((evidence.best_at(place)[0] > evidence.threshold * scale).any())
+
+
+def _faint(
+    hits: list[Hit],
+    outlined: list[Candidate],
+    hu: NDArray[np.int16],
+    surroundings: Surroundings,
+    blood_hu: float,
+) -> list[Candidate]:
+    """Return the hits that no outlined body explains and that are no vessel, each with its extent."""
+    taken = np.zeros(hu.shape, np.bool_)
+    for body in outlined:
+        wide = body.box.grown((1, 2, 2), hu.shape)
+        near = np.zeros(wide.shape, np.bool_)
+        start = [a - b for a, b in zip(body.box.start, wide.start, strict=True)]
+        near[tuple(slice(a, a + n) for a, n in zip(start, body.extent.shape, strict=True))] = body.extent
+        near = ndimage.binary_dilation(near, np.ones((3, 3, 3)))
+        taken[wide.slices] |= _filled(near)
+    found = []
+    for hit in hits:
+        if (taken[hit.box.slices] & hit.body).any():
+            continue
+        level = coarse_at(surroundings.level_hu, surroundings.factor, hit.box)
+        seen = float((hu[hit.box.slices] - level)[hit.body].mean())
+        top = float(level[hit.body].mean()) + hit.peak_hu
+        if hit.peak_hu < MIN_EXCESS_HU or top < MIN_PEAK_HU or seen < RAW_SHARE * hit.peak_hu:
+            continue
+        if hit.goes_on and top < blood_hu:
+            continue
+        found.append(Candidate(hit.box, hit.body, hit.peak_hu, hit.scaled, smooth=True))
+    return found
+
+
+def _filled(body: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a body with its holes filled, also where a slice shows only a ring of it."""
+    filled = np.asarray(ndimage.binary_fill_holes(body))
+    for k in range(len(filled)):
+        filled[k] = ndimage.binary_fill_holes(filled[k])
+    return filled
 
 
 def _metal_in_notches(
@@ -223,7 +216,7 @@ def _metal_in_notches(
     if int(sharp.hu.max()) < METAL_HU:
         return []
     metal = replace(sharp, seed_hu=np.full_like(sharp.seed_hu, METAL_HU), region=sharp.region.with_notches())
-    found = _of_liver(_bodies(metal, surroundings, ratio=1.0), liver, metal, spacing_mm, notches=True)
+    found = _of_liver(_bodies(metal, surroundings), liver, metal, spacing_mm, notches=True)
     return [_followed(c, metal, spacing_mm) for c in found if not any(_overlap(c, other) for other in kept)]
 
 
@@ -289,26 +282,13 @@ def _followed(candidate: Candidate, layer: Layer, spacing_mm: tuple[float, float
     return replace(candidate, outside_mm3=volume, outside_dense=dense / outside if outside else 0.0)
 
 
-def _soft_layer(
-    sharp: Layer, found: list[Candidate], surroundings: Surroundings, thresholds: Thresholds, ratio: float
-) -> Layer:
-    """Return the crop at the coarser scale, without what the finer one has found."""
-    spread = surroundings.spread_hu * ratio
-    seed = np.maximum(thresholds.smooth_deviations * spread, MIN_EXCESS_HU) + thresholds.vessel_hu
-    grow = np.maximum(GROW_SPREADS * spread, GROW_SHARE * MIN_EXCESS_HU) + thresholds.vessel_hu
-    width, level = thresholds.smooth_width, surroundings.level_hu
-    blocked = tuple(c.box.grown(width, sharp.hu.shape) for c in found)
-    seed_hu = np.maximum(level + seed, MIN_PEAK_HU)
-    return Layer(sharp.hu, width, sharp.cells, seed_hu, level + grow, sharp.region, blocked)
-
-
-def _bodies(layer: Layer, surroundings: Surroundings, *, ratio: float) -> list[Candidate]:
+def _bodies(layer: Layer, surroundings: Surroundings) -> list[Candidate]:
     """Return the bodies that hold a seed, split at their saddles."""
     found: list[Candidate] = []
     for box, body, seeds in layer.bodies(layer.seeds()):
         level = coarse_at(surroundings.level_hu, layer.cells, box)
-        spread = float(coarse_at(surroundings.spread_hu, layer.cells, box).max()) * ratio
-        excess = np.where(body, layer.mean_hu(box) - level, 0.0).astype(np.float32)
+        spread = float(coarse_at(surroundings.spread_hu, layer.cells, box).max())
+        excess = np.where(body, layer.hu[box.slices] - level, 0.0).astype(np.float32)
         for part in _split(excess, seeds, spread):
             inner = Box.around(part)
             extent = np.ascontiguousarray(part[inner.slices])
@@ -316,7 +296,7 @@ def _bodies(layer: Layer, surroundings: Surroundings, *, ratio: float) -> list[C
             k, j, i = (a + b for a, b in zip(box.start, inner.start, strict=True))
             n = inner.shape
             place = Box((k, j, i), (k + n[0], j + n[1], i + n[2]))
-            found.append(Candidate(place, extent, peak, peak / spread, ratio < 1.0))
+            found.append(Candidate(place, extent, peak, peak / spread, smooth=False))
     return found
 
 
@@ -386,8 +366,3 @@ def _nearest_mark(marks: NDArray[np.int32]) -> NDArray[np.int32]:
     """Return for every voxel the mark of the nearest marked voxel."""
     index = ndimage.distance_transform_edt(marks == 0, return_distances=False, return_indices=True)
     return np.asarray(marks[tuple(index)])
-
-
-def _upper_quantile(tail: float) -> float:
-    """Return the standard normal quantile whose upper tail is `tail`."""
-    return float(-special.ndtri(min(tail, 0.5)))

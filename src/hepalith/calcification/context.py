@@ -9,13 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy import Phase
-from hepalith.calcification.background import Surroundings
+from hepalith.calcification.background import Surroundings, blood_level
 from hepalith.calcification.candidate import METAL_HU
 
 __all__ = ["Context", "look_about"]
-
-USUAL_BLOOD_HU = {"arterial": 220.0, "portal": 70.0, "delayed": 40.0, "unknown": 70.0}
-"""How far blood stands above the liver where no large vessel is in view. Textbook values, grade C."""
 
 MOST_SAMPLES = 20_000
 """Most voxels of metal or bone that distances are measured to; thinner sampling adds less than a
@@ -87,17 +84,9 @@ def look_about(
     return Context(
         _metal(hu, liver, spacing_mm),
         _bone(hu, liver, around.liver_hu + around.vessel_excess_hu, spacing_mm),
-        _blood(around, phase),
+        blood_level(around, phase),
         phase.probability * given + (1 - phase.probability) * 0.5,
     )
-
-
-def _blood(around: Surroundings, phase: Phase) -> float:
-    """Return the most that blood reaches: large vessels where they are seen, else the usual of the phase."""
-    if around.blood_hu is not None:
-        return around.blood_hu
-    usual = around.liver_hu + USUAL_BLOOD_HU.get(phase.label, 0.0)
-    return max(usual, around.liver_hu + around.vessel_excess_hu)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

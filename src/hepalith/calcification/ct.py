@@ -11,11 +11,12 @@ from hepalith.anatomy import LOBES, Liver, Phase
 from hepalith.calcification.agatston import score_agatston
 from hepalith.calcification.aperture import Aperture, Scene, lay_aperture
 from hepalith.calcification.appearance import Appearance, describe_appearance
-from hepalith.calcification.background import describe_surroundings
+from hepalith.calcification.background import blood_level, describe_surroundings
 from hepalith.calcification.blur_model import sphere_response
-from hepalith.calcification.candidate import choose_thresholds, find_candidates
+from hepalith.calcification.candidate import find_candidates
 from hepalith.calcification.context import look_about
 from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectability
+from hepalith.calcification.evidence import lay_evidence
 from hepalith.calcification.focus import Detectability, Foci, Focus
 from hepalith.calcification.judge import judge
 from hepalith.calcification.measure import Body, Measured, look_at_body, mass_of, measure
@@ -72,7 +73,7 @@ def find_foci(
     Notes
     -----
     Works on the liver's box and `CROP_MARGIN_MM` about it. Noise, blur and background are measured
-    first; thresholds follow from them (`choose_thresholds`), candidates from thresholds
+    first; the evidence for foci follows from them (`lay_evidence`), candidates from the evidence
     (`find_candidates`), each is measured (`lay_aperture`, `measure`) and then named (`judge`).
     Bodies that the judges do not call calcification are handed on under their own names.
     """
@@ -89,9 +90,10 @@ def find_foci(
         for factor in (1.0, 1.0 - BLUR_SHARE, 1.0 + BLUR_SHARE)
     )
     around = describe_surroundings(crop.hu, mask, spacing, noise)
-    thresholds = choose_thresholds(int(mask.sum()), spacing, noise, around, phase)
+    evidence = lay_evidence(crop.hu, mask, spacing, noise=noise, blur=blur, surroundings=around)
+    blood = blood_level(around, phase)
     found, bright = find_candidates(
-        crop.hu, mask, spacing, noise=noise, surroundings=around, thresholds=thresholds
+        crop.hu, mask, spacing, surroundings=around, evidence=evidence, blood_hu=blood
     )
     owners = np.zeros(mask.shape, np.int32)
     for n, candidate in enumerate(found, start=1):
@@ -133,8 +135,7 @@ def find_foci(
         centre = np.array(measured.centroid) + start
         place = _place(centre, scene, liver, scene.grid.to_lps(measured.centroid))
         foci.append(_focus(number, seen, measured, place, score=score, settings=settings))
-    blood = context.blood_hu if phase.label != "none" else None
-    detectability = find_detectability(thresholds, around, scene, blood)
+    detectability = find_detectability(evidence, around, scene, blood, enhanced=phase.label != "none")
     return Foci(tuple(foci), box, labels, detectability)
 
 

@@ -1,23 +1,22 @@
-"""The smallest focus that this scan could have shown."""
+"""The smallest focus that this scan could have shown: what this very detector achieves in this very noise."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from hepalith.calcification.aperture import Scene
 from hepalith.calcification.background import Surroundings, reduce_sum
-from hepalith.calcification.blur_model import SphereResponse, sphere_response
-from hepalith.calcification.candidate import MIN_EXCESS_HU, MIN_PEAK_HU, Thresholds, smooth_ratio
+from hepalith.calcification.candidate import MIN_EXCESS_HU, MIN_PEAK_HU
+from hepalith.calcification.evidence import STEPS_PER_UNIT, Evidence
 from hepalith.calcification.focus import Detectability
-from hepalith.image.noise import FWHM_PER_SIGMA
+from hepalith.calcification.hit import PATH_SHARE
+from hepalith.calcification.matched_filter import sphere_images
 from hepalith.vocabulary import Measurement, NotAssessable
 
-__all__ = ["AT_EXCESS_HU", "find_detectability"]
+__all__ = ["AT_EXCESS_HU", "find_detectability", "share_found"]
 
 AT_EXCESS_HU = 250.0
 """Contrast of the sphere asked for: soft calcification, about 150–200 mg/mL at 120 kVp."""
@@ -25,120 +24,138 @@ AT_EXCESS_HU = 250.0
 POWER = 0.9
 """Share of foci of the claimed size, anywhere in the liver, that must be found."""
 
-POINT_MM3 = 27.0
-"""Volume over which the liver's own structure adds to or takes from the peak of a focus as small as those
-the claim is about. Our judgement."""
+SMALLEST_MM, LARGEST_MM = 0.5, 20.0
+"""Range of diameters looked at."""
 
-BISECTIONS = 14
-"""Halvings of the range in which the needed excess is looked for: below 0.1 HU of 1000."""
+BISECTIONS = 7
+"""Halvings of that range's logarithm: to 3 %."""
 
-MOST_SHARE = 0.97
-"""Share of its contrast that a focus must not need: larger ones would not help."""
+DRAWS = 200
+"""Draws of noise for every sub-voxel place."""
+
+MOST_PLACES = 400
+"""Places of the liver that are asked, evenly drawn."""
+
+SEED = 1
+"""Of the draws: the same scan gives the same statement."""
 
 
 def find_detectability(
-    thresholds: Thresholds, surroundings: Surroundings, scene: Scene, blood_hu: float | None
+    evidence: Evidence, surroundings: Surroundings, scene: Scene, blood_hu: float, *, enhanced: bool
 ) -> Detectability:
-    """Return the diameter of the sphere at `AT_EXCESS_HU` that is called with probability 0.9.
+    """Return the diameter of the sphere at `AT_EXCESS_HU` that is found with probability 0.9.
 
     Parameters
     ----------
-    thresholds, surroundings
-        What a voxel must exceed, and where it stands.
+    evidence, surroundings
+        What is looked for, and where.
     scene
         Noise, blur and grid.
     blood_hu
-        The most that blood reaches in an enhanced scan: a focus must exceed it to be told from a
-        vessel. None in an unenhanced scan.
+        The most that vessels reach.
+    enhanced
+        Whether contrast agent was given: for the words.
 
     Notes
     -----
-    Noise and background differ within a liver, and so does the threshold. The peak of the sphere at its
-    least favourable sub-voxel place (between two slices) must exceed the threshold in so many places that
-    `POWER` of all foci are found, with noise and the liver's own structure added to the peak; at the
-    coarser scale the same holds with the mean over that scale added to the blur. The better of the two
-    scales counts. Checked by implanting (`benchmarks/implants.py`).
+    The operating characteristic of the filters themselves: for spheres at every sub-voxel place the outputs of
+    all filters, at the voxel and its neighbours, are drawn from a Gaussian with their mean and covariance, and
+    compared with what the places of this liver ask for. Checked by `benchmarks/detection.py`.
     """
-    noise, blur, spacing = scene.noise, scene.blur, scene.spacing_mm
-    floor = MIN_EXCESS_HU + thresholds.vessel_hu
-    if blood_hu is not None:
-        floor = max(floor, blood_hu - surroundings.liver_hu)
-    cells = _Cells.of(scene, surroundings)
-    least = thresholds.deviations * cells.spread_hu + thresholds.vessel_hu
-    options = [(cells.peak_for(least, floor, 1.0), scene.response)]
-    ratio = smooth_ratio(thresholds, noise, surroundings)
-    if ratio < 1.0:
-        softer = blur.in_plane_fwhm_mm**2 + (
-            (FWHM_PER_SIGMA * thresholds.smooth_width[1] * spacing[1]) ** 2 / 12
-        )
-        thick = math.hypot(blur.slice_mm, (thresholds.smooth_width[0] - 1) * spacing[0])
-        smoothed = sphere_response(replace(blur, in_plane_fwhm_mm=math.sqrt(softer), slice_mm=thick), spacing)
-        least = thresholds.smooth_deviations * cells.spread_hu * ratio + thresholds.vessel_hu
-        options.append((cells.peak_for(least, floor, ratio), smoothed))
+    needed = _needed(evidence, surroundings, scene)
+    noise = _noise_draws(evidence)
+    low, high = math.log(SMALLEST_MM), math.log(LARGEST_MM)
+    for _ in range(BISECTIONS):
+        middle = 0.5 * (low + high)
+        found = _share_found(math.exp(middle), AT_EXCESS_HU, evidence, scene, needed, noise)
+        low, high = (middle, high) if found < POWER else (low, middle)
+    diameter = math.exp(high)
+    blur = scene.blur
+    size = int(np.argmin([abs(math.log(diameter / d)) for d in evidence.bank.diameter_mm]))
+    least = max(MIN_EXCESS_HU, evidence.threshold * evidence.peak_hu(size))
     words = (
-        f"noise {noise.sd_hu:.0f} HU, in-plane blur {blur.in_plane_fwhm_mm:.1f} mm, "
-        f"slices {blur.slice_mm:g} mm "
-        f"every {spacing[0]:g} mm: a voxel must stand {min(n for n, _ in options):.0f} HU above the liver"
+        f"noise {scene.noise.sd_hu:.0f} HU, in-plane blur {blur.in_plane_fwhm_mm:.1f} mm, "
+        f"slices {blur.slice_mm:g} mm every {scene.spacing_mm[0]:g} mm: "
+        f"a small focus must stand {least:.0f} HU above the liver"
     )
-    if blood_hu is not None and floor == blood_hu - surroundings.liver_hu:
-        words += f", as blood reaches {blood_hu:.0f} HU"
-    sizes = [_sizes(response, n / AT_EXCESS_HU) for n, response in options if n < MOST_SHARE * AT_EXCESS_HU]
-    if not sizes:
+    if enhanced:
+        words += f", and where it lies along a vessel exceed blood at {blood_hu:.0f} HU"
+    if diameter > 0.99 * LARGEST_MM:
         hidden = NotAssessable("noise or enhanced vessels hide foci of any size at this contrast")
         return Detectability(hidden, AT_EXCESS_HU, words)
-    best, worst = min(sizes, key=lambda size: size[1])
-    return Detectability(Measurement(worst, "mm", min(best, worst), worst), AT_EXCESS_HU, words)
+    return Detectability(Measurement(diameter, "mm", math.exp(low), diameter), AT_EXCESS_HU, words)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Cells:
-    """The liver's places on the coarse grid: spread of a voxel, level, and error of that level, in HU."""
-
-    spread_hu: NDArray[np.float64]
-    level_hu: NDArray[np.float64]
-    structure_hu: float
-
-    @classmethod
-    def of(cls, scene: Scene, surroundings: Surroundings) -> _Cells:
-        """Return the places of a scene's liver."""
-        places = reduce_sum(scene.liver, surroundings.factor) > 0.5 * float(np.prod(surroundings.factor))
-        if not places.any():
-            places[:] = True
-        return cls(
-            np.maximum(surroundings.spread_hu[places], scene.noise.sd_hu).astype(np.float64),
-            surroundings.level_hu[places].astype(np.float64),
-            surroundings.error_of(POINT_MM3),
-        )
-
-    def peak_for(self, least_hu: NDArray[np.float64], floor_hu: float, ratio: float) -> float:
-        """Return the excess at which `POWER` of foci exceed what their places ask for.
-
-        Parameters
-        ----------
-        least_hu
-            Excess that each place asks for.
-        floor_hu
-            Excess asked for everywhere.
-        ratio
-            Noise at this scale over that of a voxel.
-        """
-        needed = np.maximum(np.maximum(least_hu, floor_hu), MIN_PEAK_HU - self.level_hu)
-        chance = np.hypot(self.spread_hu * ratio, self.structure_hu)
-        low, high = 0.0, float((needed + 6 * chance).max())
-        for _ in range(BISECTIONS):
-            middle = 0.5 * (low + high)
-            found = float(special.ndtr((middle - needed) / chance).mean())
-            low, high = (middle, high) if found < POWER else (low, middle)
-        return high
+def share_found(
+    diameter_mm: float, excess_hu: float, evidence: Evidence, surroundings: Surroundings, scene: Scene
+) -> float:
+    """Return the share of spheres of a size and contrast, anywhere in the liver, that would be found."""
+    needed = _needed(evidence, surroundings, scene)
+    return _share_found(diameter_mm, excess_hu, evidence, scene, needed, _noise_draws(evidence))
 
 
-def _sizes(response: SphereResponse, share: float) -> tuple[float, float]:
-    """Return the diameters that keep a share of their contrast at the best and at the worst place."""
-    return _diameter(response.recovery_high, response, share), _diameter(
-        response.recovery_low, response, share
-    )
+def _needed(evidence: Evidence, surroundings: Surroundings, scene: Scene) -> NDArray[np.float64]:
+    """Return what places of the liver ask of each filter's output: shape (places, sizes)."""
+    cells = surroundings.factor
+    places = np.argwhere(reduce_sum(scene.liver, cells) > 0.5 * float(np.prod(cells)))
+    if len(places) == 0:
+        places = np.argwhere(np.ones(evidence.scale.shape, np.bool_))
+    places = places[:: max(1, len(places) // MOST_PLACES)]
+    at = tuple(places.T)
+    voxel = np.minimum(places * cells + np.array(cells) // 2, np.array(scene.hu.shape) - 1)
+    here = evidence.best_at(voxel)[0] / PATH_SHARE
+    chance = evidence.threshold * evidence.scale[at]
+    # on a vessel a focus must outshine it, or be told apart from what goes on
+    chance = np.where(here * PATH_SHARE > chance, np.maximum(chance, here), chance)
+    floor = np.maximum(MIN_EXCESS_HU, MIN_PEAK_HU - surroundings.level_hu[at])
+    peaks = np.array([evidence.peak_hu(n) for n in range(len(evidence.maps))])
+    return np.maximum(chance[:, None], floor[:, None] / peaks[None, :])
 
 
-def _diameter(recovery: NDArray[np.float64], response: SphereResponse, share: float) -> float:
-    """Return the diameter at which the recovery reaches a share."""
-    return float(math.exp(np.interp(share, recovery, np.log(response.diameter_mm))))
+def _noise_draws(evidence: Evidence) -> NDArray[np.float64]:
+    """Return draws of the noise in all outputs about a place: shape (draws, sizes, neighbours)."""
+    near = evidence.bank.correlation()
+    sizes, steps = len(near), _steps()
+    order = [(a, s) for a in range(sizes) for s in steps]
+    covariance = np.zeros((len(order), len(order)))
+    for m, (a, one) in enumerate(order):
+        for n, (b, other) in enumerate(order):
+            k, j, i = (q - p for p, q in zip(one, other, strict=True))
+            covariance[m, n] = near[a, b, k + 2, j + 2, i + 2]
+    values, vectors = np.linalg.eigh(0.5 * (covariance + covariance.T))
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    white = np.random.default_rng(SEED).standard_normal((DRAWS, len(order)))
+    return (white @ root.T).reshape(DRAWS, sizes, len(steps))
+
+
+def _steps() -> list[tuple[int, int, int]]:
+    """Return the voxel itself and its six neighbours."""
+    return [(0, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
+
+
+def _share_found(
+    diameter_mm: float,
+    excess_hu: float,
+    evidence: Evidence,
+    scene: Scene,
+    needed: NDArray[np.float64],
+    noise: NDArray[np.float64],
+) -> float:
+    """Return the share of spheres found, over sub-voxel places, draws of noise and places of the liver."""
+    bank = evidence.bank
+    images = sphere_images(diameter_mm, scene.blur, scene.spacing_mm, bank.reach) * excess_hu
+    images = images.astype(np.float32)
+    units = np.array([STEPS_PER_UNIT * u for u in evidence.unit])
+    best = []
+    for n, kernel in enumerate(bank.kernels):
+        outputs = []
+        for step in _steps():
+            moved = np.roll(kernel, step, axis=(0, 1, 2)).astype(np.float32)
+            outputs.append(np.tensordot(images, moved, axes=3))
+        mean = np.stack(outputs, axis=1) * units[n]
+        best.append((mean[:, None, :] + noise[None, :, n, :]).max(axis=2).ravel())
+    reached = np.stack(best, axis=1)
+    share = 0.0
+    for row in needed:
+        share += float((reached >= row).any(axis=1).mean())
+    return share / len(needed)

@@ -58,62 +58,40 @@ class SearchRegion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """The crop at one scale, with the levels of seeds and bodies.
+    """The crop, with the levels of seeds and bodies.
 
     Parameters
     ----------
     hu
         The crop.
-    width
-        Voxels of the mean at this scale; all 1 for the image itself.
     cells
         Voxels per cell of the coarse maps.
     seed_hu, grow_hu
         float32, coarse: what a seed and what a body's voxel must exceed.
     region
         Where to look.
-    blocked
-        Boxes in which nothing is found at this scale.
     """
 
     hu: NDArray[np.int16]
-    width: tuple[int, int, int]
     cells: tuple[int, int, int]
     seed_hu: NDArray[np.float32]
     grow_hu: NDArray[np.float32]
     region: SearchRegion
-    blocked: tuple[Box, ...] = ()
-
-    @property
-    def count(self) -> int:
-        """Voxels in a mean."""
-        return int(np.prod(self.width))
-
-    def mean_hu(self, box: Box) -> NDArray[np.float32]:
-        """Return the HU of a box at this scale."""
-        if self.count == 1:
-            return self.hu[box.slices].astype(np.float32)
-        return np.asarray(self._sums(box) / self.count, dtype=np.float32)
 
     def bright_in(self, box: Box) -> NDArray[np.bool_]:
         """Return the voxels of a box above the level of bodies, wherever they lie."""
-        return np.asarray(self._sums(box) > coarse_at(self._scaled(self.grow_hu), self.cells, box))
+        return np.asarray(self.hu[box.slices] > coarse_at(_whole(self.grow_hu), self.cells, box))
 
     def seeds(self) -> NDArray[np.intp]:
         """Return the flat indices of all seeds, in order."""
         found = []
-        level = np.where(self.region.within, self._scaled(self.seed_hu), MOST_HU).astype(np.int16)
+        level = np.where(self.region.within, _whole(self.seed_hu), MOST_HU).astype(np.int16)
         for box in self._slabs():
-            above = self._sums(box) > coarse_at(level, self.cells, box)
+            above = self.hu[box.slices] > coarse_at(level, self.cells, box)
             k, j, i = np.nonzero(above)
             k, j, i = (n + a for n, a in zip((k, j, i), box.start, strict=True))
             found.append(np.ravel_multi_index((k, j, i), self.hu.shape))
         seeds = np.concatenate(found) if found else np.zeros(0, np.intp)
-        if self.blocked and seeds.size:
-            place = np.stack(np.unravel_index(seeds, self.hu.shape), axis=1)
-            for box in self.blocked:
-                free = (place < box.start).any(axis=1) | (place >= box.stop).any(axis=1)
-                seeds, place = seeds[free], place[free]
         return np.sort(seeds)
 
     def bodies(self, seeds: NDArray[np.intp]) -> Iterator[tuple[Box, NDArray[np.bool_], NDArray[np.bool_]]]:
@@ -156,8 +134,6 @@ class Layer:
         box = Box((k, j, i), (k + 1, j + 1, i + 1)).grown((FIRST_BOX,) * 3, shape)
         while True:
             bright = self.bright_in(box) & coarse_at(self.region.within, self.cells, box)
-            for other in self.blocked:
-                _clear(bright, box, other)
             labels = cc3d.connected_components(bright, connectivity=26)
             name = labels[tuple(n - a for n, a in zip(seed, box.start, strict=True))]
             body = labels == name if name else np.zeros(box.shape, np.bool_)
@@ -174,34 +150,6 @@ class Layer:
             if wider == box or not name:
                 return box, body
             box = wider
-
-    def _scaled(self, coarse_hu: NDArray[np.float32]) -> NDArray[np.int16]:
-        """Return a coarse map of HU as the sums of a window that stand for it."""
-        return np.rint(np.clip(coarse_hu * self.count, -MOST_HU, MOST_HU)).astype(np.int16)
-
-    def _sums(self, box: Box) -> NDArray[np.int16]:
-        """Return the sums over the window at every voxel of a box; the crop's edge is carried on.
-
-        HU are cut off where a sum would leave 16 bits: what is so bright is found at the finer scale.
-        """
-        if self.count == 1:
-            return self.hu[box.slices]
-        before = [n // 2 for n in self.width]
-        start = [a - b for a, b in zip(box.start, before, strict=True)]
-        stop = [b - m + n - 1 for b, m, n in zip(box.stop, before, self.width, strict=True)]
-        inner = tuple(slice(max(0, a), min(b, n)) for a, b, n in zip(start, stop, self.hu.shape, strict=True))
-        limit = MOST_HU // self.count
-        part = np.clip(self.hu[inner], -limit, limit)
-        pad = [(max(0, -a), max(0, b - n)) for a, b, n in zip(start, stop, self.hu.shape, strict=True)]
-        if any(a or b for a, b in pad):
-            part = np.pad(part, pad, mode="edge")
-        for axis, (n, size) in enumerate(zip(self.width, box.shape, strict=True)):
-            ahead = (slice(None),) * axis
-            total = part[(*ahead, slice(0, size))].copy()
-            for offset in range(1, n):
-                total += part[(*ahead, slice(offset, offset + size))]
-            part = total
-        return part
 
     def _slabs(self) -> Iterator[Box]:
         """Yield, for every coarse slice, the box of what is searched in it."""
@@ -257,10 +205,6 @@ def coarse_at(coarse: NDArray[Any], cells: tuple[int, int, int], box: Box) -> ND
     return np.asarray(whole[ahead[0] :, ahead[1] :, ahead[2] :])
 
 
-def _clear(marked: NDArray[np.bool_], box: Box, other: Box) -> None:
-    """Clear what another box covers."""
-    inner = tuple(
-        slice(max(0, a - s), max(0, b - s))
-        for a, b, s in zip(other.start, other.stop, box.start, strict=True)
-    )
-    marked[inner] = False
+def _whole(coarse_hu: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return a coarse map of HU in whole numbers, as the image has them."""
+    return np.rint(np.clip(coarse_hu, -MOST_HU, MOST_HU)).astype(np.int16)

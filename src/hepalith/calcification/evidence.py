@@ -1,0 +1,342 @@
+"""Evidence: how far each place of a liver stands out from its noise, at several sizes of focus.
+
+The liver's box is filtered slab by slab with the matched filters of small spheres; every filter's output is
+then read in deviations of what that output does in this very scan, place by place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cc3d
+import edt
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage, special
+
+from hepalith.calcification.background import Surroundings, reduce_sum
+from hepalith.calcification.extreme import level_for
+from hepalith.calcification.matched_filter import FilterBank, kernel_reach, make_bank
+from hepalith.calcification.search import SearchRegion, coarse_at, lay_search
+from hepalith.geometry import Box
+from hepalith.image.covariance import BLOCK_MM, Covariance, choose_blocks, measure_covariance
+from hepalith.image.noise import Blur, Noise
+
+__all__ = ["STEPS_PER_UNIT", "Evidence", "lay_evidence"]
+
+FALSE_CALLS = 0.1
+"""Expected number of places in one liver where noise alone exceeds the threshold, all sizes together. The
+other two thirds of the 0.34 false calls a scan that are aimed at are left to the liver's own structure."""
+
+LOW_CLIP = 2.5
+"""Noise deviations below the background at which a voxel is cut off: fat, ducts and gas would ring."""
+
+EDGE_MM = 4.0
+"""Depth below the mask's surface to which nothing darker than the background counts: there the outside shows
+by partial volume and breathing."""
+
+HIGH_CLIP = 3.0
+"""Noise deviations at which voxels are cut off when the covariance is measured: foci and large vessels must
+not pass for noise."""
+
+SLAB_MM = 60.0
+"""Height of the slabs that are filtered at once: they bound the memory. Our judgement."""
+
+WINDOW_MM = 40.0
+"""Width of the window in which a filter's output is read for its own deviation and tail: some hundred
+independent draws of it. Our judgement."""
+
+SCALE_RANGE = (0.8, 3.0)
+"""Least and largest local deviation over the liver's."""
+
+LOCAL_SIZE = 1
+"""Which filter's output shows how noise and structure differ from place to place."""
+
+TAIL_AT = 2.5
+"""Deviations at which the tail is read."""
+
+TAIL_LEAST_SHARE = 2.0
+"""Times the normal share beyond `TAIL_AT` from which a tail counts as heavy: sampling error stays below."""
+
+MOST_TAIL = 4.0
+"""Most by which a heavy tail raises the threshold."""
+
+VESSEL_AT = 3.0
+"""Deviations above which connected voxels are taken together as one structure."""
+
+VESSEL_MM = 20.0
+"""Length from which such a structure is left out of the tail: it is judged by its shape, not by chance."""
+
+LEAST_DEEP_CELLS = 30
+"""Fewest deep cells; a liver with fewer is taken as it is, surface and all."""
+
+LEAST_SAMPLE = 50
+"""Fewest values whose deviation is trusted."""
+
+LEAST_DEVIATION = 0.1
+"""Least deviation of a filter's output over what the covariance explains."""
+
+LEAST_WINDOW_SHARE = 0.05
+"""Least share of usable liver in a window."""
+
+STEPS_PER_UNIT = 64
+"""Steps in which an output is kept, per deviation: a tenth of a per cent of the threshold."""
+
+MOST_STEPS = 32000
+"""Most steps: 500 deviations."""
+
+WORKERS = 2
+"""Threads of a Fourier transform."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What the filters say of every place of the crop.
+
+    Parameters
+    ----------
+    maps
+        int16, one per size of the bank, shape of the crop: output of the filters in `unit` deviations.
+    unit
+        Of each map: deviations of the liver's own output in 1.
+    bank
+        The filters.
+    scale
+        float32, coarse: by what the output is to be divided at each place (local deviation and tail).
+    threshold
+        What the scaled output must exceed.
+    region
+        Where to look.
+    cells
+        Voxels per coarse cell.
+    """
+
+    maps: tuple[NDArray[np.int16], ...]
+    unit: tuple[float, ...]
+    bank: FilterBank
+    scale: NDArray[np.float32]
+    threshold: float
+    region: SearchRegion
+    cells: tuple[int, int, int]
+
+    def needed_at(self, box: Box) -> NDArray[np.float32]:
+        """Return what the maps must exceed at every voxel of a box."""
+        return np.asarray(self.threshold * coarse_at(self.scale, self.cells, box), dtype=np.float32)
+
+    def peak_hu(self, size: int) -> float:
+        """Return by how many HU a sphere's brightest voxel stands out where the map of a size reads 1."""
+        return self.bank.peak_hu[size] / (STEPS_PER_UNIT * self.unit[size])
+
+    def best_at(self, place: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """Return the greatest evidence at some voxels, in deviations, and the size that gives it."""
+        at = tuple(place.T)
+        values = np.stack([m[at] * np.float32(u) for m, u in zip(self.maps, self.unit, strict=True)])
+        return values.max(axis=0), values.argmax(axis=0)
+
+
+def lay_evidence(
+    hu: NDArray[np.int16],
+    liver: NDArray[np.bool_],
+    spacing_mm: tuple[float, float, float],
+    *,
+    noise: Noise,
+    blur: Blur,
+    surroundings: Surroundings,
+) -> Evidence:
+    """Return the evidence for foci in a crop.
+
+    Parameters
+    ----------
+    hu, liver
+        HU and mask of the crop.
+    spacing_mm
+        Voxel spacing.
+    noise, blur, surroundings
+        Of this liver.
+    """
+    cells = surroundings.factor
+    flat = _Flattened(
+        hu,
+        surroundings.level_hu,
+        _deep(liver, cells, spacing_mm),
+        lay_search(liver, cells, spacing_mm),
+        cells,
+        noise.sd_hu,
+    )
+    reach = kernel_reach(spacing_mm, hu.shape)
+    bank = make_bank(_covariance(flat, noise, reach, spacing_mm), blur, spacing_mm)
+    maps = tuple(np.zeros(hu.shape, np.int16) for _ in bank.kernels)
+    for box, outputs in _filtered(flat, bank, spacing_mm[0]):
+        for whole, part in zip(maps, outputs, strict=True):
+            np.clip(part, -MOST_STEPS, MOST_STEPS, out=part)
+            np.rint(part, out=part)
+            whole[box.slices] = part
+    unit = tuple(1.0 / _lower_deviation(_sampled(m, flat)) for m in maps)
+    scale = _local_scale(maps[LOCAL_SIZE], unit[LOCAL_SIZE], flat, spacing_mm)
+    threshold = _threshold(int(liver.sum()), bank)
+    return Evidence(maps, unit, bank, scale, threshold, flat.region, cells)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Flattened:
+    """The crop less its background: what the filters see.
+
+    `level_hu` and `deep` are coarse; `deep` is the liver away from its surface.
+    """
+
+    hu: NDArray[np.int16]
+    level_hu: NDArray[np.float32]
+    deep: NDArray[np.bool_]
+    region: SearchRegion
+    cells: tuple[int, int, int]
+    noise_hu: float
+
+    def at(self, box: Box) -> NDArray[np.float32]:
+        """Return a box's excess over the background; nothing outside the region that is searched."""
+        excess = self.hu[box.slices] - coarse_at(self.level_hu, self.cells, box)
+        floor = np.where(self.deep, np.float32(-LOW_CLIP * self.noise_hu), np.float32(0))
+        np.maximum(excess, coarse_at(floor, self.cells, box), out=excess)
+        excess *= coarse_at(self.region.within, self.cells, box)
+        return np.asarray(excess, dtype=np.float32)
+
+
+def _deep(
+    liver: NDArray[np.bool_], cells: tuple[int, int, int], spacing_mm: tuple[float, float, float]
+) -> NDArray[np.bool_]:
+    """Return the coarse cells of the liver that lie beneath `EDGE_MM` of it."""
+    full = reduce_sum(liver, cells) > 0.5 * float(np.prod(cells))
+    size = tuple(s * f for s, f in zip(spacing_mm, cells, strict=True))
+    depth = edt.edt(np.ascontiguousarray(full), anisotropy=size, black_border=False)
+    deep = np.asarray(depth > EDGE_MM + 0.5 * min(size))
+    return deep if deep.sum() > LEAST_DEEP_CELLS else full
+
+
+def _covariance(
+    flat: _Flattened, noise: Noise, reach: tuple[int, int, int], spacing_mm: tuple[float, float, float]
+) -> Covariance:
+    """Return the covariance of the liver, foci and vessels cut off."""
+    block = tuple(
+        min(max(1, round(BLOCK_MM / (s * f))), n)
+        for s, f, n in zip(spacing_mm, flat.cells, flat.deep.shape, strict=True)
+    )
+    limit = np.float32(HIGH_CLIP * flat.noise_hu)
+
+    def parts() -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+        size = [b * f for b, f in zip(block, flat.cells, strict=True)]
+        for start in choose_blocks(flat.deep.astype(np.float32), block):
+            low = [a * f for a, f in zip(start, flat.cells, strict=True)]
+            high = [min(a + n, m) for a, n, m in zip(low, size, flat.hu.shape, strict=True)]
+            box = Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+            excess = flat.hu[box.slices] - coarse_at(flat.level_hu, flat.cells, box)
+            excess = np.clip(excess, -limit, limit)
+            pad = [(0, n - m) for n, m in zip(size, excess.shape, strict=True)]
+            yield np.pad(excess, pad), np.pad(coarse_at(flat.deep, flat.cells, box), pad)
+
+    measured = measure_covariance(parts(), reach)
+    if measured is not None:
+        return measured
+    by_lag = np.zeros([2 * n + 1 for n in reach])
+    known = noise.correlation
+    few = [min(n, m // 2) for n, m in zip(reach, known.shape, strict=True)]
+    inner = tuple(slice(n - f, n + f + 1) for n, f in zip(reach, few, strict=True))
+    by_lag[inner] = known[tuple(slice(m // 2 - f, m // 2 + f + 1) for m, f in zip(known.shape, few, strict=True))]
+    return Covariance(by_lag * noise.sd_hu**2)
+
+
+def _filtered(
+    flat: _Flattened, bank: FilterBank, slice_step_mm: float
+) -> Iterator[tuple[Box, Iterator[NDArray[np.float32]]]]:
+    """Yield boxes that together hold all that is searched, with the filters' outputs in each.
+
+    The outputs are in steps of which `STEPS_PER_UNIT` are one deviation of what the covariance explains.
+    """
+    shape = flat.hu.shape
+    reach = bank.reach
+    deep = max(1, round(SLAB_MM / slice_step_mm / flat.cells[0]))
+    boxes = []
+    for start in range(0, flat.region.within.shape[0], deep):
+        around = Box.around(flat.region.within[start : start + deep])
+        if around.is_empty:
+            continue
+        first = (start + around.start[0], *around.start[1:])
+        last = (start + around.stop[0], *around.stop[1:])
+        low = [a * f for a, f in zip(first, flat.cells, strict=True)]
+        high = [min(b * f, n) for b, f, n in zip(last, flat.cells, shape, strict=True)]
+        boxes.append(Box((low[0], low[1], low[2]), (high[0], high[1], high[2])))
+    # a filter of reach r wraps round by r at most, and what wraps from the far side is nothing
+    padded = tuple(
+        fft.next_fast_len(max(b.shape[axis] for b in boxes) + 3 * reach[axis], real=True) for axis in range(3)
+    )
+    spectra = [s * np.float32(STEPS_PER_UNIT) for s in bank.spectra(padded)]
+    for box in boxes:
+        wide = box.grown(reach, shape)
+        image = fft.rfftn(flat.at(wide), padded, workers=WORKERS)
+        inner = tuple(slice(a - b, a - b + n) for a, b, n in zip(box.start, wide.start, box.shape, strict=True))
+        yield box, (fft.irfftn(image * s, padded, workers=WORKERS)[inner] for s in spectra)
+
+
+def _sampled(values: NDArray[np.int16], flat: _Flattened) -> NDArray[np.float32]:
+    """Return the values at one voxel of each deep cell."""
+    few = values[tuple(slice(f // 2, None, f) for f in flat.cells)]
+    return few[flat.deep[tuple(slice(0, n) for n in few.shape)]].astype(np.float32)
+
+
+def _lower_deviation(values: NDArray[np.float32]) -> float:
+    """Return the standard deviation as the lower half tells it: foci and vessels lie in the upper."""
+    if values.size < LEAST_SAMPLE:
+        return float(STEPS_PER_UNIT)
+    low, middle = np.quantile(values, (0.1587, 0.5))
+    return max(float(middle - low), LEAST_DEVIATION * STEPS_PER_UNIT)
+
+
+def _local_scale(
+    values: NDArray[np.int16], unit: float, flat: _Flattened, spacing_mm: tuple[float, float, float]
+) -> NDArray[np.float32]:
+    """Return by cell how far the output strays there, as its lower half and its upper tail tell.
+
+    The tail is that of what is left when long connected structures are taken out: those are judged by
+    their shape. Where a share `p` still lies beyond `TAIL_AT` deviations, more than noise explains, the
+    output is taken to stray as a Gaussian with that share there would.
+    """
+    cells = flat.cells
+    size = [s * f for s, f in zip(spacing_mm, cells, strict=True)]
+    window = [max(3, 2 * round(WINDOW_MM / (2 * s)) + 1) for s in size]
+    high, over = (reduce_sum(values > round(level / unit), cells) for level in (VESSEL_AT, TAIL_AT))
+    low = np.minimum(values[tuple(slice(f // 2, None, f) for f in cells)], 0).astype(np.float32)
+    square = np.zeros(flat.deep.shape, np.float32)
+    square[tuple(slice(0, n) for n in low.shape)] = (low * unit) ** 2
+    few = flat.deep & ~ndimage.binary_dilation(_long(high > 0, size), np.ones((3, 3, 3)))
+
+    def mean(array: NDArray[Any], chosen: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
+        share = ndimage.uniform_filter(chosen.astype(np.float32), window, mode="constant")
+        total = ndimage.uniform_filter(array * chosen, window, mode="constant")
+        return total / np.maximum(share, 1e-6), share > LEAST_WINDOW_SHARE
+
+    variance, known = mean(2 * square, flat.deep)
+    spread = np.where(known, np.clip(np.sqrt(np.maximum(variance, 0)), *SCALE_RANGE), 1.0)
+    share, known = mean(over / float(np.prod(cells)), few)
+    usual = special.ndtr(-TAIL_AT / spread)
+    tail = TAIL_AT / np.maximum(-special.ndtri(np.clip(share, 1e-9, 0.3)), 0.5)
+    heavy = known & (share > TAIL_LEAST_SHARE * usual)
+    return np.where(heavy, np.clip(tail, spread, MOST_TAIL), spread).astype(np.float32)
+
+
+def _long(marked: NDArray[np.bool_], size_mm: list[float]) -> NDArray[np.bool_]:
+    """Return the marked cells that belong to connected structures of some length."""
+    labels, count = cc3d.connected_components(marked, connectivity=26, return_N=True)
+    boxes = ndimage.find_objects(labels, count)
+    long = np.zeros(count + 1, np.bool_)
+    for n, box in enumerate(boxes, start=1):
+        extent = [(s.stop - s.start) * mm for s, mm in zip(box, size_mm, strict=True)]
+        long[n] = math.hypot(*extent) > VESSEL_MM
+    return np.asarray(long[labels])
+
+
+def _threshold(voxels: int, bank: FilterBank) -> float:
+    """Return the level that noise exceeds `FALSE_CALLS` times in a liver."""
+    near = bank.correlation()
+    fields = [(near[n, n, 3, 2, 2], near[n, n, 2, 3, 2], near[n, n, 2, 2, 3]) for n in range(len(near))]
+    return level_for(FALSE_CALLS, max(1, voxels), fields)

@@ -1,0 +1,164 @@
+"""Hits: places where the evidence exceeds what chance explains, and how far each goes on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cc3d
+import numpy as np
+from numpy.typing import NDArray
+
+from hepalith.calcification.evidence import Evidence
+from hepalith.geometry import Box
+
+__all__ = ["Hit", "find_hits"]
+
+BODY_SHARE = 0.5
+"""Share of a hit's evidence down to which its body extends: the blurred edge stands at half."""
+
+PATH_SHARE = 0.3
+"""Share of a hit's evidence at which it goes on where it is part of something longer. A vessel keeps most of
+its evidence along its way; at this share a branch a third as bright still counts. Our judgement."""
+
+PATH_LEAST = 3.0
+"""… but not below this many deviations, where noise begins to join what is separate."""
+
+PATH_MM = 8.0
+"""How far beyond the sphere's own radius a hit is followed: a vessel goes on for longer than this, a focus
+that has been resolved into a sphere does not."""
+
+MOST_HITS = 4000
+"""Most maxima that are looked at, strongest first: a scan with more is streaked beyond reading."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hit:
+    """A place that stands out.
+
+    Parameters
+    ----------
+    place
+        Voxel of the crop at which the evidence is greatest.
+    size
+        Which size of the bank stands out most.
+    value
+        Its evidence, in deviations of the liver's.
+    scaled
+        That over the local scale.
+    box, body
+        Where it extends, and its voxels there.
+    goes_on
+        Whether it is part of something that goes on beyond `PATH_MM`.
+    peak_hu
+        By how many HU the brightest voxel of such a sphere would stand out.
+    """
+
+    place: tuple[int, int, int]
+    size: int
+    value: float
+    scaled: float
+    box: Box
+    body: NDArray[np.bool_]
+    goes_on: bool
+    peak_hu: float
+
+
+def find_hits(evidence: Evidence, spacing_mm: tuple[float, float, float]) -> list[Hit]:
+    """Return the hits, strongest first; one for every connected body of evidence.
+
+    Parameters
+    ----------
+    evidence
+        Of the crop.
+    spacing_mm
+        Voxel spacing.
+    """
+    shape = evidence.maps[0].shape
+    places, values, sizes, scales = _maxima(evidence)
+    taken = np.zeros(shape, np.bool_)
+    hits = []
+    for place, value, size, scale in zip(places[:MOST_HITS], values, sizes, scales, strict=False):
+        k, j, i = (int(n) for n in place)
+        if taken[k, j, i]:
+            continue
+        box = _about((k, j, i), PATH_MM + evidence.bank.diameter_mm[size], spacing_mm, shape)
+        around = evidence.maps[size][box.slices]
+        seed = (k - box.start[0], j - box.start[1], i - box.start[2])
+        unit = evidence.unit[size]
+        body = _connected(around >= int(BODY_SHARE * value / unit), seed)
+        taken[box.slices] |= body
+        path = _connected(around >= int(max(PATH_SHARE * value, PATH_LEAST * scale) / unit), seed)
+        reach = PATH_MM + 0.5 * evidence.bank.diameter_mm[size]
+        inner = Box.around(body)
+        start = [a + b for a, b in zip(box.start, inner.start, strict=True)]
+        stop = [a + b for a, b in zip(box.start, inner.stop, strict=True)]
+        hits.append(
+            Hit(
+                (k, j, i),
+                int(size),
+                float(value),
+                float(value / scale),
+                Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])),
+                np.ascontiguousarray(body[inner.slices]),
+                _goes_on(path, seed, box, shape, spacing_mm, reach),
+                float(value) * evidence.peak_hu(int(size)),
+            )
+        )
+    return hits
+
+
+def _maxima(
+    evidence: Evidence,
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp], NDArray[np.float32]]:
+    """Return the local maxima over places and sizes that exceed the threshold, greatest first."""
+    shape = evidence.maps[0].shape
+    least = evidence.threshold * float(evidence.scale.min())
+    above = [np.flatnonzero(m > int(least / u)) for m, u in zip(evidence.maps, evidence.unit, strict=True)]
+    place = np.stack(np.unravel_index(np.unique(np.concatenate(above)), shape), axis=1)
+    cell = tuple((place // evidence.cells).T)
+    values, sizes = evidence.best_at(place)
+    scale = evidence.scale[cell]
+    keep = evidence.region.within[cell] & (values > evidence.threshold * scale)
+    place, values, sizes, scale = place[keep], values[keep], sizes[keep], scale[keep]
+    top = np.ones(len(place), np.bool_)
+    for step in np.ndindex(3, 3, 3):
+        beside = np.clip(place + np.array(step) - 1, 0, np.array(shape) - 1)
+        top &= evidence.best_at(beside)[0] <= values
+    place, values, sizes, scale = place[top], values[top], sizes[top], scale[top]
+    order = np.lexsort((np.ravel_multi_index(tuple(place.T), shape), -values))
+    return place[order], values[order], sizes[order], scale[order]
+
+
+def _about(
+    place: tuple[int, int, int], reach_mm: float, spacing_mm: tuple[float, float, float], shape: tuple[int, ...]
+) -> Box:
+    """Return the box within a distance of a voxel."""
+    k, j, i = place
+    margin = [math.ceil(reach_mm / s) + 1 for s in spacing_mm]
+    return Box((k, j, i), (k + 1, j + 1, i + 1)).grown(margin, shape)
+
+
+def _connected(marked: NDArray[np.bool_], seed: tuple[int, int, int]) -> NDArray[np.bool_]:
+    """Return the connected part that holds a voxel."""
+    labels = cc3d.connected_components(marked, connectivity=26)
+    return np.asarray(labels == labels[seed]) if labels[seed] else np.asarray(marked & False)
+
+
+def _goes_on(
+    path: NDArray[np.bool_],
+    seed: tuple[int, int, int],
+    box: Box,
+    shape: tuple[int, ...],
+    spacing_mm: tuple[float, float, float],
+    reach_mm: float,
+) -> bool:
+    """Return whether a path leaves the neighbourhood of its seed, or the image."""
+    voxels = np.argwhere(path)
+    if len(voxels) == 0:
+        return False
+    apart = (voxels - np.array(seed)) * np.array(spacing_mm)
+    if float(np.sqrt((apart**2).sum(axis=1)).max()) > reach_mm:
+        return True
+    first, last = voxels[:, 0].min() + box.start[0], voxels[:, 0].max() + box.start[0]
+    return bool(first == 0 or last == shape[0] - 1)
