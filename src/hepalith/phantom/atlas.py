@@ -7,7 +7,6 @@ grid of a few millimetres, without blur, noise or what is far smaller than a vox
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,7 @@ from hepalith.phantom.abdomen import Abdomen
 from hepalith.phantom.scene import ORGANS, Body
 from hepalith.phantom.shape import Bounds, Shape, Tube
 
-__all__ = ["LABELS", "Atlas", "AtlasGrid", "label_grid", "paint_atlas"]
-
-MORE_LABELS = ("fat", "muscle", "gullet", "adrenal", "bladder", "fluid")
-"""What the coarse picture names beyond `ORGANS`."""
-
-LABELS = MappingProxyType({**ORGANS, **{n: 20 + k for k, n in enumerate(MORE_LABELS) if n not in ORGANS}})
-"""Labels by name: those of `ORGANS`, and more for what trains a network. 0 is air, and what is no organ."""
+__all__ = ["Atlas", "AtlasGrid", "label_grid", "paint_atlas"]
 
 SMALLEST_SHARE = 0.35
 """Bodies thinner than this share of a voxel are left out: they would change nothing that shows."""
@@ -62,7 +55,7 @@ class AtlasGrid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Atlas:
-    """A coarse picture: uint8 `LABELS` and float32 HU, slices by rows by columns."""
+    """A coarse picture: uint8 `ORGANS` and float32 HU, slices by rows by columns."""
 
     labels: NDArray[np.uint8]
     hu: Array
@@ -112,7 +105,7 @@ def paint_atlas(abdomen: Abdomen, grid: AtlasGrid | None = None) -> Atlas:
     for body in abdomen.bodies:
         if _thickness(body.shape) < SMALLEST_SHARE * grid.spacing_mm:
             continue
-        label = LABELS.get(body.organ, 0)
+        label = ORGANS.get(body.organ, 0)
         for piece in _pieces(body):
             part = _within(axes, piece.bounds(), 0.5 * grid.spacing_mm)
             if any(s.stop <= s.start for s in part):
@@ -128,5 +121,5 @@ def paint_atlas(abdomen: Abdomen, grid: AtlasGrid | None = None) -> Atlas:
 
 
 def label_grid(abdomen: Abdomen, grid: AtlasGrid | None = None) -> NDArray[np.uint8]:
-    """Return `LABELS` of an abdomen on a coarse grid, uint8, slices by rows by columns."""
+    """Return `ORGANS` of an abdomen on a coarse grid, uint8, slices by rows by columns."""
     return paint_atlas(abdomen, grid).labels

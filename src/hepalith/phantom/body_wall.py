@@ -130,9 +130,9 @@ def _arms(build: Build, skin: Trunk, tissues: Tissues, chance: Chance) -> list[B
             (side * (wide + 12), y - 15.0, -260.0),
         )
         for radius, hu, organ in (
-            (muscle + fat + SKIN_MM, tissues["skin"], "fat"),
-            (muscle + fat, tissues["fat"], "fat"),
-            (muscle, tissues["muscle"], "muscle"),
+            (muscle + fat + SKIN_MM, tissues["skin"], "arm"),
+            (muscle + fat, tissues["fat"], "arm"),
+            (muscle, tissues["muscle"], "arm"),
             (11.0, tissues["cortical_bone"], "bone"),
             (6.5, tissues["trabecular_bone"] * 0.4, "bone"),
         ):
@@ -146,7 +146,7 @@ def make_wall(build: Build, tissues: Tissues, chance: Chance) -> tuple[tuple[Bod
     skin = _skin(build, muscle, chance)
     layers = muscle.grown(-0.42 * BELLY_WALL_MM)
     bodies = [
-        Body(skin, tissues["skin"], "fat"),
+        Body(skin, tissues["skin"], "body"),
         Body(skin.grown(-SKIN_MM), tissues["fat"], "fat"),
         *_breasts(build, skin, tissues, chance),
         Body(muscle, tissues["muscle"], "muscle"),
@@ -167,6 +167,6 @@ def make_couch(skin: Trunk, tissues: Tissues, chance: Chance) -> tuple[Body, ...
     top = Oval((chance.between(-25, 25), back_y - hollow), (225.0, hollow + 3.0))
     foam = Cut(Common((top.grown(14.0), HalfSpace((0, back_y - 50.0, 0), (0, -1, 0)))), (top,))
     return (
-        Body(foam, tissues["couch_skin"], "none"),
-        Body(Grown(foam, -2.0), tissues["foam"], "none"),
+        Body(foam, tissues["couch_skin"], "couch"),
+        Body(Grown(foam, -2.0), tissues["foam"], "couch"),
     )

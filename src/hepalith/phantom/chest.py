@@ -5,18 +5,69 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hepalith.phantom.contrast import Tissues
 from hepalith.phantom.scene import Body
-from hepalith.phantom.shape import Common, Cut, Ellipsoid, Grown, HalfSpace, Joined, Shape, Tube
+from hepalith.phantom.shape import (
+    Bounds,
+    Common,
+    Cut,
+    Ellipsoid,
+    Grown,
+    HalfSpace,
+    Joined,
+    Point,
+    Shape,
+    Tube,
+)
 from hepalith.phantom.trunk import Build, Chance
 
-__all__ = ["Chest", "make_chest"]
+__all__ = ["Chest", "Dome", "make_chest"]
+
+Array = NDArray[np.float32]
+
+TINY = np.float32(1e-6)
+"""Keeps a division finite at a dome's centre."""
 
 DIAPHRAGM_MM = 2.2
 """Thickness of the diaphragm."""
 
 LUNG_VESSELS = 46
 """Vessels drawn at the bases of the lungs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dome:
+    """A rounded box, between an ellipsoid (`squareness` 0) and one of the fourth degree (1).
+
+    A dome of the diaphragm is flatter on top and steeper at its sides than an ellipsoid.
+    """
+
+    centre: Point
+    radii: Point
+    squareness: float = 0.0
+
+    def bounds(self) -> Bounds:
+        """Return its box."""
+        (x, y, z), (a, b, c) = self.centre, self.radii
+        return (x - a, y - b, z - c), (x + a, y + b, z + c)
+
+    def distance(self, x: Array, y: Array, z: Array) -> Array:
+        """Return the first-order distance."""
+        parts = [
+            (p - np.float32(c)) / np.float32(r)
+            for p, c, r in zip((x, y, z), self.centre, self.radii, strict=True)
+        ]
+        squares = [p * p for p in parts]
+        two = squares[0] + squares[1] + squares[2]
+        four = squares[0] * squares[0] + squares[1] * squares[1] + squares[2] * squares[2]
+        round_ = np.sqrt(two)
+        level = round_ + np.float32(self.squareness) * (np.sqrt(np.sqrt(four)) - round_)
+        steep = [s * np.float32(1 / r**2) for s, r in zip(squares, self.radii, strict=True)]
+        slope = np.sqrt((steep[0] + steep[1] + steep[2]) / np.maximum(two, TINY))
+        return np.asarray((level - np.float32(1)) / np.maximum(slope, TINY), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +103,23 @@ def _heart(build: Build, chance: Chance) -> Ellipsoid:
 
 
 def _domes(build: Build, chance: Chance) -> Shape:
-    """Return everything below the two domes, before the heart presses on them."""
+    """Return everything below the two domes, before the heart presses on them.
+
+    The domes are highest in front of the middle and fall steeply to the back, where the lungs reach
+    down behind the liver and the spleen; below a slanting plane all is abdomen.
+    """
     v = build.variation
-    wide, deep = v.breadth, v.depth
-    recess = chance.between(-35.0, 25.0)
     domes = []
-    for side, top, x in ((-1, 79.0, -64.0), (1, 66.0 + v.dome_mm, 64.0)):
-        low = -24.0 + chance.between(-14.0, 14.0)
-        across, along = chance.sized((81.0, 86.0, 0.0), 0.05)[:2]
-        centre = build.at(x + chance.between(-6, 6), -5.0 + chance.between(-8, 8), low)
-        radii = (across * wide, along * deep, top - low)
-        domes.append(Ellipsoid(centre, radii, roll=side * chance.between(-4.0, 7.0)))
-    below = HalfSpace((0, 0, -42.0 + recess), (0, chance.between(-0.35, 0.1), 1))
-    return Joined((*domes, below), rounding_mm=chance.between(16.0, 34.0))
+    for x, top in ((-64.0, 79.0), (62.0, 66.0 + v.dome_mm)):
+        low = -42.0 + chance.between(-18.0, 14.0)
+        across, along, _ = chance.sized((82.0, 92.0, 1.0), 0.05)
+        centre = build.at(x + chance.between(-6, 6), -24.0 + chance.between(-10, 14), low)
+        domes.append(
+            Dome(centre, (across * v.breadth, along * v.depth, top - low), chance.between(0.2, 0.75))
+        )
+    lean, slant = chance.between(-0.05, 0.12), chance.between(0.15, 0.75)
+    plane = HalfSpace((0.0, 0.0, -38.0 + chance.between(-28.0, 22.0)), (lean, slant, 1.0))
+    return Joined((*domes, plane), rounding_mm=chance.between(14.0, 34.0))
 
 
 def _lung_vessels(build: Build, lungs: Shape, tissues: Tissues, chance: Chance) -> list[Body]:
@@ -97,6 +152,34 @@ def _heart_bodies(heart: Ellipsoid, tissues: Tissues, chance: Chance) -> list[Bo
     return bodies
 
 
+def _root_of_lungs(build: Build, heart: Ellipsoid, tissues: Tissues, chance: Chance) -> list[Body]:
+    """Return what lies above the heart: ascending aorta, pulmonary arteries, upper cava, windpipe."""
+    x, y, z = heart.centre
+    top, back = z + heart.radii[2], build.spine_y(170.0) - 38.0
+    rise = Tube(
+        ((x - 8.0, y, top - 25.0), (x - 26.0, y - 4.0, top + 30.0), (-6.0, back, top + 75.0)), (15.0,) * 3
+    )
+    trunk = Tube(
+        ((x + 8.0, y, top - 22.0), (x + 6.0, y + 12.0, top + 10.0), (8.0, back - 6.0, top + 24.0)),
+        (14.0,) * 3,
+    )
+    upper = Tube(((-28.0, y + 16.0, top - 30.0), (-26.0, y + 10.0, 240.0)), (10.0, 9.0))
+    wind = Tube(((0.0, back + 2.0, top + 34.0), (0.0, back - 6.0, 240.0)), (9.0, 9.0))
+    bodies = [
+        Body(rise, tissues["aorta"], "aorta"),
+        Body(upper, tissues["right_heart"], "heart"),
+        Body(trunk, tissues["right_heart"], "heart"),
+    ]
+    for side in (-1, 1):
+        reach = chance.between(48.0, 70.0)
+        artery = Tube(((6.0, back - 8.0, top + 22.0), (side * reach, back + 6.0, top + 8.0)), (10.0, 6.0))
+        low = Tube(((side * 30.0, back, top + 16.0), (side * reach, back + 18.0, top - 50.0)), (7.0, 3.0))
+        bronchus = Tube(((0.0, back + 2.0, top + 34.0), (side * 42.0, back + 10.0, top + 4.0)), (7.0, 5.0))
+        bodies += [Body(t, tissues["lung_vessel"], "") for t in (artery, low)]
+        bodies.append(Body(bronchus, tissues["gas"], "lung"))
+    return [*bodies, Body(wind, tissues["gas"], "lung")]
+
+
 def make_chest(build: Build, tissues: Tissues, chance: Chance) -> Chest:
     """Return the chest of a patient."""
     heart = _heart(build, chance)
@@ -110,7 +193,7 @@ def make_chest(build: Build, tissues: Tissues, chance: Chance) -> Chest:
     above = Common((inside, HalfSpace((0.0, 0.0, -90.0), (0.0, 0.0, -1.0))))
     bodies = [
         Body(Common((build.cavity, Grown(space, DIAPHRAGM_MM), HalfSpace((0, 0, -70), (0, 0, -1)))),
-             tissues["muscle"], "muscle"),
+             tissues["muscle"], "diaphragm"),
         Body(Common((build.cavity.grown(-2.2), space)), tissues["visceral_fat"], "fat"),
         Body(Common((lungs, above)), tissues["lung"], "lung", mottle_hu=18.0),
     ]  # fmt: skip
@@ -122,6 +205,7 @@ def make_chest(build: Build, tissues: Tissues, chance: Chance) -> Chest:
         bodies.append(Body(Common((lungs, behind)), tissues["fluid"], "fluid"))
     bodies += _lung_vessels(build, lungs, tissues, chance)
     bodies += _heart_bodies(heart, tissues, chance)
+    bodies += _root_of_lungs(build, heart, tissues, chance)
     gullet = Tube(
         (
             (build.spine_x(200) + 4.0, build.spine_y(200) - 24.0, 220.0),

@@ -37,8 +37,8 @@ def _make_stomach(build: Build, tissues: Tissues, chance: Chance) -> tuple[Shape
     drop = chance.between(-12.0, 8.0) - 16.0 * v.stomach_fill
     lift = 0.6 * v.dome_mm
     parts = (
-        ((62.0, 14.0, 34.0 + lift), (33.0, 35.0, 34.0)),
-        ((60.0, -28.0, 4.0 + 0.5 * drop), (28.0, 33.0, 38.0)),
+        ((58.0, 8.0, 34.0 + lift), (35.0, 38.0, 36.0)),
+        ((60.0, -30.0, 6.0 + 0.5 * drop), (29.0, 34.0, 40.0)),
         ((30.0, -52.0, -28.0 + drop), (32.0, 20.0, 18.0)),
     )
     pieces: list[Shape] = []
@@ -138,11 +138,11 @@ def _make_colon(build: Build, tissues: Tissues, chance: Chance) -> tuple[Tube, l
         inner = Tube(tube.path, tuple(r - wall for r in tube.radii))
         gas = min(max(build.variation.bowel_gas + chance.between(-0.3, 0.3), 0.0), 1.0)
         bodies += [
-            Body(tube, tissues["bowel_wall"], "bowel"),
-            Body(inner, dense, "bowel", mottle_hu=chance.between(10.0, 70.0)),
+            Body(tube, tissues["bowel_wall"], "colon"),
+            Body(inner, dense, "colon", mottle_hu=chance.between(10.0, 70.0)),
         ]
         if gas > 0.05:
-            bodies += [Body(g, tissues["gas"], "bowel") for g in _gas_over(tube, gas, wall)]
+            bodies += [Body(g, tissues["gas"], "colon") for g in _gas_over(tube, gas, wall)]
     return first, bodies
 
 
@@ -151,7 +151,7 @@ def _make_loops(build: Build, tissues: Tissues, chance: Chance) -> list[Body]:
     v = build.variation
     bodies: list[Body] = []
     high = chance.between(-85.0, -40.0)
-    for _ in range(3):
+    for _ in range(round(7.0 - 3.0 * v.visceral_fat)):
         x, y, z = chance.between(-40, 70), chance.between(-60, 10), chance.between(-200, high)
         path: list[Point] = []
         for _ in range(int(chance.between(16, 30))):
@@ -180,11 +180,11 @@ def _make_duodenum(build: Build, tissues: Tissues, chance: Chance) -> list[Body]
     tube = Tube(path, tuple(chance.about(wide, 0.15) for _ in path))
     content = tissues.gut_hu if chance.happens(0.7) else chance.between(0.0, 30.0)
     bodies = [
-        Body(tube, tissues["bowel_wall"], "bowel"),
-        Body(Tube(path, tuple(r - 2.8 for r in tube.radii)), content, "bowel"),
+        Body(tube, tissues["bowel_wall"], "duodenum"),
+        Body(Tube(path, tuple(r - 2.8 for r in tube.radii)), content, "duodenum"),
     ]
     if chance.happens(0.5):
-        bodies.append(Body(_gas_over(tube, chance.between(0.2, 0.7), 2.8)[0], tissues["gas"], "bowel"))
+        bodies.append(Body(_gas_over(tube, chance.between(0.2, 0.7), 2.8)[0], tissues["gas"], "duodenum"))
     return bodies
 
 

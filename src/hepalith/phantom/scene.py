@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
-import scipy.ndimage as ndi
+import scipy.fft
 from numpy.typing import NDArray
 
 from hepalith.image import Volume
+from hepalith.phantom import exact
 from hepalith.phantom.deposit import Deposit, Rendered, render
-from hepalith.phantom.scanner import Scanner, make_noise
-from hepalith.phantom.shape import Bounds, Oval, Point, Shape, Tube
+from hepalith.phantom.hardening import find_hardening, water_and_mineral
+from hepalith.phantom.lattice import AIR, BLOCK, Lattice
+from hepalith.phantom.noise import NoiseScale, draw_noise, scale_noise
+from hepalith.phantom.projector import FIELD
+from hepalith.phantom.scanner import GAIN_OF, Scanner
+from hepalith.phantom.shape import Shape
+from hepalith.phantom.streak import (
+    SUPERSEDED_MM,
+    Metal,
+    Rays,
+    Streak,
+    add_metal_streaks,
+    add_streak,
+    between,
+)
 
-__all__ = ["ORGANS", "Body", "Scan", "Scene", "Streak", "scan"]
+__all__ = ["AIR", "ORGANS", "Body", "Scan", "Scene", "Streak", "scan"]
 
 ORGANS = MappingProxyType(
     {
@@ -33,30 +49,52 @@ ORGANS = MappingProxyType(
         "pancreas": 12,
         "portal_vein": 13,
         "cartilage": 14,
+        "body": 15,
+        "fat": 16,
+        "muscle": 17,
+        "adrenal": 18,
+        "bladder": 19,
+        "arm": 20,
+        "gullet": 21,
+        "fluid": 22,
+        "colon": 23,
+        "duodenum": 24,
+        "spinal_canal": 25,
+        "diaphragm": 26,
+        "couch": 27,
     }
 )
 """Labels of the organ map, by name."""
 
-SUB_SLICES = 3
-"""Samples of the scene along z within each slice; odd, so that one lies at the slice's centre."""
+FINEST_STEP_MM = 0.85
+"""Largest step of the painted lattice along z: as the pixels are, so that a slanting surface is as smooth
+along z as across."""
 
-MOTTLE_TILE = (60, 110, 130)
-"""Size of the tile of texture, in sub-slices and pixels; larger than an organ, so that no repeat shows."""
+SLAB_STEPS = 48
+"""Steps along z painted at a time: 50 MB of a 512 matrix. A whole number of blocks."""
 
-LARGE_PART = 400_000
-"""Points above which a distance is taken at every other point along each axis and interpolated.
+MOTTLE_BLOCKS = (8, 14, 16)
+"""Size of the tile of texture, in blocks of 8 points; larger than an organ, so that no repeat shows."""
 
-Distances change evenly but at creases, so that surfaces move by hundredths of a millimetre; deposits,
-whose truth must be exact, are drawn elsewhere.
-"""
+MOTTLE_POINTS = (2.0, 2.5, 2.5)
+"""Standard deviation of the texture's grain along z, y and x, in points of the lattice."""
 
-HIGHEST_HU = 3071
-"""Top of the 12-bit CT range, where metal is clipped."""
+LEVEL_MM = 6.0
+"""Distance of the levels at which rays are followed through the whole patient; organs change over more."""
 
-AIR = -1000.0
-"""HU outside the body."""
+SMALLEST_SEEN_MM = 5.0
+"""Bodies thinner than this are left out of the coarse lattice that rays are followed through."""
+
+HIGHEST_HU, HIGHEST_EXTENDED_HU = 3071, 32767
+"""Top of the 12-bit and 16-bit CT ranges, where metal is clipped."""
+
+LOWEST_HU = -1024
+"""Bottom of the CT range."""
 
 Paint = NDArray[np.float32]
+
+SegmentAt = Callable[[Paint, Paint, Paint], NDArray[np.uint8]]
+"""Couinaud segment, 1 to 8, of points x, y, z in LPS mm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +106,7 @@ class Body:
     shape
         Where.
     hu
-        What it is painted with.
+        What it is painted with, at the scanner's voltage.
     organ
         A name of `ORGANS`; ``""`` paints without relabelling (a vessel in the liver stays liver);
         ``"none"`` takes the label away.
@@ -81,16 +119,12 @@ class Body:
     organ: str = ""
     mottle_hu: float = 0.0
 
-
-@dataclass(frozen=True, slots=True)
-class Streak:
-    """Alternate bright and dark rays in the slices of a piece of metal."""
-
-    centre: Point
-    height_mm: float
-    amplitude_hu: float
-    fade_mm: float = 18.0
-    rays: int = 5
+    @property
+    def label(self) -> int | None:
+        """Number of the organ; 0 takes the label away, ``None`` leaves it."""
+        if not self.organ:
+            return None
+        return 0 if self.organ == "none" else ORGANS[self.organ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +132,14 @@ class Scene:
     """Everything that lies in front of the scanner, painted in order.
 
     `deposits` are the foci to be found; `mimics` are dense too, but none of them calcium in the liver.
+    `segment_at` tells the liver's segments; without it no segment is labelled.
     """
 
     bodies: tuple[Body, ...]
     deposits: tuple[Deposit, ...] = ()
     mimics: tuple[Deposit, ...] = ()
     streaks: tuple[Streak, ...] = ()
+    segment_at: SegmentAt | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +156,12 @@ class Scan:
         int32 label maps: the deposits in order, from 1.
     rendered, rendered_mimics
         Each deposit as sampled, in the order of the scene.
+    excesses_hu, mimic_excesses_hu
+        HU of each deposit above its surroundings at the scanner's voltage.
+    segments
+        uint8 label map of Couinaud's segments, 1 to 8, within the liver; 0 elsewhere.
+    noise_hu
+        Standard deviation of the noise in the middle of the body.
     """
 
     volume: Volume
@@ -128,169 +170,217 @@ class Scan:
     mimics: NDArray[np.int32]
     rendered: tuple[Rendered, ...] = field(default=())
     rendered_mimics: tuple[Rendered, ...] = field(default=())
+    excesses_hu: tuple[float, ...] = field(default=())
+    mimic_excesses_hu: tuple[float, ...] = field(default=())
+    segments: NDArray[np.uint8] | None = None
+    noise_hu: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Lattice:
-    """Axis-parallel sample points in LPS mm, finer than the image along z."""
+class _Patient:
+    """The whole patient at coarse levels: rays through it, and what they do to the image."""
 
-    z: Paint
-    y: Paint
-    x: Paint
-
-    def within(self, bounds: Bounds, margin_mm: float) -> tuple[slice, slice, slice]:
-        """Return the part of the lattice inside `bounds`."""
-        found = []
-        for axis, points in ((2, self.z), (1, self.y), (0, self.x)):
-            low, high = bounds[0][axis] - margin_mm, bounds[1][axis] + margin_mm
-            found.append(slice(int(np.searchsorted(points, low)), int(np.searchsorted(points, high))))
-        return found[0], found[1], found[2]
-
-    def distance(self, shape: Shape, part: tuple[slice, slice, slice]) -> Paint:
-        """Return the shape's signed distance at the points of `part`."""
-        axes = [points[s] for points, s in zip((self.z, self.y, self.x), part, strict=True)]
-        large = math.prod(a.size for a in axes) > LARGE_PART and not isinstance(shape, Oval)
-        z, y, x = (_every_other(a) if large else a for a in axes)
-        found = shape.distance(x[None, None, :], y[None, :, None], z[:, None, None])
-        if large:
-            for axis, points in enumerate(axes):
-                found = _between(found, axis, points.size)
-        return found
+    rays: Rays
+    noise: NoiseScale
+    hardening: Paint | None
 
 
-def _every_other(points: Paint) -> Paint:
-    """Return every other point of an even row, from the first to the last or one beyond."""
-    step = points[1] - points[0]
-    count = points.size // 2 + 1
-    return np.asarray(points[0] + 2 * step * np.arange(count, dtype=np.float32), dtype=np.float32)
+def _make_mottle(random: np.random.Generator) -> Paint:
+    """Return a tile of coarse texture of unit standard deviation, in blocks, that fits onto itself."""
+    size = [n * BLOCK for n in MOTTLE_BLOCKS]
+    rough = exact.draw_normal(random, (size[0], size[1], size[2]))
+    rough = exact.gaussian_filter(rough, MOTTLE_POINTS, mode="wrap")
+    rough = np.asarray(rough / rough.std(), dtype=np.float32)
+    z, y, x = MOTTLE_BLOCKS
+    return np.ascontiguousarray(rough.reshape(z, BLOCK, y, BLOCK, x, BLOCK).transpose(0, 2, 4, 1, 3, 5))
 
 
-def _between(values: Paint, axis: int, size: int) -> Paint:
-    """Return `values` with the means of neighbours put between them along an axis, `size` in all."""
-    turned = np.moveaxis(values, axis, 0)
-    wide = np.empty((size, *turned.shape[1:]), dtype=np.float32)
-    wide[0::2] = turned[: (size + 1) // 2]
-    wide[1::2] = (turned[: size // 2] + turned[1 : size // 2 + 1]) / 2
-    return np.moveaxis(wide, 0, axis)
+def _steps(scanner: Scanner) -> int:
+    """Return how many steps of the lattice make one slice's spacing."""
+    return max(1, math.ceil(scanner.slice_spacing_mm / FINEST_STEP_MM - 1e-9))
 
 
-def _tube_distance(
-    tube: Tube, lattice: _Lattice, part: tuple[slice, slice, slice], margin_mm: float
-) -> Paint:
-    """Return a tube's distance near it, each capsule looked at only where it lies."""
-    sizes = [s.stop - s.start for s in part]
-    near = np.full(sizes, np.float32(margin_mm), dtype=np.float32)
-    for capsule in tube.parts:
-        own = lattice.within(capsule.bounds(), margin_mm)
-        inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(own, part, strict=True))
-        near[inner] = np.minimum(near[inner], lattice.distance(capsule, own))
-    return near
-
-
-def _mottle(random: np.random.Generator) -> Paint:
-    """Return a tile of coarse texture of unit standard deviation that fits onto itself on every side."""
-    rough = random.standard_normal(MOTTLE_TILE, dtype=np.float32)
-    rough = ndi.gaussian_filter(rough, (2.0, 2.5, 2.5), mode="wrap")
-    return np.asarray(rough / rough.std(), dtype=np.float32)
-
-
-def _paint(scene: Scene, scanner: Scanner, random: np.random.Generator) -> tuple[Paint, NDArray[np.uint8]]:
-    """Return the scene's HU and organ labels on the lattice, before any blur."""
-    grid = scanner.grid
-    dz = scanner.slice_spacing_mm / SUB_SLICES
-    extra = SUB_SLICES  # one slice beyond both ends, for the slice profile
-    steps = np.arange(-extra, scanner.slices * SUB_SLICES + extra) - (SUB_SLICES - 1) / 2
-    first = grid.affine[0, 3]
-    across = (first + np.arange(scanner.matrix) * scanner.pixel_mm).astype(np.float32)
-    lattice = _Lattice((scanner.low_z_mm + steps * dz).astype(np.float32), across, across)
-    hu = np.full((steps.size, scanner.matrix, scanner.matrix), AIR, dtype=np.float32)
-    organs = np.zeros(hu.shape, dtype=np.uint8)
-    width = np.float32(scanner.pixel_mm)
-    mottle = _mottle(random)
+def _examine(scene: Scene, scanner: Scanner) -> _Patient:
+    """Return the patient at coarse levels."""
+    low = scanner.low_z_mm
+    high = low + (scanner.slices - 1) * scanner.slice_spacing_mm
+    levels = low + np.arange(math.ceil((high - low) / LEVEL_MM) + 1) * LEVEL_MM
+    axis = FIELD.axis_mm.astype(np.float32)
+    lattice = Lattice(levels.astype(np.float32), axis, axis, FIELD.pixel_mm)
     for body in scene.bodies:
-        part = lattice.within(body.shape.bounds(), float(width))
-        if any(s.stop <= s.start for s in part):
-            continue
-        if isinstance(body.shape, Tube):
-            distance = _tube_distance(body.shape, lattice, part, float(width))
-        else:
-            distance = lattice.distance(body.shape, part)
-        cover = np.clip(np.float32(0.5) - distance / width, 0, 1)
-        region = hu[part]
-        fill: Paint | np.float32 = np.float32(body.hu)
-        if body.mottle_hu:
-            cells = [np.arange(s.start, s.stop) % n for s, n in zip(part, mottle.shape, strict=True)]
-            fill = fill + np.float32(body.mottle_hu) * mottle[np.ix_(*cells)]
-        region += cover * (fill - region)
-        if body.organ:
-            label = ORGANS.get(body.organ, 0)
-            organs[part][np.broadcast_to(cover >= 0.5, region.shape)] = label
-    return hu, organs[extra + SUB_SLICES // 2 : -extra : SUB_SLICES]
+        low_corner, high_corner = body.shape.bounds()
+        if min(h - b for b, h in zip(low_corner, high_corner, strict=True)) >= SMALLEST_SEEN_MM:
+            lattice.paint(body.shape, body.hu, None)
+    water, mineral = (part.transpose(1, 2, 0) for part in water_and_mineral(lattice.hu))
+    paths = FIELD.project(np.ascontiguousarray(water))
+    noise = scale_noise(scanner, paths)
+    hardening = None
+    if scanner.hardening or scanner.cupping:
+        hardening = find_hardening(scanner, paths, FIELD.project(np.ascontiguousarray(mineral)))
+    return _Patient(Rays(FIELD, np.asarray(levels, np.float64), paths), noise, hardening)
 
 
-def _sample(hu: Paint, scanner: Scanner) -> Paint:
-    """Return slices: the lattice weighed by the slice profile, then blurred in the plane."""
-    dz = scanner.slice_spacing_mm / SUB_SLICES
-    middle = SUB_SLICES + (SUB_SLICES - 1) // 2
-    image = np.zeros((scanner.slices, *hu.shape[1:]), dtype=np.float32)
-    total = 0.0
-    for step in range(2 * SUB_SLICES + SUB_SLICES):
-        edges = (np.array([step, step + 1]) - middle - 0.5) * dz
-        weight = float(np.diff(scanner.profile.cumulative(edges))[0])
-        if weight > 0:
-            stop = step + scanner.slices * SUB_SLICES
-            image += np.float32(weight) * hu[step:stop:SUB_SLICES][: scanner.slices]
-            total += weight
-    image /= np.float32(total)
-    for axis in (1, 2):
-        image = ndi.gaussian_filter1d(image, scanner.blur_mm / scanner.pixel_mm, axis=axis, truncate=3.0)
-    return image
+def _paint(
+    scene: Scene, scanner: Scanner, mottle: Paint, first: int, last: int
+) -> tuple[Paint, NDArray[np.uint8]]:
+    """Return slices `first` to `last`, weighed by the slice profile, and the labels at their centres."""
+    grid, steps = scanner.grid, _steps(scanner)
+    dz = scanner.slice_spacing_mm / steps
+    reach = math.ceil(scanner.profile.reach_mm / dz + 0.5)
+    start = (first * steps - reach) // BLOCK * BLOCK
+    stop = last * steps + reach + 1
+    z = scanner.low_z_mm + np.arange(start, stop) * dz
+    y, x = (
+        (grid.affine[a, 3] + np.arange(scanner.matrix) * scanner.pixel_mm).astype(np.float32) for a in (1, 0)
+    )
+    lattice = Lattice(z.astype(np.float32), y, x, max(scanner.pixel_mm, dz), start // BLOCK)
+    for body in scene.bodies:
+        texture = np.float32(body.mottle_hu) * mottle if body.mottle_hu else None
+        lattice.paint(body.shape, body.hu, body.label, texture)
+    edges = (np.arange(start, stop + 1) - 0.5) * dz
+    middles = np.arange(first, last + 1) * scanner.slice_spacing_mm
+    weights = np.diff(scanner.profile.cumulative(edges[None, :] - middles[:, None]), axis=1)
+    weights /= weights.sum(axis=1, keepdims=True)
+    image = exact.contract(weights, lattice.hu, 0)
+    centres = np.arange(first, last + 1) * steps - start
+    return image, lattice.labels[centres]
 
 
-def _add_streak(image: Paint, streak: Streak, scanner: Scanner) -> None:
-    """Add a streak to the slices it lies in."""
-    grid = scanner.grid
-    centre = grid.to_index(streak.centre)
-    half = streak.height_mm / 2 / scanner.slice_spacing_mm
-    low, high = (int(np.clip(round(float(centre[0]) + s * half), 0, scanner.slices - 1)) for s in (-1, 1))
-    y = (np.arange(scanner.matrix) - centre[1])[:, None] * scanner.pixel_mm
-    x = (np.arange(scanner.matrix) - centre[2])[None, :] * scanner.pixel_mm
-    away = np.hypot(x, y)
-    rays = np.cos(2 * streak.rays * np.arctan2(y, x) + 0.6)
-    pattern = streak.amplitude_hu * rays * np.exp(-away / streak.fade_mm) * (1 - np.exp(-away / 2.0))
-    image[low : high + 1] += pattern.astype(np.float32)
+def _blur(image: Paint, scanner: Scanner) -> None:
+    """Blur slices in the plane by the kernel's point spread."""
+    n, pixel = scanner.matrix, scanner.pixel_mm
+    fy = scipy.fft.fftfreq(n, pixel)[:, None]
+    fx = scipy.fft.rfftfreq(n, pixel)[None, :]
+    f2 = fy * fy + fx * fx
+    response = np.zeros_like(f2)
+    for weight, blur in scanner.point_spread.parts:
+        response += weight * exact.exp(-2 * math.pi**2 * blur**2 * f2)
+    narrow = response.astype(np.float32)
+    for index in range(image.shape[0]):
+        spectrum = scipy.fft.rfft2(image[index])
+        spectrum.real *= narrow
+        spectrum.imag *= narrow
+        image[index] = scipy.fft.irfft2(spectrum, s=(n, n))
+
+
+def _render(deposit: Deposit, scanner: Scanner) -> Rendered:
+    """Return a deposit as the kernel's point spread and the slice profile show it."""
+    parts = scanner.point_spread.parts
+    seen = [render(deposit.shape, scanner.grid, blur, scanner.profile) for _, blur in parts]
+    if len(seen) == 1 or seen[-1].box.is_empty:
+        return seen[0]
+    wide = seen[-1]
+    share = np.zeros_like(wide.share)
+    occupied = np.zeros_like(wide.occupied)
+    for (weight, _), one in zip(parts, seen, strict=True):
+        inner = tuple(
+            slice(a - c, b - c) for a, b, c in zip(one.box.start, one.box.stop, wide.box.start, strict=True)
+        )
+        share[inner] += np.float32(weight) * one.share
+        occupied[inner] = one.occupied
+    return Rendered(wide.box, share, occupied)
 
 
 def _lay(
     deposits: tuple[Deposit, ...], image: Paint, scanner: Scanner
-) -> tuple[NDArray[np.int32], tuple[Rendered, ...]]:
-    """Add each deposit's excess to the image; return their label map and renderings."""
+) -> tuple[NDArray[np.int32], tuple[Rendered, ...], tuple[float, ...]]:
+    """Add each deposit's excess to the image; return their label map, renderings and excesses."""
     labels = np.zeros(image.shape, dtype=np.int32)
-    rendered = []
+    rendered, excesses = [], []
     for number, deposit in enumerate(deposits, start=1):
-        seen = render(deposit.shape, scanner.grid, scanner.blur_mm, scanner.profile)
+        seen = _render(deposit, scanner)
+        excess = deposit.excess_hu * scanner.gain_of(deposit.label)
         if not seen.box.is_empty:
-            image[seen.box.slices] += np.float32(deposit.excess_hu) * seen.share
+            image[seen.box.slices] += np.float32(excess) * seen.share
             labels[seen.box.slices][seen.label] = number
         rendered.append(seen)
-    return labels, tuple(rendered)
+        excesses.append(excess)
+    return labels, tuple(rendered), tuple(excesses)
+
+
+def _find_metal(scene: Scene, rendered: tuple[Rendered, ...], excesses: tuple[float, ...]) -> list[Metal]:
+    """Return the mimics that are metal, as sampled."""
+    return [
+        Metal(seen.box, np.float32(excess) * seen.share, deposit.label == "stent_or_catheter")
+        for deposit, seen, excess in zip(scene.mimics, rendered, excesses, strict=True)
+        if GAIN_OF.get(deposit.label) == "metal" and not seen.box.is_empty
+    ]
+
+
+def _near_metal(streak: Streak, scene: Scene) -> bool:
+    """Return whether a drawn streak belongs to metal that throws its own."""
+    for mimic in scene.mimics:
+        if GAIN_OF.get(mimic.label) == "metal":
+            low, high = mimic.shape.bounds()
+            if all(
+                b - SUPERSEDED_MM <= c <= t + SUPERSEDED_MM
+                for b, c, t in zip(low, streak.centre, high, strict=True)
+            ):
+                return True
+    return False
+
+
+def _add_artefacts(image: Paint, scanner: Scanner, patient: _Patient, random: np.random.Generator) -> None:
+    """Add hardening and noise, slice by slice, interpolated from the coarse levels."""
+    grid = scanner.grid
+    pixels = np.arange(scanner.matrix) * scanner.pixel_mm
+    rows, columns = (between(FIELD.axis_mm, np.asarray(grid.affine[a, 3] + pixels)) for a in (1, 0))
+    z = scanner.low_z_mm + np.arange(scanner.slices) * scanner.slice_spacing_mm
+    along = between(patient.rays.levels, np.asarray(z, np.float64))
+
+    def enlarged(maps: Paint, index: int) -> Any:
+        level = exact.contract(along[index : index + 1], maps, maps.ndim - 1)[..., 0]
+        return exact.contract(columns, exact.contract(rows, level, level.ndim - 2), level.ndim - 1)
+
+    for index, fields in enumerate(draw_noise(scanner, random)):
+        if patient.hardening is not None:
+            image[index] += enlarged(patient.hardening, index)
+        scales = enlarged(patient.noise.hu, index)
+        for field_, scale in zip(fields, scales, strict=True):
+            image[index] += field_ * scale
+
+
+def _find_segments(scene: Scene, organs: NDArray[np.uint8], scanner: Scanner) -> NDArray[np.uint8] | None:
+    """Return the segment of every voxel of the liver."""
+    if scene.segment_at is None:
+        return None
+    segments = np.zeros_like(organs)
+    grid = scanner.grid
+    for index in range(organs.shape[0]):
+        rows, columns = np.nonzero(organs[index] == ORGANS["liver"])
+        if rows.size:
+            x = (grid.affine[0, 3] + columns * scanner.pixel_mm).astype(np.float32)
+            y = (grid.affine[1, 3] + rows * scanner.pixel_mm).astype(np.float32)
+            z = np.full_like(x, scanner.low_z_mm + index * scanner.slice_spacing_mm)
+            segments[index, rows, columns] = scene.segment_at(x, y, z)
+    return segments
 
 
 def scan(scene: Scene, scanner: Scanner, seed: int) -> Scan:
     """Return what `scanner` makes of `scene`; the same seed gives the same voxels."""
-    random = np.random.default_rng([seed, 1])
-    hu, organs = _paint(scene, scanner, random)
-    image = _sample(hu, scanner)
-    del hu
-    foci, rendered = _lay(scene.deposits, image, scanner)
-    mimics, rendered_mimics = _lay(scene.mimics, image, scanner)
+    mottle = _make_mottle(np.random.default_rng([seed, 1]))
+    patient = _examine(scene, scanner)
+    shape = (scanner.slices, scanner.matrix, scanner.matrix)
+    image = np.empty(shape, dtype=np.float32)
+    organs = np.empty(shape, dtype=np.uint8)
+    several = max(1, SLAB_STEPS // _steps(scanner))
+    for first in range(0, scanner.slices, several):
+        last = min(first + several, scanner.slices) - 1
+        image[first : last + 1], organs[first : last + 1] = _paint(scene, scanner, mottle, first, last)
+    _blur(image, scanner)
+    foci, rendered, excesses = _lay(scene.deposits, image, scanner)
+    mimics, rendered_mimics, mimic_excesses = _lay(scene.mimics, image, scanner)
+    metal = _find_metal(scene, rendered_mimics, mimic_excesses) if scanner.metal_streaks else []
+    random = np.random.default_rng([seed, 4])
+    add_metal_streaks(image, metal, scanner, patient.rays, random)
     for streak in scene.streaks:
-        _add_streak(image, streak, scanner)
-    inside = ndi.uniform_filter(image[:, ::4, ::4] > -300, (1, 21, 21), output=np.float32)
-    depth = np.repeat(np.repeat(inside, 4, axis=1), 4, axis=2)[:, : scanner.matrix, : scanner.matrix]
-    noise = make_noise(scanner, random)
-    noise *= np.float32(scanner.noise_hu) * (np.float32(0.45) + np.float32(0.55) * depth)
-    image += noise
-    np.clip(np.rint(image, out=image), -1024, HIGHEST_HU, out=image)
+        if not (metal and _near_metal(streak, scene)):
+            add_streak(image, streak, scanner)
+    _add_artefacts(image, scanner, patient, np.random.default_rng([seed, 5]))
+    top = HIGHEST_EXTENDED_HU if scanner.extended else HIGHEST_HU
+    np.clip(np.rint(image, out=image), LOWEST_HU, top, out=image)
     volume = Volume(image.astype(np.int16), scanner.grid)
-    return Scan(volume, organs, foci, mimics, rendered, rendered_mimics)
+    return Scan(
+        volume, organs, foci, mimics, rendered, rendered_mimics, excesses, mimic_excesses,
+        _find_segments(scene, organs, scanner), patient.noise.middle_hu,
+    )  # fmt: skip

@@ -209,8 +209,8 @@ def _make_spine(build: Build, tissues: Tissues, chance: Chance) -> list[Body]:
         bodies += _vertebra(build, middle, height, wide, tissues)
         middle += height - 0.375
     canal = tuple((x, y + 24.0, z) for x, y, z in column)
-    bodies.append(Body(Tube(canal, (8.8,) * len(canal)), -20.0, "none"))
-    bodies.append(Body(Tube(canal, (6.4,) * len(canal)), tissues["cord"], "none"))
+    bodies.append(Body(Tube(canal, (8.8,) * len(canal)), -20.0, "spinal_canal"))
+    bodies.append(Body(Tube(canal, (6.4,) * len(canal)), tissues["cord"], "spinal_canal"))
     return bodies
 
 
