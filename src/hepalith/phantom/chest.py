@@ -187,7 +187,10 @@ def make_chest(build: Build, tissues: Tissues, chance: Chance) -> Chest:
     domes = _domes(build, chance)
     inside = build.cavity.grown(-1.0)
     space = Common((Cut(domes, (Grown(heart, 4.0),), rounding_mm=10.0), build.cavity))
-    upper = Ellipsoid((build.spine_x(100.0), build.spine_y(120.0) - 34.0, 150.0), (28.0, 40.0, 110.0))
+    fatty = 15.0 + 12.0 * build.variation.visceral_fat
+    upper = Ellipsoid(
+        (build.spine_x(100.0) + 4.0, build.spine_y(120.0) - 26.0, 150.0), (fatty, fatty + 10.0, 120.0)
+    )
     middle = Joined((sac, upper), rounding_mm=14.0)
     lungs = Cut(inside, (Grown(space, DIAPHRAGM_MM), middle))
     above = Common((inside, HalfSpace((0.0, 0.0, -90.0), (0.0, 0.0, -1.0))))

@@ -128,7 +128,7 @@ def _flexures(build: Build, chance: Chance) -> tuple[tuple[Point, ...], tuple[Po
 
 def _make_colon(build: Build, tissues: Tissues, chance: Chance) -> tuple[Tube, list[Body]]:
     right, left = _flexures(build, chance)
-    wide = chance.between(14.0, 26.0)
+    wide = chance.between(15.0, 29.0)
     first = _haustra(right, wide, chance)
     second = _haustra((right[-1], *left), wide * chance.between(0.6, 0.95), chance)
     wall = chance.between(1.8, 3.2)
@@ -151,15 +151,15 @@ def _make_loops(build: Build, tissues: Tissues, chance: Chance) -> list[Body]:
     v = build.variation
     bodies: list[Body] = []
     high = chance.between(-85.0, -40.0)
-    for _ in range(round(7.0 - 3.0 * v.visceral_fat)):
-        x, y, z = chance.between(-40, 70), chance.between(-60, 10), chance.between(-200, high)
+    for _ in range(round(chance.between(6.0, 11.0) - 3.0 * v.visceral_fat)):
+        x, y, z = chance.between(-50, 75), chance.between(-60, 10), chance.between(-200, high)
         path: list[Point] = []
         for _ in range(int(chance.between(16, 30))):
             x = min(max(x + chance.between(-36, 36), -70.0), 86.0)
             y = min(max(y + chance.between(-28, 28), -66.0), 16.0)
             z = min(max(z + chance.between(-24, 24), -225.0), high if x > 0 else min(high, -80.0))
             path.append(build.at(x, y, z))
-        radius = chance.between(8.0, 15.0)
+        radius = chance.between(9.0, 15.5)
         tube = Tube(tuple(path), tuple(chance.about(radius, 0.18) for _ in path))
         dense = tissues.gut_hu if chance.happens(0.7) else chance.between(5.0, 40.0)
         bodies += [

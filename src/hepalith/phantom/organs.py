@@ -86,7 +86,7 @@ def make_spleen(
 ) -> tuple[Shape | None, tuple[Body, ...]]:
     """Return the spleen's surface and bodies: between diaphragm, stomach and left kidney."""
     size = build.variation.spleen_scale
-    x, y, z = build.at(98.0, 30.0, 8.0)
+    x, y, z = build.at(97.0, 30.0, 14.0)
     z += 0.5 * build.variation.dome_mm - 22.0 * max(size - 1.0, 0.0)
     place = chance.near((x - 16.0 * (size - 1.0), y - 14.0 * (size - 1.0), z), 6.0)
     a, b, c = chance.sized((37.0, 52.0, 55.0), 0.12)
