@@ -8,13 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.phantom.shape import Bounds, Ellipsoid, Point, Shape, Shell
+from hepalith.phantom.shape import Bounds, Ellipsoid, HalfSpace, Point, Shape, Shell
 from hepalith.phantom.site import add, draw_direction, perpendicular
-from hepalith.phantom.solid import Bowl, EggShell, Layered, Solid, fuse
+from hepalith.phantom.solid import Bowl, EggShell, Layered, Solid, fuse, middle_distance
 
 __all__ = ["Septa", "make_eggshell", "make_rim_pieces"]
 
 Array = NDArray[np.float32]
+
+
+EVERYWHERE = HalfSpace((0.0, 0.0, -1e5), (0.0, 0.0, -1.0))
+"""What cuts nothing off."""
 
 
 def _tilted(axis: Point, angle_deg: float, random: np.random.Generator) -> Point:
@@ -92,12 +96,16 @@ class Septa:
 
     def near(self, low: Point, high: Point) -> Shape | None:
         """Return the walls with the seeds alone whose cells can reach into a box."""
+        apart, inside = middle_distance(self.within, low, high)
+        if apart > inside:
+            return None
+        within = EVERYWHERE if apart < -inside else self.within
         middle = [(a + b) / 2 for a, b in zip(low, high, strict=True)]
         reach = math.dist(low, high) / 2 + self.wall_mm + self.wave_mm
         away = [math.dist(middle, s) for s in self.seeds]
         limit = min(away) + 2 * reach
         kept = tuple(s for s, d in zip(self.seeds, away, strict=True) if d <= limit)
-        return Septa(kept, self.wall_mm, self.within, self.wave_mm) if len(kept) > 1 else None
+        return Septa(kept, self.wall_mm, within, self.wave_mm) if len(kept) > 1 else None
 
     def distance(self, x: Array, y: Array, z: Array) -> Array:
         """Return the greater of the distances to the nearest wall and to what cuts it off."""

@@ -23,6 +23,7 @@ __all__ = [
     "Cloud",
     "EggShell",
     "Fused",
+    "Hollow",
     "Layered",
     "Measured",
     "Pill",
@@ -30,6 +31,8 @@ __all__ = [
     "Solid",
     "fuse",
     "measured",
+    "middle_distance",
+    "near",
 ]
 
 Array = NDArray[np.float32]
@@ -331,6 +334,29 @@ class Fused:
 
 
 @dataclass(frozen=True, slots=True)
+class Hollow:
+    """A shape with another taken out of it, each looked at only where it can reach."""
+
+    outer: Shape
+    inner: Shape
+
+    def bounds(self) -> Bounds:
+        """Return the box of the outer shape."""
+        return self.outer.bounds()
+
+    def distance(self, x: Array, y: Array, z: Array) -> Array:
+        """Return the greater of the distance to the outside and the depth in the hollow."""
+        return np.asarray(np.maximum(self.outer.distance(x, y, z), -self.inner.distance(x, y, z)))
+
+    def near(self, low: Point, high: Point) -> Shape | None:
+        """Return what of both can reach into a box."""
+        outer, inner = near(self.outer, low, high), near(self.inner, low, high)
+        if outer is None or inner is None:
+            return outer
+        return Hollow(outer, inner)
+
+
+@dataclass(frozen=True, slots=True)
 class Layered:
     """A solid of uneven density: even solids within it, each adding its weight.
 
@@ -390,10 +416,11 @@ def _tiles(low: Point, high: Point, side_mm: float) -> Iterator[Point]:
                 yield (low[0] + i * side_mm, low[1] + j * side_mm, low[2] + k * side_mm)
 
 
-def _apart(shape: Shape, corner: Point, side_mm: float) -> float:
-    """Return the distance of a tile's middle from the surface."""
-    middle = (np.full((1, 1, 1), c + side_mm / 2, dtype=np.float32) for c in corner)
-    return float(np.broadcast_to(shape.distance(*middle), (1, 1, 1))[0, 0, 0])
+def middle_distance(shape: Shape, low: Point, high: Point) -> tuple[float, float]:
+    """Return how far a box's middle lies from the surface, and how far for the surface to reach in."""
+    middle = (np.full((1, 1, 1), (a + b) / 2, dtype=np.float32) for a, b in zip(low, high, strict=True))
+    apart = float(np.broadcast_to(shape.distance(*middle), (1, 1, 1))[0, 0, 0])
+    return apart, REACH_FACTOR * math.dist(low, high) / 2
 
 
 def _tile_volume(shape: Shape, corner: Point, step_mm: float) -> float:
@@ -413,10 +440,10 @@ def _volume(shape: Shape, low: Point, high: Point, step_mm: float, factor: int) 
         local = near(shape, corner, end)
         if local is None:
             continue
-        apart = _apart(local, corner, side)
-        if apart > REACH_FACTOR * side * math.sqrt(3) / 2 + step_mm:
+        apart, reach = middle_distance(local, corner, end)
+        if apart > reach + step_mm:
             continue
-        if apart < -REACH_FACTOR * side * math.sqrt(3) / 2 - step_mm:
+        if apart < -reach - step_mm:
             total += side**3
         elif factor > 1:
             total += _volume(local, corner, end, step_mm, 1)
