@@ -1,0 +1,76 @@
+"""`python -m hepalith.training`: phantoms, training and export, one after another."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from hepalith.phantom.abdomen import make_abdomen
+from hepalith.phantom.variation import draw_variation
+from hepalith.training.atlas import paint_atlas
+from hepalith.training.export import export
+from hepalith.training.train import Recipe, train
+
+FIRST_SEED, LAST_SEED = 100_000, 999_999
+"""Seeds of training phantoms: a part of the development split; test phantoms begin at 1,000,000."""
+
+log = logging.getLogger("hepalith.training")
+
+
+def make_phantoms(out: Path, count: int, first: int) -> None:
+    """Paint phantoms' maps into a folder; those already there are kept."""
+    out.mkdir(parents=True, exist_ok=True)
+    for seed in range(first, first + count):
+        path = out / f"{seed:07d}.npz"
+        if not path.exists():
+            random = np.random.default_rng([seed, 5])
+            paint_atlas(make_abdomen(random, draw_variation(random)).bodies).save(path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return the command's parser."""
+    recipe = Recipe()
+    parser = argparse.ArgumentParser(prog="python -m hepalith.training", description=__doc__)
+    steps = parser.add_subparsers(dest="step", required=True)
+    phantoms = steps.add_parser("phantoms", help="paint phantoms' maps")
+    phantoms.add_argument("--out", type=Path, required=True)
+    phantoms.add_argument("--count", type=int, default=1600, help="how many (default: %(default)s)")
+    phantoms.add_argument("--first", type=int, default=FIRST_SEED, help="first seed (default: %(default)s)")
+    training = steps.add_parser("train", help="train on phantoms' maps")
+    training.add_argument("--phantoms", type=Path, required=True)
+    training.add_argument("--out", type=Path, required=True)
+    training.add_argument("--start", type=Path, help="weights to go on from")
+    for name in ("steps", "batch", "seed", "workers", "threads", "warm_up", "report_every"):
+        training.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(recipe, name))
+    for name in ("minutes", "rate", "average"):
+        training.add_argument(f"--{name}", type=float, default=getattr(recipe, name))
+    training.add_argument("--device", default=recipe.device)
+    exporting = steps.add_parser("export", help="write weights as ONNX")
+    exporting.add_argument("--weights", type=Path, required=True)
+    exporting.add_argument("--out", type=Path, required=True)
+    return parser
+
+
+def main() -> int:
+    """Run one step."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    arguments = _parser().parse_args()
+    if arguments.step == "phantoms":
+        if arguments.first + arguments.count - 1 > LAST_SEED:
+            raise SystemExit(f"seeds above {LAST_SEED} are for tests")
+        make_phantoms(arguments.out, arguments.count, arguments.first)
+    elif arguments.step == "train":
+        names = Recipe.__dataclass_fields__
+        recipe = Recipe(**{name: getattr(arguments, name) for name in names})
+        train(arguments.phantoms, arguments.out, recipe, start=arguments.start)
+    else:
+        log.info("largest difference of a probability: %.4f", export(arguments.weights, arguments.out))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
