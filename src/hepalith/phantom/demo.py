@@ -104,12 +104,12 @@ def make_demo(seed: int, scanner: Scanner | None = None) -> DemoStudy:
     made = scan(scene, scanner, seed)
     grid = made.volume.grid
     liver_ml = float((made.organs == ORGANS["liver"]).sum()) * grid.voxel_mm3 / 1000
-    mimics = truth_of(scene.mimics, made.rendered_mimics, grid)
+    mimics = truth_of(scene.mimics, made.rendered_mimics, made.mimic_excesses_hu, grid)
     truth = Truth(
         kind="demo",
         seed=seed,
         version=version("hepalith"),
-        foci=truth_of(scene.deposits, made.rendered, grid),
+        foci=truth_of(scene.deposits, made.rendered, made.excesses_hu, grid),
         mimics=(*mimics, _rib_truth(abdomen.rib_contacts[0], len(mimics) + 1)),
         scanner={
             "blur_mm": scanner.blur_mm,

@@ -285,7 +285,7 @@ def make_implant(
         kind="implant",
         seed=seed,
         version=version("hepalith"),
-        foci=truth_of(deposits, rendered, volume.grid),
+        foci=truth_of(deposits, rendered, [d.excess_hu for d in deposits], volume.grid),
         scanner={
             "blur_mm": recipe.blur_mm,
             "slice_thickness_mm": profile.width_mm,

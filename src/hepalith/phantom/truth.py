@@ -163,7 +163,7 @@ class Truth:
 
 
 def truth_of(
-    deposits: Sequence[Deposit], rendered: Sequence[Rendered], grid: Grid, gain: float = 1.0
+    deposits: Sequence[Deposit], rendered: Sequence[Rendered], excesses_hu: Sequence[float], grid: Grid
 ) -> tuple[FocusTruth, ...]:
     """Return the truth of deposits as they were sampled on `grid`, ids from 1.
 
@@ -171,16 +171,16 @@ def truth_of(
     ----------
     deposits, rendered
         The deposits and what the scanner made of each, in the same order.
+    excesses_hu
+        HU of each above its surroundings at the scanner's tube voltage.
     grid
         Of the image.
-    gain
-        Excess of calcium at the scanner's kVp over that at 120 kVp.
     """
     truths = []
-    for number, (deposit, seen) in enumerate(zip(deposits, rendered, strict=True), start=1):
+    rows = zip(deposits, rendered, excesses_hu, strict=True)
+    for number, (deposit, seen, excess) in enumerate(rows, start=1):
         share = float(seen.share.sum(dtype="float64"))
         peak = float(seen.share.max()) if seen.share.size else 0.0
-        excess = deposit.excess_hu * (gain if deposit.density_mg_ml is not None else 1.0)
         truths.append(
             FocusTruth(
                 id=number,
