@@ -137,6 +137,12 @@ class Plan:
         Volume to be reached.
     resection
         Which part is gone.
+    noise_seed
+        Seed of the surface's waves.
+    hilum
+        Where the portal vein divides.
+    fill
+        How far the underside is let down, mm, to reach the volume.
     """
 
     underside: NDArray[np.float64]
@@ -150,6 +156,7 @@ class Plan:
     target_ml: float
     resection: str
     noise_seed: int
+    hilum: Point
     fill: float = 0.0
 
 
@@ -287,6 +294,7 @@ def _draw_hollows(variation: Variation, random: np.random.Generator) -> tuple[tu
 def draw_plan(variation: Variation, random: np.random.Generator, frame: Frame) -> Plan:
     """Draw one liver's outline."""
     under, behind, tip, shrunk = _draw_tables(variation, random)
+    hilum = (-24.0, 4.0, round(min(max(_lerp(under, -24.0, 4.0, KNOTS_Y) + 2.0, -24.0), 10.0), 6))
     gallbladder = _draw_gallbladder(variation, random, under)
     hollows = _draw_hollows(variation, random)
     ripple = float(random.uniform(0.8, 2.4))
@@ -299,7 +307,7 @@ def draw_plan(variation: Variation, random: np.random.Generator, frame: Frame) -
     target = min(max(ADULT_ML * size * share, SMALLEST_ML), LARGEST_ML) * min(grown, 1.5)
     return Plan(
         under, behind, tip, shrunk, hollows, gallbladder, ripple, nodule if nodular else 0.0,
-        target, variation.resection, int(random.integers(1 << 30)),
+        target, variation.resection, int(random.integers(1 << 30)), hilum,
     )  # fmt: skip
 
 
@@ -344,7 +352,8 @@ def _lattice(frame: Frame, space: Shape, cavity: Oval, step: float) -> SampleGri
 def _lowered(plan: Plan, fill: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the tables of a liver that fills more (or less) of its space: lower, and farther back."""
     left = _left_weight()[:, None]
-    return plan.underside - fill * (1 - 0.35 * left), plan.backside + fill * 0.3 * left
+    free = np.clip((12.0 - plan.underside) / 55.0, 0.2, 1.4)
+    return plan.underside - fill * free, plan.backside + fill * 0.35 * left
 
 
 def _frame_field(plan: Plan, frame: Frame, grid: SampleGrid) -> Array:
@@ -470,7 +479,7 @@ def _settled(field: Array, grid: SampleGrid) -> Array:
 
 def _filled(plan: Plan, planes: Planes, frame: Frame, roof: Sampled) -> Plan:
     """Return the plan with the fill that brings the liver to its volume, as nearly as the space allows."""
-    low, high = -34.0, 44.0
+    low, high = -40.0, 60.0
     fill = 0.0
     for _ in range(5):
         field = _evaluate(replace(plan, fill=fill), planes, frame, roof, roof.grid)
@@ -478,7 +487,7 @@ def _filled(plan: Plan, planes: Planes, frame: Frame, roof: Sampled) -> Plan:
         if abs(volume / plan.target_ml - 1) < 0.02:
             break
         low, high = (low, fill) if volume > plan.target_ml else (fill, high)
-        grow = (plan.target_ml - volume) / (0.022 * 1000 * min(frame.scale) ** 2)
+        grow = (plan.target_ml - volume) / (0.016 * 1000 * min(frame.scale) ** 2)
         fill = min(max(fill + grow, low + 0.1 * (high - low)), high - 0.1 * (high - low))
     return replace(plan, fill=round(fill, 3))
 

@@ -75,15 +75,15 @@ def _plane(point: Point, x: float, y: float, z: float) -> Plane:
     return Plane(point, (round(x / size, 9), round(y / size, 9), round(z / size, 9)))
 
 
-def draw_planes(random: np.random.Generator) -> Planes:
-    """Draw the planes of one liver about their usual places."""
+def draw_planes(random: np.random.Generator, hilum: Point) -> Planes:
+    """Draw the planes of one liver about their usual places; `hilum` is given in the frame."""
     shift = [float(v) for v in random.uniform(-1, 1, 12)]
     cava = (-16.0 + shift[0], 26.0, 30.0)
     return Planes(
         right=_plane(cava, -0.46 + 0.08 * shift[1], 0.88, -0.10 + 0.08 * shift[2]),
         middle=_plane(cava, 0.94, -0.34 + 0.08 * shift[3], 0.06 * shift[4]),
         umbilical=_plane((1.0 + 5 * shift[5], -30.0, 10.0), 1.0, 0.10 * shift[6], 0.08 * shift[7]),
-        right_level=_plane((-60.0, 0.0, 2.0 + 8 * shift[8]), 0.08 * shift[9], 0.10, 1.0),
+        right_level=_plane((-60.0, 0.0, hilum[2] + 10.0 + 6 * shift[8]), 0.08 * shift[9], 0.10, 1.0),
         left_level=_plane((10.0, -30.0, 20.0 + 5 * shift[10]), 0.25 + 0.1 * shift[11], 0.75, 0.65),
         caudate=((-6.0, 12.0, 24.0), (23.0, 17.0, 36.0)),
     )
