@@ -56,7 +56,14 @@ class LiverModel:
         return segment_of(self.planes, *self.frame.from_patient(x, y, z))
 
 
-def make_liver(variation: Variation, random: np.random.Generator, space: Shape, cavity: Oval) -> LiverModel:
+def make_liver(
+    variation: Variation,
+    random: np.random.Generator,
+    space: Shape,
+    cavity: Oval,
+    *,
+    vessels: bool = True,
+) -> LiverModel:
     """Return the liver of a patient.
 
     Parameters
