@@ -50,7 +50,7 @@ class Abdomen:
     tissues
         HU of every tissue.
     organs
-        Surfaces of organs by name: liver, gallbladder, spleen, right_kidney, left_kidney, stomach,
+        Surfaces of organs by name: body (the skin), liver, gallbladder, spleen, right_kidney, left_kidney, stomach,
         colon, aorta, vena_cava, heart; what is absent is left out.
     rib_contacts
         Where ribs touch the liver's edge.
@@ -81,7 +81,9 @@ def _liver_bodies(liver: LiverModel, tissues: Tissues) -> tuple[Body, ...]:
     return tuple(bodies)
 
 
-def make_abdomen(random: np.random.Generator, variation: Variation | None = None) -> Abdomen:
+def make_abdomen(
+    random: np.random.Generator, variation: Variation | None = None, iodine_gain: float = 1.0
+) -> Abdomen:
     """Return the trunk of a patient.
 
     Parameters
@@ -90,10 +92,12 @@ def make_abdomen(random: np.random.Generator, variation: Variation | None = None
         Draws what the variation leaves open: each organ's place and shape.
     variation
         The patient and the examination; an ordinary adult without contrast unless given.
+    iodine_gain
+        Enhancement at the scanner's tube voltage over that at 120 kVp.
     """
     variation = variation or Variation()
     chance = Chance(random, variation.jitter)
-    tissues = make_tissues(variation, random)
+    tissues = make_tissues(variation, random, iodine_gain)
     build = make_build(variation, chance)
     wall, skin = make_wall(build, tissues, chance)
     chest = make_chest(build, tissues, chance)
@@ -137,6 +141,7 @@ def make_abdomen(random: np.random.Generator, variation: Variation | None = None
     )
     organs: dict[str, Shape] = {"liver": liver.shape}
     named = (
+        ("body", skin),
         ("spleen", spleen),
         ("right_kidney", kidneys[0].surface if kidneys[0] else None),
         ("left_kidney", kidneys[1].surface if kidneys[1] else None),
