@@ -32,6 +32,7 @@ COMMANDS = (
     Command("read", "read one examination and write the reading folder"),
     Command("demo", "make a phantom CT, read it, say where the report is"),
     Command("phantom", "make studies with known answers, or put foci into a real CT"),
+    Command("evaluate", "measure the product on studies with known answers"),
     Command("schema", "print a JSON Schema, or every id of the vocabulary"),
 )
 """In the order that help lists them."""

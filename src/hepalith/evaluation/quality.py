@@ -1,0 +1,200 @@
+"""The part of the page on the liver, on what is taken for what, on probabilities, time and memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+from scipy import stats
+
+from hepalith.evaluation.anchors import anchors_on
+from hepalith.evaluation.calibration import (
+    GOOD_DICE,
+    Reliability,
+    focus_reliability,
+    label_reliability,
+    morphology_reliability,
+    phase_reliability,
+    quality_reliability,
+)
+from hepalith.evaluation.confusion import (
+    lobe_confusion,
+    mimic_confusion,
+    morphology_confusion,
+    phase_confusion,
+)
+from hepalith.evaluation.record import LiverRecord, ReadingRecord, StudyRecord
+from hepalith.evaluation.tables import confusion_table, percent, table
+
+__all__ = ["assessments"]
+
+
+def assessments(records: Sequence[StudyRecord]) -> list[str]:
+    """Return the tables of everything that is neither found nor measured."""
+    lines = ["### Liver", "", *_liver(records), "", *_anchors("liver")]
+    lines += ["", "### Place", "", *confusion_table(lobe_confusion(records), "lobe")]
+    lines += ["", "Segment: not assessed by the product yet.", "", *_anchors("place")]
+    lines += ["", "### Form", "", *confusion_table(morphology_confusion(records), "form")]
+    lines += ["", "### Mimics", "", *confusion_table(mimic_confusion(records), "mimic")]
+    lines += ["", "### Contrast phase", "", *confusion_table(phase_confusion(records), "phase")]
+    lines += ["", "### Probabilities", "", *_probabilities(records)]
+    return [*lines, "", "### Time and memory", "", *_cost(records), "", *_anchors("cost")]
+
+
+GROUPS: Mapping[str, Callable[[StudyRecord], str]] = MappingProxyType(
+    {
+        "slices": lambda r: f"{float(r.scanner['slice_mm']):g} mm",
+        "phase": lambda r: r.phase,
+        "coverage": lambda r: str(r.body.get("coverage", "")),
+        "resection": lambda r: str(r.body.get("resection", "")),
+        "atrophy": lambda r: str(r.body.get("atrophy", "")),
+        "steatosis": lambda r: "" if "steatosis" not in r.body else _fat(float(r.body["steatosis"])),
+    }
+)
+"""What livers are told apart by; ``""`` is not told."""
+
+
+def _fat(share: float) -> str:
+    """Return the class of a fat fraction."""
+    return "none" if share < 0.05 else "to 20 %" if share < 0.2 else "above 20 %"
+
+
+def livers_of(records: Sequence[StudyRecord]) -> list[tuple[StudyRecord, LiverRecord]]:
+    """Return the outline of each study: of the reading with foci, else of the clean one."""
+    held = []
+    for record in records:
+        reading = record.of("foci") or record.of("clean")
+        if reading is not None and reading.liver is not None:
+            held.append((record, reading.liver))
+    return held
+
+
+def _liver(records: Sequence[StudyRecord]) -> list[str]:
+    """Return Dice, distances, volumes, and whether foci move the outline."""
+    held = livers_of(records)
+    rows = [_liver_row("all", [v for _, v in held])]
+    for name, value_of in GROUPS.items():
+        values = sorted({v for r, _ in held if (v := value_of(r))})
+        if len(values) > 1:
+            rows += [_liver_row(f"{name} {v}", [w for r, w in held if value_of(r) == v]) for v in values]
+    head = [
+        "studies",
+        "n",
+        "Dice, mean",
+        "least",
+        "below 0.90",
+        "surface, mm",
+        "95 % of surface, mm",
+        "log volume ratio, mean ± SD",
+        "true volume in the interval",
+        "Dice with the same scan without foci",
+    ]
+    return table(head, rows)
+
+
+def _liver_row(name: str, livers: Sequence[LiverRecord]) -> list[str]:
+    scores = [v.dice for v in livers]
+    ratio = [math.log(v.found_ml.value / v.true_ml) for v in livers if v.found_ml.value > 0 and v.true_ml > 0]
+    near = [v.surface_mm for v in livers if v.surface_mm is not None]
+    far = [v.surface_95_mm for v in livers if v.surface_95_mm is not None]
+    inside = [
+        v.found_ml.low <= v.true_ml <= v.found_ml.high
+        for v in livers
+        if v.found_ml.low is not None and v.found_ml.high is not None
+    ]
+    moved = [v.moved_dice for v in livers if v.moved_dice is not None]
+    return [
+        name, str(len(livers)), _mean(scores, ".3f"), f"{min(scores):.3f}" if scores else "–",
+        str(sum(s < 0.9 for s in scores)), _mean(near, ".1f"), _mean(far, ".1f"),
+        f"{np.mean(ratio):+.3f} ± {np.std(ratio):.3f}" if ratio else "–",
+        percent(float(np.mean(inside))) if inside else "–",
+        f"{np.mean(moved):.4f}, least {min(moved):.4f}" if moved else "–",
+    ]  # fmt: skip
+
+
+def _mean(values: Sequence[float], form: str) -> str:
+    return f"{np.mean(values):{form}}" if len(values) else "–"
+
+
+def _probabilities(records: Sequence[StudyRecord]) -> list[str]:
+    """Return how every printed probability held."""
+    held = livers_of(records)
+    rank = (
+        stats.spearmanr([v.quality for _, v in held], [v.dice for _, v in held]).statistic
+        if len(held) > 4
+        else math.nan
+    )
+    rows = [
+        _reliability_row("a body called calcification is one", focus_reliability(records)),
+        _reliability_row("another label is right", label_reliability(records)),
+        _reliability_row("the form is right", morphology_reliability(records)),
+        _reliability_row("the contrast phase is right", phase_reliability(records)),
+        _reliability_row(
+            f"the liver's quality, as the chance of a Dice ≥ {GOOD_DICE}", quality_reliability(records)
+        ),
+    ]
+    head = [
+        "probability that",
+        "n",
+        "came true",
+        "mean said",
+        "calibration error",
+        "Brier",
+        "Brier of always saying the rate",
+    ]
+    told = f"Rank correlation of the liver's quality with Dice: {rank:.2f} (n = {len(held)})."
+    return [*table(head, rows), "", told if math.isfinite(rank) else "Too few livers for a rank correlation."]
+
+
+def _reliability_row(name: str, held: Reliability) -> list[str]:
+    if not held.count:
+        return [name, "0", "–", "–", "–", "–", "–"]
+    said = sum(b.mean * b.true.total for b in held.bins) / held.count
+    plain = held.rate * (1 - held.rate)
+    mark = " †" if held.count < 20 else ""
+    return [
+        name,
+        f"{held.count}{mark}",
+        percent(held.rate),
+        percent(said),
+        f"{held.error:.3f}",
+        f"{held.brier:.3f}",
+        f"{plain:.3f}",
+    ]
+
+
+def _cost(records: Sequence[StudyRecord]) -> list[str]:
+    """Return seconds and memory of a reading, on the machine that ran it and with what else ran there."""
+    readings = [x for r in records for x in r.readings if x.seconds and x.liver_source == "found"]
+    rows = [
+        _cost_row(stage, [x.seconds[stage] for x in readings if stage in x.seconds])
+        for stage in sorted({s for x in readings for s in x.seconds})
+    ]
+    rows.append(_cost_row("both", [sum(x.seconds.values()) for x in readings]))
+    peaks = [x.peak_mb for x in readings if x.peak_mb is not None]
+    memory = (
+        f"Memory of these stages above the volume: median {np.median(peaks):.0f} MB, "
+        f"most {max(peaks):.0f} MB."
+        if peaks
+        else ""
+    )
+    slow = [_total(x) for x in readings]
+    tail = f"Longest reading: {max(slow):.1f} s." if slow else ""
+    return [*table(["stage", "readings", "median s", "90 % below, s"], rows), "", f"{memory} {tail}".strip()]
+
+
+def _total(reading: ReadingRecord) -> float:
+    return sum(reading.seconds.values())
+
+
+def _cost_row(name: str, seconds: Sequence[float]) -> list[str]:
+    if not seconds:
+        return [name, "0", "–", "–"]
+    return [name, str(len(seconds)), f"{np.median(seconds):.1f}", f"{np.quantile(seconds, 0.9):.1f}"]
+
+
+def _anchors(topic: str) -> list[str]:
+    rows = [[a.what, a.figure, a.grade] for a in anchors_on(topic)]
+    return ["Published:", "", *table(["what", "figure", "grade"], rows)]
