@@ -35,6 +35,9 @@ STEPS_ACROSS_LARGE = 5
 """The same for solids of more than `SMALL_LATTICE` points: trees and networks, whose many edges
 average what a coarser lattice leaves."""
 
+LARGE_STEP_MM = 0.12
+"""Smallest step for those: wires of a stent are thinner than two of it, and far below any resolution."""
+
 SMALL_LATTICE = 4_000_000
 """Points up to which the finer lattice is affordable: a tenth of a second."""
 
@@ -152,6 +155,8 @@ def _lattice(solid: Solid, grid: Grid) -> tuple[list[Double], float]:
     spacing = np.asarray(grid.spacing_mm)
     for across in (STEPS_ACROSS, STEPS_ACROSS_LARGE):
         step = min(FINE_STEP_MM, solid.width_mm / across)
+        if across == STEPS_ACROSS_LARGE:
+            step = max(step, LARGE_STEP_MM)
         counts = np.maximum(np.ceil((high - low) * spacing / step - 1e-6), 1).astype(int)
         if math.prod(int(n) for n in counts) <= SMALL_LATTICE:
             break

@@ -37,7 +37,7 @@ __all__ = [
 
 Array = NDArray[np.float32]
 
-STEPS_ACROSS_WIDTH = (12.0, 19.0)
+STEPS_ACROSS_WIDTH = (9.0, 14.0)
 """Steps across a solid's narrowest part on the two lattices that measure its volume.
 
 An edge drawn by coverage adds h²/12 to the square of a cylinder's radius and h²/4 to that of a
@@ -477,8 +477,8 @@ def measured(shape: Shape, width_mm: float, steps: tuple[float, float] = STEPS_A
     return Measured(shape, round(volume, 9), width_mm, round(error, 9))
 
 
-def fuse(parts: Sequence[Solid]) -> Solid:
-    """Return overlapping solids as one, its volume measured."""
+def fuse(parts: Sequence[Solid], steps: tuple[float, float] = STEPS_ACROSS_WIDTH) -> Solid:
+    """Return overlapping solids as one, its volume measured on lattices of so many steps across it."""
     if len(parts) == 1:
         return parts[0]
-    return measured(Fused(tuple(parts)), min(p.width_mm for p in parts))
+    return measured(Fused(tuple(parts)), min(p.width_mm for p in parts), steps)
