@@ -50,8 +50,8 @@ class Abdomen:
     tissues
         HU of every tissue.
     organs
-        Surfaces of organs by name: body (the skin), liver, gallbladder, spleen, right_kidney, left_kidney, stomach,
-        colon, aorta, vena_cava, heart; what is absent is left out.
+        Surfaces of organs by name: body (the skin), liver, gallbladder, spleen, right_kidney, left_kidney,
+        stomach, colon, aorta, vena_cava, heart; what is absent is left out.
     rib_contacts
         Where ribs touch the liver's edge.
     """
