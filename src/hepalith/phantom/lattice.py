@@ -7,6 +7,7 @@ the few in between are looked at one by one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from hepalith.phantom.shape import Bounds, Capsule, Shape, Tube
 
-__all__ = ["AIR", "Lattice"]
+__all__ = ["AIR", "BLOCK", "Lattice", "Outline"]
 
 BLOCK = 8
 """Points along each side of a block."""
@@ -29,6 +30,12 @@ MANY_BLOCKS = 700
 Such a body is larger than 15 mm; its surface then moves by hundredths of a millimetre. Deposits,
 whose truth must be exact, are drawn elsewhere.
 """
+
+PAIRS = 192
+"""Pairs of capsule and block whose points are looked at together: some 100 thousand points, in cache."""
+
+TINY = np.float32(1e-6)
+"""Squared length, in mm², below which a capsule is a sphere."""
 
 AIR = -1000.0
 """HU outside the body."""
@@ -64,6 +71,106 @@ class _Surface:
     cover: Array
     part: Blocks
     full: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Capsules:
+    """Many capsules as arrays, so that their distances are taken together: a tree, a loop of bowel.
+
+    Parameters
+    ----------
+    start, axis
+        (capsule, 3): x, y, z of the start, and from it to the end.
+    length2
+        Squared length of the axis; at least `TINY`.
+    radius, taper
+        Radius at the start, and what it gains toward the end.
+    bounds
+        (2, capsule, 3): lowest and highest corner.
+    """
+
+    start: Array
+    axis: Array
+    length2: Array
+    radius: Array
+    taper: Array
+    bounds: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, capsules: Sequence[Capsule]) -> Capsules:
+        """Return capsules as arrays."""
+        start = np.array([c.start for c in capsules])
+        end = np.array([c.end for c in capsules])
+        first = np.array([c.radius for c in capsules])
+        last = np.array([c.radius if c.end_radius is None else c.end_radius for c in capsules])
+        axis = (end - start).astype(np.float32)
+        length2 = axis[:, 0] * axis[:, 0] + axis[:, 1] * axis[:, 1] + axis[:, 2] * axis[:, 2]
+        low = np.minimum(start - first[:, None], end - last[:, None])
+        high = np.maximum(start + first[:, None], end + last[:, None])
+        return cls(
+            start.astype(np.float32),
+            axis,
+            np.maximum(length2, TINY),
+            first.astype(np.float32),
+            (last - first).astype(np.float32),
+            np.stack([low, high]),
+        )
+
+    def distance(self, which: NDArray[np.intp], x: Array, y: Array, z: Array) -> Array:
+        """Return the distance from capsules `which` of points whose first axis runs along `which`."""
+        shape = (-1,) + (1,) * (x.ndim - 1)
+        ox, oy, oz = (p - self.start[which, a].reshape(shape) for a, p in enumerate((x, y, z)))
+        ax, ay, az = (self.axis[which, a].reshape(shape) for a in range(3))
+        share = (ox * ax + oy * ay + oz * az) / self.length2[which].reshape(shape)
+        share = np.minimum(np.maximum(share, np.float32(0)), np.float32(1))
+        square = (ox - share * ax) ** 2
+        square += (oy - share * ay) ** 2
+        square += (oz - share * az) ** 2
+        reach = np.sqrt(square)
+        reach -= self.radius[which].reshape(shape)
+        reach -= share * self.taper[which].reshape(shape)
+        return np.asarray(reach)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outline:
+    """A shape with its bounds, worked out once; tubes and capsules as arrays.
+
+    Parameters
+    ----------
+    shape
+        The shape; ``None`` where it is all capsules.
+    bounds
+        A box that holds it.
+    capsules
+        Its capsules.
+    thickness_mm
+        Smallest side of the bounds, of the thickest capsule if it has any.
+    """
+
+    shape: Shape | None
+    bounds: Bounds
+    capsules: Capsules | None
+    thickness_mm: float
+
+    @classmethod
+    def of(cls, shapes: Sequence[Shape]) -> Outline:
+        """Return the outline of one shape, or of the union of capsules and tubes."""
+        parts: list[Capsule] = []
+        for shape in shapes:
+            if isinstance(shape, Capsule):
+                parts.append(shape)
+            elif isinstance(shape, Tube):
+                parts += shape.parts
+        if parts:
+            capsules = Capsules.of(parts)
+            low, high = capsules.bounds[0].min(axis=0), capsules.bounds[1].max(axis=0)
+            thickness = float((capsules.bounds[1] - capsules.bounds[0]).min(axis=1).max())
+            corners = (float(low[0]), float(low[1]), float(low[2]))
+            return cls(None, (corners, (float(high[0]), float(high[1]), float(high[2]))), capsules, thickness)
+        (shape,) = shapes
+        bounds = shape.bounds()
+        return cls(shape, bounds, None, min(h - b for b, h in zip(*bounds, strict=True)))
 
 
 class Lattice:
@@ -126,46 +233,61 @@ class Lattice:
         distance = self._at_points(shape, near, coarse=near[0].size >= MANY_BLOCKS)
         return _Surface((near[0], near[1], near[2]), self._cover(distance), part, full)
 
-    def _tube_surface(self, tube: Tube, part: Blocks) -> _Surface:
-        """Return a tube's surface, each capsule looked at only where it lies."""
+    def _pairs(self, capsules: Capsules) -> tuple[NDArray[np.intp], list[NDArray[np.intp]]]:
+        """Return each capsule with each block that its bounds touch: capsules, and places of blocks."""
+        first, count = [], []
+        for axis, rows in zip((2, 1, 0), self._axes, strict=True):
+            low = np.searchsorted(rows[:, -1], capsules.bounds[0][:, axis] - self._width)
+            high = np.searchsorted(rows[:, 0], capsules.bounds[1][:, axis] + self._width, side="right")
+            first.append(low)
+            count.append(np.maximum(high - low, 0))
+        blocks = count[0] * count[1] * count[2]
+        which = np.repeat(np.arange(blocks.size), blocks)
+        rest = np.arange(which.size) - np.repeat(np.cumsum(blocks) - blocks, blocks)
+        places = []
+        for start, size in zip(first[::-1], count[::-1], strict=True):
+            places.append(rest % size[which] + start[which])
+            rest = rest // size[which]
+        return which, places[::-1]
+
+    def _capsule_surface(self, capsules: Capsules, part: Blocks) -> _Surface:
+        """Return the surface of the union of capsules, each looked at only where it lies."""
         sizes = tuple(s.stop - s.start for s in part)
-        full = np.zeros(sizes, dtype=bool)
-        place = np.full(sizes, -1, dtype=np.intp)
-        parts: list[tuple[Capsule, tuple[NDArray[np.intp], ...]]] = []
-        for capsule in tube.parts:
-            own = self._part(capsule.bounds())
-            if any(s.stop <= s.start for s in own):
-                continue
-            middle = self._at_middles(capsule, own)
-            inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(own, part, strict=True))
-            full[inner] |= middle < -np.float32(self._reach)
-            found = np.nonzero(np.abs(middle) <= np.float32(self._reach))
-            local = tuple(p + s.start for p, s in zip(found, inner, strict=True))
-            place[local] = 0
-            parts.append((capsule, local))
-        place[full] = -1
-        near = np.nonzero(place == 0)
-        place[near] = np.arange(near[0].size)
-        distance = np.full((near[0].size, BLOCK, BLOCK, BLOCK), np.float32(self._reach), dtype=np.float32)
-        for capsule, local in parts:
-            rows = place[local]
-            kept = rows >= 0
-            at = tuple(p[kept] + s.start for p, s in zip(local, part, strict=True))
-            rows = rows[kept]
-            distance[rows] = np.minimum(distance[rows], self._at_points(capsule, at, coarse=False))
-        z, y, x = (p + s.start for p, s in zip(near, part, strict=True))
-        return _Surface((z, y, x), self._cover(distance), part, full)
+        which, places = self._pairs(capsules)
+        z, y, x = (m[p] for m, p in zip(self._middles, places, strict=True))
+        middle = capsules.distance(which, x, y, z)
+        flat = np.zeros(which.size, dtype=np.intp)
+        for place, own, size in zip(places, part, sizes, strict=True):
+            flat = flat * size + (place - own.start)
+        full = np.zeros(int(np.prod(sizes)), dtype=bool)
+        full[flat[middle < -np.float32(self._reach)]] = True
+        kept = np.flatnonzero((np.abs(middle) <= np.float32(self._reach)) & ~full[flat])
+        kept = kept[np.argsort(flat[kept], kind="stable")]
+        blocks, rows = np.unique(flat[kept], return_inverse=True)
+        distance = np.full((blocks.size, BLOCK, BLOCK, BLOCK), np.float32(self._reach), dtype=np.float32)
+        for begin in range(0, kept.size, PAIRS):
+            some = kept[begin : begin + PAIRS]
+            at, starts = np.unique(rows[begin : begin + PAIRS], return_index=True)
+            z, y, x = (axis[p[some]] for axis, p in zip(self._axes, places, strict=True))
+            found = capsules.distance(
+                which[some], x[:, None, None, :], y[:, None, :, None], z[:, :, None, None]
+            )
+            least = np.minimum.reduceat(found, starts, axis=0)
+            distance[at] = np.minimum(distance[at], least)
+        found_at = np.unravel_index(blocks, sizes)
+        bz, by, bx = (p + s.start for p, s in zip(found_at, part, strict=True))
+        return _Surface((bz, by, bx), self._cover(distance), part, full.reshape(sizes))
 
     def _cover(self, distance: Array) -> Array:
         share = np.float32(0.5) - distance / np.float32(self._width)
         return np.asarray(np.clip(share, np.float32(0), np.float32(1)), dtype=np.float32)
 
-    def paint(self, shape: Shape, hu: float, label: int | None, texture: Array | None = None) -> None:
+    def paint(self, outline: Outline, hu: float, label: int | None, texture: Array | None = None) -> None:
         """Fill a shape with HU, with a label if one is given, and with a texture that repeats.
 
         Parameters
         ----------
-        shape
+        outline
             Where.
         hu
             With what.
@@ -174,10 +296,14 @@ class Lattice:
         texture
             float32 HU, (z, y, x) blocks of 8 by 8 by 8 points, laid side by side.
         """
-        part = self._part(shape.bounds())
+        part = self._part(outline.bounds)
         if any(s.stop <= s.start for s in part):
             return
-        surface = self._tube_surface(shape, part) if isinstance(shape, Tube) else self._surface(shape, part)
+        if outline.capsules is not None:
+            surface = self._capsule_surface(outline.capsules, part)
+        else:
+            assert outline.shape is not None  # noqa: S101 - an outline has one or the other
+            surface = self._surface(outline.shape, part)
         filled = tuple(p + s.start for p, s in zip(np.nonzero(surface.full), part, strict=True))
         for place, cover in ((surface.near, surface.cover), (filled, None)):
             fill: Array | np.float32 = np.float32(hu)

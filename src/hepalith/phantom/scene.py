@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,11 +17,11 @@ from hepalith.image import Volume
 from hepalith.phantom import exact
 from hepalith.phantom.deposit import Deposit, Rendered, render
 from hepalith.phantom.hardening import find_hardening, water_and_mineral
-from hepalith.phantom.lattice import AIR, BLOCK, Lattice
+from hepalith.phantom.lattice import AIR, BLOCK, Lattice, Outline
 from hepalith.phantom.noise import NoiseScale, draw_noise, scale_noise
 from hepalith.phantom.projector import FIELD
 from hepalith.phantom.scanner import GAIN_OF, Scanner
-from hepalith.phantom.shape import Shape
+from hepalith.phantom.shape import Capsule, Shape, Tube
 from hepalith.phantom.streak import (
     SUPERSEDED_MM,
     Metal,
@@ -70,8 +71,8 @@ FINEST_STEP_MM = 0.85
 """Largest step of the painted lattice along z: as the pixels are, so that a slanting surface is as smooth
 along z as across."""
 
-SLAB_STEPS = 48
-"""Steps along z painted at a time: 50 MB of a 512 matrix. A whole number of blocks."""
+SLAB_POINTS = 64 * 512 * 512
+"""Points of the lattice painted at a time: 67 MB of HU."""
 
 MOTTLE_BLOCKS = (8, 14, 16)
 """Size of the tile of texture, in blocks of 8 points; larger than an organ, so that no repeat shows."""
@@ -200,17 +201,31 @@ def _steps(scanner: Scanner) -> int:
     return max(1, math.ceil(scanner.slice_spacing_mm / FINEST_STEP_MM - 1e-9))
 
 
-def _examine(scene: Scene, scanner: Scanner) -> _Patient:
+Outlines = tuple[tuple[Body, Outline], ...]
+
+
+def _outline(bodies: tuple[Body, ...]) -> Outlines:
+    """Return bodies with their outlines; tubes alike in all but shape, painted in a row, as one."""
+
+    def alike(body: Body) -> tuple[object, ...]:
+        if isinstance(body.shape, Tube | Capsule) and not body.mottle_hu:
+            return (body.hu, body.organ)
+        return (id(body),)
+
+    rows = [list(row) for _, row in itertools.groupby(bodies, alike)]
+    return tuple((row[0], Outline.of([b.shape for b in row])) for row in rows)
+
+
+def _examine(outlines: Outlines, scanner: Scanner) -> _Patient:
     """Return the patient at coarse levels."""
     low = scanner.low_z_mm
     high = low + (scanner.slices - 1) * scanner.slice_spacing_mm
     levels = low + np.arange(math.ceil((high - low) / LEVEL_MM) + 1) * LEVEL_MM
     axis = FIELD.axis_mm.astype(np.float32)
     lattice = Lattice(levels.astype(np.float32), axis, axis, FIELD.pixel_mm)
-    for body in scene.bodies:
-        low_corner, high_corner = body.shape.bounds()
-        if min(h - b for b, h in zip(low_corner, high_corner, strict=True)) >= SMALLEST_SEEN_MM:
-            lattice.paint(body.shape, body.hu, None)
+    for body, outline in outlines:
+        if outline.thickness_mm >= SMALLEST_SEEN_MM:
+            lattice.paint(outline, body.hu, None)
     water, mineral = (part.transpose(1, 2, 0) for part in water_and_mineral(lattice.hu))
     paths = FIELD.project(np.ascontiguousarray(water))
     noise = scale_noise(scanner, paths)
@@ -221,7 +236,7 @@ def _examine(scene: Scene, scanner: Scanner) -> _Patient:
 
 
 def _paint(
-    scene: Scene, scanner: Scanner, mottle: Paint, first: int, last: int
+    outlines: Outlines, scanner: Scanner, mottle: Paint, first: int, last: int
 ) -> tuple[Paint, NDArray[np.uint8]]:
     """Return slices `first` to `last`, weighed by the slice profile, and the labels at their centres."""
     grid, steps = scanner.grid, _steps(scanner)
@@ -234,9 +249,9 @@ def _paint(
         (grid.affine[a, 3] + np.arange(scanner.matrix) * scanner.pixel_mm).astype(np.float32) for a in (1, 0)
     )
     lattice = Lattice(z.astype(np.float32), y, x, max(scanner.pixel_mm, dz), start // BLOCK)
-    for body in scene.bodies:
+    for body, outline in outlines:
         texture = np.float32(body.mottle_hu) * mottle if body.mottle_hu else None
-        lattice.paint(body.shape, body.hu, body.label, texture)
+        lattice.paint(outline, body.hu, body.label, texture)
     edges = (np.arange(start, stop + 1) - 0.5) * dz
     middles = np.arange(first, last + 1) * scanner.slice_spacing_mm
     weights = np.diff(scanner.profile.cumulative(edges[None, :] - middles[:, None]), axis=1)
@@ -359,14 +374,15 @@ def _find_segments(scene: Scene, organs: NDArray[np.uint8], scanner: Scanner) ->
 def scan(scene: Scene, scanner: Scanner, seed: int) -> Scan:
     """Return what `scanner` makes of `scene`; the same seed gives the same voxels."""
     mottle = _make_mottle(np.random.default_rng([seed, 1]))
-    patient = _examine(scene, scanner)
+    outlines = _outline(scene.bodies)
+    patient = _examine(outlines, scanner)
     shape = (scanner.slices, scanner.matrix, scanner.matrix)
     image = np.empty(shape, dtype=np.float32)
     organs = np.empty(shape, dtype=np.uint8)
-    several = max(1, SLAB_STEPS // _steps(scanner))
+    several = max(1, SLAB_POINTS // (_steps(scanner) * scanner.matrix**2))
     for first in range(0, scanner.slices, several):
         last = min(first + several, scanner.slices) - 1
-        image[first : last + 1], organs[first : last + 1] = _paint(scene, scanner, mottle, first, last)
+        image[first : last + 1], organs[first : last + 1] = _paint(outlines, scanner, mottle, first, last)
     _blur(image, scanner)
     foci, rendered, excesses = _lay(scene.deposits, image, scanner)
     mimics, rendered_mimics, mimic_excesses = _lay(scene.mimics, image, scanner)
