@@ -52,18 +52,18 @@ KNOTS_Z = (-110.0, -75.0, -40.0, -5.0, 30.0, 65.0, 100.0)
 """Where the tables below are given, mm."""
 
 UNDERSIDE = (
-    (-72, -90, -108, -122, -126, -122, -108),
-    (-60, -76, -96, -112, -118, -116, -102),
-    (-42, -54, -64, -72, -80, -84, -76),
-    (-34, -38, -32, -22, -26, -42, -46),
-    (-36, -38, -20, -8, -6, -14, -20),
-    (-42, -40, -24, -8, 0, 0, 0),
-    (-42, -38, -20, -6, 2, 5, 5),
-    (-32, -28, -14, -2, 6, 10, 15),
-    (-18, -12, -2, 8, 14, 20, 26),
-    (0, 6, 14, 20, 26, 32, 38),
-    (20, 24, 30, 34, 38, 44, 50),
-    (34, 38, 44, 48, 52, 58, 62),
+    (-64, -84, -104, -122, -128, -124, -110),
+    (-50, -68, -90, -112, -124, -124, -112),
+    (-32, -44, -52, -60, -76, -94, -88),
+    (-26, -30, -22, -14, -26, -58, -62),
+    (-28, -30, -12, 0, 2, -6, -12),
+    (-36, -32, -16, 0, 8, 8, 8),
+    (-38, -34, -16, 0, 8, 12, 12),
+    (-32, -28, -14, 0, 8, 14, 18),
+    (-20, -14, -4, 8, 14, 20, 26),
+    (-2, 4, 12, 18, 24, 30, 36),
+    (18, 22, 28, 32, 36, 42, 48),
+    (32, 36, 42, 46, 50, 56, 60),
 )
 """V: z of the underside at each x (rows, right to left) and y (columns, front to back), mm.
 
@@ -77,8 +77,8 @@ BACKSIDE = (
     (90, 90, 90, 90, 90, 90, 90),
     (66, 66, 70, 75, 75, 70, 60),
     (30, 30, 38, 48, 54, 50, 40),
-    (0, 0, 8, 22, 28, 26, 17),
-    (-20, -20, -8, 8, 21, 18, 9),
+    (0, 0, 8, 24, 30, 30, 20),
+    (-20, -20, -6, 14, 27, 26, 12),
     (-40, -38, -26, -10, 2, 6, 4),
     (-50, -46, -32, -18, -6, 0, 2),
     (-50, -48, -36, -24, -12, -4, 2),
@@ -87,11 +87,16 @@ BACKSIDE = (
 )
 """B: y of the back at each x (rows) and z (columns, low to high), mm. Our judgement, as `UNDERSIDE`."""
 
-ADULT_ML = 1500.0
-"""Liver of an ordinary adult. Heymsfield's and later CT series lie between 1300 and 1700 mL."""
+ADULT_ML = 1600.0
+"""Liver of an adult of scale 1; over ages and sexes the median is then near 1400 mL. Our judgement:
+2 to 2.5 % of the body's weight."""
 
 SMALLEST_ML, LARGEST_ML = 650.0, 2700.0
 """Between these an adult's liver is drawn; a child's by the cube of its scale."""
+
+
+SWOLLEN_SHARE = 0.07
+"""Share of livers enlarged by a fifth and more. Our judgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +306,9 @@ def draw_plan(variation: Variation, random: np.random.Generator, frame: Frame) -
     nodular = float(random.uniform()) < 0.08
     nodule = float(random.uniform(1.0, 2.6))
     grown = frame.scale[0] * frame.scale[1] * frame.scale[2]
-    size = variation.liver_scale**2 * float(random.uniform(0.82, 1.22))
+    size = variation.liver_scale * variation.liver_scale * float(random.uniform(0.82, 1.22))
+    swollen, by = float(random.uniform()) < SWOLLEN_SHARE, float(random.uniform(1.2, 1.6))
+    size *= by if swollen else 1.0
     lost = {"": 1.0, "lateral": 0.9, "left": 0.85, "right": 0.72, "right_posterior": 0.82}
     share = lost[variation.resection] * (0.92 if variation.atrophy else 1.0)
     target = min(max(ADULT_ML * size * share, SMALLEST_ML), LARGEST_ML) * min(grown, 1.5)
@@ -352,7 +359,7 @@ def _lattice(frame: Frame, space: Shape, cavity: Oval, step: float) -> SampleGri
 def _lowered(plan: Plan, fill: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the tables of a liver that fills more (or less) of its space: lower, and farther back."""
     left = _left_weight()[:, None]
-    free = np.clip((12.0 - plan.underside) / 55.0, 0.2, 1.4)
+    free = np.clip((20.0 - plan.underside) / 60.0, 0.15, 1.8)
     return plan.underside - fill * free, plan.backside + fill * 0.35 * left
 
 
