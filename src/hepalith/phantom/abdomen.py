@@ -105,7 +105,7 @@ def make_abdomen(
     muscles = make_muscles_within(build, tissues, chance)
     kidneys = make_kidneys(build, tissues, chance)
     vessels = make_vessels(build, kidneys, tissues, chance)
-    gut = make_gut(build, tissues, chance)
+    gut = make_gut(build, chest.space, tissues, chance)
     pressing: list[Shape] = [Grown(vessels.cava, 0.5), Grown(gut.stomach, LIVER_GAP_MM)]
     pressing += [Grown(k.surface, LIVER_GAP_MM + 5.0 * variation.visceral_fat) for k in kidneys if k]
     pressing.append(Grown(gut.flexure, LIVER_GAP_MM))

@@ -17,6 +17,9 @@ SKIN_MM = 2.0
 CHEST_WALL_MM, BELLY_WALL_MM = 13.0, 16.0
 """From the inside of the trunk to the outside of its muscles, at the ribs and at the flank."""
 
+BACK_GROOVE_MM = 19.0
+"""From the wall's muscles to the skin of the back in someone without fat: room for the back's own muscles."""
+
 RECTUS_MM = 10.0
 """Thickness of the belly's front muscle."""
 
@@ -46,7 +49,7 @@ def _skin(build: Build, muscle: Trunk, chance: Chance) -> Trunk:
                 v.y,
                 v.side + thick * (side + (0.5 if female else 0.25) * hips) + 6.0 * chest + 10.0 * hips,
                 v.front + thick * (front + 0.35 * belly),
-                v.back + thick * back + 12.0 + 10.0 * hips,
+                v.back + thick * back + BACK_GROOVE_MM + 8.0 * hips,
             )
         )
     return Trunk(tuple(levels), muscle.squareness * 0.8)

@@ -6,6 +6,8 @@ import itertools
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from hepalith.phantom.contrast import Tissues
 from hepalith.phantom.organs import rippled
 from hepalith.phantom.scene import Body
@@ -13,6 +15,10 @@ from hepalith.phantom.shape import Common, Ellipsoid, Grown, HalfSpace, Joined, 
 from hepalith.phantom.trunk import Build, Chance
 
 __all__ = ["Gut", "make_gut"]
+
+
+WALL_GAP_MM = 2.0
+"""Peritoneum and fat between the gut and the wall or the diaphragm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +36,9 @@ def _level(shape: Shape, gas: float) -> float:
     return low[1] + gas * 0.8 * (high[1] - low[1])
 
 
-def _make_stomach(build: Build, tissues: Tissues, chance: Chance) -> tuple[Shape, list[Body]]:
+def _make_stomach(room: _Room, tissues: Tissues, chance: Chance) -> tuple[Shape, list[Body]]:
     """Return the stomach: fundus under the left dome, body in front of the spleen, antrum to the right."""
-    v = build.variation
+    build, v = room.build, room.build.variation
     size = 0.55 + 0.8 * v.stomach_fill
     drop = chance.between(-12.0, 8.0) - 16.0 * v.stomach_fill
     lift = 0.6 * v.dome_mm
@@ -51,7 +57,9 @@ def _make_stomach(build: Build, tissues: Tissues, chance: Chance) -> tuple[Shape
     antrum = build.path((34.0, -56.0, -30.0 + drop), (10.0, -56.0, -40.0 + drop), (-10.0, -44.0, -42.0))
     wide = 11.0 + 7.0 * v.stomach_fill
     pieces.append(Tube(antrum, (wide, wide * 0.85, wide * 0.7)))
-    stomach = rippled(Joined(tuple(pieces), rounding_mm=26.0), 2.0, chance)
+    whole = rippled(Joined(tuple(pieces), rounding_mm=26.0), 2.0, chance)
+    inside = Common((Grown(room.space, -WALL_GAP_MM), build.cavity.grown(-WALL_GAP_MM)))
+    stomach = Common((whole, inside), rounding_mm=8.0)
     lumen = Grown(stomach, -chance.between(3.0, 5.5))
     gas = Common((lumen, HalfSpace((0, _level(stomach, v.stomach_gas), 0), (0, 1, 0))))
     food = 25.0 if chance.happens(0.3) else 6.0
@@ -91,14 +99,31 @@ def _gas_over(tube: Tube, gas: float, wall: float) -> list[Common]:
     return found
 
 
-def _placed(build: Build, chance: Chance, path: tuple[Point, ...], mm: float) -> tuple[Point, ...]:
-    """Return where a path of an ordinary adult lies in this one, each point up to `mm` away."""
-    return tuple(chance.near(build.at(*point), mm) for point in path)
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Where gut may lie: within the wall and below the diaphragm."""
+
+    build: Build
+    space: Shape
+
+    def kept(self, point: Point, radius_mm: float) -> Point:
+        """Return a point, moved inward and down until a gut of this radius about it fits."""
+        x, y, z = self.build.cavity.inside(point, radius_mm + WALL_GAP_MM)
+        for _ in range(16):
+            at = (np.full((1, 1, 1), v, dtype=np.float32) for v in (x, y, z))
+            if float(self.space.distance(*at).ravel()[0]) < -radius_mm - WALL_GAP_MM:
+                break
+            x, y, z = self.build.cavity.inside((x, y, z - 6.0), radius_mm + WALL_GAP_MM)
+        return (x, y, z)
+
+    def path(self, path: tuple[Point, ...], chance: Chance, mm: float, radius_mm: float) -> tuple[Point, ...]:
+        """Return where a path of an ordinary adult lies in this one, each point up to `mm` away."""
+        return tuple(self.kept(chance.near(self.build.at(*p), mm), radius_mm) for p in path)
 
 
-def _flexures(build: Build, chance: Chance) -> tuple[tuple[Point, ...], tuple[Point, ...]]:
+def _flexures(room: _Room, radius_mm: float, chance: Chance) -> tuple[tuple[Point, ...], tuple[Point, ...]]:
     """Return the colon's path: up the right flank to the flexure, across; up to the left and down."""
-    kind = build.variation.colon
+    kind = room.build.variation.colon
     sag = chance.between(-45.0, 25.0)
     top = {"usual": -92.0, "high": -62.0, "low": -135.0, "interposed": -55.0}[kind] + chance.between(-12, 12)
     right: tuple[Point, ...]
@@ -123,12 +148,12 @@ def _flexures(build: Build, chance: Chance) -> tuple[tuple[Point, ...], tuple[Po
         (50, -68, -80 + 0.6 * sag), (88, -44, -50), (106, -8, chance.between(-35, 20)), (112, 24, -40),
         (108, 32, -130), (96, 26, -190), (60, 8, -225), (20, 30, -235),
     )  # fmt: skip
-    return _placed(build, chance, right, 6.0), _placed(build, chance, left, 6.0)
+    return room.path(right, chance, 6.0, radius_mm), room.path(left, chance, 6.0, radius_mm)
 
 
-def _make_colon(build: Build, tissues: Tissues, chance: Chance) -> tuple[Tube, list[Body]]:
-    right, left = _flexures(build, chance)
+def _make_colon(room: _Room, tissues: Tissues, chance: Chance) -> tuple[Tube, list[Body]]:
     wide = chance.between(15.0, 29.0)
+    right, left = _flexures(room, wide, chance)
     first = _haustra(right, wide, chance)
     second = _haustra((right[-1], *left), wide * chance.between(0.6, 0.95), chance)
     wall = chance.between(1.8, 3.2)
@@ -136,7 +161,7 @@ def _make_colon(build: Build, tissues: Tissues, chance: Chance) -> tuple[Tube, l
     bodies: list[Body] = []
     for tube in (first, second):
         inner = Tube(tube.path, tuple(r - wall for r in tube.radii))
-        gas = min(max(build.variation.bowel_gas + chance.between(-0.3, 0.3), 0.0), 1.0)
+        gas = min(max(room.build.variation.bowel_gas + chance.between(-0.3, 0.3), 0.0), 1.0)
         bodies += [
             Body(tube, tissues["bowel_wall"], "colon"),
             Body(inner, dense, "colon", mottle_hu=chance.between(10.0, 70.0)),
@@ -146,20 +171,20 @@ def _make_colon(build: Build, tissues: Tissues, chance: Chance) -> tuple[Tube, l
     return first, bodies
 
 
-def _make_loops(build: Build, tissues: Tissues, chance: Chance) -> list[Body]:
+def _make_loops(room: _Room, tissues: Tissues, chance: Chance) -> list[Body]:
     """Return loops of small bowel: a walk that fills the middle of the belly."""
-    v = build.variation
+    v = room.build.variation
     bodies: list[Body] = []
     high = chance.between(-85.0, -40.0)
     for _ in range(round(chance.between(6.0, 11.0) - 3.0 * v.visceral_fat)):
         x, y, z = chance.between(-50, 75), chance.between(-60, 10), chance.between(-200, high)
+        radius = chance.between(9.0, 15.5)
         path: list[Point] = []
         for _ in range(int(chance.between(16, 30))):
             x = min(max(x + chance.between(-36, 36), -70.0), 86.0)
             y = min(max(y + chance.between(-28, 28), -66.0), 16.0)
             z = min(max(z + chance.between(-24, 24), -225.0), high if x > 0 else min(high, -80.0))
-            path.append(build.at(x, y, z))
-        radius = chance.between(9.0, 15.5)
+            path.append(room.kept(room.build.at(x, y, z), radius))
         tube = Tube(tuple(path), tuple(chance.about(radius, 0.18) for _ in path))
         dense = tissues.gut_hu if chance.happens(0.7) else chance.between(5.0, 40.0)
         bodies += [
@@ -171,12 +196,12 @@ def _make_loops(build: Build, tissues: Tissues, chance: Chance) -> list[Body]:
     return bodies
 
 
-def _make_duodenum(build: Build, tissues: Tissues, chance: Chance) -> list[Body]:
+def _make_duodenum(room: _Room, tissues: Tissues, chance: Chance) -> list[Body]:
     drop = chance.between(-14.0, 12.0)
     spots = ((-6, -44, -42), (-26, -34, -44), (-38, -10, -62 + drop), (-38, 6, -92 + drop),
              (-14, 14, -110 + drop), (14, 8, -108 + drop), (30, -10, -84))  # fmt: skip
-    path = _placed(build, chance, spots, 4.0)
     wide = chance.between(9.0, 15.0)
+    path = room.path(spots, chance, 4.0, wide)
     tube = Tube(path, tuple(chance.about(wide, 0.15) for _ in path))
     content = tissues.gut_hu if chance.happens(0.7) else chance.between(0.0, 30.0)
     bodies = [
@@ -188,17 +213,18 @@ def _make_duodenum(build: Build, tissues: Tissues, chance: Chance) -> list[Body]
     return bodies
 
 
-def make_gut(build: Build, tissues: Tissues, chance: Chance) -> Gut:
-    """Return the gut of a patient, and the bladder."""
-    stomach, stomach_bodies = _make_stomach(build, tissues, chance)
-    flexure, colon = _make_colon(build, tissues, chance)
+def make_gut(build: Build, space: Shape, tissues: Tissues, chance: Chance) -> Gut:
+    """Return the gut of a patient, below the diaphragm, and the bladder."""
+    room = _Room(build, space)
+    stomach, stomach_bodies = _make_stomach(room, tissues, chance)
+    flexure, colon = _make_colon(room, tissues, chance)
     full = chance.between(0.5, 1.3)
     bladder = Ellipsoid((0.0, -14.0, -285.0), (42.0 * full, 36.0 * full, 50.0 * full))
     bodies = [
         Body(bladder, tissues["muscle"], "bladder"),
         Body(Grown(bladder, -3.0), tissues["urine"], "bladder"),
-        *_make_loops(build, tissues, chance),
-        *_make_duodenum(build, tissues, chance),
+        *_make_loops(room, tissues, chance),
+        *_make_duodenum(room, tissues, chance),
         *stomach_bodies,
         *colon,
     ]

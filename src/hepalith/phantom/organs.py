@@ -89,7 +89,7 @@ def make_spleen(
     x, y, z = build.at(97.0, 30.0, 14.0)
     z += 0.5 * build.variation.dome_mm - 22.0 * max(size - 1.0, 0.0)
     place = chance.near((x - 16.0 * (size - 1.0), y - 14.0 * (size - 1.0), z), 6.0)
-    a, b, c = chance.sized((37.0, 52.0, 55.0), 0.12)
+    a, b, c = chance.sized((39.0, 54.0, 57.0), 0.12)
     whole = Ellipsoid(
         place, (a * size, b * size, c * size), yaw=chance.between(-40, -12), roll=chance.between(-12, 22)
     )
@@ -111,7 +111,7 @@ def make_pancreas(build: Build, tissues: Tissues, chance: Chance) -> tuple[Body,
     size = chance.about(1.0, 0.18) * (1.1 - 0.2 * max(build.variation.age_years - 50.0, 0.0) / 40.0)
     places = ((-24, -8, -74), (-20, -10, -58), (-4, -16, -46), (22, -10, -38), (48, 10, -28), (76, 27, -14))
     path = tuple(chance.near(build.at(x, y, z + drop), 4.0) for x, y, z in places)
-    radii = tuple(chance.about(r, 0.1) * size for r in (12.0, 13.0, 9.5, 9.0, 10.0, 8.0))
+    radii = tuple(chance.about(r, 0.1) * size for r in (14.0, 15.0, 11.0, 10.5, 12.0, 10.0))
     body = rippled(Tube(path, radii), 2.4 * build.variation.visceral_fat + 0.6, chance, 14.0)
     return (Body(body, tissues["pancreas"], "pancreas", mottle_hu=3.0),)
 

@@ -92,6 +92,18 @@ class Trunk:
         levels = (Level(v.z, v.x, v.y, v.side + side_mm, v.front + front, v.back + back) for v in self.levels)
         return Trunk(tuple(levels), self.squareness)
 
+    def inside(self, point: Point, margin_mm: float) -> Point:
+        """Return a point, brought toward the axis until it lies at least about so far within the wall."""
+        x, y, z = point
+        at = self.at(z)
+        depth = at.front if y < at.y else at.back
+        u = (x - at.x) / max(at.side - margin_mm, 1.0)
+        v = (y - at.y) / max(depth - margin_mm, 1.0)
+        square = math.sqrt(math.sqrt(u * u * u * u + v * v * v * v))
+        level = math.sqrt(u * u + v * v)
+        level = max(level + self.squareness * (square - level), 1.0)
+        return (round(at.x + (x - at.x) / level, 6), round(at.y + (y - at.y) / level, 6), z)
+
     def wall_point(self, angle: float, outward_mm: float, z: float) -> Point:
         """Return a point of the wall.
 
@@ -100,7 +112,7 @@ class Trunk:
         """
         at = self.at(z)
         u, v = math.sin(angle), math.cos(angle)
-        four = (u * u * u * u + v * v * v * v) ** 0.25
+        four = math.sqrt(math.sqrt(u * u * u * u + v * v * v * v))
         level = 1 + self.squareness * (four - 1)
         depth = at.front if v < 0 else at.back
         return (
@@ -219,7 +231,7 @@ def make_build(variation: Variation, chance: Chance) -> Build:
                 middle,
                 half * side * (1 + (waist - 1) * low),
                 deep * front * (1 + (belly - 1) * low),
-                deep * back + 0.5 * variation.kyphosis_mm * rise * rise,
+                deep * back + 0.9 * variation.kyphosis_mm * rise * rise,
             )
         )
     cavity = Trunk(tuple(levels), chance.between(0.25, 0.6))
