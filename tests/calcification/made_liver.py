@@ -79,7 +79,7 @@ def scan(
     hu = fine[: count * step].reshape(count, step, *fine.shape[1:]).mean(axis=1)
     hu = hu[:, stride // 2 :: stride, stride // 2 :: stride]
     noise = np.random.default_rng(seed).standard_normal(hu.shape)
-    noise = ndimage.gaussian_filter(noise, (0, 0.6, 0.6))
+    noise = ndimage.gaussian_filter(noise, (0, 0.6, 0.6), mode="wrap")  # alike everywhere, faces too
     hu = hu + background_hu + noise * noise_hu / noise.std()
     affine = np.zeros((4, 4))
     affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = slice_mm, pixel_mm, pixel_mm, 1.0

@@ -58,6 +58,10 @@ LOCAL_SIZE = 1
 TAIL_AT = 2.5
 """Deviations at which the tail is read."""
 
+SHELL_TAIL_AT = 3.5
+"""Deviations at which the tail of the whole surface is read: ribs, breathing and the outline's errors make few
+places, but strong ones."""
+
 TAIL_LEAST_SHARE = 2.0
 """Times the normal share beyond `TAIL_AT` from which a tail counts as heavy: sampling error stays below."""
 
@@ -69,6 +73,16 @@ VESSEL_AT = 3.0
 
 VESSEL_MM = 20.0
 """Length from which such a structure is left out of the tail: it is judged by its shape, not by chance."""
+
+SCATTER_SIZE = 0
+"""Which filter's output shows how the noise itself differs from place to place: the finest, to which the
+liver's structure adds least."""
+
+SCATTER_MM, SCATTER_SHARE = 20.0, 0.6
+"""Width of the windows whose deviations are compared, and the least share of liver in them."""
+
+UNKNOWN_SCATTER, MOST_SCATTER = 0.08, 0.15
+"""Scatter where a liver is too small to tell, as on ordinary scans, and the most that is believed."""
 
 LEAST_DEEP_CELLS = 30
 """Fewest deep cells; a liver with fewer is taken as it is, surface and all."""
@@ -161,6 +175,7 @@ def lay_evidence(
     flat = _Flattened(
         hu,
         surroundings.level_hu,
+        reduce_sum(liver, cells) > 0.5 * float(np.prod(cells)),
         _deep(liver, cells, spacing_mm),
         lay_search(liver, cells, spacing_mm),
         cells,
@@ -169,14 +184,17 @@ def lay_evidence(
     reach = kernel_reach(spacing_mm, hu.shape)
     bank = make_bank(_covariance(flat, noise, reach, spacing_mm), blur, spacing_mm)
     maps = tuple(np.zeros(hu.shape, np.int16) for _ in bank.kernels)
+    faces = [bank.at_faces(axis) for axis in range(3)]
     for box, outputs in _filtered(flat, bank, spacing_mm[0]):
-        for whole, part in zip(maps, outputs, strict=True):
+        for n, (whole, part) in enumerate(zip(maps, outputs, strict=True)):
+            _level_faces(part, box, hu.shape, [face[n] for face in faces])
             np.clip(part, -MOST_STEPS, MOST_STEPS, out=part)
             np.rint(part, out=part)
             whole[box.slices] = part
     unit = tuple(1.0 / _lower_deviation(_sampled(m, flat)) for m in maps)
     scale = _local_scale(maps[LOCAL_SIZE], unit[LOCAL_SIZE], flat, spacing_mm)
-    threshold = _threshold(int(liver.sum()), bank)
+    scatter = _scatter(maps[SCATTER_SIZE], unit[SCATTER_SIZE], flat, spacing_mm)
+    threshold = _threshold(int(liver.sum()), bank, scatter)
     return Evidence(maps, unit, bank, scale, threshold, flat.region, cells)
 
 
@@ -184,11 +202,12 @@ def lay_evidence(
 class _Flattened:
     """The crop less its background: what the filters see.
 
-    `level_hu` and `deep` are coarse; `deep` is the liver away from its surface.
+    `level_hu`, `liver` and `deep` are coarse; `deep` is the liver away from its surface.
     """
 
     hu: NDArray[np.int16]
     level_hu: NDArray[np.float32]
+    liver: NDArray[np.bool_]
     deep: NDArray[np.bool_]
     region: SearchRegion
     cells: tuple[int, int, int]
@@ -278,6 +297,20 @@ def _filtered(
         yield box, (fft.irfftn(image * s, padded, workers=WORKERS)[inner] for s in spectra)
 
 
+def _level_faces(
+    part: NDArray[np.float32], box: Box, shape: tuple[int, ...], deviations: list[NDArray[np.float32]]
+) -> None:
+    """Bring an output to unit variance near the faces of the image."""
+    for axis, deviation in enumerate(deviations):
+        at = np.arange(box.start[axis], box.stop[axis])
+        away = np.minimum(at, shape[axis] - 1 - at)
+        near = np.flatnonzero(away < len(deviation))
+        if near.size:
+            ahead = (slice(None),) * axis
+            turned = deviation[away[near]].reshape([-1 if n == axis else 1 for n in range(3)])
+            part[(*ahead, near)] /= turned
+
+
 def _sampled(values: NDArray[np.int16], flat: _Flattened) -> NDArray[np.float32]:
     """Return the values at one voxel of each deep cell."""
     few = values[tuple(slice(f // 2, None, f) for f in flat.cells)]
@@ -308,20 +341,30 @@ def _local_scale(
     low = np.minimum(values[tuple(slice(f // 2, None, f) for f in cells)], 0).astype(np.float32)
     square = np.zeros(flat.deep.shape, np.float32)
     square[tuple(slice(0, n) for n in low.shape)] = (low * unit) ** 2
-    few = flat.deep & ~ndimage.binary_dilation(_long(high > 0, size), np.ones((3, 3, 3)))
+    apart = ~ndimage.binary_dilation(_long(high > 0, size), np.ones((3, 3, 3)))
 
-    def mean(array: NDArray[Any], chosen: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def mean(array: NDArray[Any], chosen: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         share = ndimage.uniform_filter(chosen.astype(np.float32), window, mode="constant")
         total = ndimage.uniform_filter(array * chosen, window, mode="constant")
         return total / np.maximum(share, 1e-6), share > LEAST_WINDOW_SHARE
 
     variance, known = mean(2 * square, flat.deep)
     spread = np.where(known, np.clip(np.sqrt(np.maximum(variance, 0)), *SCALE_RANGE), 1.0)
-    share, known = mean(over / float(np.prod(cells)), few)
     usual = special.ndtr(-TAIL_AT / spread)
-    tail = TAIL_AT / np.maximum(-special.ndtri(np.clip(share, 1e-9, 0.3)), 0.5)
-    heavy = known & (share > TAIL_LEAST_SHARE * usual)
-    return np.where(heavy, np.clip(tail, spread, MOST_TAIL), spread).astype(np.float32)
+    scale = spread
+    for where in (flat.deep, flat.liver & ~flat.deep):  # the surface strays by its own laws
+        share, known = mean(over / float(np.prod(cells)), where & apart)
+        tail = TAIL_AT / np.maximum(-special.ndtri(np.clip(share, 1e-9, 0.3)), 0.5)
+        heavy = known & (share > TAIL_LEAST_SHARE * usual)
+        heavy &= flat.deep if where is flat.deep else ~flat.deep
+        scale = np.where(heavy, np.clip(tail, spread, MOST_TAIL), scale)
+    shell = flat.liver & ~flat.deep & apart
+    far = reduce_sum(values > round(SHELL_TAIL_AT / unit), cells)[shell].sum() / max(1.0, float(shell.sum()))
+    share = float(far) / float(np.prod(cells))
+    if share > TAIL_LEAST_SHARE * float(special.ndtr(-SHELL_TAIL_AT)):
+        whole = min(SHELL_TAIL_AT / -float(special.ndtri(min(share, 0.1))), MOST_TAIL)
+        scale = np.where(flat.deep, scale, np.maximum(scale, whole))
+    return np.asarray(scale, dtype=np.float32)
 
 
 def _long(marked: NDArray[np.bool_], size_mm: list[float]) -> NDArray[np.bool_]:
@@ -335,8 +378,33 @@ def _long(marked: NDArray[np.bool_], size_mm: list[float]) -> NDArray[np.bool_]:
     return np.asarray(long[labels])
 
 
-def _threshold(voxels: int, bank: FilterBank) -> float:
+def _scatter(
+    values: NDArray[np.int16], unit: float, flat: _Flattened, spacing_mm: tuple[float, float, float]
+) -> float:
+    """Return how much the noise differs from place to place: standard deviation of the log of its own.
+
+    Deviations within windows of `SCATTER_MM` differ by sampling too; what that explains is taken off. The
+    square of a normal draw cut off at 0, doubled, has mean 1 and variance 5.
+    """
+    window = [
+        max(1, 2 * round(SCATTER_MM / (2 * s * f)) + 1) for s, f in zip(spacing_mm, flat.cells, strict=True)
+    ]
+    low = np.minimum(values[tuple(slice(f // 2, None, f) for f in flat.cells)], 0).astype(np.float32)
+    square = np.zeros(flat.deep.shape, np.float32)
+    square[tuple(slice(0, n) for n in low.shape)] = 2 * (low * unit) ** 2
+    share = ndimage.uniform_filter(flat.deep.astype(np.float32), window, mode="constant")
+    total = ndimage.uniform_filter(square * flat.deep, window, mode="constant")
+    full = flat.deep & (share > SCATTER_SHARE)
+    if int(full.sum()) < LEAST_SAMPLE:
+        return UNKNOWN_SCATTER
+    variance = total[full] / share[full]
+    chance = float((5 / (share[full] * np.prod(window))).mean())
+    beyond = float(variance.var()) / float(variance.mean()) ** 2 - chance
+    return min(0.5 * math.sqrt(max(beyond, 0.0)), MOST_SCATTER)
+
+
+def _threshold(voxels: int, bank: FilterBank, scatter: float) -> float:
     """Return the level that noise exceeds `FALSE_CALLS` times in a liver."""
     near = bank.correlation()
     fields = [(near[n, n, 3, 2, 2], near[n, n, 2, 3, 2], near[n, n, 2, 2, 3]) for n in range(len(near))]
-    return level_for(FALSE_CALLS, max(1, voxels), fields)
+    return level_for(FALSE_CALLS, max(1, voxels), fields, scatter)

@@ -39,6 +39,9 @@ length of rib cortex. Our judgement."""
 BONE_NEAR_MM = 6.0
 """Distance within which bone can shine into the edge of the liver by partial volume."""
 
+PART_OF_BONE = 3.0
+"""Further evidence where a body at the edge is one with a bone that lies mostly outside the liver."""
+
 CARTILAGE_NEAR_MM = 25.0
 """Distance from bone within which costal cartilage, calcified in patches, runs along the liver."""
 
@@ -172,6 +175,7 @@ def _judge_bone(seen: Appearance) -> list[Vote]:
         )
     if seen.bone_mm <= BONE_NEAR_MM and (seen.liver_about < 0.75 or seen.inside_share < 0.8):
         weight = 1.0 + 3.0 * edge + (1.5 if seen.peak_hu < 200 else 0.0)
+        weight += PART_OF_BONE if seen.bone_mm == 0.0 else 0.0
         votes.append(
             Vote(
                 "bone_or_cartilage", weight, f"lies {seen.bone_mm:.0f} mm from bone at the edge of the liver"

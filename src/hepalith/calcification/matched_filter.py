@@ -39,6 +39,9 @@ MOST_REACH = 16
 FINE_MM = 0.3
 """Largest step in plane at which a sphere is drawn before it is sampled."""
 
+LEAST_AT_FACE = 0.25
+"""Least variance of an output at a face of the image, over that well inside it."""
+
 SLICE_PLACES = 4
 """Places of a sphere's centre between two slices that are looked at."""
 
@@ -75,6 +78,37 @@ class FilterBank:
         return [
             np.conj(fft.rfftn(place_at_origin(kernel.astype(np.float32), shape))) for kernel in self.kernels
         ]
+
+    def at_faces(self, axis: int) -> list[NDArray[np.float32]]:
+        """Return each output's deviation by its distance, in voxels, from a face of the image.
+
+        Beyond the face there is nothing, and a filter that leans on its surroundings there gives more or less
+        than unit variance.
+        """
+        lags = self.covariance.by_lag
+        planes = [n for n in range(3) if n != axis]
+        shape = [fft.next_fast_len(2 * lags.shape[n]) for n in planes]
+
+        def spectra(array: NDArray[np.float64]) -> NDArray[np.complex128]:
+            flat = np.moveaxis(array, axis, 0)
+            grid = np.stack([place_at_origin(part[None], (1, *shape))[0] for part in flat])
+            return np.asarray(fft.fft2(grid)).reshape(len(flat), -1)
+
+        power = np.real(spectra(lags))
+        middle = len(power) // 2
+        found = []
+        for kernel in self.kernels:
+            weight = spectra(kernel)
+            count = len(weight)
+            shared = np.zeros((count, count))
+            for a in range(count):
+                near = np.arange(max(0, a - middle), min(count, a + middle + 1))
+                product = np.conj(weight[near]) * power[near - a + middle]
+                shared[a, near] = np.real(product @ weight[a]) / math.prod(shape)
+            total = shared.sum()
+            left = [shared[m:, m:].sum() / total for m in range(count // 2, 0, -1)]
+            found.append(np.sqrt(np.maximum(left, LEAST_AT_FACE)).astype(np.float32))
+        return found
 
     def correlation(self) -> NDArray[np.float64]:
         """Return the covariance of two filters' outputs by lag: (filter, filter, slice, row, column).
