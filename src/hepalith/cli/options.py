@@ -34,7 +34,7 @@ def add_output_arguments(parser: argparse.ArgumentParser, default: Path | None =
     )
 
 
-def add_liver_arguments(parser: argparse.ArgumentParser) -> None:
+def add_liver_arguments(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add which mask is the liver."""
     parser.add_argument(
         "--liver",

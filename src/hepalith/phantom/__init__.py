@@ -3,29 +3,43 @@
 from hepalith.phantom.demo import DemoStudy, make_demo, make_demo_study
 from hepalith.phantom.deposit import Deposit, make_bead_chain, make_rim, make_rod, make_sphere
 from hepalith.phantom.dicom import SeriesHeader, write_dicom_series
+from hepalith.phantom.family import PhantomStudy, make_study
+from hepalith.phantom.folder import write_study_folder
 from hepalith.phantom.implant import Implanted, Recipe, implant, make_implant, write_implant
 from hepalith.phantom.nifti import write_nifti
-from hepalith.phantom.scanner import KERNEL_BLUR_MM, Scanner, SliceProfile, kernel_blur_mm
+from hepalith.phantom.scanner import KERNEL_BLUR_MM, KERNELS, Scanner, SliceProfile, kernel_blur_mm
 from hepalith.phantom.scene import ORGANS, Body, Scan, Scene, scan
-from hepalith.phantom.truth import FocusTruth, Truth, load_truth, write_truth
+from hepalith.phantom.study_plan import CONTENTS, StudyPlan, draw_plan, list_contents
+from hepalith.phantom.truth import FocusTruth, Truth, load_truth, split_of, write_truth
+from hepalith.phantom.variation import COVERAGES, PHASES, Variation, draw_variation
 
 __all__ = [
+    "CONTENTS",
+    "COVERAGES",
+    "KERNELS",
     "KERNEL_BLUR_MM",
     "ORGANS",
+    "PHASES",
     "Body",
     "DemoStudy",
     "Deposit",
     "FocusTruth",
     "Implanted",
+    "PhantomStudy",
     "Recipe",
     "Scan",
     "Scanner",
     "Scene",
     "SeriesHeader",
     "SliceProfile",
+    "StudyPlan",
     "Truth",
+    "Variation",
+    "draw_plan",
+    "draw_variation",
     "implant",
     "kernel_blur_mm",
+    "list_contents",
     "load_truth",
     "make_bead_chain",
     "make_demo",
@@ -34,9 +48,12 @@ __all__ = [
     "make_rim",
     "make_rod",
     "make_sphere",
+    "make_study",
     "scan",
+    "split_of",
     "write_dicom_series",
     "write_implant",
     "write_nifti",
+    "write_study_folder",
     "write_truth",
 ]

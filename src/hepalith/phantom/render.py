@@ -134,7 +134,7 @@ def _contracted(weights: Array, values: Array, axis: int) -> Array:
     found = np.zeros((weights.shape[0], flat.shape[1]), dtype=np.float32)
     for place in range(flat.shape[0]):
         found += weights[:, place, None] * flat[place]
-    return np.moveaxis(found.reshape(-1, *turned.shape[1:]), 0, axis)
+    return np.moveaxis(found.reshape(weights.shape[0], *turned.shape[1:]), 0, axis)
 
 
 def _index_bounds(bounds: Bounds, grid: Grid) -> tuple[Double, Double]:
