@@ -1,14 +1,16 @@
-"""Bile ducts and hepatic arteries beside the portal vein, and how ducts widen above a stricture."""
+"""Bile ducts and hepatic arteries, which run beside the branches of the portal vein.
+
+`hepalith.phantom.duct` widens the ducts above a stricture.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from hepalith.phantom.shape import Point
 from hepalith.phantom.tree import Branch, Tree
 
-__all__ = ["dilate", "make_arteries", "make_ducts", "upstream_of"]
+__all__ = ["make_arteries", "make_ducts"]
 
 DUCT_SHARE = 0.22
 """Calibre of a normal duct over that of the portal branch beside it: below 40 %, seldom seen on CT.
@@ -64,36 +66,3 @@ def make_ducts(portal: Tree) -> Tree:
 def make_arteries(portal: Tree) -> Tree:
     """Return the hepatic artery: branch `i` runs beside branch `i` of the portal vein."""
     return _beside(portal, ARTERY_SHARE, ARTERY_SIDE)
-
-
-def upstream_of(ducts: Tree, branch: int) -> tuple[int, ...]:
-    """Return the places of `branch` and of all that drains through it, mothers first."""
-    held = {branch}
-    for place, other in enumerate(ducts.branches):
-        if other.parent in held:
-            held.add(place)
-    return tuple(sorted(held))
-
-
-def dilate(ducts: Tree, branch: int, diameter_mm: float, *, fade: float = 0.82) -> Tree:
-    """Return the ducts with `branch`, and what drains through it, widened.
-
-    Parameters
-    ----------
-    ducts
-        Of normal calibre.
-    branch
-        Where the stricture's upstream side begins.
-    diameter_mm
-        Calibre there.
-    fade
-        Calibre of each further division over that before it; never below the normal one.
-    """
-    found = list(ducts.branches)
-    first = found[branch].order
-    for place in upstream_of(ducts, branch):
-        old = found[place]
-        wide = diameter_mm / 2 * fade ** (old.order - first)
-        radii = tuple(round(max(wide, r), 6) for r in old.radii_mm)
-        found[place] = replace(old, radii_mm=radii)
-    return Tree(tuple(found))

@@ -140,8 +140,8 @@ class Plan:
         Height of the broad waves of the surface, and of nodules.
     target_ml
         Volume to be reached.
-    resection
-        Which part is gone.
+    resection, regrown_mm
+        Which part is gone, and how far the rest has grown over the cut's plane.
     noise_seed
         Seed of the surface's waves.
     hilum
@@ -160,6 +160,7 @@ class Plan:
     nodule_mm: float
     target_ml: float
     resection: str
+    regrown_mm: float
     noise_seed: int
     hilum: Point
     fill: float = 0.0
@@ -237,7 +238,7 @@ def _draw_tables(
     if variation.riedel:
         where = np.exp(-(((np.asarray(KNOTS_X) + 118) / 30) ** 2))[:, None].round(9)
         along = np.exp(-(((np.asarray(KNOTS_Y) + 12) / 45) ** 2))[None, :].round(9)
-        under -= float(random.uniform(30, 62)) * where * along
+        under -= float(random.uniform(45, 85)) * where * along
     return under, behind, min(max(tip, 14.0), 124.0), shrunk
 
 
@@ -256,7 +257,7 @@ def _draw_gallbladder(
         float(random.uniform(0.85, 1.15)),
     )
     turn, sink = float(random.uniform(-10, 10)), float(random.uniform(0.25, 0.75))
-    if size <= 0:
+    if size <= 0 or variation.resection in {"left", "right"}:
         return None
     radius = 13.0 * size
     parts, radii = [], []
@@ -309,12 +310,15 @@ def draw_plan(variation: Variation, random: np.random.Generator, frame: Frame) -
     size = variation.liver_scale * variation.liver_scale * float(random.uniform(0.82, 1.22))
     swollen, by = float(random.uniform()) < SWOLLEN_SHARE, float(random.uniform(1.2, 1.6))
     size *= by if swollen else 1.0
+    regrown = float(random.uniform(0, 40))
     lost = {"": 1.0, "lateral": 0.9, "left": 0.85, "right": 0.72, "right_posterior": 0.82}
-    share = lost[variation.resection] * (0.92 if variation.atrophy else 1.0)
+    share = (
+        lost[variation.resection] * (0.92 if variation.atrophy else 1.0) * (1.06 if variation.riedel else 1.0)
+    )
     target = min(max(ADULT_ML * size * share, SMALLEST_ML), LARGEST_ML) * min(grown, 1.5)
     return Plan(
         under, behind, tip, shrunk, hollows, gallbladder, ripple, nodule if nodular else 0.0,
-        target, variation.resection, int(random.integers(1 << 30)), hilum,
+        target, variation.resection, regrown, int(random.integers(1 << 30)), hilum,
     )  # fmt: skip
 
 
@@ -359,7 +363,7 @@ def _lattice(frame: Frame, space: Shape, cavity: Oval, step: float) -> SampleGri
 def _lowered(plan: Plan, fill: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the tables of a liver that fills more (or less) of its space: lower, and farther back."""
     left = _left_weight()[:, None]
-    free = np.clip((20.0 - plan.underside) / 60.0, 0.15, 1.8)
+    free = np.clip((20.0 - plan.underside) / 60.0, 0.15, 1.5)
     return plan.underside - fill * free, plan.backside + fill * 0.35 * left
 
 
@@ -382,11 +386,11 @@ def _lost_field(plan: Plan, planes: Planes, frame: Frame, grid: SampleGrid) -> A
     if plan.resection == "lateral":
         return planes.umbilical.height(x, y, z)
     if plan.resection == "left":
-        return planes.middle.height(x, y, z)
+        return planes.middle.height(x, y, z) - np.float32(plan.regrown_mm / 3)
     if plan.resection == "right":
-        return -planes.middle.height(x, y, z) + np.float32(4)
+        return -planes.middle.height(x, y, z) - np.float32(plan.regrown_mm)
     if plan.resection == "right_posterior":
-        return planes.right.height(x, y, z)
+        return planes.right.height(x, y, z) - np.float32(plan.regrown_mm / 2)
     return None
 
 

@@ -67,7 +67,7 @@ class _Growth:
 
     def radius(self, terminals: int) -> float:
         """Return the radius that feeds so many terminals."""
-        return round(self.trunk_mm * (terminals / self.total) ** (1 / 3), 6)
+        return round(float(self.trunk_mm * (terminals / self.total) ** (1 / 3)), 6)
 
     def add(self, path: tuple[Point, ...], radii: tuple[float, ...], segment: str, parent: int) -> int:
         """Add a branch; return its place."""
@@ -180,10 +180,13 @@ def _kept_inside(shape: Sampled, branches: list[Branch], free_order: int) -> tup
         size = np.sqrt((slope * slope).sum(axis=1))
         step = (depth[out] + np.float32(KEPT_DEPTH_MM + 0.5)) / np.maximum(size, np.float32(0.1))
         points[out] = spots - slope * np.minimum(step, 4.0)[:, None]
-    found, at = [], 0
+    found: list[Branch] = []
+    at = 0
     for branch in branches:
         path = tuple(_point(p) for p in points[at : at + len(branch.path)].astype(float))
         at += len(branch.path)
+        if branch.parent >= 0:
+            path = (found[branch.parent].path[-1], *path[1:])
         found.append(Branch(path, branch.radii_mm, branch.order, branch.segment, branch.parent))
     return tuple(found)
 
