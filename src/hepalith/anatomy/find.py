@@ -10,6 +10,7 @@ from hepalith.anatomy.capsule import box_around, find_depth, share_in_view
 from hepalith.anatomy.coarse import Coarse, coarsen
 from hepalith.anatomy.liver import Liver
 from hepalith.anatomy.lobes import find_lobes
+from hepalith.anatomy.network import Organs
 from hepalith.anatomy.outline import find_outline
 from hepalith.anatomy.quality import Quality, judge_outline, volume_error
 from hepalith.anatomy.solid_core import find_core
@@ -50,18 +51,27 @@ def find_liver(volume: Volume, settings: Settings) -> Liver:
     """Return the liver found in `volume`; an empty one, with reasons, where none is in view."""
     if settings.segmenter == "totalsegmentator":
         return _liver_of(volume, segment_liver(volume), "totalsegmentator")
+    return _find_builtin(volume, None)
+
+
+def _find_builtin(volume: Volume, organs: Organs | None) -> Liver:
+    """Return the liver by density, shape and place, led by what the network sees where it was asked."""
     coarse = coarsen(volume)
     trunk = Box.around(find_inside(coarse.hu))
     if trunk.is_empty:
         return no_liver("builtin", "no body in the image: no liver in view")
     coarse = coarse.cropped(trunk)
     body = find_body(coarse.hu)
-    core = find_core(coarse.hu, body)
+    prior = None if organs is None else organs.on(coarse, "liver")
+    core = None if prior is None else find_core(coarse.hu, body, prior)
+    if core is None:  # the network sees none, or was not asked
+        prior, core = None, find_core(coarse.hu, body)
     if core is None:
         return no_liver("builtin", "no large even organ right of the midline: no liver in view")
     near = Box.around(core.mask).grown((REACH_VOXELS, 10**6, 10**6), coarse.hu.shape)
     coarse, body, core = coarse.cropped(near), body.cropped(near), core.cropped(near)
-    outline = find_outline(coarse.hu, body, core)
+    prior = None if prior is None else np.ascontiguousarray(prior[near.slices])
+    outline = find_outline(coarse.hu, body, core, prior)
     wide = coarse.box_of(Box.around(outline.mask), volume.hu.shape)
     mask = _sharpen(outline.probability, coarse, wide)
     inner = box_around(mask)
@@ -73,7 +83,7 @@ def find_liver(volume: Volume, settings: Settings) -> Liver:
     mask = np.ascontiguousarray(mask[inner.slices])
     millilitres = float(np.count_nonzero(mask)) * volume.grid.voxel_mm3 / 1000
     cut = box.start[0] == 0 or box.stop[0] == volume.hu.shape[0]
-    quality = judge_outline(coarse.hu, outline, body, millilitres, cut=cut)
+    quality = judge_outline(coarse.hu, outline, body, millilitres, prior, cut=cut)
     return _assemble(volume, box, mask, "builtin", quality, error=volume_error(quality.score))
 
 

@@ -78,6 +78,20 @@ class Organs:
         found: NDArray[np.float32] = self.probability[CLASSES.index(name)]
         return found
 
+    def on(self, other: Coarse, *names: str) -> NDArray[np.float32]:
+        """Return the probability of any of some classes, interpolated on another copy of the same scan."""
+        field: NDArray[np.float32] = np.asarray(sum(self.of(name) for name in names), dtype=np.float32)
+        for axis in range(3):
+            at = other.first[axis] + np.arange(other.hu.shape[axis]) * other.step[axis]
+            at = np.clip((at - self.coarse.first[axis]) / self.coarse.step[axis], 0, field.shape[axis] - 1)
+            low = np.floor(at).astype(np.intp)
+            high = np.minimum(low + 1, field.shape[axis] - 1)
+            view = [1, 1, 1]
+            view[axis] = -1
+            weight = (at - low).astype(np.float32).reshape(view)
+            field = field.take(low, axis) * (1 - weight) + field.take(high, axis) * weight
+        return field
+
 
 def find_trunk(hu: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Return the largest body of tissue, its lungs and gas filled; thin necks to table and arms cut."""

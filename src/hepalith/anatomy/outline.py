@@ -64,6 +64,14 @@ CEILING_SLACK = 2.5
 AIR_REACH = 2
 """Voxels from air within which a dark voxel is taken to be shared with air rather than fat."""
 
+PRIOR_NEVER = 0.03
+"""Where the network gives liver less than this, nothing grows."""
+PRIOR_SURE, PRIOR_DEEP_MM = 0.9, 12.0
+"""From this probability on, and this deep in what the network takes for liver, a voxel is liver
+whatever it measures: masses, cysts, vessels, fat spared or held."""
+PRIOR_WORTH = 1.0
+"""Weight of the network's log odds beside those of the HU, which are held within 3."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outline:
@@ -107,14 +115,22 @@ def quieten(hu: NDArray[np.float32], tissue: NDArray[np.bool_]) -> NDArray[np.fl
     return quiet.astype(np.float32)
 
 
-def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
-    """Return the liver grown from its core."""
+def find_outline(
+    hu: NDArray[np.float32], body: Body, core: Core, prior: NDArray[np.float32] | None = None
+) -> Outline:
+    """Return the liver grown from its core.
+
+    A `prior` probability of liver, from the network, says where it may grow, which seeds are sure, and
+    leans the random walk; where the border runs is still read from the scan's own densities.
+    """
     tissue = find_tissue(hu, body, core.mean_hu)
     quiet = quieten(hu, tissue)
     bone = body.bone.copy()
     for k in range(bone.shape[0]):
         bone[k] = ndimage.binary_fill_holes(ndimage.binary_closing(bone[k], iterations=2))
     never = ~tissue | (bone & (body.wall_depth_mm < 10))
+    if prior is not None:
+        never |= prior < PRIOR_NEVER
     even = diffuse_within(quiet, ~never, EDGE_SPREADS * core.spread_hu, DIFFUSION_STEPS)
     off = (even - average_within(even, core.mask, 6.0)[0])[core.mask]
     spread = max(1.5, 1.48 * float(np.median(np.abs(off))))
@@ -132,10 +148,14 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
         likelihood = np.log((np.exp(-0.5 * z * z) + 0.01) / spread) - np.log(OTHERS_DENSITY)
         distance = edt.edt(~grown, anisotropy=(SPACING_MM,) * 3, parallel=2)
         place = -np.clip((distance - 9) / 6, 0, 4) - doubt
+        if prior is not None:
+            place = PRIOR_WORTH * _log_odds(prior) - doubt
         leaning = 1 / (1 + np.exp(-(np.clip(likelihood, -3, 3) + place)))
         seeds = np.zeros(hu.shape, np.int8)
         seeds[never | (distance > 45) | (body.wall_depth_mm < -9)] = -1
         seeds[(core.mask & (np.abs(z) < 2)) | held] = 1
+        if prior is not None:
+            seeds[(depth_within(prior > 0.5) > PRIOR_DEEP_MM) & tissue & (prior > PRIOR_SURE)] = 1
         edge_hu = WALK_SPREADS * spread
         probability = walk(
             even, seeds, leaning.astype(np.float32), never & ~held, edge_hu=edge_hu, trust=TRUST
@@ -152,6 +172,12 @@ def find_outline(hu: NDArray[np.float32], body: Body, core: Core) -> Outline:
         np.float32
     )
     return Outline(probability, mask, local, spread, core.spread_hu, mass_share)
+
+
+def _log_odds(probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return log odds, bounded: the network is never taken to be surer than 50 to 1."""
+    p = np.clip(probability, 0.02, 0.98)
+    return np.asarray(np.log(p / (1 - p)), dtype=np.float32)
 
 
 def _doubt_by_place(body: Body, spine: Spine | None) -> NDArray[np.float32]:

@@ -20,6 +20,9 @@ score's order follows that of Dice; see benchmarks/liver.py for how well it does
 BURIED_WORTH, BURIED_USUAL = 1.2, 0.40
 """What surface on other organs takes, beyond the share that a whole liver has (0.2 to 0.35 on the shared
 scans): an outline buried in tissue is often a mass, and the liver is around it."""
+DISAGREE_WORTH, AGREE_USUAL = 1.6, 0.92
+"""What is taken for each unit by which the Dice of outline and network falls short of what is usual. Each
+fails in its own way: where they differ, one of them is wrong. Our judgement."""
 TISSUE_HU = -15
 """Above: tissue or fluid, not fat."""
 NOISE_FREE_HU = 4.0
@@ -42,12 +45,19 @@ class Quality(NamedTuple):
 
 
 def judge_outline(
-    hu: NDArray[np.float32], outline: Outline, body: Body, millilitres: float, *, cut: bool
+    hu: NDArray[np.float32],
+    outline: Outline,
+    body: Body,
+    millilitres: float,
+    prior: NDArray[np.float32] | None = None,
+    *,
+    cut: bool,
 ) -> Quality:
     """Return how far the outline can be trusted.
 
-    Four weaknesses count: surface without an edge to lean on, voxels that the random walk left
-    undecided, volume taken in as masses, noise; and a size that no whole liver has.
+    Five weaknesses count: surface without an edge to lean on, voxels that the random walk left
+    undecided, volume taken in as masses, noise, disagreement with the network (`prior`, where it was
+    asked); and a size that no whole liver has.
     """
     mask = outline.mask
     shell = ndimage.binary_dilation(mask) & ~mask
@@ -62,6 +72,7 @@ def judge_outline(
     )
     mass = outline.mass_share
     noise = max(0.0, outline.core_spread_hu - NOISE_FREE_HU)
+    agreement = AGREE_USUAL if prior is None else _dice(mask, prior > 0.5)
     odd_size = not cut and not SMALL_ML <= millilitres <= LARGE_ML
     takes = {
         f"{open_share:.0%} of the surface borders on tissue of the same density": OPEN_WORTH * open_share,
@@ -69,6 +80,8 @@ def judge_outline(
         f"{mass:.0%} of the volume is of another density and was taken for masses": MASS_WORTH * mass,
         f"{buried:.0%} of the surface borders on other organs, more than a liver's": BURIED_WORTH
         * max(0.0, buried - BURIED_USUAL),
+        f"densities and the network agree on {agreement:.0%} only": DISAGREE_WORTH
+        * max(0.0, AGREE_USUAL - agreement),
         "the scan is noisy or the liver uneven": NOISE_WORTH * noise,
         f"a volume of {millilitres:.0f} mL is unusual": SIZE_WORTH * odd_size,
     }
@@ -77,6 +90,11 @@ def judge_outline(
     if cut:
         reasons.append("the scan cuts the liver")
     return Quality(score, tuple(reasons))
+
+
+def _dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Return the overlap of two masks, twice what they share over their sum."""
+    return 2 * int((one & other).sum()) / max(1, int(one.sum()) + int(other.sum()))
 
 
 def volume_error(score: float) -> float:

@@ -47,6 +47,9 @@ RIGHT_REACH = 0.42
 """The core's right end lies at least this share of the half width from the midline; the heart's
 right border lies at about 0.3."""
 
+PRIOR_ROOM = 0.5
+"""Probability of liver, by the network, within which the core is looked for."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Core:
@@ -74,11 +77,12 @@ def depth_within(mask: NDArray[np.bool_], spacing_mm: float = SPACING_MM) -> NDA
     return np.asarray(depth[margin:-margin], dtype=np.float32)
 
 
-def find_core(hu: NDArray[np.float32], body: Body) -> Core | None:
+def find_core(hu: NDArray[np.float32], body: Body, prior: NDArray[np.float32] | None = None) -> Core | None:
     """Return the liver's core, or None where nothing in the scan is like one.
 
     Of all HU bands, the one with the largest thick body right of the midline is the liver's:
-    no other organ there is as large and as even.
+    no other organ there is as large and as even. With a `prior` probability of liver, it is the one
+    with the largest thick body where that is high.
     """
     quiet = smooth(hu, 1.0)
     size = (3 if hu.shape[0] > 4 else 1, VESSEL_VOXELS, VESSEL_VOXELS)
@@ -86,8 +90,11 @@ def find_core(hu: NDArray[np.float32], body: Body) -> Core | None:
     columns = np.arange(hu.shape[2])
     right = (body.midline[:, None] - columns[None, :])[:, None, :] / max(body.half_width, 1.0)
     room = body.inside & (body.wall_depth_mm > -6) & (quiet > FAT_HU)
-    lateral = np.clip(right / LATERAL_SHARE, 0, 1)
-    best = _best_band(quiet, room, np.broadcast_to(lateral, hu.shape))
+    lateral = np.broadcast_to(np.clip(right / LATERAL_SHARE, 0, 1), hu.shape)
+    if prior is not None:
+        room &= prior > PRIOR_ROOM
+        lateral = prior.astype(np.float64)
+    best = _best_band(quiet, room, lateral)
     if best is None:
         return None
     middle, half = best
@@ -110,13 +117,18 @@ def find_core(hu: NDArray[np.float32], body: Body) -> Core | None:
         band = (np.abs(quiet - local) < 2.5 * spread + 2) & room
         depth = depth_within(band)
         mask = keep_touching(depth > CORE_DEPTH_MM, heart)
-    if mask.sum() < min(CORE_VOXELS, 25 * hu.shape[0]):
-        return None
-    sideways = np.broadcast_to(right, hu.shape)[mask]
-    centre = float(np.average(sideways, weights=depth[mask] + 1))
-    if centre < RIGHT_SHARE or float(np.percentile(sideways, 98)) < RIGHT_REACH:
+    if mask.sum() < min(CORE_VOXELS, 25 * hu.shape[0]) or not _is_on_the_right(
+        mask, depth, np.broadcast_to(right, hu.shape)
+    ):
         return None
     return Core(mask, mean, spread, float((depth * mask).max()))
+
+
+def _is_on_the_right(mask: NDArray[np.bool_], depth: NDArray[np.float32], right: NDArray[np.float64]) -> bool:
+    """Return whether a core lies as far to the right as a liver's does, `right` in half widths."""
+    sideways = right[mask]
+    centre = float(np.average(sideways, weights=depth[mask] + 1))
+    return centre >= RIGHT_SHARE and float(np.percentile(sideways, 98)) >= RIGHT_REACH
 
 
 def _best_band(

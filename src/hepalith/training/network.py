@@ -13,10 +13,10 @@ from hepalith.anatomy.totalsegmentator import import_extra
 
 __all__ = ["WIDTHS", "count_parameters", "import_torch", "make_network"]
 
-WIDTHS = (16, 48, 80, 104)
+WIDTHS = (16, 40, 72, 112)
 """Channels at 6, 12, 24 and 48 mm. Most of the time goes into the finest level, most of the parameters
 into the coarsest, where anatomy is decided."""
-BLOCKS = (1, 1, 1, 2)
+BLOCKS = (0, 1, 2, 2)
 """Residual blocks on the way down, by level."""
 EPSILON = 1e-3
 """Added to the variance that is divided by: a slab of air has none, and its gradient would be divided by
