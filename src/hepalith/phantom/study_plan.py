@@ -125,6 +125,21 @@ def _check(contents: str) -> None:
     )
 
 
+LIMITS = MappingProxyType(
+    {"noise_hu": (0.0, 200.0), "mas": (1.0, 2000.0), "age_years": (0.0, 110.0), "steatosis": (0.0, 0.6),
+     "scale": (0.3, 1.4)}
+)  # fmt: skip
+"""Least and most of numbers that a caller may give."""
+
+
+def _check_numbers(given: Mapping[str, Any]) -> None:
+    """Refuse a number that no patient or scanner has."""
+    for name, (low, high) in LIMITS.items():
+        value = given.get(name)
+        if value is not None and not low <= value <= high:
+            raise UsageError(f"{name} {value:g}: give {low:g} to {high:g}")
+
+
 def _check_protocol(thickness: float, spacing: float, kernel: str, kvp: float, matrix: int) -> None:
     """Refuse a protocol that no scanner has."""
     if not 0.3 <= spacing <= thickness <= 20:
@@ -182,6 +197,7 @@ def draw_plan(
         raise UsageError(f"seed {seed}: give 0 or above")
     if contents is not None:
         _check(contents)
+    _check_numbers({"noise_hu": noise_hu, "mas": mas, **fixed})
     random = np.random.default_rng([seed, 5])
     drawn = _pick(random, CONTENTS)
     usual_slices = _pick(random, SLICES_MM)
