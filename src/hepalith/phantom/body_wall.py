@@ -7,7 +7,7 @@ import math
 from hepalith.phantom.contrast import Tissues
 from hepalith.phantom.scene import Body
 from hepalith.phantom.shape import Common, Cut, Ellipsoid, Grown, HalfSpace, Oval, Tube
-from hepalith.phantom.trunk import Build, Chance, Trunk
+from hepalith.phantom.trunk import Build, Chance, Level, Trunk
 
 __all__ = ["make_couch", "make_muscles_within", "make_wall"]
 
@@ -17,7 +17,7 @@ SKIN_MM = 2.0
 CHEST_WALL_MM, BELLY_WALL_MM = 13.0, 16.0
 """From the inside of the trunk to the outside of its muscles, at the ribs and at the flank."""
 
-BACK_GROOVE_MM = 19.0
+BACK_GROOVE_MM = 17.0
 """From the wall's muscles to the skin of the back in someone without fat: room for the back's own muscles."""
 
 RECTUS_MM = 10.0
@@ -43,7 +43,7 @@ def _skin(build: Build, muscle: Trunk, chance: Chance) -> Trunk:
         chest = min(max((v.z - 30.0) / 120.0, 0.0), 1.0)
         thick = fat * (1 - 0.35 * chest)
         levels.append(
-            type(v)(
+            Level(
                 v.z,
                 v.x,
                 v.y,
@@ -55,25 +55,31 @@ def _skin(build: Build, muscle: Trunk, chance: Chance) -> Trunk:
     return Trunk(tuple(levels), muscle.squareness * 0.8)
 
 
+BACK_MUSCLE = (
+    (-260.0, 22.0, 20.0, 15.0, 14.0),
+    (-180.0, 28.0, 29.0, 19.0, 21.0),
+    (-100.0, 31.0, 33.0, 20.0, 22.0),
+    (-20.0, 30.0, 31.0, 17.0, 19.0),
+    (70.0, 27.0, 25.0, 13.0, 15.0),
+    (230.0, 24.0, 21.0, 10.0, 12.0),
+)
+"""Erector spinae: height, then how far beside the spine, half-width, reach to the front and back, mm."""
+
+
 def _back_muscles(build: Build, tissues: Tissues, chance: Chance) -> list[Body]:
-    """Return the erector spinae, the psoas and the quadratus lumborum of both sides."""
+    """Return the erector spinae of both sides, with the fat between its two columns."""
     bulk = build.variation.muscle
+    wide, deep = chance.about(0.55 + 0.45 * bulk, 0.06), chance.about(0.35 + 0.65 * bulk, 0.06)
     bodies = []
-    wide = chance.about(31.0, 0.08)
     for side in (-1, 1):
-        heights = (-230.0, -150.0, -60.0, 40.0, 140.0, 220.0)
-        sizes = (14.0, 19.0, 19.0, 15.0, 11.0, 10.0)
-        for reach, hu in ((0.78, 0.0), (1.45, -3.0)):
-            path = tuple(
-                (
-                    build.spine_x(z) + side * wide * reach * (0.7 + 0.3 * bulk),
-                    build.spine_y(z) + 33.0 + (3.0 if reach > 1 else 0.0),
-                    z,
-                )
-                for z in heights
-            )
-            radii = tuple(r * bulk * (0.82 if reach > 1 else 1.0) for r in sizes)
-            bodies.append(Body(Tube(path, radii), tissues["muscle"] + hu, "muscle"))
+        levels, clefts = [], []
+        for z, beside, half, front, back in BACK_MUSCLE:
+            x, y = build.spine_x(z) + side * beside * wide, build.spine_y(z) + 33.0
+            levels.append(Level(z, x, y, half * wide, front * deep, back * deep))
+            clefts.append((x + side * 0.25 * half, y + 0.55 * back * deep, z))
+        bodies.append(Body(Trunk(tuple(levels), 0.3), tissues["muscle"], "muscle"))
+        fat = chance.between(0.8, 2.0) + 2.2 * max(1.0 - bulk, 0.0)
+        bodies.append(Body(Tube(tuple(clefts), (fat,) * len(clefts)), tissues["fat"] * 0.7))
     return bodies
 
 

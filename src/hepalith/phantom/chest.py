@@ -34,7 +34,7 @@ TINY = np.float32(1e-6)
 DIAPHRAGM_MM = 2.2
 """Thickness of the diaphragm."""
 
-LUNG_VESSELS = 46
+LUNG_VESSELS = 90
 """Vessels drawn at the bases of the lungs."""
 
 

@@ -94,6 +94,12 @@ ENHANCEMENT: Mapping[str, tuple[float, float, float]] = MappingProxyType(
 ranges of textbooks for 1.5 mL/kg at 300 to 350 mgI/mL: a late arterial aorta near 300 HU, a portal
 venous liver near 110 HU, infrarenal cava unmixed until the delayed phase."""
 
+VOLTAGE_SHARE: Mapping[str, float] = MappingProxyType(
+    {"cortical_bone": 0.62, "trabecular_bone": 0.62, "cartilage": 0.3, "fat": 0.25, "visceral_fat": 0.25}
+)
+"""How much of iodine's gain at another tube voltage a plain tissue has: calcium in bone about 0.62 of it,
+as `Scanner.calcium_gain` says; fat grows darker at low voltage by about a quarter of it."""
+
 DOSE_SPREAD = 0.22
 """Share by which a patient's enhancement differs from the usual: dose per weight, heart, delay."""
 
@@ -135,10 +141,10 @@ class Tissues(Mapping[str, float]):
         return len(self.hu)
 
 
-def _gut(random: np.random.Generator, oral_contrast: str) -> float:
-    """Return the HU of what stomach and bowel hold."""
+def _gut(random: np.random.Generator, oral_contrast: str, iodine_gain: float) -> float:
+    """Return the HU of what stomach and bowel hold; oral contrast is iodine or barium."""
     dense, watery, mixed = (float(random.uniform(*r)) for r in ((130, 420), (0, 15), (10, 55)))
-    return {"positive": dense, "water": watery, "none": mixed}[oral_contrast]
+    return {"positive": dense * iodine_gain, "water": watery, "none": mixed}[oral_contrast]
 
 
 def make_tissues(
@@ -164,6 +170,7 @@ def make_tissues(
         own = float(random.uniform(-1, 1))
         filling = 1 + 0.12 * spread * float(random.uniform(-1, 1))
         value = plain + half * own * spread
+        value *= 1 + VOLTAGE_SHARE.get(name, 0.0) * (iodine_gain - 1)
         if phase >= 0 and name in ENHANCEMENT:
             value += ENHANCEMENT[name][phase] * dose * filling
         found[name] = round(value, 3)
@@ -179,5 +186,5 @@ def make_tissues(
         MappingProxyType(found),
         round(moire, 3),
         round(mixing, 3),
-        round(_gut(random, variation.oral_contrast), 3),
+        round(_gut(random, variation.oral_contrast, iodine_gain), 3),
     )

@@ -17,6 +17,9 @@ from hepalith.phantom.trunk import Build, Chance
 __all__ = ["Gut", "make_gut"]
 
 
+STEPS_OF_A_BEND = 7
+"""Steps of a tube whose gas and fluid find one level."""
+
 WALL_GAP_MM = 2.0
 """Peritoneum and fat between the gut and the wall or the diaphragm."""
 
@@ -62,7 +65,7 @@ def _make_stomach(room: _Room, tissues: Tissues, chance: Chance) -> tuple[Shape,
     stomach = Common((whole, inside), rounding_mm=8.0)
     lumen = Grown(stomach, -chance.between(3.0, 5.5))
     gas = Common((lumen, HalfSpace((0, _level(stomach, v.stomach_gas), 0), (0, 1, 0))))
-    food = 25.0 if chance.happens(0.3) else 6.0
+    food = 22.0 if chance.happens(0.25) else 5.0
     return stomach, [
         Body(stomach, tissues["stomach_wall"], "stomach"),
         Body(lumen, tissues.gut_hu, "stomach", mottle_hu=food + 0.1 * max(tissues.gut_hu - 60.0, 0.0)),
@@ -89,12 +92,15 @@ def _haustra(path: tuple[Point, ...], radius: float, chance: Chance) -> Tube:
 
 
 def _gas_over(tube: Tube, gas: float, wall: float) -> list[Common]:
-    """Return the gas in a tube: it lies in front, each stretch at its own level."""
+    """Return the gas in a tube: it lies in front, over one level in each bend of a few steps."""
     found = []
-    for part in tube.parts:
-        mean = 0.5 * (part.start[1] + part.end[1])
-        level = mean + (2.0 * gas - 1.0) * part.radius
-        inner = Tube((part.start, part.end), (part.radius - wall, (part.end_radius or part.radius) - wall))
+    for first in range(0, len(tube.path) - 1, STEPS_OF_A_BEND):
+        path = tube.path[first : first + STEPS_OF_A_BEND + 1]
+        radii = tube.radii[first : first + STEPS_OF_A_BEND + 1]
+        low = min(y - r for (_, y, _), r in zip(path, radii, strict=True))
+        high = max(y + r for (_, y, _), r in zip(path, radii, strict=True))
+        level = round(low + gas * (high - low), 6)
+        inner = Tube(path, tuple(r - wall for r in radii))
         found.append(Common((inner, HalfSpace((0.0, level, 0.0), (0.0, 1.0, 0.0)))))
     return found
 
@@ -175,7 +181,7 @@ def _make_loops(room: _Room, tissues: Tissues, chance: Chance) -> list[Body]:
     """Return loops of small bowel: a walk that fills the middle of the belly."""
     v = room.build.variation
     bodies: list[Body] = []
-    high = chance.between(-85.0, -40.0)
+    high = chance.between(-70.0, -15.0) - 25.0 * v.visceral_fat
     for _ in range(round(chance.between(6.0, 11.0) - 3.0 * v.visceral_fat)):
         x, y, z = chance.between(-50, 75), chance.between(-60, 10), chance.between(-200, high)
         radius = chance.between(9.0, 15.5)
@@ -183,7 +189,7 @@ def _make_loops(room: _Room, tissues: Tissues, chance: Chance) -> list[Body]:
         for _ in range(int(chance.between(16, 30))):
             x = min(max(x + chance.between(-36, 36), -70.0), 86.0)
             y = min(max(y + chance.between(-28, 28), -66.0), 16.0)
-            z = min(max(z + chance.between(-24, 24), -225.0), high if x > 0 else min(high, -80.0))
+            z = min(max(z + chance.between(-24, 24), -225.0), high if x > 0 else high - 25.0)
             path.append(room.kept(room.build.at(x, y, z), radius))
         tube = Tube(tuple(path), tuple(chance.about(radius, 0.18) for _ in path))
         dense = tissues.gut_hu if chance.happens(0.7) else chance.between(5.0, 40.0)
@@ -192,7 +198,7 @@ def _make_loops(room: _Room, tissues: Tissues, chance: Chance) -> list[Body]:
             Body(Tube(tube.path, tuple(r - 2.2 for r in tube.radii)), dense, "bowel", mottle_hu=10.0),
         ]
         if chance.happens(0.4 * v.bowel_gas):
-            bodies += [Body(g, tissues["gas"], "bowel") for g in _gas_over(tube, 0.35, 2.2)[::3]]
+            bodies += [Body(g, tissues["gas"], "bowel") for g in _gas_over(tube, 0.4, 2.2)[::2]]
     return bodies
 
 
