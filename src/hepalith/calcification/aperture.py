@@ -37,6 +37,9 @@ RING_MM = 5.0
 MIN_RING_VOXELS = 30
 """Fewest ring voxels whose mean is trusted; with fewer the liver's local level stands in."""
 
+MIN_CONTENT_VOXELS = 12
+"""Fewest voxels within a shell, beyond the reach of its blur, whose median is taken as its content."""
+
 RING_CLIP = 3.0
 """Noise deviations beyond which ring voxels (vessels, fat) are left out."""
 
@@ -128,9 +131,9 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     Notes
     -----
     Where the apertures of neighbours overlap, each voxel goes to the nearer body. The background
-    is the mean of the ring's liver; where the aperture leaves the liver, the tissue there. Below a shell
-    it is the liver about the shell too, not the shell's content, which blur mixes with it: content of 20 HU
-    in a liver of 57 takes 7 % from a rim 2 mm thick and 24 mm wide.
+    is the mean of the ring's liver; where the aperture leaves the liver, the tissue there. Where it reaches
+    into a shell it is the shell's content, up to the shell's inner contour and blurred as the scan blurs:
+    content of 20 HU in a liver of 57 would take 7 % from a rim 2 mm thick and 24 mm wide.
 
     The error adds in quadrature the noise of sum and background with the noise's correlation, the
     fine texture of the liver, and the unseen course of the surface below a focus that straddles it.
@@ -140,7 +143,7 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     liver = _continued_liver(scene.liver[box.slices], inside)
     level, level_se, weights = _ring_level(hu, ring, liver, scene)
     beyond = inside & ~liver
-    background = np.full(hu.shape, level, np.float32)
+    background = level + _content_step(hu, extent, inside, level, scene)
     surface = 0.0
     if beyond.any():
         background[beyond] = _outside_level(
@@ -231,6 +234,28 @@ def _ring_level(
     weights[kept] = 1.0 / float(kept.sum())
     spread = math.sqrt(scene.noise.variance_of(weights) + scene.surroundings.texture_hu**2 / 9)
     return float(hu[kept].mean(dtype=np.float64)), spread, weights
+
+
+def _content_step(
+    hu: NDArray[np.float32],
+    extent: NDArray[np.bool_],
+    inside: NDArray[np.bool_],
+    level: float,
+    scene: Scene,
+) -> NDArray[np.float32]:
+    """Return how far what a shell encloses differs from the level about it, blurred; 0 without a shell."""
+    held = ndimage.binary_fill_holes(extent)
+    for k in np.flatnonzero(extent.any(axis=(1, 2))):
+        held[k] |= ndimage.binary_fill_holes(extent[k])
+    held &= ~extent
+    deep = held & ~inside
+    if int(deep.sum()) < MIN_CONTENT_VOXELS:
+        return np.zeros(hu.shape, np.float32)
+    content = float(np.median(hu[deep]))
+    spacing, blur = scene.spacing_mm, scene.blur
+    sigma = [0.0, *(blur.in_plane_sigma_mm / s for s in spacing[1:])]
+    share = ndimage.gaussian_filter(held.astype(np.float32), sigma)
+    return np.asarray((content - level) * share, dtype=np.float32)
 
 
 def _outside_level(

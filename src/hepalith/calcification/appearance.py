@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy import ndimage, spatial
 
 from hepalith.calcification.aperture import Aperture, Scene
+from hepalith.calcification.body import core_weights
 from hepalith.calcification.candidate import Candidate
 from hepalith.calcification.context import Context
-from hepalith.calcification.measure import Measured, core_weights
+from hepalith.calcification.measure import Measured
 
 __all__ = ["Appearance", "Shape", "describe_appearance", "describe_shape"]
 

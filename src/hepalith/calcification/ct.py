@@ -13,13 +13,14 @@ from hepalith.calcification.aperture import Aperture, Scene, lay_aperture
 from hepalith.calcification.appearance import Appearance, describe_appearance
 from hepalith.calcification.background import blood_level, describe_surroundings
 from hepalith.calcification.blur_model import sphere_response
+from hepalith.calcification.body import Body, look_at_body
 from hepalith.calcification.candidate import find_candidates
 from hepalith.calcification.context import look_about
 from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectability
 from hepalith.calcification.evidence import lay_evidence
 from hepalith.calcification.focus import Detectability, Foci, Focus
 from hepalith.calcification.judge import judge
-from hepalith.calcification.measure import Body, Measured, look_at_body, mass_of, measure
+from hepalith.calcification.measure import Measured, mass_of, measure
 from hepalith.calcification.morphology import describe_morphology
 from hepalith.calcification.sphere import sphere_view
 from hepalith.calcification.sphere_fit import SphereFit, believe_blur, fit_sphere

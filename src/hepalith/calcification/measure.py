@@ -5,20 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import edt
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, special
+from scipy import ndimage
 
 from hepalith.calcification.aperture import Aperture, Scene
-from hepalith.calcification.blur_model import SphereResponse
+from hepalith.calcification.body import Body, sum_of
 from hepalith.calcification.caliper import crossings, longest_caliper_mm
 from hepalith.calcification.sphere_fit import BlurBelief, SphereFit
 from hepalith.calcification.sphere_volume import weigh_sphere
-from hepalith.geometry import Box
+from hepalith.calcification.volume import volume_above_blur, volume_below_blur, volume_of_thin
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 
-__all__ = ["Body", "Measured", "core_weights", "look_at_body", "mass_of", "measure", "principal_axes"]
+__all__ = ["Measured", "mass_of", "measure"]
 
 Z95 = 1.96
 """Standard deviations on either side of a 95 % interval of a normal error."""
@@ -27,66 +26,16 @@ MODEL_SHARE = 0.015
 """Relative standard error of the integrated excess from the aperture itself (tails cut, edges
 between neighbours). From `benchmarks/intervals.py`."""
 
-MAX_CONTRAST_HU = 2500.0
-"""Most that calcium in the liver stands above its surroundings. Pure hydroxyapatite would reach
-more; calcified tissue and stones at 120 kVp stay below about 2000 HU. Bounds the volume below the
-blur from below. Our judgement."""
-
-LIMITED_RECOVERY = 0.97
-"""A sphere that keeps less than this share of its contrast is limited by resolution: its volume and
-its density cannot be told apart any more."""
-
-CORE_DEPTH = 0.6
-"""Share of a body's greatest depth from which its voxels are its core, whose mean is its contrast."""
-
-PLATEAU_SHARE = 0.04
-"""Relative standard error of the core's mean as the full contrast. From `benchmarks/intervals.py`."""
-
-PLACE_SPREADS = 1.73
-"""Standard deviations from the middle to the end of a uniform distribution (sub-voxel places)."""
-
 CALIPER_VOXELS = 0.35
 """Standard error of the caliper in voxels along its direction. From `benchmarks/intervals.py`."""
 
 
-AXIS_SLICES, AXIS_PIXELS = 1.3, 0.7
-"""How far the length of a body may be wrong, in slice thicknesses across and pixels in plane: a point
-between two slices fills both."""
-
-COMPACT_RATIO, COMPACT_FILL = 2.2, 0.6
-"""A body is compact, and measured as a sphere below the blur, when its longest axis is at most this many
-times its shortest (blur taken off) and it fills this share of the ellipsoid with its axes."""
-
+BODY_SHARE = 0.03
+"""Standard deviation, as a share, by which the integrated excess of a compact body may differ from that of
+the sphere that explains it best: short cylinders and lobed grains. Our judgement."""
 
 LIMITED_SD = 0.1
 """Standard deviation of the volume's logarithm above which a fitted sphere is limited by resolution."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Body:
-    """What is seen of a focus before a sphere is fitted to it.
-
-    Parameters
-    ----------
-    sphere_mm
-        Diameter of the sphere with this peak and this integrated excess.
-    unresolved
-        Blur hides its full contrast, so that contrast and volume cannot be read off.
-    axes_mm
-        Standard deviations along the principal axes, longest first, less what blur adds.
-    fill
-        Volume of the body over that of the ellipsoid with its axes.
-    """
-
-    sphere_mm: float
-    unresolved: bool
-    axes_mm: NDArray[np.float64]
-    fill: float
-
-    @property
-    def compact(self) -> bool:
-        """Whether a sphere may stand for it."""
-        return bool(self.axes_mm[0] <= COMPACT_RATIO * self.axes_mm[2] and self.fill >= COMPACT_FILL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,15 +60,6 @@ class Measured:
     """Standard deviations along the principal axes, longest first, less what blur adds."""
     fill: float
     """Volume of the body over that of the ellipsoid with its axes."""
-
-
-def look_at_body(aperture: Aperture, scene: Scene) -> Body:
-    """Return what is seen of a focus before a sphere is fitted to it."""
-    total, peak = _sum_of(aperture, scene), float(aperture.excess[aperture.extent].max())
-    sphere = scene.response.diameter_of(max(peak, 1.0) / max(total, 1e-6))
-    thick = min(sphere, 2 * _half_thickness(aperture, scene))
-    unresolved = scene.response.recovery_at(thick) < LIMITED_RECOVERY
-    return Body(sphere, unresolved, *principal_axes(aperture, scene))
 
 
 def measure(
@@ -153,21 +93,23 @@ def measure(
     that of the sphere which would show this peak with this sum, and the interval runs down to what the
     densest calcium would need.
     """
-    total = _sum_of(aperture, scene)
+    total = sum_of(aperture, scene)
     total_se = math.hypot(aperture.sum_se_hu * scene.grid.voxel_mm3, MODEL_SHARE * total)
     peak = float(aperture.excess[aperture.extent].max())
     fitted = body.unresolved and body.compact and fit is not None and fit.holds
     limited = body.unresolved
     if fitted and fit is not None:
         sphere = weigh_sphere(fit, belief or BlurBelief())
-        total, total_se = sphere.excess, sphere.excess_se
+        total, total_se = _joined(total, total_se, sphere.excess, sphere.excess_se)
         volume = Measurement(sphere.volume, "mm3", sphere.low, sphere.high)
         plateau = total / sphere.volume
         limited = sphere.volume_sd > LIMITED_SD
+    elif body.unresolved and body.compact:
+        volume, plateau = volume_below_blur(total, total_se, peak, scene)
     elif body.unresolved:
-        volume, plateau = _volume_below_blur(total, total_se, peak, scene, compact=body.compact)
+        volume, plateau = volume_of_thin(total, total_se, aperture, scene)
     else:
-        volume, plateau = _volume_above_blur(total, total_se, aperture, scene)
+        volume, plateau = volume_above_blur(total, total_se, aperture, scene)
     level = peak if body.unresolved else plateau
     diameter = _diameter(aperture, scene, volume, 0.5 * level, as_sphere=body.unresolved and body.compact)
     share = aperture.extent / max(1.0, float(aperture.extent.sum()))
@@ -189,9 +131,16 @@ def measure(
     )
 
 
-def _sum_of(aperture: Aperture, scene: Scene) -> float:
-    """Return the integrated excess over an aperture, in HU·mm³."""
-    return float(aperture.excess[aperture.inside].sum(dtype=np.float64)) * scene.grid.voxel_mm3
+def _joined(total: float, total_se: float, fitted: float, fitted_se: float) -> tuple[float, float]:
+    """Return the integrated excess from the aperture's sum and the fitted sphere's, and its standard error.
+
+    The sphere's has less noise, the sum no model. The body may differ from a sphere by `BODY_SHARE`; the less
+    noise, the more the sum counts. Both see the same noise, so that their errors do not average out.
+    """
+    apart = BODY_SHARE * max(fitted, 0.0)
+    weight = apart**2 / (apart**2 + total_se**2)
+    own = math.hypot(fitted_se, (1 - weight) * apart)
+    return fitted + weight * (total - fitted), math.hypot((1 - weight) * own, weight * total_se)
 
 
 def mass_of(integrated_excess: Measurement, hu_per_mg_ml: float | None) -> Assessed:
@@ -210,107 +159,6 @@ def mass_of(integrated_excess: Measurement, hu_per_mg_ml: float | None) -> Asses
     scale = 1000.0 * hu_per_mg_ml
     low, high = (None, None) if m.low is None or m.high is None else (m.low / scale, m.high / scale)
     return Measurement(m.value / scale, "mg", low, high)
-
-
-def core_weights(extent: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.float64]:
-    """Return the weights of a mean over a body's core, the voxels deepest inside its contour."""
-    box = Box.around(extent)
-    depth = edt.edt(np.pad(extent[box.slices], 1), anisotropy=spacing_mm)[1:-1, 1:-1, 1:-1]
-    core = np.zeros(extent.shape, np.bool_)
-    core[box.slices] = depth >= CORE_DEPTH * float(depth.max())
-    return np.asarray(core / float(core.sum()))
-
-
-def principal_axes(aperture: Aperture, scene: Scene) -> tuple[NDArray[np.float64], float]:
-    """Return the standard deviations along a body's principal axes, and how far it fills their ellipsoid.
-
-    No elongation is claimed that blur and slices could make: each axis is brought towards the middle one
-    by what it may be wrong. A body inside one thick slice is of unknown thickness, not flat.
-    """
-    spacing = np.asarray(scene.spacing_mm)
-    points = np.argwhere(aperture.extent) * spacing
-    weight = np.maximum(aperture.excess[aperture.extent], 1.0).astype(np.float64)
-    away = points - np.average(points, axis=0, weights=weight)
-    spread = np.einsum("n,ni,nj->ij", weight, away, away) / weight.sum() + np.diag(spacing**2 / 12)
-    values, vectors = np.linalg.eigh(spread)
-    seen = np.sqrt(values)
-    thick = max(scene.blur.slice_mm, scene.spacing_mm[0])
-    widths = np.array([AXIS_SLICES * thick, *(AXIS_PIXELS * spacing[1:])])
-    doubt = np.sqrt(np.einsum("ia,i,ia->a", vectors, widths**2 / 12, vectors))
-    middle = float(np.median(seen))
-    likely = np.where(seen > middle, np.maximum(seen - doubt, middle), np.minimum(seen + doubt, middle))
-    ellipsoid = 4 / 3 * math.pi * 5**1.5 * float(np.prod(seen))
-    return np.sort(likely)[::-1], float(aperture.extent.sum()) * scene.grid.voxel_mm3 / ellipsoid
-
-
-def _volume_below_blur(
-    total: float, total_se: float, peak: float, scene: Scene, *, compact: bool
-) -> tuple[Measurement, float]:
-    """Return the volume of the sphere with this peak and sum, and its contrast.
-
-    On the logarithm of the volume, the sphere's is a normal with the errors of peak and sum, of the
-    blur and of the sub-voxel place, cut off at what calcium can be: no denser than `MAX_CONTRAST_HU`,
-    no fainter than its own brightest voxel. Value and interval are those of the cut normal. A body
-    that is not compact may be thinner than any sphere says: only the cuts bound it from below.
-    """
-    noise = scene.noise.sd_hu
-    total, peak = max(total, 1e-3), max(peak, noise)
-    least = math.log(max(total - Z95 * total_se, 0.1 * total) / MAX_CONTRAST_HU)
-    most = math.log((total + Z95 * total_se) / max(peak - Z95 * noise, 0.5 * noise))
-    most = max(most, least + 0.01)
-    nominal = scene.response
-
-    def solve(share: float, response: SphereResponse, recovery: NDArray[np.float64]) -> float:
-        return math.log(math.pi / 6 * response.diameter_of(share * peak / total, recovery) ** 3)
-
-    relative = min(1.0, math.hypot(total_se / total, noise / peak))
-    errors = (
-        (
-            solve(math.exp(-relative), nominal, nominal.recovery)
-            - solve(math.exp(relative), nominal, nominal.recovery)
-        )
-        / 2,
-        (solve(1.0, scene.sharper, scene.sharper.recovery) - solve(1.0, scene.softer, scene.softer.recovery))
-        / 2
-        / Z95,
-        (solve(1.0, nominal, nominal.recovery_high) - solve(1.0, nominal, nominal.recovery_low))
-        / 2
-        / PLACE_SPREADS,
-    )
-    error = math.sqrt(sum(e**2 for e in errors) + MODEL_SHARE**2)
-    middle = solve(1.0, nominal, nominal.recovery)
-    low, value, high = _cut_normal(middle, error, least, most)
-    if not compact:
-        low = least
-    return Measurement(math.exp(value), "mm3", math.exp(low), math.exp(high)), total / math.exp(value)
-
-
-def _cut_normal(middle: float, error: float, least: float, most: float) -> tuple[float, float, float]:
-    """Return the 2.5 %, 50 % and 97.5 % points of a normal distribution cut off at both ends."""
-    start, stop = special.ndtr((least - middle) / error), special.ndtr((most - middle) / error)
-    if stop - start < 1e-6:  # the sphere lies outside what calcium can be: nothing is known in between
-        shares = (0.025, 0.5, 0.975)
-        low, value, high = (least + share * (most - least) for share in shares)
-        return low, value, high
-    points = special.ndtri(start + np.array([0.025, 0.5, 0.975]) * (stop - start))
-    low, value, high = (float(np.clip(middle + error * p, least, most)) for p in points)
-    return low, value, high
-
-
-def _volume_above_blur(
-    total: float, total_se: float, aperture: Aperture, scene: Scene
-) -> tuple[Measurement, float]:
-    """Return the integrated excess over the mean of the body's core, and that mean."""
-    weights = core_weights(aperture.extent, scene.spacing_mm)
-    plateau = max(float((aperture.excess * weights).sum(dtype=np.float64)), scene.noise.sd_hu)
-    plateau_se = math.sqrt(scene.noise.variance_of(weights))
-    value = max(total, 1e-3) / plateau
-    relative = min(
-        3.0, math.hypot(total_se / max(total, 1e-3), math.hypot(PLATEAU_SHARE, plateau_se / plateau))
-    )
-    return Measurement(
-        value, "mm3", value * math.exp(-Z95 * relative), value * math.exp(Z95 * relative)
-    ), plateau
 
 
 def _diameter(
@@ -338,12 +186,6 @@ def _blur_along(scene: Scene, direction: NDArray[np.float64]) -> float:
     blur = scene.blur
     widths = (max(blur.slice_mm, scene.spacing_mm[0]), blur.in_plane_fwhm_mm, blur.in_plane_fwhm_mm)
     return math.sqrt(sum((w * d) ** 2 for w, d in zip(widths, direction, strict=True)))
-
-
-def _half_thickness(aperture: Aperture, scene: Scene) -> float:
-    """Return the radius of the largest ball inside the half-contrast contour, in mm."""
-    padded = np.pad(aperture.extent[Box.around(aperture.extent).slices], 1)
-    return float(edt.edt(padded, anisotropy=scene.spacing_mm).max())
 
 
 def _centroid(aperture: Aperture) -> tuple[float, float, float]:

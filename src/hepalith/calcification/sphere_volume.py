@@ -9,7 +9,7 @@ import numpy as np
 
 from hepalith.calcification.sphere_fit import EXCESS, SIZE, BlurBelief, SphereFit
 
-__all__ = ["SphereVolume", "weigh_sphere"]
+__all__ = ["CONTRAST_SPREAD", "MAX_CONTRAST_HU", "USUAL_CONTRAST_HU", "SphereVolume", "weigh_sphere"]
 
 USUAL_CONTRAST_HU, CONTRAST_SPREAD = 500.0, 0.9
 """Contrast of calcium in the liver before it was looked at, and the standard deviation of its logarithm: from
