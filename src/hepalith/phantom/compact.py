@@ -18,10 +18,10 @@ GRAIN_MM = (0.5, 1.3)
 GRAIN_GAP_MM = 0.25
 """Least gap between two grains, so that their volumes add up."""
 
-GRAINS_PER_ML = 70.0
+GRAINS_PER_ML = 170.0
 """Grains in a mL: enough that they run together in the image. Our judgement."""
 
-MOST_GRAINS = 260
+MOST_GRAINS = 400
 """Most grains in one focus; each is drawn by itself."""
 
 
@@ -57,16 +57,16 @@ def make_nodule(centre: Point, diameter_mm: float, random: np.random.Generator) 
 
 def make_coarse(centre: Point, diameter_mm: float, random: np.random.Generator) -> Solid:
     """Return an irregular chunk: lumps grown into each other, of uneven density."""
-    count = int(random.integers(7, 12))
+    count = int(random.integers(9, 15))
     half = diameter_mm / 2
     long_way = draw_direction(random)
     parts: list[Ellipsoid] = []
     for number in range(count):
-        share = float(random.uniform(0.26, 0.5)) if number else 0.5
+        share = float(random.uniform(0.18, 0.4)) if number else 0.42
         radius = half * share
         free = half - radius
         along = free * (2 * (number + 0.5) / count - 1) * float(random.uniform(0.6, 1.0)) if number else 0.0
-        aside = scaled(draw_direction(random), min(free, 0.34 * half) * float(random.uniform(0, 1)))
+        aside = scaled(draw_direction(random), min(free, 0.5 * half) * float(random.uniform(0.2, 1)))
         middle = add(add(centre, long_way, along), aside)
         radii = (radius, radius * float(random.uniform(0.6, 1.0)), radius * float(random.uniform(0.55, 0.9)))
         parts.append(
@@ -114,16 +114,17 @@ def make_cloudy(centre: Point, diameter_mm: float, random: np.random.Generator) 
     half = diameter_mm / 2
     stretch = (1.0, float(random.uniform(0.6, 1.0)), float(random.uniform(0.5, 0.9)))
     balls: list[tuple[float, Capsule]] = []
-    for number in range(int(random.integers(14, 24))):
-        radius = half * float(random.uniform(0.14, 0.32))
-        reach = (half - radius) * float(random.uniform(0, 1)) if number else 0.0
+    for number in range(int(random.integers(24, 40))):
+        radius = half * float(random.uniform(0.13, 0.26))
+        far = max(float(random.uniform(0, 1)), float(random.uniform(0, 1)))
+        reach = (half - radius) * far if number else 0.0
         way = draw_direction(random)
         offset = (way[0] * stretch[0], way[1] * stretch[1], way[2] * stretch[2])
         place = add(centre, offset, reach)
         place = (round(place[0], 6), round(place[1], 6), round(place[2], 6))
-        weight = (1.2 - reach / half) * float(random.uniform(0.4, 1.0))
+        weight = (1.5 - reach / half) * float(random.uniform(0.4, 1.0))
         radius = round(radius, 6)
-        for share, part in ((1.0, 0.4), (0.7, 0.6)):
+        for share, part in ((1.0, 0.5), (0.6, 0.5)):
             balls.append((round(part * weight, 6), Capsule(place, place, round(share * radius, 6))))
     whole = fuse([b for _, b in balls[0::2]])
     return Layered(whole, tuple(balls))

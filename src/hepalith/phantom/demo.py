@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 from hepalith.phantom.abdomen import Abdomen, make_abdomen
-from hepalith.phantom.deposit import Deposit, make_bead_chain, make_rim, make_rod, make_sphere
-from hepalith.phantom.dicom import SeriesHeader, write_dicom_series
-from hepalith.phantom.nifti import write_nifti
+from hepalith.phantom.deposit import DuctTruth, make_calcium
+from hepalith.phantom.duct import choose_duct, dilate
+from hepalith.phantom.folder import write_study_folder
+from hepalith.phantom.insert import HostTruth, Insert, PatternTruth
+from hepalith.phantom.mimic import make_clip_at, mark_rib
 from hepalith.phantom.scanner import Scanner
-from hepalith.phantom.scene import ORGANS, Body, Scan, Scene, Streak, scan
-from hepalith.phantom.shape import Capsule, Point, Shape
-from hepalith.phantom.truth import FocusTruth, Truth, truth_of, write_truth
+from hepalith.phantom.scene import ORGANS, Body, Scan, Scene, scan
+from hepalith.phantom.shape import Capsule, Point, Shell
+from hepalith.phantom.site import add, depth_at, spaced_along
+from hepalith.phantom.truth import Truth, host_entries, pattern_entries, truth_of
 
-__all__ = ["DemoStudy", "make_demo", "make_demo_study", "make_scene"]
-
-CLIP_EXCESS_HU = 9000.0
-"""Titanium at 120 kVp stands far above the 12-bit range; blurred, a clip still tops 2000 HU."""
+__all__ = ["DemoStudy", "make_demo", "make_demo_insert", "make_demo_study", "make_scene"]
 
 CYST_HU = 20.0
 """Content of the healed cyst inside the rim."""
 
+MIDDLE: Point = (-70.0, -8.0, 20.0)
+"""Deep in the right lobe: what would lie too near the surface is moved toward it."""
 
-BEAD_LINE = ((-8.0, -28.0, 15.0), (28.0, -36.0, 21.0))
-"""Where the beads lie, LPS mm: along the left lobe."""
+BEADS = 5
+"""Stones in the duct."""
+
+BEAD_MM, BEAD_STEPS_MM = 3.6, (7.5, 6.8, 6.2, 5.6)
+"""Their diameter, and how far apart their middles lie: the widest for which the duct is long enough."""
+
+LEFT = ("II", "III")
+"""Segments in whose ducts they lie, if any there is long enough."""
+
+LONG_DUCT_MM = 38.0
+"""Length of duct that holds them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,59 +51,71 @@ class DemoStudy:
     scanner: Scanner
 
 
-def _depth(liver: Shape, point: Point) -> float:
-    x, y, z = (np.full((1, 1, 1), v, dtype=np.float32) for v in point)
-    return -float(liver.distance(x, y, z).ravel()[0])
+def _placed(abdomen: Abdomen, wanted: Point, depth_mm: float, random: np.random.Generator) -> Point:
+    """Return a place near the one wanted, moved toward the middle until it lies `depth_mm` deep."""
+    x, y, z = (round(float(c + random.uniform(-4, 4)), 6) for c in wanted)
+    start = (x, y, z)
+    for step in range(60):
+        at = add(start, add(MIDDLE, start, -1.0), step / 59)
+        if depth_at(abdomen.liver.shape, at) >= depth_mm:
+            return at
+    return MIDDLE
 
 
-def _placed(liver: Shape, wanted: Point, depth_mm: float, toward: Point) -> Point:
-    """Return the first point from `wanted` toward `toward` that lies at least `depth_mm` deep."""
-    for share in np.linspace(0, 1, 60):
-        x, y, z = (a + float(share) * (b - a) for a, b in zip(wanted, toward, strict=True))
-        if _depth(liver, (x, y, z)) >= depth_mm:
-            return (x, y, z)
-    return toward
+def _beads(abdomen: Abdomen, random: np.random.Generator) -> Insert:
+    """Return stones in a dilated duct of the left lobe."""
+    for segments, least in ((LEFT, LONG_DUCT_MM), (LEFT, math.inf), ((), LONG_DUCT_MM)):
+        bodies, path = dilate(abdomen, choose_duct(abdomen, random, None, segments, least), 6.0)
+        rows = [spaced_along(path, BEAD_MM / 2, step, BEADS) for step in BEAD_STEPS_MM]
+        places = max(rows, key=len)
+        if len(places) == BEADS:
+            break
+    duct = DuctTruth("in_lumen", 6.0, "upstream")
+    stones = [
+        make_calcium("beaded", Capsule(p, p, BEAD_MM / 2), 460.0, diameter_mm=BEAD_MM, group=1, duct=duct)
+        for p in places
+    ]
+    return Insert(bodies=bodies, deposits=tuple(replace(s, kind="bead") for s in stones))
 
 
-def _bead_path(path: tuple[Point, ...], count: int, step_mm: float) -> tuple[Point, ...]:
-    """Return points `step_mm` apart along a path."""
-    dense = np.concatenate([np.linspace(a, b, 200, endpoint=False) for a, b in itertools.pairwise(path)])
-    along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(dense, axis=0), axis=1))])
-    wanted = 3.0 + step_mm * np.arange(count)
-    picked = [dense[int(np.searchsorted(along, min(w, along[-1])))] for w in wanted]
-    return tuple((float(p[0]), float(p[1]), float(p[2])) for p in picked)
+def make_demo_insert(abdomen: Abdomen, random: np.random.Generator) -> Insert:
+    """Return what the demo lays in: a dot, a healed cyst with a rim, five stones, a clip, a rib."""
+    dot = _placed(abdomen, (-96, 24, 4), 15, random)
+    centre = _placed(abdomen, (-92, -34, 30), 22, random)
+    beads = _beads(abdomen, random)
+    clip = make_clip_at(_placed(abdomen, (-40, -34, -44), 3.5, random), 9.0, random)
+    wall = Body(Capsule(centre, centre, 12.5), abdomen.tissues["liver"])
+    cyst = Body(Capsule(centre, centre, 10.0), CYST_HU)
+    host = HostTruth(
+        "fluid", "cyst_walled", centre, 25.0, wall.shape, "peripheral", wall_mm=2.5, features=("wall",)
+    )
+    return Insert(
+        bodies=(*beads.bodies, wall, cyst),
+        deposits=(
+            make_calcium("punctate", Capsule(dot, dot, 1.6), 520.0, diameter_mm=3.2),
+            make_calcium("rim", Shell(centre, 12.0, 2.0), 420.0, diameter_mm=24.0, host=0),
+            *beads.deposits,
+        ),
+        mimics=(clip, mark_rib(abdomen.rib_contacts[0])),
+        hosts=(host,),
+        patterns=(PatternTruth("along_duct", tuple(range(2, 2 + len(beads.deposits)))),),
+    )
 
 
 def make_scene(abdomen: Abdomen, random: np.random.Generator) -> Scene:
     """Return the abdomen with its calcifications and mimics."""
-    middle = (-70.0, -8.0, 20.0)
+    return laid(abdomen, make_demo_insert(abdomen, random))
 
-    def near(point: Point) -> Point:
-        x, y, z = (float(c + random.uniform(-4, 4)) for c in point)
-        return (x, y, z)
 
-    punctate = make_sphere(
-        _placed(abdomen.liver.shape, near((-96, 24, 4)), 15, middle), 3.2, 520.0, kind="punctate"
-    )
-    centre = _placed(abdomen.liver.shape, near((-92, -34, 30)), 22, middle)
-    rim = make_rim(centre, 24.0, 2.0, 420.0)
-    beads = make_bead_chain(_bead_path(BEAD_LINE, 5, 7.5), 3.6, 460.0, group=1)
-    clip_at = _placed(abdomen.liver.shape, near((-40, -34, -44)), 3.5, middle)
-    clip = make_rod(clip_at, (0.35, 0.9, 0.25), 9.0, 1.6, CLIP_EXCESS_HU)
-    clip = Deposit("clip_or_coil", clip.shape, clip.excess_hu, clip.diameter_mm, clip.width_mm)
-    cyst = Body(Capsule(centre, centre, 10.0), CYST_HU)
-    wall = Body(Capsule(centre, centre, 12.5), abdomen.tissues["liver"])
+def laid(abdomen: Abdomen, insert: Insert) -> Scene:
+    """Return an abdomen with something laid into it."""
     return Scene(
-        (*abdomen.bodies, wall, cyst),
-        (punctate, rim, *beads),
-        (clip,),
-        (Streak(clip_at, 9.0, 28.0),),
+        (*abdomen.bodies, *insert.bodies),
+        insert.deposits,
+        insert.mimics,
+        insert.streaks,
+        abdomen.liver.segment_at,
     )
-
-
-def _rib_truth(contact: Point, number: int) -> FocusTruth:
-    """Return the rib that touches the liver as a mimic without measures of its own."""
-    return FocusTruth(number, "bone_or_cartilage", 0, contact, 10.0, 10.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def make_demo(seed: int, scanner: Scanner | None = None) -> DemoStudy:
@@ -100,17 +123,19 @@ def make_demo(seed: int, scanner: Scanner | None = None) -> DemoStudy:
     scanner = scanner or Scanner()
     random = np.random.default_rng([seed, 0])
     abdomen = make_abdomen(random)
-    scene = make_scene(abdomen, random)
+    insert = make_demo_insert(abdomen, random)
+    scene = laid(abdomen, insert)
     made = scan(scene, scanner, seed)
     grid = made.volume.grid
     liver_ml = float((made.organs == ORGANS["liver"]).sum()) * grid.voxel_mm3 / 1000
-    mimics = truth_of(scene.mimics, made.rendered_mimics, made.mimic_excesses_hu, grid)
     truth = Truth(
         kind="demo",
         seed=seed,
         version=version("hepalith"),
         foci=truth_of(scene.deposits, made.rendered, made.excesses_hu, grid),
-        mimics=(*mimics, _rib_truth(abdomen.rib_contacts[0], len(mimics) + 1)),
+        mimics=truth_of(scene.mimics, made.rendered_mimics, made.mimic_excesses_hu, grid),
+        hosts=host_entries(insert.hosts),
+        patterns=pattern_entries(insert.patterns),
         scanner={
             "blur_mm": scanner.blur_mm,
             "slice_thickness_mm": scanner.profile.width_mm,
@@ -150,20 +175,5 @@ def make_demo_study(out: Path, seed: int) -> Truth:
         If a file cannot be written.
     """
     study = make_demo(seed)
-    scan_, scanner = study.scan, study.scanner
-    header = SeriesHeader(
-        key=f"hepalith demo {study.truth.version} {seed}",
-        patient_id=f"PHANTOM-{seed}",
-        kernel=scanner.kernel,
-        kvp=scanner.kvp,
-        slice_thickness_mm=scanner.slice_thickness_mm,
-    )
-    write_dicom_series(scan_.volume, out / "dicom", header)
-    grid = scan_.volume.grid
-    liver = (scan_.organs == ORGANS["liver"]).astype(np.uint8)
-    write_nifti(out / "liver.nii.gz", liver, grid)
-    write_nifti(out / "organs.nii.gz", scan_.organs, grid)
-    write_nifti(out / "foci_truth.nii.gz", scan_.foci.astype(np.uint16), grid)
-    write_nifti(out / "mimics_truth.nii.gz", scan_.mimics.astype(np.uint16), grid)
-    write_truth(study.truth, out / "truth.json")
+    write_study_folder(out, study.scan, study.scanner, study.truth)
     return study.truth

@@ -10,7 +10,7 @@ from hepalith.errors import UsageError
 from hepalith.phantom.abdomen import Abdomen
 from hepalith.phantom.scene import Body
 from hepalith.phantom.shape import Point, Tube
-from hepalith.phantom.site import add, depths, joined_path, longest_path, path_length, unit
+from hepalith.phantom.site import add, depths, joined_path, longest_path, path_length, smoothed, unit
 from hepalith.phantom.tree import Tree
 
 __all__ = ["choose_duct", "dilate", "duct_beyond"]
@@ -38,7 +38,11 @@ def _usable_length(abdomen: Abdomen, path: Sequence[Point]) -> float:
 
 
 def choose_duct(
-    abdomen: Abdomen, random: np.random.Generator, near: Point | None = None, segments: Sequence[str] = ()
+    abdomen: Abdomen,
+    random: np.random.Generator,
+    near: Point | None = None,
+    segments: Sequence[str] = (),
+    least_mm: float = LONG_ENOUGH_MM,
 ) -> tuple[int, ...]:
     """Return the branches of a duct that runs outward well within the liver, the first nearest the hilum.
 
@@ -52,6 +56,8 @@ def choose_duct(
         If given, the duct that comes nearest to this place.
     segments
         If given, only ducts of these Couinaud segments.
+    least_mm
+        Least length; where none is as long, the longest.
     """
     tree = abdomen.liver.ducts
     runs = []
@@ -65,7 +71,7 @@ def choose_duct(
         raise UsageError("this liver has no bile duct there; choose other segments or another seed")
     if near is not None:
         return min(runs, key=lambda r: min(_squared(p, near) for p in r[3]))[2]
-    long = [r for r in runs if r[0] >= LONG_ENOUGH_MM] or [max(runs)]
+    long = [r for r in runs if r[0] >= least_mm] or [max(runs)]
     return long[int(random.integers(len(long)))][2]
 
 
@@ -121,10 +127,15 @@ def dilate(
         paths[index] = _pushed(abdomen, index, max(radius - max(branch.radii_mm), 0.0))
         count = len(paths[index])
         shrink = [radius * (1 - (1 - TAPER) * n / max(count - 1, 1) * 0.5) for n in range(count)]
-        bodies.append(Body(Tube(paths[index], tuple(round(r, 6) for r in shrink)), bile))
+        if index not in run:
+            bodies.append(Body(Tube(paths[index], tuple(round(r, 6) for r in shrink)), bile))
     middle: list[Point] = []
     for index in run:
         middle += [p for p in paths[index] if not middle or _squared(p, middle[-1]) > 1e-9]
+    middle = list(smoothed(middle))
+    widest = max(calibre_mm / 2, 0.5)
+    taper = [round(widest * (1 - (1 - TAPER) * n / max(len(middle) - 1, 1)), 6) for n in range(len(middle))]
+    bodies.append(Body(Tube(tuple(middle), tuple(taper)), bile))
     length = _usable_length(abdomen, middle)
     kept = middle[:2]
     for point in middle[2:]:

@@ -23,7 +23,7 @@ COIL_WIRE_MM = 0.45
 STENT_WIRE_MM = 0.35
 """Thickness of a biliary stent's wire. Drawn with `STENT_WIRES` wires each way."""
 
-WIRE_STEPS = (4.0, 6.0)
+WIRE_STEPS = (3.0, 4.5)
 """Steps across a wire when its volume is measured: it is long, and what the lattice leaves averages out."""
 
 STENT_WIRES = 6

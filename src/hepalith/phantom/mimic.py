@@ -19,7 +19,7 @@ from hepalith.phantom.insert import Insert
 from hepalith.phantom.line import make_sleeve, make_tree
 from hepalith.phantom.metal import make_clip, make_coil, make_stent
 from hepalith.phantom.scene import Body
-from hepalith.phantom.shape import Capsule, Common, Ellipsoid, Grown, Point, Tube
+from hepalith.phantom.shape import Capsule, Common, Ellipsoid, Grown, HalfSpace, Point, Tube
 from hepalith.phantom.shell import make_rim_pieces
 from hepalith.phantom.site import (
     add,
@@ -32,12 +32,11 @@ from hepalith.phantom.site import (
     joined_path,
     normal_at,
     path_length,
-    perpendicular,
+    smoothed,
 )
 from hepalith.phantom.solid import Layered, Solid, measured
-from hepalith.phantom.tree import Tree
 
-__all__ = ["MIMICS", "make_mimic"]
+__all__ = ["MIMICS", "make_clip_at", "make_mimic", "mark_rib"]
 
 TITANIUM_EXCESS_HU = 9000.0
 """Titanium at 120 kVp; clipped at 3071 by most scanners, so that a blurred clip still tops 2000 HU."""
@@ -72,14 +71,23 @@ def _place_mark(label: str, kind: str, at: Point, diameter_mm: float = CONTACT_M
     return Deposit(kind, Capsule(at, at, diameter_mm / 2), 0.0, diameter_mm, diameter_mm, label=label)
 
 
+def make_clip_at(at: Point, length_mm: float, random: np.random.Generator) -> Deposit:
+    """Return one surgical clip of titanium."""
+    return _mimic("clip_or_coil", "clip_or_coil", make_clip(at, length_mm, random), TITANIUM_EXCESS_HU)
+
+
+def mark_rib(contact: Point) -> Deposit:
+    """Return the mark of a place where a rib of the abdomen touches the liver."""
+    return _place_mark("bone_or_cartilage", "bone_or_cartilage", contact)
+
+
 def _clip(abdomen: Abdomen, random: np.random.Generator) -> Insert:
     """Return one to four clips close together, as an operation leaves them."""
     place = draw_site(abdomen, random, 5.0, clear_mm=0.0, at_most_mm=18.0)
     clips = []
     for number in range(int(random.integers(1, 5))):
         at = add(place, draw_direction(random), 9.0 * number)
-        solid = make_clip(at, round(float(random.uniform(5, 10)), 4), random)
-        clips.append(_mimic("clip_or_coil", "clip", solid, TITANIUM_EXCESS_HU))
+        clips.append(make_clip_at(at, round(float(random.uniform(5, 10)), 4), random))
     kept = [c for c in clips if depth_at(abdomen.liver.shape, c.centre_lps_mm) > -4.0]
     return Insert(mimics=tuple(kept))
 
@@ -91,28 +99,34 @@ def _coil(abdomen: Abdomen, random: np.random.Generator) -> Insert:
     return Insert(mimics=(_mimic("clip_or_coil", "coil", solid, WIRE_EXCESS_HU),))
 
 
-def _hilar_path(abdomen: Abdomen, tree: Tree, random: np.random.Generator) -> tuple[Point, ...]:
-    """Return the trunk of a tree and one way on from it, from outside the liver inward."""
-    run = choose_duct(abdomen, random)
-    first = run[0]
-    chain = [first]
-    while tree.branches[chain[0]].parent >= 0:
-        chain.insert(0, tree.branches[chain[0]].parent)
-    return joined_path([tree.branches[i] for i in chain])
+def _hilar_path(abdomen: Abdomen, random: np.random.Generator) -> tuple[Point, ...]:
+    """Return the middle of the common duct and of one main duct on from it, straightened as a stent does."""
+    branches = abdomen.liver.ducts.branches
+    first = [i for i, b in enumerate(branches) if b.order == 1 and b.parent >= 0]
+    chosen = first[int(random.integers(len(first)))] if first else choose_duct(abdomen, random)[0]
+    trunk = [branches[branches[chosen].parent]] if branches[chosen].parent >= 0 else []
+    path = joined_path([*trunk, branches[chosen]])
+    length = path_length(path)
+    for _ in range(3):  # each round takes bends shorter than a quarter of the path out of it
+        path = smoothed(along_path(path, [length * n / 4 for n in range(5)]), 3)
+        length = path_length(path)
+    return path
 
 
 def _stent(abdomen: Abdomen, random: np.random.Generator) -> Insert:
     """Return a metal stent in the bile ducts of the hilum, gas in it."""
-    path = _hilar_path(abdomen, abdomen.liver.ducts, random)
+    path = _hilar_path(abdomen, random)
     length = min(path_length(path), float(random.uniform(40, 70)))
-    start = max(path_length(path) - length, 0.0)
+    start = 0.5 * (path_length(path) - length)
     path = along_path(path, [start + length * n / 12 for n in range(13)])
     diameter = round(float(random.uniform(7, 10)), 4)
-    radius = (diameter / 2 - 0.5,) * len(path)
     gas = float(random.uniform()) < 0.7
     bodies = (
         Body(Tube(path, (diameter / 2 + 0.6,) * len(path)), abdomen.tissues["bile"] + 22.0),
-        Body(Tube(path, radius), abdomen.tissues["gas"] if gas else abdomen.tissues["bile"]),
+        Body(
+            Tube(path, (diameter / 2 - 0.5,) * len(path)),
+            abdomen.tissues["gas"] if gas else abdomen.tissues["bile"],
+        ),
     )
     mimic = _mimic("stent_or_catheter", "stent", make_stent(path, diameter), WIRE_EXCESS_HU)
     return Insert(bodies=bodies, mimics=(mimic,))
@@ -168,18 +182,20 @@ def _iodine_in_vessel(abdomen: Abdomen, random: np.random.Generator) -> Insert:
 
 
 def _rib(abdomen: Abdomen, random: np.random.Generator) -> Insert:
-    """Return a rib that dents the liver at its side, in part of a slice's thickness."""
+    """Return the rib that dents the liver at its side, half of them with the callus of an old fracture."""
     contact = abdomen.rib_contacts[int(random.integers(len(abdomen.rib_contacts)))]
-    out = normal_at(abdomen.liver.shape, contact)
-    along = perpendicular(out, random)
-    along = (along[0], along[1], along[2] * 0.35)
-    start, end = (add(add(contact, out, 2.2), along, s * 14.0) for s in (-1.0, 1.0))
-    bone = Tube((add(start, out, 5.0), contact, add(end, out, 5.0)), (3.8, 3.6, 3.8))
-    bodies = (
-        Body(bone, abdomen.tissues["cortical_bone"] * 0.8, "bone"),
-        Body(Grown(bone, -1.3), abdomen.tissues["trabecular_bone"], "bone"),
-    )
-    return Insert(bodies=bodies, mimics=(_place_mark("bone_or_cartilage", "rib", contact),))
+    callus = float(random.uniform()) < 0.5
+    bodies: tuple[Body, ...] = ()
+    if callus:
+        out = normal_at(abdomen.liver.shape, contact)
+        out = (round(out[0], 4), round(out[1], 4), round(out[2], 4))
+        radii = tuple(round(float(random.uniform(*r)), 4) for r in ((4, 8), (3, 6), (1.8, 3.0)))
+        bump = _lying(add(contact, out, 1.0), out, (radii[0], radii[1], radii[2]))
+        bodies = (
+            Body(bump, abdomen.tissues["cortical_bone"] * 0.75, "bone"),
+            Body(Grown(bump, -1.2), abdomen.tissues["trabecular_bone"], "bone"),
+        )
+    return Insert(bodies=bodies, mimics=(mark_rib(contact),))
 
 
 def _dome(abdomen: Abdomen, random: np.random.Generator) -> Insert:
@@ -240,9 +256,10 @@ def _bowel(abdomen: Abdomen, random: np.random.Generator) -> Insert:
     """Return dense oral contrast in the colon beside the liver."""
     place = _nearest_to_liver(abdomen, "colon", random, 5.0)
     lumen = Grown(abdomen.organs["colon"], -3.0)
-    half = float(random.uniform(9, 16))
-    ball = Ellipsoid(place, (half, half, round(0.8 * half, 4)))
-    pool = Common((ball, lumen))
+    half = [round(float(random.uniform(14, 30)), 4) for _ in range(3)]
+    ball = Ellipsoid(place, (half[0], half[1], half[2]))
+    level = HalfSpace((0.0, round(place[1] - float(random.uniform(0, 9)), 4), 0.0), (0.0, -1.0, 0.0))
+    pool = Common((ball, lumen, level), rounding_mm=1.0)
     body = Body(pool, 20.0, "bowel")
     solid = measured(pool, 8.0, (16.0, 24.0))
     mimic = _mimic("bowel_content", "oral_contrast", solid, draw_log(random, 130.0, 900.0))

@@ -33,6 +33,7 @@ from hepalith.phantom.site import (
     draw_site,
     normal_at,
     path_length,
+    spaced_along,
 )
 from hepalith.phantom.solid import Solid
 
@@ -132,9 +133,8 @@ def _beaded(abdomen: Abdomen, random: np.random.Generator, wish: Wish) -> Insert
     calibre = size + float(random.uniform(2.0, 5.0))
     bodies, path = dilate(abdomen, run, calibre)
     step = size * float(random.uniform(1.15, 1.5)) + 2.2
-    room = path_length(path) - size
-    count = min(max(int(room // step), 2), int(random.integers(3, 7)))
-    places = along_path(path, [size / 2 + 1.0 + number * step for number in range(count)])
+    places = spaced_along(path, size / 2 + 0.5, step, int(random.integers(3, 7)))
+    count = len(places)
     duct = DuctTruth("in_lumen", round(calibre, 3), "upstream")
     beads = []
     for place in places:

@@ -43,7 +43,7 @@ def make_septal_network(
 ) -> Measured:
     """Return septa within about `diameter_mm`, from the capsule inward, patchy at their inner edge."""
     liver = abdomen.liver.shape
-    place = place or draw_site(abdomen, random, 8.0, clear_mm=2.0, at_most_mm=14.0)
+    place = place or draw_site(abdomen, random, 8.0, clear_mm=2.0, at_most_mm=4.0)
     inward = normal_at(liver, place)
     half = diameter_mm / 2
     blobs: list[Shape] = []
@@ -51,7 +51,7 @@ def make_septal_network(
         way = draw_direction(random)
         middle = add(add(place, inward, -0.15 * half), way, 0.45 * half * number / 2)
         middle = (round(middle[0], 4), round(middle[1], 4), round(middle[2], 4))
-        radii = [round(half * float(random.uniform(0.45, 0.75)), 4) for _ in range(3)]
+        radii = [round(half * float(random.uniform(0.55, 0.85)), 4) for _ in range(3)]
         blobs.append(Ellipsoid(middle, (radii[0], radii[1], radii[2])))
     region = Common((Joined(tuple(blobs)), Grown(liver, -BEYOND_CAPSULE_MM)))
     low, high = region.bounds()

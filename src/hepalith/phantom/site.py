@@ -29,6 +29,8 @@ __all__ = [
     "path_length",
     "perpendicular",
     "scaled",
+    "smoothed",
+    "spaced_along",
     "unit",
 ]
 
@@ -37,6 +39,9 @@ TRIES = 4000
 
 CLEAR_OF_CAPSULE_MM = 3.0
 """How far beneath the capsule the edge of what is laid in stays unless told otherwise."""
+
+SEARCH_STEP_MM = 0.1
+"""Step along a path in search of the next place."""
 
 NORMAL_STEP_MM = 0.5
 """Step over which the direction of a surface is taken."""
@@ -172,6 +177,37 @@ def along_path(path: Sequence[Point], at_mm: Sequence[float]) -> tuple[Point, ..
         point = nodes[place] + share * (nodes[place + 1] - nodes[place])
         found.append((round(float(point[0]), 6), round(float(point[1]), 6), round(float(point[2]), 6)))
     return tuple(found)
+
+
+def spaced_along(path: Sequence[Point], first_mm: float, step_mm: float, most: int) -> tuple[Point, ...]:
+    """Return up to `most` points along a path, each `step_mm` from the one before as the crow flies.
+
+    The first lies `first_mm` along it, the last no nearer to its end.
+
+    Examples
+    --------
+    >>> len(spaced_along(((0.0, 0.0, 0.0), (10.0, 0.0, 0.0)), 1.0, 3.0, 9))
+    3
+    """
+    length = path_length(path)
+    count = max(int((length - 2 * first_mm) / SEARCH_STEP_MM), 1)
+    found: list[Point] = []
+    for point in along_path(path, [first_mm + n * SEARCH_STEP_MM for n in range(count + 1)]):
+        if len(found) < most and all(math.dist(point, p) >= step_mm - 1e-6 for p in found):
+            found.append(point)
+    return tuple(found)
+
+
+def smoothed(path: Sequence[Point], rounds: int = 2) -> tuple[Point, ...]:
+    """Return a path with its corners cut, twice as many points each round (Chaikin)."""
+    now = tuple(path)
+    for _ in range(rounds):
+        cut = [now[0]]
+        for a, b in itertools.pairwise(now):
+            way = add(b, a, -1.0)
+            cut += [add(a, way, 0.25), add(a, way, 0.75)]
+        now = (*cut, now[-1])
+    return tuple((round(x, 6), round(y, 6), round(z, 6)) for x, y, z in now)
 
 
 def path_length(path: Sequence[Point]) -> float:
