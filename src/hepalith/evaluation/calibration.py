@@ -77,7 +77,11 @@ def reliability_of(said: Sequence[float], came_true: Sequence[bool]) -> Reliabil
 def focus_reliability(records: Sequence[StudyRecord]) -> Reliability:
     """Return how the probability of bodies called calcification held."""
     bodies = [
-        f for record in records if (r := record.of("foci")) for f in r.found if f.label == "calcification"
+        f
+        for record in records
+        if (r := record.of("foci"))
+        for f in r.found
+        if f.label == "calcification" and f.truly != "cut"
     ]
     return reliability_of([f.probability for f in bodies], [f.truly == "calcification" for f in bodies])
 
@@ -89,7 +93,7 @@ def label_reliability(records: Sequence[StudyRecord]) -> Reliability:
         for record in records
         if (r := record.of("foci"))
         for f in r.found
-        if f.label not in ("calcification", "undetermined") and f.truly != "nothing"
+        if f.label not in ("calcification", "undetermined") and f.truly not in ("nothing", "cut")
     ]
     return reliability_of([f.probability for f in bodies], [f.truly == f.label for f in bodies])
 

@@ -12,7 +12,8 @@ from scipy import special
 
 from hepalith.evaluation.bootstrap import Estimate, estimate_rate, estimate_ratio, estimate_share
 from hepalith.evaluation.observer import CLAIM_EXCESS_HU, SOUGHT_SHARE
-from hepalith.evaluation.record import ReadingRecord, StudyRecord, TrueRecord
+from hepalith.evaluation.record import FoundRecord, ReadingRecord, StudyRecord, TrueRecord
+from hepalith.evaluation.scoring import CUT
 
 __all__ = [
     "SIZES", "Case", "Curve", "above_statement", "cases_of", "claim_found", "curve_of", "false_by_kind",
@@ -105,10 +106,15 @@ def ideal_sensitivity(cases: Iterable[Case]) -> Estimate:
     return estimate_ratio([hits[s] for s in all_], list(all_.values()))
 
 
+def is_false(body: FoundRecord) -> bool:
+    """Return whether a body is called calcification where none is."""
+    return body.label == CALCIFICATION and body.truly not in (CALCIFICATION, CUT)
+
+
 def false_calls(records: Sequence[StudyRecord], purpose: str = "foci") -> Estimate:
     """Return the false calls a reading: bodies called calcification where none was put in."""
     counts = [
-        sum(f.label == CALCIFICATION and f.truly != CALCIFICATION for f in reading.found)
+        sum(is_false(f) for f in reading.found)
         for record in records
         if (reading := record.of(purpose)) is not None
     ]
@@ -122,7 +128,7 @@ def false_by_kind(records: Sequence[StudyRecord], purpose: str = "foci") -> Coun
         for record in records
         if (reading := record.of(purpose)) is not None
         for f in reading.found
-        if f.label == CALCIFICATION and f.truly != CALCIFICATION
+        if is_false(f)
     )
 
 
@@ -147,12 +153,7 @@ def curve_of(records: Sequence[StudyRecord], cases: Sequence[Case]) -> Curve:
     readings = [r for record in records if (r := record.of("foci")) is not None]
     points = []
     for least in CURVE_STEPS:
-        wrong = sum(
-            f.probability >= least
-            for r in readings
-            for f in r.found
-            if f.label == CALCIFICATION and f.truly != CALCIFICATION
-        )
+        wrong = sum(f.probability >= least for r in readings for f in r.found if is_false(f))
         hit = sensitivity(cases, lambda case, least=least: case.true.found and case.score >= least)  # type: ignore[misc]
         points.append((wrong / max(len(readings), 1), hit.value, hit.low, hit.high))
     false, found, low, high = (tuple(p) for p in zip(*points, strict=True))

@@ -34,6 +34,10 @@ class Examination:
     signals
         For each of `truths`, in order: what it adds to the image, HU, noise-free, in its own box;
         empty where that is not known.
+    cut
+        Foci that lie only in part in the image: neither to be found nor false where they are.
+    liver_known
+        Whether `liver` is the truth, and not where foci were put for want of it.
     organs
         uint8 label map of every organ; ``None`` where nobody knows (a real scan).
     """
@@ -45,8 +49,10 @@ class Examination:
     foci_map: NDArray[np.int32]
     mimics: tuple[FocusTruth, ...]
     mimics_map: NDArray[np.int32]
+    cut: tuple[FocusTruth, ...] = ()
     signals: tuple[NDArray[np.float32], ...] = ()
     organs: NDArray[np.uint8] | None = None
+    liver_known: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +33,7 @@ from hepalith.evaluation.record import (
     StudyRecord,
     TrueRecord,
 )
-from hepalith.evaluation.scoring import Call, Scored, mimic_name, score_calls
+from hepalith.evaluation.scoring import CUT, Call, Scored, mimic_name, score_calls
 from hepalith.geometry import Box
 from hepalith.phantom import FocusTruth
 from hepalith.pipeline import Stopwatch, liver_noise
@@ -45,8 +46,8 @@ CALCIFICATION = "calcification"
 """The label that counts as a call."""
 
 
-ROUND = ("sphere", "bead", "punctate")
-"""Kinds that are spheres: the ideal observer's limits are tabulated for them by diameter."""
+ROUND = 0.01
+"""How near a volume must be to that of a sphere of its diameter to be one: limits are tabulated for those."""
 
 MOST_FALSE = 20
 """False calls of a script that are kept one by one; of 1,700 the number is enough."""
@@ -199,12 +200,17 @@ def _run(examination: Examination, settings: Settings, *, given: bool) -> _Read:
         return _Read(liver, phase, noise_hu, foci, dict(clock.seconds), peak())
 
 
+def is_sphere(truth: FocusTruth) -> bool:
+    """Return whether a focus is a sphere, by its volume and longest caliper."""
+    return abs(truth.volume_mm3 / (math.pi / 6 * truth.diameter_mm**3) - 1) < ROUND
+
+
 def _true_of(examination: Examination, physics: _Physics | None) -> tuple[TrueRecord, ...]:
     """Return the true foci and how hard each is."""
     records = []
     for number, truth in enumerate(examination.truths):
         record = _plain_truth(truth, truth.label)
-        if physics is not None and truth.kind in ROUND:
+        if physics is not None and is_sphere(truth):
             size, excess = truth.diameter_mm, truth.excess_hu
             volume = physics.limits.volume_bound(size, excess)
             record = replace(
@@ -304,7 +310,7 @@ def _liver_record(
     examination: Examination, liver: Liver, mask: NDArray[np.bool_], bare: NDArray[np.bool_] | None
 ) -> LiverRecord | None:
     """Return how well the liver was outlined; None where the truth holds none."""
-    if not examination.liver.any():
+    if not examination.liver_known or not examination.liver.any():
         return None
     both = Box.around(mask | examination.liver).grown((1, 1, 1), mask.shape).slices
     surface: tuple[float | None, float | None] = (None, None)
@@ -328,7 +334,7 @@ def _baseline(examination: Examination, rule: Baseline) -> BaselineRecord:
     scored = score_calls(calls, box, labels, examination)
     ids = [t.id for t in examination.truths]
     found = sorted(ids[t] for c in scored.clusters if c.found for t in c.truth)
-    false = [n for c in scored.clusters if not c.truth for n in c.found]
+    false = [n for c in scored.clusters if not c.truth for n in c.found if scored.truly[n] != CUT]
     measured = []
     for cluster in scored.clusters:
         if cluster.truth and len(cluster.found) == 1:

@@ -103,7 +103,8 @@ class TrueRecord:
 class FoundRecord:
     """One body that the product handed on, and what truly lies there.
 
-    `truly` is ``"calcification"``, the name of a mimic, or ``"nothing"``; `organ` is the organ that
+    `truly` is ``"calcification"``, the name of a mimic, ``"cut"`` (a focus at the image's end, which does
+    not count), or ``"nothing"``; `organ` is the organ that
     most of its voxels lie in by the phantom's own map. `truths` are the true foci of its cluster.
     """
 

@@ -24,7 +24,20 @@ RESULTS = "results.jsonl"
 ROOMS = ("geometry", "image", "anatomy", "calcification", "phantom", "vocabulary")
 """Rooms whose code decides what a study looks like and what is found in it."""
 
-OWN = ("baseline", "examine", "matching", "observer", "overlap", "record", "scoring", "sight", "study_set")
+OWN = (
+    "baseline",
+    "examine",
+    "matching",
+    "observer",
+    "overlap",
+    "record",
+    "scoring",
+    "sight",
+    "study_set",
+    "phantom_study",
+    "real_study",
+    "examination",
+)
 """Modules of this room that decide what stands in a line. Tables and plots may change without a new run."""
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")

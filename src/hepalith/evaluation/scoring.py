@@ -13,7 +13,7 @@ from hepalith.evaluation.matching import Cluster, count_overlaps, link_foci, mat
 from hepalith.geometry import Box
 from hepalith.phantom import ORGANS, FocusTruth
 
-__all__ = ["NOTHING", "Call", "Scored", "mimic_name", "score_calls"]
+__all__ = ["CUT", "NOTHING", "Call", "Scored", "mimic_name", "score_calls"]
 
 REACH_MM = 3.0
 """How far beyond its own radius a true focus is still met by the centre of a found one, in mm; one slice
@@ -21,6 +21,9 @@ if that is more. A centre is known to about a voxel; a reader's mark would be al
 
 NOTHING = "nothing"
 """What truly lies where nothing was put in."""
+
+CUT = "cut"
+"""What truly lies where a focus is cut by the image's end: a call there is neither right nor false."""
 
 ORGAN_NAMES = {number: name for name, number in ORGANS.items()}
 """Names of the organ map's labels."""
@@ -76,8 +79,9 @@ def score_calls(
     rows = np.array([c.id - 1 for c in calls], dtype=np.int64)
 
     def shared(truths: Sequence[FocusTruth], name: NDArray[np.int32]) -> NDArray[np.int64]:
-        most = max((t.id for t in truths), default=0)
-        table = count_overlaps(labels, name[box.slices], founds, most)
+        within = name[box.slices]
+        most = max([int(within.max(initial=0)), *(t.id for t in truths)])
+        table = count_overlaps(labels, within, founds, most)
         return table[np.ix_(rows, np.array([t.id - 1 for t in truths], dtype=np.int64))]
 
     truths, mimics = examination.truths, examination.mimics
@@ -94,6 +98,7 @@ def score_calls(
     )
     truly = [NOTHING] * len(calls)
     met = [-1] * len(mimics)
+    on_cut = shared(examination.cut, examination.foci_map) > 0
     on_mimic = shared(mimics, examination.mimics_map)
     for n, call in enumerate(calls):
         which = _mimic_under(call, on_mimic[n], mimics, slice_mm)
@@ -101,6 +106,8 @@ def score_calls(
             truly[n] = mimic_name(mimics[which])
             if met[which] < 0 or on_mimic[n, which] > on_mimic[met[which], which]:
                 met[which] = n
+        if on_cut[n].any():
+            truly[n] = CUT
         if touching[n].any():
             truly[n] = "calcification"
     for cluster in clusters:

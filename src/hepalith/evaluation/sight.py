@@ -3,40 +3,66 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
 from hepalith.evaluation.observer import NoisePower, Render
-from hepalith.geometry import Grid
-from hepalith.phantom.deposit import make_sphere
+from hepalith.geometry import Box, Grid
+from hepalith.phantom.deposit import Solid, make_sphere
 from hepalith.phantom.noise import make_noise
-from hepalith.phantom.render import render
-from hepalith.phantom.scanner import Scanner, SliceProfile
+from hepalith.phantom.render import Rendered, render
+from hepalith.phantom.scanner import Scanner
 
-__all__ = ["noise_power_of", "sphere_renderer"]
+__all__ = ["noise_in_liver", "noise_of_scanner", "power_of", "render_with", "sphere_renderer"]
 
 ROOM_MM = 8.0
 """Empty room about a sphere: more than any slice profile or in-plane blur reaches beyond it."""
 
-NOISE_SLICES = 12
-"""Slices of noise drawn to know its power: 12 of 512 x 512 give each radial bin to about one per cent."""
+NOISE_SLICES, NOISE_MATRIX = 12, 256
+"""Size of the noise drawn to know its power: each radial bin is then known to about two per cent."""
+
+CLEAR_MM = 6.0
+"""Depth beneath the liver's surface from which its noise is taken."""
+
+APART_PIXELS = 3
+"""Pixels between the two that are compared: far enough for noise, near enough for anatomy to be alike."""
+
+MAD_TO_SD = 1.4826
+"""Standard deviation over median absolute deviation of a Gaussian."""
 
 
-def sphere_renderer(spacing_mm: tuple[float, float, float], blur_mm: float, profile: SliceProfile) -> Render:
+def render_with(scanner: Scanner, solid: Solid, grid: Grid) -> Rendered:
+    """Return a solid of 1 HU as a scanner's kernel and slice profile show it on a grid."""
+    parts = scanner.point_spread.parts
+    seen = [(weight, render(solid, grid, blur, scanner.profile)) for weight, blur in parts]
+    widest = max((one for _, one in seen), key=lambda one: math.prod(one.box.shape))
+    share, occupied = np.zeros_like(widest.share), np.zeros_like(widest.occupied)
+    for weight, one in seen:
+        start = [a - b for a, b in zip(one.box.start, widest.box.start, strict=True)]
+        part = tuple(slice(a, a + n) for a, n in zip(start, one.box.shape, strict=True))
+        share[part] += np.float32(weight) * one.share
+        occupied[part] = np.maximum(occupied[part], one.occupied)
+    return Rendered(widest.box, share, occupied)
+
+
+def sphere_renderer(scanner: Scanner) -> Render:
     """Return what draws a sphere of 1 HU as this scanner samples it; see `Render`."""
+    spacing = scanner.grid.spacing_mm
 
     def draw(
         diameter_mm: float, centre_mm: tuple[float, float, float], largest_mm: float
     ) -> NDArray[np.float32]:
-        room = largest_mm / 2 + ROOM_MM + profile.reach_mm
-        half = [math.ceil(room / s) + 1 for s in spacing_mm]
+        room = largest_mm / 2 + ROOM_MM + scanner.profile.reach_mm
+        half = [math.ceil(room / s) + 1 for s in spacing]
         affine = np.zeros((4, 4))
-        affine[2, 0], affine[1, 1], affine[0, 2] = spacing_mm
-        affine[:, 3] = (-half[2] * spacing_mm[2], -half[1] * spacing_mm[1], -half[0] * spacing_mm[0], 1)
+        affine[2, 0], affine[1, 1], affine[0, 2] = spacing
+        affine[:, 3] = (-half[2] * spacing[2], -half[1] * spacing[1], -half[0] * spacing[0], 1)
         grid = Grid((2 * half[0] + 1, 2 * half[1] + 1, 2 * half[2] + 1), affine)
         z, y, x = centre_mm
-        seen = render(make_sphere((x, y, z), diameter_mm, 1.0).shape, grid, blur_mm, profile)
+        seen = render_with(scanner, make_sphere((x, y, z), diameter_mm, 1.0).shape, grid)
         image = np.zeros(grid.shape, dtype=np.float32)
         image[seen.box.slices] = seen.share
         return image
@@ -44,12 +70,41 @@ def sphere_renderer(spacing_mm: tuple[float, float, float], blur_mm: float, prof
     return draw
 
 
-def noise_power_of(scanner: Scanner, sd_hu: float, seed: int = 0) -> NoisePower:
+def noise_of_scanner(scanner: Scanner, seed: int = 0) -> NDArray[np.float32]:
+    """Return noise of unit strength with a scanner's texture, the same everywhere."""
+    few = replace(scanner, slices=NOISE_SLICES, matrix=NOISE_MATRIX)
+    return make_noise(few, np.random.default_rng([seed, 17]))
+
+
+def noise_in_liver(
+    hu: NDArray[np.int16],
+    liver: NDArray[np.bool_],
+    spacing_mm: tuple[float, float, float],
+    noise: NDArray[np.float32],
+) -> float:
+    """Return the standard deviation of the noise in the true liver, in HU.
+
+    From the median absolute difference of pixels `APART_PIXELS` apart, whose correlation is known from
+    the scanner's own `noise`: vessels and edges are few among the pairs, and nothing is shared with the
+    reader's own measurement.
+    """
+    box = Box.around(liver)
+    if box.is_empty:
+        return math.nan
+    inside = ndi.distance_transform_edt(np.pad(liver[box.slices], 1), sampling=spacing_mm)[1:-1, 1:-1, 1:-1]
+    deep = inside > CLEAR_MM
+    if deep.sum() < 100:
+        deep = liver[box.slices]
+    part = hu[box.slices].astype(np.float32)
+    both = deep[:, :, APART_PIXELS:] & deep[:, :, :-APART_PIXELS]
+    apart = (part[:, :, APART_PIXELS:] - part[:, :, :-APART_PIXELS])[both]
+    if apart.size < 100:
+        return math.nan
+    known = noise[:, :, APART_PIXELS:] - noise[:, :, :-APART_PIXELS]
+    spread = MAD_TO_SD * float(np.median(np.abs(apart - np.median(apart))))
+    return spread * float(noise.std()) / float(known.std())
+
+
+def power_of(scanner: Scanner, noise: NDArray[np.float32], sd_hu: float) -> NoisePower:
     """Return the power of a scanner's noise, `sd_hu` strong in the liver."""
-    few = Scanner(
-        matrix=scanner.matrix, slices=NOISE_SLICES, pixel_mm=scanner.pixel_mm,
-        slice_spacing_mm=scanner.slice_spacing_mm, slice_thickness_mm=scanner.slice_thickness_mm,
-        blur_mm=scanner.blur_mm, kernel=scanner.kernel,
-    )  # fmt: skip
-    noise = make_noise(few, np.random.default_rng([seed, 17]))
     return NoisePower.of(noise, scanner.grid.spacing_mm, sd_hu)
