@@ -45,6 +45,9 @@ sphere; extrapolating both lattices to h = 0 takes that out. What is left is bel
 solid of known volume in the tests; 0.2 % is promised.
 """
 
+SMALL_BOX = 1_500_000
+"""Lattice points up to which a small solid is measured on lattices twice or four times as fine."""
+
 TILE_STEPS = 24
 """Steps along each side of a tile of the lattice: 14,000 points, which stay in cache."""
 
@@ -465,9 +468,13 @@ def measured(shape: Shape, width_mm: float, steps: tuple[float, float] = STEPS_A
         Steps across that extent on the coarser and the finer lattice.
     """
     low, high = shape.bounds()
+    points = math.prod((b - a) / width_mm * steps[1] for a, b in zip(low, high, strict=True))
+    finer = 1
+    while points * (2 * finer) ** 3 <= SMALL_BOX:
+        finer *= 2
     found = []
     for count in steps:
-        step = width_mm / count
+        step = width_mm / (finer * count)
         start = (low[0] - 1.37 * step, low[1] - 1.61 * step, low[2] - 1.13 * step)
         end = (high[0] + step, high[1] + step, high[2] + step)
         found.append(_volume(shape, start, end, step, SUB_TILES))
