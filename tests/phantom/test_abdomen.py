@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hepalith.phantom.abdomen import Abdomen, make_abdomen
 from hepalith.phantom.atlas import Atlas, AtlasGrid, label_grid, paint_atlas
+from hepalith.phantom.pose import make_pose
 from hepalith.phantom.scene import ORGANS
 from hepalith.phantom.variation import Variation, draw_variation
 
@@ -21,7 +22,7 @@ def _millilitres(labels: NDArray[np.uint8], organ: str, grid: AtlasGrid) -> floa
 
 @cache
 def _atlas(**fields: object) -> Atlas:
-    return paint_atlas(make_abdomen(np.random.default_rng(4), Variation(**fields)))  # type: ignore[arg-type]
+    return paint_atlas(make_abdomen(np.random.default_rng(4), Variation(**fields), vessels=False))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +151,25 @@ def test_ribs_touch_the_liver_where_they_are_said_to(ordinary: Abdomen) -> None:
     for point in ordinary.rib_contacts:
         x, y, z = (np.full((1, 1, 1), v, dtype=np.float32) for v in point)
         assert float(ordinary.liver.shape.distance(x, y, z)[0, 0, 0]) < 9.0
+
+
+def test_a_turned_patient_is_turned_with_the_liver_and_its_segments() -> None:
+    straight, turned = (
+        make_abdomen(np.random.default_rng(4), Variation(rotation_deg=d), vessels=False) for d in (0.0, 15.0)
+    )
+    pose = make_pose(turned.variation)
+    assert turned.liver.shape.volume_ml == pytest.approx(straight.liver.shape.volume_ml, rel=0.01)
+    points = np.random.default_rng(0).uniform((-140, -90, -90), (60, 70, 80), (800, 3))
+    here = [points[:, axis].astype(np.float32)[:, None, None] for axis in range(3)]
+    placed = np.array([pose.point((float(x), float(y), float(z))) for x, y, z in points])
+    there = [placed[:, axis].astype(np.float32)[:, None, None] for axis in range(3)]
+    assert float((straight.liver.segment_at(*here) == turned.liver.segment_at(*there)).mean()) > 0.999
+    depth = straight.liver.shape.distance(*here)
+    shift = np.abs(turned.liver.shape.distance(*there) - depth)
+    assert float(shift[np.abs(depth) < 8].mean()) < 0.15
+    for organ in ("spleen", "body", "aorta"):
+        far = straight.organs[organ].distance(*here)
+        assert turned.organs[organ].distance(*there) == pytest.approx(far, abs=0.1)
 
 
 def test_the_same_seed_gives_the_same_map(ordinary: Abdomen, atlas: Atlas) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hepalith.phantom.chest import Dome
-from hepalith.phantom.pose import scaled
+from hepalith.phantom.pose import Pose, make_pose, posed
 from hepalith.phantom.shape import Ellipsoid
 from hepalith.phantom.skeleton import Drum
 from hepalith.phantom.trunk import Chance, Level, Trunk, make_build
@@ -52,8 +52,19 @@ def test_a_drum_has_flat_ends_and_round_sides():
     assert _at(drum, 0.0, 0.0, 0.0) < -12
 
 
+def test_a_posed_shape_goes_where_its_points_go():
+    pose = make_pose(Variation(scale=0.9, rotation_deg=14.0, tilt_deg=-4.0))
+    egg = Ellipsoid((60.0, -40.0, 20.0), (30.0, 20.0, 40.0), yaw=20.0)
+    turned = posed(egg, pose)
+    for point in ((60.0, -40.0, 20.0), (90.0, -20.0, 30.0), (10.0, 20.0, -60.0)):
+        assert _at(turned, *pose.point(point)) == pytest.approx(0.9 * _at(egg, *point), abs=0.01)
+    low, high = turned.bounds()
+    centre = pose.point(egg.centre)
+    assert all(a < c < b for a, c, b in zip(low, centre, high, strict=True))
+
+
 def test_a_scaled_shape_has_scaled_distances():
     egg = Ellipsoid((10.0, 0.0, 20.0), (30.0, 20.0, 40.0))
-    half = scaled(egg, 0.5)
+    half = posed(egg, Pose(0.5))
     assert _at(half, 25.0, 5.0, 10.0) == pytest.approx(0.5 * _at(egg, 50.0, 10.0, 20.0), abs=1e-3)
     assert half.bounds()[1] == (20.0, 10.0, 30.0)

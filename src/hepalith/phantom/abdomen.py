@@ -19,11 +19,19 @@ from hepalith.phantom.contrast import PLAIN, Tissues, make_tissues
 from hepalith.phantom.gut import make_gut
 from hepalith.phantom.liver import LiverModel, make_liver
 from hepalith.phantom.organs import make_kidneys, make_pancreas, make_spleen, make_vessels
-from hepalith.phantom.pose import scaled, scaled_body, scaled_oval
+from hepalith.phantom.pose import (
+    Pose,
+    lowest_y,
+    make_pose,
+    posed,
+    posed_body,
+    scaled_oval,
+    turned_liver,
+)
 from hepalith.phantom.scene import Body
 from hepalith.phantom.shape import Common, Cut, Grown, Point, Shape
 from hepalith.phantom.skeleton import make_skeleton
-from hepalith.phantom.trunk import Chance, make_build
+from hepalith.phantom.trunk import Build, Chance, Trunk, make_build
 from hepalith.phantom.variation import Variation
 
 __all__ = ["LIVER_HU", "Abdomen", "make_abdomen"]
@@ -33,6 +41,10 @@ LIVER_HU = PLAIN["liver"][0]
 
 LIVER_GAP_MM = 2.0
 """What lies between the liver and a neighbour that presses on it: capsule, and a film of fat."""
+
+
+PERIRENAL_FAT_MM = 5.0
+"""Fat around the kidneys of an obese patient, on the side of the liver."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +62,7 @@ class Abdomen:
     tissues
         HU of every tissue.
     organs
-        Surfaces of organs by name: body (the skin), liver, gallbladder, spleen, right_kidney, left_kidney,
+        Surfaces by name: body (the skin), liver, gallbladder, spleen, right_kidney, left_kidney,
         stomach, colon, aorta, vena_cava, heart; what is absent is left out.
     rib_contacts
         Where ribs touch the liver's edge.
@@ -81,8 +93,65 @@ def _liver_bodies(liver: LiverModel, tissues: Tissues) -> tuple[Body, ...]:
     return tuple(bodies)
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Everything but the liver, upright and at scale 1; `before` is painted before the liver."""
+
+    before: tuple[Body, ...]
+    after: tuple[Body, ...]
+    below_diaphragm: Shape
+    pressing: tuple[Shape, ...]
+    surfaces: Mapping[str, Shape | None]
+    skin: Trunk
+    rib_contacts: tuple[Point, ...]
+
+
+def _make_parts(build: Build, tissues: Tissues, chance: Chance) -> _Parts:
+    """Return the neighbours of the liver, and all else."""
+    wall, skin = make_wall(build, tissues, chance)
+    chest = make_chest(build, tissues, chance)
+    bones = make_skeleton(build, tissues, chance)
+    muscles = make_muscles_within(build, tissues, chance)
+    right, left = make_kidneys(build, tissues, chance)
+    vessels = make_vessels(build, (right, left), tissues, chance)
+    gut = make_gut(build, chest.space, tissues, chance)
+    beside = (Grown(gut.stomach, 3.0), *((Grown(left.surface, 3.0),) if left else ()))
+    spleen, spleen_bodies = make_spleen(build, chest.space, beside, tissues, chance)
+    kidneys = tuple(k for k in (right, left) if k)
+    perirenal = LIVER_GAP_MM + PERIRENAL_FAT_MM * build.variation.visceral_fat
+    pressing = (
+        Grown(vessels.cava, 0.5),
+        *(Grown(s, LIVER_GAP_MM) for s in (gut.stomach, gut.flexure, spleen) if s is not None),
+        *(Grown(k.surface, perirenal) for k in kidneys),
+    )
+    solid = (*(b for k in kidneys for b in k.bodies), *make_pancreas(build, tissues, chance), *spleen_bodies)
+    return _Parts(
+        before=(*wall, *chest.bodies, *muscles, *bones.spine, *bones.pelvis, *gut.bodies, *solid),
+        after=(*vessels.bodies, *bones.cage),
+        below_diaphragm=chest.space,
+        pressing=pressing,
+        surfaces={
+            "body": skin,
+            "spleen": spleen,
+            "right_kidney": right.surface if right else None,
+            "left_kidney": left.surface if left else None,
+            "stomach": gut.stomach,
+            "colon": gut.flexure,
+            "aorta": vessels.aorta,
+            "vena_cava": vessels.cava,
+            "heart": chest.heart,
+        },
+        skin=skin,
+        rib_contacts=bones.rib_contacts,
+    )
+
+
 def make_abdomen(
-    random: np.random.Generator, variation: Variation | None = None, iodine_gain: float = 1.0
+    random: np.random.Generator,
+    variation: Variation | None = None,
+    iodine_gain: float = 1.0,
+    *,
+    vessels: bool = True,
 ) -> Abdomen:
     """Return the trunk of a patient.
 
@@ -94,65 +163,33 @@ def make_abdomen(
         The patient and the examination; an ordinary adult without contrast unless given.
     iodine_gain
         Enhancement at the scanner's tube voltage over that at 120 kVp.
+    vessels
+        Whether vessels and ducts grow in the liver; a coarse map does without.
     """
     variation = variation or Variation()
     chance = Chance(random, variation.jitter)
     tissues = make_tissues(variation, random, iodine_gain)
-    build = make_build(variation, chance)
-    wall, skin = make_wall(build, tissues, chance)
-    chest = make_chest(build, tissues, chance)
-    bones = make_skeleton(build, tissues, chance)
-    muscles = make_muscles_within(build, tissues, chance)
-    kidneys = make_kidneys(build, tissues, chance)
-    vessels = make_vessels(build, kidneys, tissues, chance)
-    gut = make_gut(build, chest.space, tissues, chance)
-    pressing: list[Shape] = [Grown(vessels.cava, 0.5), Grown(gut.stomach, LIVER_GAP_MM)]
-    pressing += [Grown(k.surface, LIVER_GAP_MM + 5.0 * variation.visceral_fat) for k in kidneys if k]
-    pressing.append(Grown(gut.flexure, LIVER_GAP_MM))
-    left = [Grown(k.surface, 3.0) for k in kidneys[1:] if k]
-    spleen, spleen_bodies = make_spleen(build, chest.space, (Grown(gut.stomach, 3.0), *left), tissues, chance)
-    if spleen is not None:
-        pressing.append(Grown(spleen, LIVER_GAP_MM))
-    size = variation.scale
-    space: Shape = scaled(Cut(chest.space, tuple(pressing), rounding_mm=8.0), size)
-    liver = make_liver(variation, random, space, scaled_oval(build.oval, size))
+    build, pose = make_build(variation, chance), make_pose(variation)
+    parts = _make_parts(build, tissues, chance)
+    upright = Pose(pose.scale)
+    space = posed(Cut(parts.below_diaphragm, parts.pressing, rounding_mm=8.0), upright)
+    cavity = scaled_oval(build.oval, pose.scale)
+    liver = turned_liver(make_liver(variation, random, space, cavity, vessels=vessels), pose)
     ascites: tuple[Body, ...] = ()
     if variation.ascites_mm > 0:
-        around = Common((Grown(liver.shape, variation.ascites_mm), scaled(chest.space, size)))
+        around = Common((Grown(liver.shape, variation.ascites_mm), posed(parts.below_diaphragm, pose)))
         ascites = (Body(around, tissues["fluid"], "fluid"),)
-    couch = make_couch(skin, tissues, chance)
-    before = (
-        *(couch if variation.couch else ()),
-        *wall,
-        *chest.bodies,
-        *muscles,
-        *bones.spine,
-        *bones.pelvis,
-        *gut.bodies,
-        *(b for k in kidneys if k for b in k.bodies),
-        *make_pancreas(build, tissues, chance),
-        *spleen_bodies,
-    )
+    couch = make_couch(lowest_y(parts.skin, pose), tissues, chance)
     bodies = (
-        *(scaled_body(b, size) for b in before),
+        *(couch if variation.couch else ()),
+        *(posed_body(b, pose) for b in parts.before),
         *ascites,
-        *(_liver_bodies(liver, tissues)),
-        *(scaled_body(b, size) for b in (*vessels.bodies, *bones.cage)),
+        *_liver_bodies(liver, tissues),
+        *(posed_body(b, pose) for b in parts.after),
     )
     organs: dict[str, Shape] = {"liver": liver.shape}
-    named = (
-        ("body", skin),
-        ("spleen", spleen),
-        ("right_kidney", kidneys[0].surface if kidneys[0] else None),
-        ("left_kidney", kidneys[1].surface if kidneys[1] else None),
-        ("stomach", gut.stomach),
-        ("colon", gut.flexure),
-        ("aorta", vessels.aorta),
-        ("vena_cava", vessels.cava),
-        ("heart", chest.heart),
-    )
-    organs |= {name: scaled(shape, size) for name, shape in named if shape is not None}
+    organs |= {name: posed(shape, pose) for name, shape in parts.surfaces.items() if shape is not None}
     if liver.gallbladder is not None:
         organs["gallbladder"] = liver.gallbladder
-    contacts = tuple((x * size, y * size, z * size) for x, y, z in bones.rib_contacts)
+    contacts = tuple(pose.point(p) for p in parts.rib_contacts)
     return Abdomen(bodies, liver, variation, tissues, MappingProxyType(organs), contacts)

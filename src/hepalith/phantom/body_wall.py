@@ -169,9 +169,12 @@ def make_wall(build: Build, tissues: Tissues, chance: Chance) -> tuple[tuple[Bod
     return tuple(bodies), skin
 
 
-def make_couch(skin: Trunk, tissues: Tissues, chance: Chance) -> tuple[Body, ...]:
-    """Return the couch: foam in a thin skin, hollowed for the back, wider than the field of view."""
-    back_y = max(v.y + v.back for v in skin.levels) + chance.between(0.0, 25.0)
+def make_couch(lowest_y: float, tissues: Tissues, chance: Chance) -> tuple[Body, ...]:
+    """Return the couch: foam in a thin skin, hollowed for the back, wider than the field of view.
+
+    `lowest_y` is that of the patient's back, LPS mm.
+    """
+    back_y = lowest_y + chance.between(0.0, 25.0)
     hollow = chance.between(85.0, 180.0)
     top = Oval((chance.between(-25, 25), back_y - hollow), (225.0, hollow + 3.0))
     foam = Cut(Common((top.grown(14.0), HalfSpace((0, back_y - 50.0, 0), (0, -1, 0)))), (top,))
