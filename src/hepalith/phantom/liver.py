@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from hepalith.phantom.ducts import make_arteries, make_ducts
 from hepalith.phantom.liver_field import Sampled
-from hepalith.phantom.liver_outline import Frame, draw_plan, make_frame, make_outline, placed
+from hepalith.phantom.liver_outline import make_outline
+from hepalith.phantom.liver_plan import Frame, draw_plan, make_frame, placed
 from hepalith.phantom.segments import Planes, draw_planes, segment_of
 from hepalith.phantom.shape import Oval, Point, Shape
 from hepalith.phantom.tree import Branch, Tree

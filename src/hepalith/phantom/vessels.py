@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.phantom.liver_field import Sampled
-from hepalith.phantom.liver_outline import Frame
+from hepalith.phantom.liver_plan import Frame
 from hepalith.phantom.segments import SEGMENTS, Planes, segment_of
 from hepalith.phantom.shape import Point
 from hepalith.phantom.tree import Branch, Tree
