@@ -24,13 +24,16 @@ GAIN_HU: Mapping[str, tuple[float, float, float, float]] = MappingProxyType(
     {
         "none": (0.0, 2.0, 4.0, 4.0),
         "arterial_washout": (0.0, 62.0, 42.0, 28.0),
-        "rim": (0.0, 48.0, 46.0, 32.0),
-        "delayed": (0.0, 12.0, 32.0, 58.0),
+        "rim": (0.0, 70.0, 60.0, 42.0),
+        "delayed": (0.0, 14.0, 36.0, 82.0),
         "hypovascular": (0.0, 10.0, 24.0, 22.0),
     }
 )
 """What contrast adds to a lesion before contrast and in the arterial, portal and delayed phase, HU at
 120 kVp; the liver gains about 12, 52 and 38. Our judgement, after descriptions in textbooks."""
+
+UNEVEN_HU = 4.0
+"""Standard deviation of the coarse texture of solid tumour. Our judgement."""
 
 SOLID_HU = (34.0, 46.0)
 """Solid tumour without contrast, least and most: darker than a healthy liver, brighter than a fatty one."""
@@ -122,7 +125,13 @@ class Lesion:
 
 
 def _blurred(
-    shape: Shape, inside_hu: float, outside_hu: float, width_mm: float, steps: int = 5
+    shape: Shape,
+    inside_hu: float,
+    outside_hu: float,
+    width_mm: float,
+    steps: int = 5,
+    *,
+    mottle_hu: float = UNEVEN_HU,
 ) -> list[Body]:
     """Return a body whose edge fades over `width_mm` into what lies around it."""
     bodies = []
@@ -132,7 +141,7 @@ def _blurred(
         bodies.append(
             Body(Grown(shape, round(out, 4)), round(outside_hu + share * (inside_hu - outside_hu), 3))
         )
-    bodies.append(Body(Grown(shape, round(-width_mm / 2, 4)), inside_hu))
+    bodies.append(Body(Grown(shape, round(-width_mm / 2, 4)), inside_hu, mottle_hu=mottle_hu))
     return bodies
 
 
