@@ -20,7 +20,7 @@ from hepalith.image.volume import Volume
 from hepalith.settings import Settings
 from hepalith.vocabulary import Measurement
 
-__all__ = ["find_liver", "given_liver", "no_liver"]
+__all__ = ["find_builtin", "find_liver", "given_liver", "no_liver"]
 
 EMPTY = Box((0, 0, 0), (0, 0, 0))
 """The box of a liver that is not in view."""
@@ -51,10 +51,10 @@ def find_liver(volume: Volume, settings: Settings) -> Liver:
     """Return the liver found in `volume`; an empty one, with reasons, where none is in view."""
     if settings.segmenter == "totalsegmentator":
         return _liver_of(volume, segment_liver(volume), "totalsegmentator")
-    return _find_builtin(volume, None)
+    return find_builtin(volume, None)
 
 
-def _find_builtin(volume: Volume, organs: Organs | None) -> Liver:
+def find_builtin(volume: Volume, organs: Organs | None) -> Liver:
     """Return the liver by density, shape and place, led by what the network sees where it was asked."""
     coarse = coarsen(volume)
     trunk = Box.around(find_inside(coarse.hu))
