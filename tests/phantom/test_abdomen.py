@@ -13,7 +13,10 @@ from hepalith.phantom.pose import make_pose
 from hepalith.phantom.scene import ORGANS
 from hepalith.phantom.variation import Variation, draw_variation
 
-SEEDS = (3, 11, 24, 57)
+SEEDS = (3, 24, 57)
+
+COARSE = AtlasGrid((56, 46, 58), 8.0, (-228.0, -180.0, -225.0))
+"""Coarser than the default: organs are counted here, not seen."""
 
 
 def _millilitres(labels: NDArray[np.uint8], organ: str, grid: AtlasGrid) -> float:
@@ -22,7 +25,7 @@ def _millilitres(labels: NDArray[np.uint8], organ: str, grid: AtlasGrid) -> floa
 
 @cache
 def _atlas(**fields: object) -> Atlas:
-    return paint_atlas(make_abdomen(np.random.default_rng(4), Variation(**fields), vessels=False))  # type: ignore[arg-type]
+    return paint_atlas(make_abdomen(np.random.default_rng(4), Variation(**fields), vessels=False), COARSE)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +73,7 @@ def test_the_right_kidney_hangs_below_the_left_and_beside_the_liver(ordinary: Ab
 def test_the_liver_lies_right_under_the_diaphragm_in_one_piece_apart_from_lung_and_bone(seed: int) -> None:
     random = np.random.default_rng(seed)
     variation = draw_variation(random, scale=1.0, resection="", atrophy="")
-    atlas = paint_atlas(make_abdomen(random, variation))
+    atlas = paint_atlas(make_abdomen(random, variation, vessels=False))
     liver = atlas.labels == ORGANS["liver"]
     pieces, _ = ndi.label(liver, np.ones((3, 3, 3)))
     sizes = np.bincount(pieces.ravel())[1:]
@@ -87,7 +90,7 @@ INSIDE = ("liver", "spleen", "kidney", "stomach", "bowel", "colon", "heart", "lu
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_organ_breaks_through_the_wall(seed: int) -> None:
     random = np.random.default_rng(seed)
-    atlas = paint_atlas(make_abdomen(random, draw_variation(random)))
+    atlas = paint_atlas(make_abdomen(random, draw_variation(random), vessels=False))
     outside, _ = ndi.label(atlas.hu < -500)
     room = outside == outside[atlas.grid.shape[0] // 2, 0, 0]
     skin = ndi.binary_dilation(room) & ~room
@@ -130,9 +133,9 @@ def test_colon_before_the_liver_stands_higher_than_the_usual() -> None:
     tops = []
     for colon in ("interposed", "usual"):
         atlas = _atlas(colon=colon)
-        right = (atlas.labels == ORGANS["colon"])[:, :, : atlas.grid.shape[2] // 2 - 6]
+        right = (atlas.labels == ORGANS["colon"])[:, :, : atlas.grid.shape[2] // 2 - 4]
         tops.append(int(np.flatnonzero(right.any(axis=(1, 2))).max()))
-    assert (tops[0] - tops[1]) * 5.0 > 30
+    assert (tops[0] - tops[1]) * COARSE.spacing_mm > 30
 
 
 def test_contrast_shows_in_vessels_and_organs() -> None:
@@ -175,5 +178,6 @@ def test_a_turned_patient_is_turned_with_the_liver_and_its_segments() -> None:
 def test_the_same_seed_gives_the_same_map(ordinary: Abdomen, atlas: Atlas) -> None:
     again = label_grid(make_abdomen(np.random.default_rng(4)))
     assert np.array_equal(again, atlas.labels)
-    assert not np.array_equal(label_grid(make_abdomen(np.random.default_rng(5))), atlas.labels)
+    other = label_grid(make_abdomen(np.random.default_rng(5), vessels=False))
+    assert not np.array_equal(other, atlas.labels)
     assert ordinary.variation == Variation()

@@ -57,7 +57,7 @@ class Variation:
     age_years, sex
         Age and ``"female"`` or ``"male"``.
     scale
-        Overall size; 1 is an adult, a two-year-old near 0.55.
+        Overall size; 1 is an adult, a two-year-old near 0.6.
     breadth, depth
         Width and depth of the trunk's inside over the usual.
     wall_fat_mm
@@ -192,7 +192,7 @@ def _draw_person(random: np.random.Generator) -> dict[str, Any]:
     young = float(random.uniform(1, 14))
     age = young if child else grown
     sex = _one_of(random, CHOICES["sex"], (1, 1))
-    stature = (0.5 + 0.033 * young) if child else (0.95 if sex == "female" else 1.02)
+    stature = (0.56 + 0.029 * young) if child else (0.95 if sex == "female" else 1.02)
     obesity = _bell(random, 0.42, 0.3, 0.0, 1.0)
     fat_mm = 4.0 + 14.0 * obesity + 34.0 * obesity * obesity * obesity
     if sex == "female":
@@ -213,8 +213,9 @@ def _draw_person(random: np.random.Generator) -> dict[str, Any]:
 
 def _draw_liver(random: np.random.Generator) -> dict[str, Any]:
     """Draw the liver's own variation."""
+    fat = _maybe(random, 0.3, 0.22, 0.63, 0.0)
     return {
-        "steatosis": _maybe(random, 0.3, 0.05, 0.40, 0.0),
+        "steatosis": round(fat * fat, 6),
         "liver_shift_hu": _maybe(random, 0.08, 8.0, 45.0, _bell(random, 0.0, 2.5, -8, 8)),
         "liver_scale": _bell(random, 1.0, 0.09, 0.72, 1.32),
         "left_lobe": _bell(random, 1.0, 0.22, 0.45, 1.7),
