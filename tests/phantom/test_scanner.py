@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from hepalith.phantom import Scanner, SliceProfile, kernel_blur_mm
-from hepalith.phantom.noise import make_noise
-from hepalith.phantom.scanner import KERNEL_BLUR_MM
+from hepalith.phantom.scanner import KERNEL_BLUR_MM, KERNELS
 
 
 def test_slice_profiles_that_touch_see_every_point_alike() -> None:
@@ -35,21 +34,27 @@ def test_kernels_are_known_by_name(name: str, kind: str) -> None:
     assert kernel_blur_mm(name) == KERNEL_BLUR_MM[kind]
 
 
-def test_noise_is_of_unit_size_and_its_power_vanishes_toward_both_ends_of_the_spectrum() -> None:
-    scanner = Scanner(matrix=128, slices=6, pixel_mm=0.8)
-    noise = make_noise(scanner, np.random.default_rng(0))
-    assert float(noise.std()) == pytest.approx(1.0, abs=0.02)
-    power = np.abs(np.fft.rfft2(noise)).mean(axis=0) ** 2
-    rows = power[:, 0][1:64]
-    peak = int(rows.argmax())
-    assert 5 < peak < 50
-    assert rows[:3].mean() < 0.35 * rows[peak - 3 : peak + 4].mean()
-    assert rows[-6:].mean() < 0.8 * rows[peak - 3 : peak + 4].mean()
+def test_a_kernel_keeps_the_mean_and_a_sharp_one_raises_the_middle_frequencies() -> None:
+    for kernel in KERNELS.values():
+        assert sum(weight for weight, _ in kernel.parts) == pytest.approx(1)
+    f = np.linspace(0, 1, 101)
+    top = {}
+    for name in ("soft", "lung"):
+        parts = KERNELS[name].parts
+        top[name] = np.sum([w * np.exp(-2 * np.pi**2 * s**2 * f**2) for w, s in parts], axis=0).max()
+    assert 1.05 < top["lung"] < 1.15
+    assert top["soft"] < 1.02
 
 
-def test_neighbouring_slices_share_some_noise_and_others_none() -> None:
-    noise = make_noise(Scanner(matrix=128, slices=8), np.random.default_rng(1))
-    flat = noise.reshape(8, -1)
-    shared = 1 / 10  # of two trapezoids of width w, edge w/2 and distance w: (w/12) / (5w/6)
-    assert np.corrcoef(flat[2], flat[3])[0, 1] == pytest.approx(shared, abs=0.03)
-    assert abs(np.corrcoef(flat[2], flat[4])[0, 1]) < 0.05
+def test_a_scanner_takes_its_kernel_by_name() -> None:
+    scanner = Scanner().with_kernel("lung")
+    assert (scanner.kernel, scanner.blur_mm, scanner.boost) == ("LUNG", 0.36, 0.6)
+
+
+def test_calcium_iodine_and_metal_gain_as_the_voltage_falls() -> None:
+    labels = ("calcification", "iodine_in_vessel", "clip_or_coil", "gas")
+    low, high = ([Scanner(kvp=kvp).gain_of(label) for label in labels] for kvp in (80.0, 140.0))
+    assert low[1] > low[0] > 1.3
+    assert 1 > high[0] > high[1]
+    assert low[2] > 1 > high[2]
+    assert low[3] == high[3] == 1

@@ -19,7 +19,7 @@ References
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,17 +149,26 @@ def scale_noise(scanner: Scanner, paths: Array, projector: Projector = FIELD) ->
     variance = quanta * (1 + np.float32(ELECTRONIC_QUANTA**2 / air) * quanta)
     shares = _sector_weights(projector)
     sectors = []
-    for weights in shares:
+    for weights in shares * shares * shares:  # near the sector's middle; to its borders it is interpolated
         weighed = variance * weights.astype(np.float32)[:, None, None]
-        sectors.append(projector.spread(weighed) / np.float32(weights.mean()))
-    middle = projector.size // 2
-    spread = np.stack(sectors)
-    seen = np.sqrt(spread[:, middle - 3 : middle + 3, middle - 3 : middle + 3].mean(axis=(1, 2)))
-    level = _middle(np.square(exact.dot(shares.T[:, None, :], seen.T[None, :, :])).mean(axis=0))
+        sectors.append(np.sqrt(projector.spread(weighed) / np.float32(weights.mean())))
+    whole = projector.spread(np.ascontiguousarray(variance, dtype=np.float32))
+    spread = np.stack(sectors) * np.sqrt(whole / _together(sectors, shares))
+    middle = slice(projector.size // 2 - 3, projector.size // 2 + 3)
+    level = _middle(whole[middle, middle].mean(axis=(0, 1)))
     reference = _reference_hu(scanner, mas) * _iterative_gain(scanner)
     if scanner.mas is None:
         reference = scanner.noise_hu / math.sqrt(level)
-    return NoiseScale(np.sqrt(spread) * np.float32(reference), reference * math.sqrt(level))
+    return NoiseScale(spread * np.float32(reference), reference * math.sqrt(level))
+
+
+def _together(sectors: Sequence[Array], shares: NDArray[np.float64]) -> Array:
+    """Return the variance of all sectors' noise, interpolated between their middles."""
+    found = np.zeros_like(sectors[0])
+    for one, first in zip(sectors, shares, strict=True):
+        for other, second in zip(sectors, shares, strict=True):
+            found += np.float32((first * second).mean()) * (one * other)
+    return found
 
 
 def _middle(values: Array) -> float:
