@@ -40,8 +40,18 @@ MIN_RING_VOXELS = 30
 MIN_CONTENT_VOXELS = 12
 """Fewest voxels within a shell, beyond the reach of its blur, whose median is taken as its content."""
 
-RING_CLIP = 3.0
-"""Noise deviations beyond which ring voxels (vessels, fat) are left out."""
+RING_CLIP = 2.5
+"""Deviations of the smoothed ring from its level beyond which voxels (vessels, fat) are left out."""
+
+RING_SMOOTH_MM = 0.9
+"""Width over which the ring is smoothed to tell vessels from noise: below that of vessels that matter."""
+
+RING_LEFT_IN = 0.5
+"""Error of the level, as a share of the clipping distance times the share of the ring that was left out:
+edges of the same vessels stay in. Our judgement."""
+
+RING_ROUNDS = 3
+"""Times the level is taken anew from what is left in the ring."""
 
 OUTSIDE_SMOOTH_MM = 2.5
 """Width over which the tissue outside the liver is carried on below a focus at the surface."""
@@ -152,8 +162,9 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
         surface = SURFACE_SHARE * float(np.abs(background[beyond] - level).sum())
     count = float(inside.sum())
     variance = scene.noise.variance_of(inside.astype(np.float32) - count * weights)
-    if not weights.any():
-        variance += (level_se * count) ** 2
+    # what noise gives to the level is in the first term already
+    own = scene.noise.variance_of(weights) if weights.any() else 0.0
+    variance += max(level_se**2 - own, 0.0) * count**2
     structure = scene.surroundings.error_of(count * scene.grid.voxel_mm3) * count
     variance += structure**2 + surface**2
     return Aperture(
@@ -228,12 +239,39 @@ def _ring_level(
     values = hu[use]
     if values.size < MIN_RING_VOXELS // 3:
         return scene.surroundings.liver_hu, scene.noise.sd_hu, weights
-    kept = use & (np.abs(hu - float(np.median(values))) <= RING_CLIP * scene.noise.sd_hu)
+    kept, reach = _even_part(hu, use, scene)
     if not kept.any():
         return float(np.median(values)), float(values.std()), weights
     weights[kept] = 1.0 / float(kept.sum())
-    spread = math.sqrt(scene.noise.variance_of(weights) + scene.surroundings.texture_hu**2 / 9)
+    left_in = RING_LEFT_IN * reach * (1 - float(kept.sum()) / float(use.sum()))
+    texture = scene.surroundings.texture_hu / 3
+    spread = math.sqrt(scene.noise.variance_of(weights) + texture**2 + left_in**2)
     return float(hu[kept].mean(dtype=np.float64)), spread, weights
+
+
+def _even_part(
+    hu: NDArray[np.float32], use: NDArray[np.bool_], scene: Scene
+) -> tuple[NDArray[np.bool_], float]:
+    """Return the voxels of a ring that lie in even liver, and how far from its level they were cut off.
+
+    Smoothed, a vessel stands out from noise that hides it voxel by voxel; left in, it would raise the level
+    by a few HU, which is much below a small focus in thick slices.
+    """
+    sigma = [RING_SMOOTH_MM / s for s in scene.spacing_mm]
+    share = ndimage.gaussian_filter(use.astype(np.float32), sigma, mode="constant")
+    smooth = ndimage.gaussian_filter(np.where(use, hu, np.float32(0)), sigma, mode="constant")
+    smooth /= np.maximum(share, np.float32(1e-3))
+    values = smooth[use]
+    level = float(np.median(values))
+    low = values[values <= level]
+    # vessels are brighter: the spread is read where none are
+    spread = max(1.4826 * float(np.median(level - low)), 0.15 * scene.noise.sd_hu) if low.size else 0.0
+    for _ in range(RING_ROUNDS):
+        inner = values[np.abs(values - level) <= RING_CLIP * spread]
+        if inner.size == 0:
+            break
+        level = float(np.median(inner))
+    return np.asarray(use & (np.abs(smooth - level) <= RING_CLIP * spread)), RING_CLIP * spread
 
 
 def _content_step(

@@ -34,6 +34,10 @@ BODY_SHARE = 0.03
 """Standard deviation, as a share, by which the integrated excess of a compact body may differ from that of
 the sphere that explains it best: short cylinders and lobed grains. Our judgement."""
 
+APART_SHARE = 0.5
+"""Share of the difference between the aperture's sum and a sphere that does not stand for the body which is
+taken as an error of the sum. Our judgement."""
+
 LIMITED_SD = 0.1
 """Standard deviation of the volume's logarithm above which a fitted sphere is limited by resolution."""
 
@@ -94,6 +98,8 @@ def measure(
     densest calcium would need.
     """
     total = sum_of(aperture, scene)
+    if fit is not None and body.unresolved and body.compact:
+        total -= fit.foreign_hu_mm3
     total_se = math.hypot(aperture.sum_se_hu * scene.grid.voxel_mm3, MODEL_SHARE * total)
     peak = float(aperture.excess[aperture.extent].max())
     fitted = body.unresolved and body.compact and fit is not None and fit.holds
@@ -105,6 +111,9 @@ def measure(
         plateau = total / sphere.volume
         limited = sphere.volume_sd > LIMITED_SD
     elif body.unresolved and body.compact:
+        if fit is not None:  # neither sphere nor even surroundings: sum and sphere tell how far it may be
+            fitted_total = weigh_sphere(fit, belief or BlurBelief()).excess
+            total_se = math.hypot(total_se, APART_SHARE * (total - fitted_total))
         volume, plateau = volume_below_blur(total, total_se, peak, scene)
     elif body.unresolved:
         volume, plateau = volume_of_thin(total, total_se, aperture, scene)

@@ -33,21 +33,22 @@ CELLS = 32
 STEP = 0.005
 """Relative step of the derivatives by diameter, and in mm of that by height."""
 
-EDGE_SHARE = 0.3
-"""Width of the slice profile's soft edge as a share of the slice: between the box of a sequential scan (0)
-and what spiral scans show (0.5 and more). Our judgement."""
+EDGE_STEP = 0.02
+"""Step of the derivative by the profile's soft edge."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
     """A sphere of unit integral in the voxels of a box, and how that changes; all of the shape of the box.
 
-    Per mm³, by log of diameter, by log of in-plane blur, and by mm along slice, row and column.
+    Per mm³, by log of diameter, by log of in-plane blur, by the slice profile's soft edge, and by mm along
+    slice, row and column.
     """
 
     share: NDArray[np.float64]
     by_log_diameter: NDArray[np.float64]
     by_log_blur: NDArray[np.float64]
+    by_edge: NDArray[np.float64]
     by_place: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -67,6 +68,7 @@ class SphereView:
         self,
         diameter_mm: float,
         blur: float,
+        edge: float,
         centre_mm: tuple[float, float, float],
         axes_mm: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
     ) -> Seen:
@@ -78,6 +80,8 @@ class SphereView:
             Of the sphere.
         blur
             In-plane blur over its estimate.
+        edge
+            Width of the slice profile's soft edge as a share of the slice: 0 is a box, 1 a triangle.
         centre_mm
             Along slice, row and column.
         axes_mm
@@ -91,12 +95,16 @@ class SphereView:
         """
         heights = axes_mm[0] - centre_mm[0]
         count = heights.size
-        here = self._discs(diameter_mm / 2, heights)
-        larger = self._discs(diameter_mm / 2 * (1 + STEP), heights)
-        higher, lower = (self._discs(diameter_mm / 2, heights + h) for h in (STEP, -STEP))
+        radius = diameter_mm / 2
+        here = self._discs(radius, heights, edge)
+        larger = self._discs(radius * (1 + STEP), heights, edge)
+        higher, lower = (self._discs(radius, heights + h, edge) for h in (STEP, -STEP))
+        softer = self._discs(radius, heights, edge + EDGE_STEP)
         sigma = blur * self.sigma_mm
         passed = np.exp(-0.5 * (self.frequency * sigma) ** 2)
-        spectra = np.concatenate([here, (larger - here) / STEP, (lower - higher) / (2 * STEP)])
+        spectra = np.concatenate(
+            [here, (larger - here) / STEP, (lower - higher) / (2 * STEP), (softer - here) / EDGE_STEP]
+        )
         spectra = np.concatenate([spectra * passed, here * (-((self.frequency * sigma) ** 2) * passed)])
         radial = spectra @ self.bessel
         slope = np.gradient(radial[:count], RADIUS_STEP_MM, axis=1)
@@ -107,16 +115,16 @@ class SphereView:
         part = at - low
         table = np.concatenate([radial, slope])
         values = table[:, low] * (1 - part) + table[:, low + 1] * part
-        share, by_size, by_height, by_blur, by_radius = values.reshape(5, count, y.size, x.size)
+        share, by_size, by_height, by_edge, by_blur, by_radius = values.reshape(6, count, y.size, x.size)
         outward = by_radius / np.maximum(away, 1e-6)
-        return Seen(share, by_size, by_blur, (by_height, -outward * y[:, None], -outward * x[None]))
+        return Seen(share, by_size, by_blur, by_edge, (by_height, -outward * y[:, None], -outward * x[None]))
 
-    def _discs(self, radius: float, heights: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _discs(self, radius: float, heights: NDArray[np.float64], edge: float) -> NDArray[np.float64]:
         """Return the transform of each slice's discs, for a sphere of unit integral: (slice, frequency)."""
         cuts = np.linspace(-radius, radius, CELLS + 1)
         low, high = cuts[:-1], cuts[1:]
         rho = np.sqrt(np.maximum(radius**2 - (low * low + low * high + high * high) / 3, 1e-12))
-        below = _profile_below(cuts[None] - heights[:, None], self.slice_mm)
+        below = _profile_below(cuts[None] - heights[:, None], self.slice_mm, edge)
         transform = rho[:, None] * special.j1(rho[:, None] * self.frequency)
         volume = float((np.pi * rho**2).sum()) * (2 * radius / CELLS)
         return np.asarray(np.diff(below, axis=1) @ transform / volume)
@@ -132,9 +140,9 @@ def sphere_view(blur: Blur, spacing_mm: tuple[float, float, float]) -> SphereVie
     return SphereView(blur.in_plane_sigma_mm, blur.slice_mm, spacing_mm, frequency, radius, bessel)
 
 
-def _profile_below(at_mm: NDArray[np.float64], slice_mm: float) -> NDArray[np.float64]:
+def _profile_below(at_mm: NDArray[np.float64], slice_mm: float, share: float) -> NDArray[np.float64]:
     """Return the share of a slice's sensitivity below a height over its centre: a trapezoid."""
-    edge = EDGE_SHARE * slice_mm
+    edge = share * slice_mm
     outer, inner = (slice_mm + edge) / 2, (slice_mm - edge) / 2
     ramps = [np.square(np.maximum(at_mm + s, 0.0)) / 2 for s in (outer, inner, -inner, -outer)]
     return np.asarray((ramps[0] - ramps[1] - ramps[2] + ramps[3]) / (slice_mm * edge))

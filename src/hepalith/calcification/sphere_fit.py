@@ -30,16 +30,23 @@ LEAST_MM, MOST_MM = 0.4, 12.0
 MOST_VOXELS = 60_000
 """Largest window fitted, in voxels: that of a sphere of 12 mm in thin slices and small pixels."""
 
-FIRST_BLUR_SD = 0.2
-"""How far the in-plane blur may be from its estimate before any focus was looked at (standard deviation of
-its logarithm): kernels differ by more than the skin's edge or the grid tells."""
+FIRST_BLUR = (0.0, 0.2)
+"""What is believed of the log of the in-plane blur over its estimate before any focus was looked at: mean and
+standard deviation. Kernels differ by more than the skin's edge or the grid tells."""
 
-LEAST_BLUR_SD = 0.03
-"""Least standard deviation of the blur's logarithm that foci may together leave: a blurred edge may be the
-focus's own."""
+FIRST_EDGE = (0.3, 0.2)
+"""The same of the slice profile's soft edge, as a share of the slice: between the box of a sequential scan
+(0) and what spiral scans show (0.5 and more). Our judgement."""
 
-ONE_BLUR_SD = 0.06
-"""Least standard deviation with which one focus may say the blur, for the same reason."""
+LEAST_EDGE, MOST_EDGE = 0.02, 0.9
+"""Edges between which the fit moves."""
+
+LEAST_SD = (0.03, 0.05)
+"""Least standard deviations of blur and edge that foci may together leave: a blurred edge may be the focus's
+own."""
+
+ONE_SD = (0.06, 0.1)
+"""Least standard deviations with which one focus may say blur and edge, for the same reason."""
 
 MISFIT = 1.2
 """Most that a sphere may leave of a body, over noise and a share of the peak, and still stand for it."""
@@ -51,13 +58,14 @@ STRANGE_MM, STRANGE_SPREADS = 0.8, 3.5
 """Width of the mean, and deviations of it, by which what the sphere leaves about a body is seen to be a
 vessel, a duct or fat: it is left out of the fit."""
 
-CORE_SHARE = 0.1
-"""Share of the sphere's peak above which nothing is left out."""
+STRANGE_SHARE = 0.3
+"""Share of what the sphere shows at a place that what it leaves there must exceed on top: where it is bright
+itself, a body that is no sphere leaves as much."""
 
-COUNT = 7
-"""Unknowns: excess, squared diameter, place (3), log of the blur, background."""
+COUNT = 8
+"""Unknowns: excess, squared diameter, place (3), log of the blur, the profile's edge, background."""
 
-EXCESS, SIZE, BLUR, LEVEL = 0, 1, 5, 6
+EXCESS, SIZE, BLUR, EDGE, LEVEL = 0, 1, 5, 6, 7
 """Their places in the vector; the place of the focus stands between size and blur."""
 
 Array = NDArray[np.float32]
@@ -65,10 +73,13 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class BlurBelief:
-    """What the log of the in-plane blur over its estimate is taken to be: a normal distribution."""
+    """What blur and edge are taken to be: normal distributions, each a mean and a standard deviation.
 
-    mean: float = 0.0
-    sd: float = FIRST_BLUR_SD
+    `blur` is the log of the in-plane blur over its estimate, `edge` the slice profile's soft edge.
+    """
+
+    blur: tuple[float, float] = FIRST_BLUR
+    edge: tuple[float, float] = FIRST_EDGE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +92,7 @@ class SphereFit:
         Integrated excess that stands for 1.
     at
         Where the equations are linear: excess, squared diameter (mm²), place (mm), log of the blur over its
-        estimate, background (HU).
+        estimate, the slice profile's edge, background (HU).
     told
         Information of the voxels, without any belief about the blur.
     noise
@@ -92,6 +103,8 @@ class SphereFit:
         What the background may be from the ring's level.
     misfit
         Root mean square of what the sphere leaves in the body, over noise and a share of the peak.
+    foreign_hu_mm3
+        What vessels, ducts or fat beside the body add to the aperture's sum.
     """
 
     scale_hu_mm3: float
@@ -101,6 +114,7 @@ class SphereFit:
     score: NDArray[np.float64]
     level_sd_hu: float
     misfit: float
+    foreign_hu_mm3: float
 
     @property
     def holds(self) -> bool:
@@ -110,9 +124,9 @@ class SphereFit:
     def solved(self, belief: BlurBelief) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the unknowns and their covariance under a belief about the blur."""
         prior = np.zeros(COUNT)
-        prior[BLUR], prior[LEVEL] = belief.sd**-2, self.level_sd_hu**-2
         mean = np.zeros(COUNT)
-        mean[BLUR] = belief.mean
+        (mean[BLUR], blur_sd), (mean[EDGE], edge_sd) = belief.blur, belief.edge
+        prior[BLUR], prior[EDGE], prior[LEVEL] = blur_sd**-2, edge_sd**-2, self.level_sd_hu**-2
         inverse = np.linalg.inv(self.told + np.diag(prior))
         solution = inverse @ (self.told @ self.at + self.score + prior * mean)
         covariance = inverse @ (self.noise + np.diag(prior)) @ inverse
@@ -124,17 +138,22 @@ def believe_blur(fits: list[SphereFit]) -> BlurBelief:
 
     The edges of a focus larger than the blur show the blur itself; a smaller one is then measured with it.
     """
-    total, weighted = FIRST_BLUR_SD**-2, 0.0
-    for fit in fits:
-        solution, covariance = fit.solved(BlurBelief())
-        alone = 1 / float(covariance[BLUR, BLUR])
-        gained = alone - FIRST_BLUR_SD**-2
-        if gained <= 0 or not fit.holds:
-            continue
-        said = float(solution[BLUR]) * alone / gained
-        gained = 1 / (1 / gained + ONE_BLUR_SD**2)
-        total, weighted = total + gained, weighted + gained * said
-    return BlurBelief(weighted / total, math.hypot(total**-0.5, LEAST_BLUR_SD))
+    solved = [fit.solved(BlurBelief()) for fit in fits if fit.holds]
+    found = []
+    for place, (mean, sd), least, one in zip(
+        (BLUR, EDGE), (FIRST_BLUR, FIRST_EDGE), LEAST_SD, ONE_SD, strict=True
+    ):
+        total, weighted = sd**-2, mean * sd**-2
+        for solution, covariance in solved:
+            alone = 1 / float(covariance[place, place])
+            gained = alone - sd**-2
+            if gained <= 0:
+                continue
+            said = (float(solution[place]) * alone - mean * sd**-2) / gained
+            gained = 1 / (1 / gained + one**2)
+            total, weighted = total + gained, weighted + gained * said
+        found.append((weighted / total, math.hypot(total**-0.5, least)))
+    return BlurBelief(found[0], found[1])
 
 
 def fit_sphere(aperture: Aperture, scene: Scene, view: SphereView, first_mm: float) -> SphereFit | None:
@@ -173,7 +192,14 @@ def fit_sphere(aperture: Aperture, scene: Scene, view: SphereView, first_mm: flo
     noise = window.score_covariance(columns[:COUNT], used)
     misfit = window.misfit(rest, columns[EXCESS] * np.float32(at[EXCESS]), used)
     return SphereFit(
-        window.scale, at, normal[:COUNT, :COUNT], noise, normal[:COUNT, COUNT], window.level_sd, misfit
+        window.scale,
+        at,
+        normal[:COUNT, :COUNT],
+        noise,
+        normal[:COUNT, COUNT],
+        window.level_sd,
+        misfit,
+        window.foreign(at, used, view),
     )
 
 
@@ -183,6 +209,7 @@ class _Window:
 
     excess: Array
     used: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
     axes_mm: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
     centre_mm: tuple[float, float, float]
     power: Array
@@ -190,6 +217,7 @@ class _Window:
     sd_hu: float
     scale: float
     level_sd: float
+    voxel_mm3: float
 
     @classmethod
     def of(cls, aperture: Aperture, scene: Scene) -> _Window | None:
@@ -220,6 +248,7 @@ class _Window:
         return cls(
             excess,
             used,
+            aperture.inside[box],
             (axes[0], axes[1], axes[2]),
             (centre[0], centre[1], centre[2]),
             power,
@@ -227,24 +256,28 @@ class _Window:
             scene.noise.sd_hu,
             max(total, float(weight.sum())) * voxel,
             max(math.hypot(aperture.level_se_hu, structure), 0.2),
+            voxel,
         )
 
     def first(self, diameter_mm: float) -> NDArray[np.float64]:
         """Return the unknowns to start from: sum, size and centre as the body shows them."""
         size = float(np.clip(diameter_mm, 1.0, MOST_MM)) ** 2
-        return np.array([1.0, size, *self.centre_mm, 0.0, 0.0])
+        return np.array([1.0, size, *self.centre_mm, FIRST_BLUR[0], FIRST_EDGE[0], 0.0])
 
     def converged(
         self, at: NDArray[np.float64], used: NDArray[np.bool_], view: SphereView
     ) -> NDArray[np.float64]:
         """Return the unknowns at which the steps end."""
-        prior = np.zeros(COUNT)
-        prior[BLUR], prior[LEVEL] = FIRST_BLUR_SD**-2, self.level_sd**-2
+        mean, prior = np.zeros(COUNT), np.zeros(COUNT)
+        mean[BLUR], mean[EDGE] = FIRST_BLUR[0], FIRST_EDGE[0]
+        prior[BLUR], prior[EDGE], prior[LEVEL] = FIRST_BLUR[1] ** -2, FIRST_EDGE[1] ** -2, self.level_sd**-2
         for _ in range(ITERATIONS):
             normal = self.normal(*self.model(at, view), used)
             told, score = normal[:COUNT, :COUNT], normal[:COUNT, COUNT]
             firm = np.diag(prior + 1e-9 * np.diag(told))
-            after = _bounded(at, np.asarray(np.linalg.solve(told + firm, score - prior * at), np.float64))
+            after = _bounded(
+                at, np.asarray(np.linalg.solve(told + firm, score - prior * (at - mean)), np.float64)
+            )
             moved = float(np.abs(after - at).max())
             at = after
             if moved < CONVERGED:
@@ -254,7 +287,9 @@ class _Window:
     def model(self, at: NDArray[np.float64], view: SphereView) -> tuple[Array, Array]:
         """Return the model's derivatives by each unknown, stacked, and what the model leaves."""
         size = max(float(at[SIZE]), LEAST_MM**2)
-        seen = view.see(math.sqrt(size), math.exp(float(at[BLUR])), (at[2], at[3], at[4]), self.axes_mm)
+        seen = view.see(
+            math.sqrt(size), math.exp(float(at[BLUR])), float(at[EDGE]), (at[2], at[3], at[4]), self.axes_mm
+        )
         amount = self.scale * float(at[EXCESS])
         columns = np.empty((COUNT, *self.excess.shape), np.float32)
         columns[EXCESS] = self.scale * seen.share
@@ -262,6 +297,7 @@ class _Window:
         for n, by in enumerate(seen.by_place):
             columns[2 + n] = amount * by
         columns[BLUR] = amount * seen.by_log_blur
+        columns[EDGE] = amount * seen.by_edge
         columns[LEVEL] = 1.0
         rest = self.excess - np.float32(at[EXCESS]) * columns[EXCESS] - np.float32(at[LEVEL])
         return columns, rest
@@ -301,14 +337,25 @@ class _Window:
         shown = columns[EXCESS]
         sigma = [STRANGE_MM / float(a[1] - a[0]) if a.size > 1 else 0.0 for a in self.axes_mm]
         even = ndimage.gaussian_filter(rest * used, sigma, mode="constant")
-        about = used & (shown < CORE_SHARE * float(shown.max()))
+        about = used & (shown < 0.1 * float(shown.max()))
         if int(about.sum()) < 30:
             return used
         spread = 1.4826 * float(np.median(np.abs(even[about] - np.median(even[about]))))
-        strange = about & (np.abs(even) > STRANGE_SPREADS * max(spread, 0.1 * self.sd_hu))
+        least = STRANGE_SPREADS * max(spread, 0.1 * self.sd_hu) + STRANGE_SHARE * shown * np.float32(
+            at[EXCESS]
+        )
+        strange = used & (np.abs(even) > least)
         if not strange.any():
             return used
         return np.asarray(used & ~strange)
+
+    def foreign(self, at: NDArray[np.float64], used: NDArray[np.bool_], view: SphereView) -> float:
+        """Return what the voxels left out hold of the aperture's sum beyond the sphere, in HU·mm³."""
+        left = self.inside & self.used & ~used
+        if not left.any():
+            return 0.0
+        _, rest = self.model(at, view)
+        return float((rest[left] + np.float32(at[LEVEL])).sum(dtype=np.float64)) * self.voxel_mm3
 
     def misfit(self, rest: Array, shown: Array, used: NDArray[np.bool_]) -> float:
         """Return the root mean square of what is left where the sphere is bright, over what may be left."""
@@ -324,5 +371,6 @@ def _bounded(at: NDArray[np.float64], step: NDArray[np.float64]) -> NDArray[np.f
     after[EXCESS] = np.clip(after[EXCESS], 0.4 * at[EXCESS], 2.5 * at[EXCESS])
     after[SIZE] = np.clip(after[SIZE], max(LEAST_MM**2, 0.3 * at[SIZE]), min(MOST_MM**2, 2.5 * at[SIZE]))
     after[2:5] = np.clip(after[2:5], at[2:5] - 1.0, at[2:5] + 1.0)
+    after[EDGE] = np.clip(after[EDGE], LEAST_EDGE, MOST_EDGE)
     after[BLUR] = np.clip(after[BLUR], max(-0.5, at[BLUR] - 0.2), min(0.5, at[BLUR] + 0.2))
     return np.asarray(after)

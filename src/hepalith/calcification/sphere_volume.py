@@ -33,7 +33,7 @@ SIZE_SHARE = 0.02
 EXCESS_ERROR = 1.15
 """Factor on the error of the integrated excess, for the same reasons. From the same."""
 
-EXCESS_SHARE = 0.01
+EXCESS_SHARE = 0.015
 """Relative error of the integrated excess however little noise there is. From the same."""
 
 Z95 = 1.96
