@@ -48,6 +48,8 @@ class Liver:
         Estimated share of the liver that the scan covers, 0 to 1.
     quality, quality_reasons
         How far the outline can be trusted, 0 to 1, and what lowers it.
+    weights_sha256
+        Digest of the weights of the network that was asked; None where none was.
     """
 
     box: Box
@@ -59,6 +61,7 @@ class Liver:
     in_view: float
     quality: float
     quality_reasons: tuple[str, ...] = ()
+    weights_sha256: str | None = None
 
     @property
     def is_in_view(self) -> bool:

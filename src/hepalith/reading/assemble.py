@@ -116,8 +116,6 @@ class Assessment:
     differential: Differential
     plan: Plan
     noise_hu: float | None = None
-    weights: str | None = None
-    """Digest of the segmenter's weights; the built-in one has none."""
 
 
 def assemble(
@@ -208,7 +206,7 @@ def make_document(
             knowledge=assessment.differential.knowledge_digest,
             setting=assessment.differential.setting or None,
             policy=PolicyEntry(id=plan.policy, version=plan.policy_version),
-            weights=assessment.weights,
+            weights=assessment.liver.weights_sha256,
         ),
         study=StudyEntry(
             uid=pseudonym_uid(study.uid, key) if hidden else study.uid,
