@@ -13,6 +13,7 @@ CALCIUM = Appearance(
     peak_hu=600.0,
     peak_excess_hu=540.0,
     deviations=36.0,
+    goes_on=False,
     voxels=30,
     inside_share=1.0,
     liver_about=1.0,
@@ -57,7 +58,14 @@ def test_probabilities_cover_every_label_and_sum_to_one() -> None:
             "bone_or_cartilage",
         ),
         (
-            {"enhanced": 0.95, "blood_hu": 250.0, "core_hu": 240.0, "peak_hu": 270.0, "shape": DRAWN_OUT},
+            {
+                "enhanced": 0.95,
+                "blood_hu": 250.0,
+                "core_hu": 240.0,
+                "peak_hu": 270.0,
+                "shape": DRAWN_OUT,
+                "goes_on": True,
+            },
             "iodine_in_vessel",
         ),
         (

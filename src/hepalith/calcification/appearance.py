@@ -67,6 +67,8 @@ class Appearance:
     peak_hu: float
     peak_excess_hu: float
     deviations: float
+    goes_on: bool
+    """Part of something that goes on beyond its neighbourhood, as a vessel does."""
     voxels: int
     inside_share: float
     """Share of the body that lies in the liver's mask."""
@@ -151,6 +153,7 @@ def describe_appearance(
         peak_hu=measured.peak.value,
         peak_excess_hu=candidate.peak_excess_hu,
         deviations=candidate.deviations,
+        goes_on=candidate.goes_on,
         voxels=int(aperture.extent.sum()),
         inside_share=float(raw_liver[aperture.extent].mean()),
         liver_about=float(raw_liver[about].mean()) if about.any() else 1.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import cc3d
@@ -12,10 +13,11 @@ from scipy import ndimage
 from hepalith.calcification.background import Surroundings
 from hepalith.calcification.evidence import Evidence
 from hepalith.calcification.hit import Hit, find_hits
+from hepalith.calcification.matched_filter import DIAMETERS_MM
 from hepalith.calcification.search import Layer, coarse_at
 from hepalith.geometry import Box
 
-__all__ = ["METAL_HU", "MIN_EXCESS_HU", "MIN_PEAK_HU", "Candidate", "find_candidates"]
+__all__ = ["METAL_HU", "MIN_EXCESS_HU", "MIN_PEAK_HU", "Candidate", "ask_places", "find_candidates"]
 
 SHARP_SPREADS = 5.0
 """Noise deviations of a voxel from which a body is outlined in the image itself. Fainter ones are outlined in
@@ -27,6 +29,16 @@ SHARP_EXCESS_HU = 45.0
 MIN_EXCESS_HU = 35.0
 """Least excess of the brightest voxel of a body, noise taken off. The liver's own texture, and what breathing
 makes of its edges, reach 30 HU on the real scans of `benchmarks/implants.py`. Our judgement."""
+
+FRAGMENT_SHARE = 0.65
+"""Share of the evidence of the vessels about it that a focus no brighter than blood must have. In `dome`, whose
+vessels are cut into pieces by thin slices and noise, no piece reaches 0.6. Our judgement."""
+
+LARGEST = len(DIAMETERS_MM) - 1
+"""The size at which a faint body shows its own density: no brighter than blood, it is blood or a nodule."""
+
+FRAGMENT_MM = 20.0
+"""How far about a vessel's brightest places that is asked."""
 
 MIN_PEAK_HU = 85.0
 """Least HU of that voxel. Clotted blood reaches 80-90 HU unenhanced; calcium that is seen at all stands
@@ -93,6 +105,8 @@ class Candidate:
         That, in noise deviations; of a faint body its evidence.
     smooth
         Too faint for an outline in the image itself: outlined in the evidence.
+    goes_on
+        Part of something that goes on beyond its neighbourhood, as a vessel does.
     outside_mm3
         Volume of the same bright body beyond the search region: a rib goes on there.
     outside_dense
@@ -104,6 +118,7 @@ class Candidate:
     peak_excess_hu: float
     deviations: float
     smooth: bool
+    goes_on: bool = False
     outside_mm3: float = 0.0
     outside_dense: float = 0.0
 
@@ -116,8 +131,10 @@ def find_candidates(
     surroundings: Surroundings,
     evidence: Evidence,
     blood_hu: float,
-) -> tuple[list[Candidate], Layer]:
-    """Return the candidates of a liver, and the layer that knows what is too bright to serve as background.
+) -> tuple[list[Candidate], Layer, NDArray[np.float32]]:
+    """Return the candidates of a liver, what is too bright to serve as background, and what places ask for.
+
+    The last is a coarse map: the evidence that a focus no brighter than blood must have there.
 
     Parameters
     ----------
@@ -148,11 +165,54 @@ def find_candidates(
         level + grow,
         evidence.region,
     )
-    outlined = [c for c in _bodies(sharp, surroundings) if _has_evidence(c, evidence)]
-    faint = _faint(find_hits(evidence, spacing_mm), outlined, hu, surroundings, blood_hu)
+    hits = find_hits(evidence, spacing_mm)
+    asked = ask_places(hits, evidence, surroundings, blood_hu, spacing_mm)
+    outlined = [_led(c, hits) for c in _bodies(sharp, surroundings) if _has_evidence(c, evidence)]
+    faint = _faint(hits, outlined, hu, surroundings, blood_hu, asked)
     kept = [_followed(c, sharp, spacing_mm) for c in _of_liver(outlined + faint, liver, sharp, spacing_mm)]
     kept += _metal_in_notches(sharp, kept, liver, surroundings, spacing_mm)
-    return kept, sharp
+    return kept, sharp, asked
+
+
+def ask_places(
+    hits: list[Hit],
+    evidence: Evidence,
+    surroundings: Surroundings,
+    blood_hu: float,
+    spacing_mm: tuple[float, float, float],
+) -> NDArray[np.float32]:
+    """Return, on the coarse grid, the evidence that a focus no brighter than blood must have.
+
+    Noise asks for the threshold everywhere. Where vessels run, pieces of them look like foci: those are
+    fainter than the vessel they come from, so that a focus must have `FRAGMENT_SHARE` of the evidence, for
+    small sizes, of the vessels within `FRAGMENT_MM`.
+    """
+    asked = evidence.threshold * evidence.scale
+    size = np.array(spacing_mm) * np.array(evidence.cells)
+    middle = (np.indices(asked.shape).reshape(3, -1).T + 0.5) * size
+    for hit in hits:
+        cell = tuple(n // f for n, f in zip(hit.place, evidence.cells, strict=True))
+        level = float(surroundings.level_hu[cell])
+        if not hit.goes_on or level + hit.peak_hu >= blood_hu:
+            continue
+        small = FRAGMENT_SHARE * evidence.small_at(hit.box, hit.body)
+        reach = [math.ceil(FRAGMENT_MM / s) for s in size]
+        part = Box(cell, (cell[0] + 1, cell[1] + 1, cell[2] + 1)).grown(reach, asked.shape).slices
+        if small > float(asked[part].min()):
+            place = (np.array(cell) + 0.5) * size
+            apart = np.sqrt(((middle.reshape(*asked.shape, 3)[part] - place) ** 2).sum(axis=-1))
+            asked[part] = np.where(apart <= FRAGMENT_MM, np.maximum(asked[part], small), asked[part])
+    return np.asarray(asked, dtype=np.float32)
+
+
+def _led(candidate: Candidate, hits: list[Hit]) -> Candidate:
+    """Return an outlined body with whether it goes on, as the strongest hit in it tells."""
+    for hit in hits:
+        at = [n - a for n, a in zip(hit.place, candidate.box.start, strict=True)]
+        inside = all(0 <= n < m for n, m in zip(at, candidate.extent.shape, strict=True))
+        if inside and candidate.extent[at[0], at[1], at[2]]:
+            return replace(candidate, goes_on=hit.goes_on)
+    return candidate
 
 
 def _has_evidence(candidate: Candidate, evidence: Evidence) -> bool:
@@ -168,6 +228,7 @@ def _faint(
     hu: NDArray[np.int16],
     surroundings: Surroundings,
     blood_hu: float,
+    asked: NDArray[np.float32],
 ) -> list[Candidate]:
     """Return the hits that no outlined body explains and that are no vessel, each with its extent."""
     taken = np.zeros(hu.shape, np.bool_)
@@ -187,7 +248,8 @@ def _faint(
         top = float(level[hit.body].mean()) + hit.peak_hu
         if hit.peak_hu < MIN_EXCESS_HU or top < MIN_PEAK_HU or seen < RAW_SHARE * hit.peak_hu:
             continue
-        if hit.goes_on and top < blood_hu:
+        cell = tuple(n // f for n, f in zip(hit.place, surroundings.factor, strict=True))
+        if top < blood_hu and (hit.goes_on or hit.size == LARGEST or hit.value < asked[cell]):
             continue
         found.append(Candidate(hit.box, hit.body, hit.peak_hu, hit.scaled, smooth=True))
     return found

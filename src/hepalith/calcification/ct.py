@@ -93,7 +93,7 @@ def find_foci(
     around = describe_surroundings(crop.hu, mask, spacing, noise)
     evidence = lay_evidence(crop.hu, mask, spacing, noise=noise, blur=blur, surroundings=around)
     blood = blood_level(around, phase)
-    found, bright = find_candidates(
+    found, bright, asked = find_candidates(
         crop.hu, mask, spacing, surroundings=around, evidence=evidence, blood_hu=blood
     )
     owners = np.zeros(mask.shape, np.int32)
@@ -136,7 +136,8 @@ def find_foci(
         centre = np.array(measured.centroid) + start
         place = _place(centre, scene, liver, scene.grid.to_lps(measured.centroid))
         foci.append(_focus(number, seen, measured, place, score=score, settings=settings))
-    detectability = find_detectability(evidence, around, scene, blood, enhanced=phase.label != "none")
+    told = blood if phase.label != "none" else None
+    detectability = find_detectability(evidence, asked, around, scene, blood_hu=told)
     return Foci(tuple(foci), box, labels, detectability)
 
 

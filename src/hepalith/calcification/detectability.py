@@ -12,11 +12,11 @@ from hepalith.calcification.background import Surroundings, reduce_sum
 from hepalith.calcification.candidate import MIN_EXCESS_HU, MIN_PEAK_HU
 from hepalith.calcification.evidence import STEPS_PER_UNIT, Evidence
 from hepalith.calcification.focus import Detectability
-from hepalith.calcification.hit import PATH_SHARE
+from hepalith.calcification.hit import PATH_LEAST, PATH_SHARE
 from hepalith.calcification.matched_filter import sphere_images
 from hepalith.vocabulary import Measurement, NotAssessable
 
-__all__ = ["AT_EXCESS_HU", "find_detectability", "share_found"]
+__all__ = ["AT_EXCESS_HU", "find_detectability"]
 
 AT_EXCESS_HU = 250.0
 """Contrast of the sphere asked for: soft calcification, about 150–200 mg/mL at 120 kVp."""
@@ -41,20 +41,23 @@ SEED = 1
 
 
 def find_detectability(
-    evidence: Evidence, surroundings: Surroundings, scene: Scene, blood_hu: float, *, enhanced: bool
+    evidence: Evidence,
+    asked: NDArray[np.float32],
+    surroundings: Surroundings,
+    scene: Scene,
+    *,
+    blood_hu: float | None,
 ) -> Detectability:
     """Return the diameter of the sphere at `AT_EXCESS_HU` that is found with probability 0.9.
 
     Parameters
     ----------
-    evidence, surroundings
-        What is looked for, and where.
+    evidence, asked, surroundings
+        What is looked for, what the places ask for (`ask_places`), and where they are.
     scene
         Noise, blur and grid.
     blood_hu
-        The most that vessels reach.
-    enhanced
-        Whether contrast agent was given: for the words.
+        The most that vessels reach in an enhanced scan, for the words; None in an unenhanced one.
 
     Notes
     -----
@@ -62,7 +65,7 @@ def find_detectability(
     all filters, at the voxel and its neighbours, are drawn from a Gaussian with their mean and covariance, and
     compared with what the places of this liver ask for. Checked by `benchmarks/detection.py`.
     """
-    needed = _needed(evidence, surroundings, scene)
+    needed = _needed(evidence, asked, surroundings, scene)
     noise = _noise_draws(evidence)
     low, high = math.log(SMALLEST_MM), math.log(LARGEST_MM)
     for _ in range(BISECTIONS):
@@ -78,7 +81,7 @@ def find_detectability(
         f"slices {blur.slice_mm:g} mm every {scene.spacing_mm[0]:g} mm: "
         f"a small focus must stand {least:.0f} HU above the liver"
     )
-    if enhanced:
+    if blood_hu is not None:
         words += f", and where it lies along a vessel exceed blood at {blood_hu:.0f} HU"
     if diameter > 0.99 * LARGEST_MM:
         hidden = NotAssessable("noise or enhanced vessels hide foci of any size at this contrast")
@@ -86,15 +89,9 @@ def find_detectability(
     return Detectability(Measurement(diameter, "mm", math.exp(low), diameter), AT_EXCESS_HU, words)
 
 
-def share_found(
-    diameter_mm: float, excess_hu: float, evidence: Evidence, surroundings: Surroundings, scene: Scene
-) -> float:
-    """Return the share of spheres of a size and contrast, anywhere in the liver, that would be found."""
-    needed = _needed(evidence, surroundings, scene)
-    return _share_found(diameter_mm, excess_hu, evidence, scene, needed, _noise_draws(evidence))
-
-
-def _needed(evidence: Evidence, surroundings: Surroundings, scene: Scene) -> NDArray[np.float64]:
+def _needed(
+    evidence: Evidence, asked: NDArray[np.float32], surroundings: Surroundings, scene: Scene
+) -> NDArray[np.float64]:
     """Return what places of the liver ask of each filter's output: shape (`LEVELS`, sizes)."""
     cells = surroundings.factor
     places = np.argwhere(reduce_sum(scene.liver, cells) > 0.5 * float(np.prod(cells)))
@@ -102,10 +99,10 @@ def _needed(evidence: Evidence, surroundings: Surroundings, scene: Scene) -> NDA
         places = np.argwhere(np.ones(evidence.scale.shape, np.bool_))
     at = tuple(places.T)
     voxel = np.minimum(places * cells + np.array(cells) // 2, np.array(scene.hu.shape) - 1)
-    here = evidence.best_at(voxel)[0] / PATH_SHARE
-    chance = evidence.threshold * evidence.scale[at]
-    # on a vessel a focus must outshine it, or be told apart from what goes on
-    chance = np.where(here * PATH_SHARE > chance, np.maximum(chance, here), chance)
+    chance = asked[at]
+    here = evidence.best_at(voxel)[0]
+    # on a vessel a focus must outshine it, not to be taken for part of what goes on
+    chance = np.where(here > PATH_LEAST, np.maximum(chance, here / PATH_SHARE), chance)
     floor = np.maximum(MIN_EXCESS_HU, MIN_PEAK_HU - surroundings.level_hu[at])
     shares = (np.arange(LEVELS) + 0.5) / LEVELS
     peaks = np.array([evidence.peak_hu(n) for n in range(len(evidence.maps))])

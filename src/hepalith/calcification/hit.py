@@ -28,6 +28,9 @@ PATH_MM = 8.0
 """How far beyond the sphere's own radius a hit is followed: a vessel goes on for longer than this, a focus
 that has been resolved into a sphere does not."""
 
+FACE_MM = 6.0
+"""Distance from the first and last slice below which nothing can be shown to end."""
+
 MOST_HITS = 4000
 """Most maxima that are looked at, strongest first: a scan with more is streaked beyond reading."""
 
@@ -153,12 +156,14 @@ def _goes_on(
     spacing_mm: tuple[float, float, float],
     reach_mm: float,
 ) -> bool:
-    """Return whether a path leaves the neighbourhood of its seed, or the image."""
+    """Return whether a path leaves the neighbourhood of its seed, or may do so beyond the image's ends."""
+    k, last = seed[0] + box.start[0], shape[0] - 1
+    if min(k, last - k) * spacing_mm[0] < FACE_MM:
+        return True
     voxels = np.argwhere(path)
     if len(voxels) == 0:
         return False
     apart = (voxels - np.array(seed)) * np.array(spacing_mm)
     if float(np.sqrt((apart**2).sum(axis=1)).max()) > reach_mm:
         return True
-    first, last = voxels[:, 0].min() + box.start[0], voxels[:, 0].max() + box.start[0]
-    return bool(first == 0 or last == shape[0] - 1)
+    return bool(voxels[:, 0].min() + box.start[0] == 0 or voxels[:, 0].max() + box.start[0] == last)

@@ -45,6 +45,9 @@ PART_OF_BONE = 3.0
 CARTILAGE_NEAR_MM = 25.0
 """Distance from bone within which costal cartilage, calcified in patches, runs along the liver."""
 
+OUTSIDE = 4.0
+"""Evidence against a body of the liver where it lies beside it; half as much where that is not so clear."""
+
 MOSTLY_OUTSIDE = 0.4
 """Share of liver in its surroundings below which a body lies beside the liver; a body on the capsule has
 about one half."""
@@ -65,6 +68,14 @@ judgement."""
 
 DRAWN_OUT = 1.7
 """Elongation from which a body may be a piece of a vessel; compact ones are vessels only end on."""
+
+IN_VESSEL, END_ON, NODULE, ISOLATED = 5.0, 2.0, 1.0, -3.0
+"""Evidence for contrast in a vessel of a body no brighter than blood: that goes on and is drawn out; that goes on
+but looks round; that ends all about it and is drawn out or large enough to show its density (an enhancing
+nodule does so, too); that ends all about it and is too small to. A vessel does not end all about. Our judgement."""
+
+RESOLVED_BLURS = 3.0
+"""Diameter in widths of the blur from which the middle of a body shows its own density."""
 
 FAINT_HU = 130.0
 """HU below which a body is fainter than the convention for calcium; it may still be a small one."""
@@ -192,17 +203,21 @@ def _judge_iodine(seen: Appearance) -> list[Vote]:
     error = math.hypot(seen.core_se_hu, BLOOD_ERROR_HU)
     beyond = (seen.core_hu - seen.blood_hu) / error
     drawn_out = seen.shape.elongation > DRAWN_OUT or seen.shape.branches > 0
-    weight = odds + (5.0 if drawn_out else 2.0) - max(beyond, -2.0)
+    if seen.goes_on:
+        form = IN_VESSEL if drawn_out else END_ON
+    else:
+        form = NODULE if drawn_out or seen.shape.blurs > RESOLVED_BLURS else ISOLATED
+    weight = odds + form - max(beyond, -2.0)
     if weight <= 0:
         return []
-    form = "drawn out and " if drawn_out else ""
-    why = f"{form}no brighter than contrast in vessels ({seen.core_hu:.0f} HU, blood {seen.blood_hu:.0f})"
+    words = "drawn out and " if drawn_out else ""
+    why = f"{words}no brighter than contrast in vessels ({seen.core_hu:.0f} HU, blood {seen.blood_hu:.0f})"
     return [Vote("iodine_in_vessel", min(weight, 9.0), why)]
 
 
 def _judge_neighbours(seen: Appearance) -> list[Vote]:
     votes = []
-    outer = seen.inside_share < 0.5 and seen.liver_about < 0.6
+    outer = (seen.inside_share < 0.5 and seen.liver_about < 0.6) or seen.liver_about < MOSTLY_OUTSIDE
     if outer and seen.gas_about > 0.02 and (seen.outside_hu is None or seen.outside_hu > -500):
         votes.append(Vote("bowel_content", 7.5, "outside the liver, with gas beside it"))
     if outer and seen.outside_hu is not None and -10.0 <= seen.outside_hu <= 25.0:
@@ -212,7 +227,8 @@ def _judge_neighbours(seen: Appearance) -> list[Vote]:
             Vote("bone_or_cartilage", 6.0, "in the chest wall, which the liver's mask takes in here")
         )
     if outer and not votes:
-        votes.append(Vote("undetermined", 1.5, "mostly outside the liver"))
+        weight = OUTSIDE if seen.liver_about < MOSTLY_OUTSIDE else 0.5 * OUTSIDE
+        votes.append(Vote("undetermined", weight, "mostly outside the liver"))
     return votes
 
 
