@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hepalith.phantom.liver import LiverModel
 from hepalith.phantom.liver_field import Sampled, SampleGrid
-from hepalith.phantom.liver_outline import Frame
+from hepalith.phantom.liver_plan import Frame
 from hepalith.phantom.scene import Body
 from hepalith.phantom.shape import Bounds, Ellipsoid, Oval, Point, Shape, Tube
 from hepalith.phantom.tree import Tree
