@@ -32,6 +32,10 @@ PIVOT_MM = (0.0, 25.0, 0.0)
 FAR_MM = 1e6
 """Bounds beyond this are no bounds."""
 
+HELD_MM = 150.0
+"""How far above and below the middle of the liver a scan of it reaches, mm at most: what an endless trunk that
+leans is measured by."""
+
 SMALLEST_TURN_DEG = 1.0
 """Turns below this are left out: nobody sees them, and an upright patient is painted faster."""
 
@@ -106,10 +110,15 @@ class Posed:
 
 
 def _posed_bounds(bounds: Bounds, pose: Pose) -> Bounds:
-    """Return the box around a posed box; what has no end along an axis has none after a turn."""
-    corners = [pose.point((x, y, z)) for x, y, z in itertools.product(*zip(*bounds, strict=True))]
-    low = [max(min(c[a] for c in corners), -FAR_MM) for a in range(3)]
-    high = [min(max(c[a] for c in corners), FAR_MM) for a in range(3)]
+    """Return the box around a posed box; what has no end along the body has none after a turn.
+
+    Such a body is turned with the length that a scan of the liver can hold: leaning, it would else be
+    endless across too.
+    """
+    held = [[min(max(v, -HELD_MM), HELD_MM) if abs(v) >= FAR_MM else v for v in end] for end in bounds]
+    corners = [pose.point((x, y, z)) for x, y, z in itertools.product(*zip(*held, strict=True))]
+    low = [-FAR_MM if bounds[0][a] <= -FAR_MM else min(c[a] for c in corners) for a in range(3)]
+    high = [FAR_MM if bounds[1][a] >= FAR_MM else max(c[a] for c in corners) for a in range(3)]
     return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
 
