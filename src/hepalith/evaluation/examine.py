@@ -143,9 +143,11 @@ def examine(study: DrawnStudy, arms: Arms, fingerprint: str) -> StudyRecord:
 
 def _physics(study: DrawnStudy, examination: Examination) -> _Physics | None:
     """Return the ideal observer's limits for a study's scanner and liver."""
-    if study.render is None or study.noise is None:
+    if study.render is None or study.noise is None or not examination.liver.any():
         return None
     noise = study.noise()
+    if not noise.sd_hu > 0:
+        return None  # too little liver in view to know its noise
     searched = float(np.count_nonzero(examination.liver)) * examination.volume.grid.voxel_mm3
     return _Physics(noise, limits_of(Sight(study.render, noise, max(searched, 1.0))))
 
