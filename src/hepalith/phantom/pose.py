@@ -33,8 +33,8 @@ FAR_MM = 1e6
 """Bounds beyond this are no bounds."""
 
 HELD_MM = 150.0
-"""How far above and below the middle of the liver a scan of it reaches, mm at most: what an endless trunk that
-leans is measured by."""
+"""How far above and below the middle of the liver a scan of it reaches, mm at most: what an endless trunk
+that leans is measured by."""
 
 SMALLEST_TURN_DEG = 1.0
 """Turns below this are left out: nobody sees them, and an upright patient is painted faster."""
