@@ -110,10 +110,11 @@ def _domes(build: Build, chance: Chance) -> Shape:
     """
     v = build.variation
     domes = []
-    for x, top in ((-64.0, 79.0), (62.0, 66.0 + v.dome_mm)):
+    left_top = 66.0 + v.dome_mm + 18.0 * (v.stomach_fill - 0.5)
+    for x, top in ((-64.0, 79.0), (62.0, left_top)):
         low = -42.0 + chance.between(-18.0, 14.0)
-        across, along, _ = chance.sized((82.0, 92.0, 1.0), 0.05)
-        centre = build.at(x + chance.between(-6, 6), -24.0 + chance.between(-10, 14), low)
+        across, along, _ = chance.sized((82.0, 87.0, 1.0), 0.05)
+        centre = build.at(x + chance.between(-6, 6), -26.0 + chance.between(-14, 18), low)
         domes.append(
             Dome(centre, (across * v.breadth, along * v.depth, top - low), chance.between(0.2, 0.75))
         )
