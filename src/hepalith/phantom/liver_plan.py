@@ -262,30 +262,32 @@ def _draw_gallbladder(
     return Tube(tuple(parts), tuple(radii))
 
 
-def _draw_hollows(variation: Variation, random: np.random.Generator) -> tuple[tuple[Shape, float], ...]:
-    """Return what the liver embraces: spine and crus, porta hepatis and the fissures."""
-    near = [float(v) for v in random.uniform(-1, 1, 9)]
+def _draw_hollows(
+    variation: Variation, random: np.random.Generator, hilum: Point
+) -> tuple[tuple[Shape, float], ...]:
+    """Return what the liver embraces: spine and crus, porta hepatis and the fissures.
+
+    The fissures of the ligamentum teres and venosum are slits of fat, 1 to 5 mm wide, wider in the obese.
+    """
+    near = [float(v) for v in random.uniform(-1, 1, 12)]
     fat = 0.5 + variation.visceral_fat
-    return (
-        (Ellipsoid((10.0, 52.0, 0.0), (40.0, 38.0, 160.0)), 8.0),
-        (Tube(((14.0, 34.0, -110.0), (15.0, 31.0, 20.0), (16.0, 20.0, 90.0)), (16.0, 15.0, 13.0)), 6.0),
-        (
-            Ellipsoid((-20 + 3 * near[0], 3 + 3 * near[1], -20), (24 + 4 * near[2], 9 * fat + 3, 11), yaw=22),
-            10.0,
-        ),
-        (
-            Ellipsoid(
-                (6 + 4 * near[3], -62, -8 + 6 * near[4]), (1.2 + 2.2 * fat, 34, 27), yaw=8 + 8 * near[5]
-            ),
-            3.0,
-        ),
-        (
-            Ellipsoid(
-                (16, -4 + 2 * near[6], 22), (27, 1.0 + 1.4 * fat, 27 + 4 * near[7]), yaw=-10 + 8 * near[8]
-            ),
-            3.0,
-        ),
+    z = hilum[2]
+    spine = Ellipsoid((10.0, 52.0, 0.0), (40.0, 38.0, 160.0))
+    crus = Tube(((14.0, 34.0, -110.0), (15.0, 31.0, 20.0), (16.0, 20.0, 90.0)), (16.0, 15.0, 13.0))
+    porta = Ellipsoid(
+        (-20 + 3 * near[0], 3 + 3 * near[1], z - 9), (24 + 4 * near[2], 8 * fat + 3, 11), yaw=22
     )
+    teres = Ellipsoid(
+        (4 + 5 * near[3], -60 + 6 * near[9], z - 8 + 6 * near[4]),
+        (0.6 + 1.2 * fat * (1 + 0.5 * near[10]), 25 + 7 * near[10], 22 + 5 * near[11]),
+        yaw=6 + 12 * near[5],
+        roll=10 * near[9],
+    )
+    venosum = Ellipsoid(
+        (14, -4 + 2 * near[6], z + 24), (20 + 4 * near[7], 0.6 + 0.9 * fat, 24 + 4 * near[7]),
+        yaw=-12 + 10 * near[8],
+    )  # fmt: skip
+    return ((spine, 8.0), (crus, 6.0), (porta, 10.0), (teres, 3.0), (venosum, 3.0))
 
 
 def draw_plan(variation: Variation, random: np.random.Generator, frame: Frame) -> Plan:
@@ -293,7 +295,7 @@ def draw_plan(variation: Variation, random: np.random.Generator, frame: Frame) -
     under, behind, tip, shrunk = _draw_tables(variation, random)
     hilum = (-24.0, 4.0, round(min(max(_lerp(under, -24.0, 4.0, KNOTS_Y) + 2.0, -24.0), 10.0), 6))
     gallbladder = _draw_gallbladder(variation, random, under)
-    hollows = _draw_hollows(variation, random)
+    hollows = _draw_hollows(variation, random, hilum)
     ripple = float(random.uniform(0.8, 2.4))
     nodular = float(random.uniform()) < 0.08
     nodule = float(random.uniform(1.0, 2.6))
