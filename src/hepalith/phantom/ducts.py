@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-import math
+import numpy as np
+from numpy.typing import NDArray
 
 from hepalith.phantom.shape import Point
 from hepalith.phantom.tree import Branch, Tree
@@ -29,32 +30,41 @@ ARTERY_SIDE = (0.85, -0.50, 0.10)
 """Which side of the portal branch they run on: the duct before and above, the artery before and left."""
 
 
-def _aside(path: tuple[Point, ...], place: int, side: Point, reach: float) -> Point:
-    """Return a point of a path moved sideways, at right angles to it."""
-    a, b = path[max(place - 1, 0)], path[min(place + 1, len(path) - 1)]
-    length = max(math.dist(a, b), 1e-6)
-    way = [(q - p) / length for p, q in zip(a, b, strict=True)]
-    along = sum(w * s for w, s in zip(way, side, strict=True))
-    across = [s - along * w for w, s in zip(way, side, strict=True)]
-    size = math.sqrt(sum(v * v for v in across))
-    if size < 0.05:
-        across, size = [way[1], -way[0], 0.0], max(math.hypot(way[0], way[1]), 1e-6)
-    x, y, z = (round(p + reach * v / size, 6) for p, v in zip(path[place], across, strict=True))
-    return (x, y, z)
+def _across(points: NDArray[np.float64], sizes: list[int], side: Point) -> NDArray[np.float64]:
+    """Return, for each point of paths laid end to end, the unit vector toward `side` across the path."""
+    last = np.cumsum(sizes) - 1
+    first = np.concatenate([[0], last[:-1] + 1])
+    ahead = np.minimum(np.arange(len(points)) + 1, np.repeat(last, sizes))
+    behind = np.maximum(np.arange(len(points)) - 1, np.repeat(first, sizes))
+    way = points[ahead] - points[behind]
+    way = way / np.maximum(np.sqrt((way * way).sum(axis=1)), 1e-6)[:, None]
+    along = way[:, 0] * side[0] + way[:, 1] * side[1] + way[:, 2] * side[2]
+    across = np.asarray(side) - along[:, None] * way
+    size = np.sqrt((across * across).sum(axis=1))
+    other = np.stack([way[:, 1], -way[:, 0], np.full(len(way), 1e-6)], axis=1)
+    other = other / np.sqrt((other * other).sum(axis=1))[:, None]
+    return np.asarray(np.where((size < 0.05)[:, None], other, across / np.maximum(size, 0.05)[:, None]))
 
 
 def _beside(portal: Tree, share: float, side: Point) -> Tree:
     """Return a tree that runs beside the portal vein, branch by branch."""
+    if not portal.branches:
+        return Tree()
+    points = np.array([p for b in portal.branches for p in b.path])
+    wide = np.array([r for b in portal.branches for r in b.radii_mm])
+    sizes = [len(b.path) for b in portal.branches]
+    own = np.round(share * wide, 6)
+    moved = np.round(points + _across(points, sizes, side) * (wide + own + GAP_MM)[:, None], 6).tolist()
+    radii = own.tolist()
     found: list[Branch] = []
-    for branch in portal.branches:
-        radii = tuple(round(share * r, 6) for r in branch.radii_mm)
-        path = [
-            _aside(branch.path, k, side, p + r + GAP_MM)
-            for k, (p, r) in enumerate(zip(branch.radii_mm, radii, strict=True))
-        ]
+    at = 0
+    for branch, size in zip(portal.branches, sizes, strict=True):
+        path: list[Point] = [(p[0], p[1], p[2]) for p in moved[at : at + size]]
         if branch.parent >= 0:
             path[0] = found[branch.parent].path[-1]
-        found.append(Branch(tuple(path), radii, branch.order, branch.segment, branch.parent))
+        calibres = tuple(radii[at : at + size])
+        found.append(Branch(tuple(path), calibres, branch.order, branch.segment, branch.parent))
+        at += size
     return Tree(tuple(found))
 
 

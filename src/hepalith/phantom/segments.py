@@ -91,7 +91,7 @@ def draw_planes(random: np.random.Generator, hilum: Point) -> Planes:
         umbilical=_plane((1.0 + 5 * shift[5], -30.0, 10.0), 1.0, 0.10 * shift[6], 0.08 * shift[7]),
         right_level=_plane((-60.0, 0.0, hilum[2] + 1.0 + 6 * shift[8]), 0.08 * shift[9], 0.10, 1.0),
         left_level=_plane((10.0, -30.0, 20.0 + 5 * shift[10]), 0.25 + 0.1 * shift[11], 0.75, 0.65),
-        caudate=((-5.0, 14.0, 26.0), (25.0, 21.0, 42.0)),
+        caudate=((-5.0, 14.0, 26.0), (27.0, 23.0, 44.0)),
     )
 
 
