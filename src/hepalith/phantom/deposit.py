@@ -25,10 +25,11 @@ __all__ = [
     "render",
 ]
 
-CALCIUM_HU_PER_MG_ML = 1.3
+CALCIUM_HU_PER_MG_ML = 1.29
 """HU above water per mg/mL of hydroxyapatite at 120 kVp: what turns an excess into a density.
 
-Our judgement, within the 1.2 to 1.5 that inserts of known density show on scanners at 120 kVp.
+What the scanner's beam gives (`Scanner.hu_per_mg_ml`, a test holds them together), within the 1.2 to
+1.5 that inserts of known density show on scanners at 120 kVp.
 """
 
 

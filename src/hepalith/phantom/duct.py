@@ -10,7 +10,7 @@ from hepalith.errors import UsageError
 from hepalith.phantom.abdomen import Abdomen
 from hepalith.phantom.scene import Body
 from hepalith.phantom.shape import Point, Tube
-from hepalith.phantom.site import add, depths, joined_path, longest_path, path_length, smoothed, unit
+from hepalith.phantom.site import add, depths, joined_path, longest_paths, path_length, smoothed, unit
 from hepalith.phantom.tree import Tree
 
 __all__ = ["choose_duct", "dilate", "duct_beyond"]
@@ -20,6 +20,13 @@ LONG_ENOUGH_MM = 26.0
 
 BENEATH_CAPSULE_MM = 4.0
 """Least depth of a chosen duct beneath the capsule."""
+
+LARGE_ORDER = 4
+"""Most divisions from the trunk for a duct that is chosen, if any such is long enough: segmental ducts and
+their first branches, where stones form."""
+
+THINNEST_MM = 1.2
+"""Calibre below which a dilated branch is left out: it does not show."""
 
 SIDE_BRANCH = 0.62
 """Calibre of a dilated side branch over that of the duct it leaves. Our judgement."""
@@ -60,11 +67,12 @@ def choose_duct(
         Least length; where none is as long, the longest.
     """
     tree = abdomen.liver.ducts
+    farthest = longest_paths(tree)
     runs = []
     for index, branch in enumerate(tree.branches):
         if branch.order < 1 or (segments and branch.segment not in segments):
             continue
-        run = longest_path(tree, index)
+        run = farthest[index]
         path = joined_path([tree.branches[i] for i in run])
         runs.append((_usable_length(abdomen, path), index, run, path))
     if not runs:
@@ -72,7 +80,8 @@ def choose_duct(
     if near is not None:
         return min(runs, key=lambda r: min(_squared(p, near) for p in r[3]))[2]
     long = [r for r in runs if r[0] >= least_mm] or [max(runs)]
-    return long[int(random.integers(len(long)))][2]
+    large = [r for r in long if tree.branches[r[1]].order <= LARGE_ORDER] or long
+    return large[int(random.integers(len(large)))][2]
 
 
 def _squared(a: Point, b: Point) -> float:
@@ -81,10 +90,10 @@ def _squared(a: Point, b: Point) -> float:
 
 def duct_beyond(tree: Tree, start: int) -> tuple[int, ...]:
     """Return a branch and all that lies beyond it."""
-    found = [start]
+    found = {start: None}
     for index, branch in enumerate(tree.branches):
-        if branch.parent in found and index not in found:
-            found.append(index)
+        if branch.parent in found:
+            found.setdefault(index)
     return tuple(found)
 
 
@@ -117,8 +126,8 @@ def dilate(
     for place, index in enumerate(run):
         widths[index] = calibre_mm * (1 - (1 - TAPER) * place / max(len(run), 1))
     for index in duct_beyond(tree, run[0]):
-        if index not in widths:
-            mother = widths.get(tree.branches[index].parent, calibre_mm)
+        mother = widths.get(tree.branches[index].parent, 0.0)
+        if index not in widths and SIDE_BRANCH * mother > THINNEST_MM:
             widths[index] = SIDE_BRANCH * mother
     bodies, paths = [], {}
     for index, width in widths.items():

@@ -320,7 +320,7 @@ def _fat(lesion: Lesion) -> Insert:
 
 def _dilated_ducts(lesion: Lesion) -> Insert:
     """Return ducts dilated upstream of a stricture: all that drains through one duct."""
-    run = choose_duct(lesion.abdomen, lesion.random, lesion.place)
+    run = choose_duct(lesion.abdomen, lesion.random, least_mm=45.0)
     calibre = float(lesion.random.uniform(5.0, 9.5))
     bodies, path = dilate(lesion.abdomen, run, calibre)
     middle = path[len(path) // 2]

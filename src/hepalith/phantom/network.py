@@ -43,13 +43,13 @@ def make_septal_network(
 ) -> Measured:
     """Return septa within about `diameter_mm`, from the capsule inward, patchy at their inner edge."""
     liver = abdomen.liver.shape
-    place = place or draw_site(abdomen, random, 8.0, clear_mm=2.0, at_most_mm=4.0)
-    inward = normal_at(liver, place)
+    place = place or draw_site(abdomen, random, 1.0, clear_mm=1.0, at_most_mm=5.0)
+    outward = normal_at(liver, place)
     half = diameter_mm / 2
     blobs: list[Shape] = []
     for number in range(3):
         way = draw_direction(random)
-        middle = add(add(place, inward, -0.15 * half), way, 0.45 * half * number / 2)
+        middle = add(add(place, outward, -0.3 * half), way, 0.45 * half * number / 2)
         middle = (round(middle[0], 4), round(middle[1], 4), round(middle[2], 4))
         radii = [round(half * float(random.uniform(0.55, 0.85)), 4) for _ in range(3)]
         blobs.append(Ellipsoid(middle, (radii[0], radii[1], radii[2])))
@@ -57,4 +57,4 @@ def make_septal_network(
     low, high = region.bounds()
     wall = round(float(random.uniform(*WALL_MM)), 6)
     seeds = _seeds(low, high, float(random.uniform(*CELL_MM)), random)
-    return measured(Septa(seeds, wall, region, 1.2), wall, (5.0, 7.5))
+    return measured(Septa(seeds, wall, region, 1.2, (low, high)), wall, (4.0, 6.0))

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -93,6 +94,22 @@ def _times(a: Rows, b: Rows) -> Rows:
     return first, second, third
 
 
+@lru_cache(maxsize=256)
+def _turn(yaw: float, pitch: float, roll: float) -> Rows:
+    """Return the rows of the matrix that turns a body's own axes into the patient's; angles in degrees."""
+    a, b, c = (math.radians(v) for v in (yaw, pitch, roll))
+    about_z = ((math.cos(a), -math.sin(a), 0.0), (math.sin(a), math.cos(a), 0.0), (0.0, 0.0, 1.0))
+    about_x = ((1.0, 0.0, 0.0), (0.0, math.cos(b), -math.sin(b)), (0.0, math.sin(b), math.cos(b)))
+    about_y = ((math.cos(c), 0.0, math.sin(c)), (0.0, 1.0, 0.0), (-math.sin(c), 0.0, math.cos(c)))
+    return _times(about_y, _times(about_x, about_z))
+
+
+@lru_cache(maxsize=8192)
+def _rod_box(start: Point, end: Point, radius: float, last: float) -> Bounds:
+    """Return the box around two balls; kept, for the parts of a tree are asked again and again."""
+    return _enclosing([_around(start, radius), _around(end, last)])
+
+
 @dataclass(frozen=True, slots=True)
 class Ellipsoid:
     """Ellipsoid with semi-axes along x, y, z in mm, turned by `yaw`, `pitch`, `roll` in degrees.
@@ -107,12 +124,7 @@ class Ellipsoid:
     roll: float = 0.0
 
     def _turn(self) -> Rows:
-        """Return the rows of the matrix that turns the ellipsoid's own axes into the patient's."""
-        a, b, c = (math.radians(v) for v in (self.yaw, self.pitch, self.roll))
-        about_z = ((math.cos(a), -math.sin(a), 0.0), (math.sin(a), math.cos(a), 0.0), (0.0, 0.0, 1.0))
-        about_x = ((1.0, 0.0, 0.0), (0.0, math.cos(b), -math.sin(b)), (0.0, math.sin(b), math.cos(b)))
-        about_y = ((math.cos(c), 0.0, math.sin(c)), (0.0, 1.0, 0.0), (-math.sin(c), 0.0, math.cos(c)))
-        return _times(about_y, _times(about_x, about_z))
+        return _turn(self.yaw, self.pitch, self.roll)
 
     @property
     def width_mm(self) -> float:
@@ -176,7 +188,7 @@ class Capsule:
     def bounds(self) -> Bounds:
         """Return the box around both end spheres."""
         last = self.radius if self.end_radius is None else self.end_radius
-        return _enclosing([_around(self.start, self.radius), _around(self.end, last)])
+        return _rod_box(self.start, self.end, self.radius, last)
 
     def distance(self, x: Array, y: Array, z: Array) -> Array:
         """Return the exact distance (first-order where the radius tapers)."""

@@ -83,16 +83,19 @@ class Septa:
         What they are cut off by.
     wave_mm
         How far the planes are bent.
+    box
+        Bounds of `within`, where asking for them again and again would cost.
     """
 
     seeds: tuple[Point, ...]
     wall_mm: float
     within: Shape
     wave_mm: float = 0.0
+    box: Bounds | None = None
 
     def bounds(self) -> Bounds:
         """Return the box of what cuts the walls off."""
-        return self.within.bounds()
+        return self.box or self.within.bounds()
 
     def near(self, low: Point, high: Point) -> Shape | None:
         """Return the walls with the seeds alone whose cells can reach into a box."""
@@ -105,7 +108,7 @@ class Septa:
         away = [math.dist(middle, s) for s in self.seeds]
         limit = min(away) + 2 * reach
         kept = tuple(s for s, d in zip(self.seeds, away, strict=True) if d <= limit)
-        return Septa(kept, self.wall_mm, within, self.wave_mm) if len(kept) > 1 else None
+        return Septa(kept, self.wall_mm, within, self.wave_mm, (low, high)) if len(kept) > 1 else None
 
     def distance(self, x: Array, y: Array, z: Array) -> Array:
         """Return the greater of the distances to the nearest wall and to what cuts it off."""

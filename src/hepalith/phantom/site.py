@@ -24,7 +24,7 @@ __all__ = [
     "draw_log",
     "draw_site",
     "joined_path",
-    "longest_path",
+    "longest_paths",
     "normal_at",
     "path_length",
     "perpendicular",
@@ -215,22 +215,21 @@ def path_length(path: Sequence[Point]) -> float:
     return sum(math.dist(a, b) for a, b in itertools.pairwise(path))
 
 
-def _children(tree: Tree, parent: int) -> list[int]:
-    return [i for i, b in enumerate(tree.branches) if b.parent == parent]
-
-
-def longest_path(tree: Tree, start: int) -> tuple[int, ...]:
-    """Return the branches from one to the farthest end of the tree beyond it."""
-    best: tuple[int, ...] = ()
-    best_length = -1.0
-    for child in _children(tree, start):
-        if child <= start:
-            continue
-        found = longest_path(tree, child)
-        length = sum(path_length(tree.branches[i].path) for i in found)
-        if length > best_length:
-            best, best_length = found, length
-    return (start, *best)
+def longest_paths(tree: Tree) -> tuple[tuple[int, ...], ...]:
+    """Return, for every branch, the branches from it to the farthest end of the tree beyond it."""
+    count = len(tree.branches)
+    length = [path_length(b.path) for b in tree.branches]
+    following = [-1] * count
+    for index in range(count - 1, -1, -1):  # daughters come after their mothers
+        parent = tree.branches[index].parent
+        if following[index] >= 0:
+            length[index] += length[following[index]]
+        if parent >= 0 and (following[parent] < 0 or length[index] > length[following[parent]]):
+            following[parent] = index
+    found: list[tuple[int, ...]] = [()] * count
+    for index in range(count - 1, -1, -1):
+        found[index] = (index, *(found[following[index]] if following[index] >= 0 else ()))
+    return tuple(found)
 
 
 def joined_path(branches: Sequence[Branch]) -> tuple[Point, ...]:
