@@ -206,11 +206,17 @@ def ask_places(
 
 
 def _led(candidate: Candidate, hits: list[Hit]) -> Candidate:
-    """Return an outlined body with whether it goes on, as the strongest hit in it tells."""
+    """Return an outlined body with whether it goes on, as the strongest hit that it meets tells."""
+    low, high = np.array(candidate.box.start), np.array(candidate.box.stop)
     for hit in hits:
-        at = [n - a for n, a in zip(hit.place, candidate.box.start, strict=True)]
-        inside = all(0 <= n < m for n, m in zip(at, candidate.extent.shape, strict=True))
-        if inside and candidate.extent[at[0], at[1], at[2]]:
+        start, stop = np.maximum(hit.box.start, low), np.minimum(hit.box.stop, high)
+        if (start >= stop).any():
+            continue
+        one, other = (
+            body[tuple(slice(m - z, n - z) for m, n, z in zip(start, stop, zero, strict=True))]
+            for body, zero in ((candidate.extent, low), (hit.body, hit.box.start))
+        )
+        if (one & other).any():
             return replace(candidate, goes_on=hit.goes_on)
     return candidate
 

@@ -42,7 +42,7 @@ FINE_MM = 0.3
 LEAST_AT_FACE = 0.25
 """Least variance of an output at a face of the image, over that well inside it."""
 
-PROFILE_EDGE = 0.4
+PROFILE_EDGE = 0.5
 """Width of the soft edge of a slice's profile as a share of the slice: between the rectangle of a sequential
 scan and the triangle of a spiral one (Kalender 1991, doi:10.1118/1.596607). Our judgement."""
 
@@ -174,7 +174,7 @@ def sphere_images(
     """Return a sphere of contrast 1 as the scan samples it, for places evenly within the central voxel.
 
     Chords through the sphere are exact along the slice's axis; in plane it is drawn on a lattice of
-    `FINE_MM`, put right to its volume, and blurred by the point spread and the pixel's own width.
+    `FINE_MM`, put right to its volume, and blurred.
 
     Returns
     -------
@@ -190,10 +190,7 @@ def sphere_images(
     if not half.any():
         half[far[0], far[1]] = radius
     half *= math.pi / 6 * diameter_mm**3 / (2 * float(half.sum()) * fine[0] * fine[1])
-    sigma = [
-        math.sqrt(blur.in_plane_sigma_mm**2 + s**2 / 12) / step
-        for s, step in zip(spacing_mm[1:], fine, strict=True)
-    ]
+    sigma = [blur.in_plane_sigma_mm / step for step in fine]
     edge = ((np.arange(EDGE_STEPS) + 0.5) / EDGE_STEPS - 0.5) * PROFILE_EDGE * blur.slice_mm
     offsets = ((np.arange(SLICE_PLACES) + 0.5) / SLICE_PLACES - 0.5) * spacing_mm[0]
     found = []

@@ -275,9 +275,11 @@ class _Window:
             normal = self.normal(*self.model(at, view), used)
             told, score = normal[:COUNT, :COUNT], normal[:COUNT, COUNT]
             firm = np.diag(prior + 1e-9 * np.diag(told))
-            after = _bounded(
-                at, np.asarray(np.linalg.solve(told + firm, score - prior * (at - mean)), np.float64)
-            )
+            try:
+                solved = np.linalg.solve(told + firm, score - prior * (at - mean))
+            except np.linalg.LinAlgError:  # no voxel in use tells some unknown: it stays where it is
+                break
+            after = _bounded(at, np.asarray(solved, np.float64))
             moved = float(np.abs(after - at).max())
             at = after
             if moved < CONVERGED:
