@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hepalith.errors import UsageError
 from hepalith.phantom.abdomen import Abdomen, make_abdomen
+from hepalith.phantom.cases import make_case
 from hepalith.phantom.deposit import Deposit
 from hepalith.phantom.host import HOSTS, make_host
 from hepalith.phantom.insert import EMPTY, Insert, join_inserts
@@ -164,8 +165,13 @@ def _lay(plan: StudyPlan, abdomen: Abdomen, random: np.random.Generator) -> Inse
         "hosts": [("host", n) for n in some(HOSTS, 1, 2)],
         "healthy": [],
     }.get(kind, [(kind, name)])
-    makers: Mapping[str, Maker] = {"morphology": make_morphology, "mimic": make_mimic, "host": make_host}
-    return _lay_apart([partial(makers[k], n, abdomen, random) for k, n in wanted])
+    makers: Mapping[str, Maker] = {
+        "morphology": make_morphology, "mimic": make_mimic, "host": make_host, "case": make_case
+    }  # fmt: skip
+    laid = _lay_apart([partial(makers[k], n, abdomen, random) for k, n in wanted])
+    if wanted and laid is EMPTY:
+        return Insert(notes=(f"This liver had no room for {plan.contents}: nothing was laid in.",))
+    return laid
 
 
 def _in_view(insert: Insert, scanner: Scanner) -> Insert:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from hepalith.errors import UsageError
+from hepalith.phantom.cases import CASES, case_variation
 from hepalith.phantom.host import HOSTS
 from hepalith.phantom.mimic import MIMICS
 from hepalith.phantom.morphology import MORPHOLOGIES
@@ -22,7 +23,7 @@ __all__ = ["CONTENTS", "StudyPlan", "draw_plan", "list_contents"]
 Key = TypeVar("Key")
 
 CONTENTS = MappingProxyType(
-    {"spheres": 0.25, "morphologies": 0.25, "mimics": 0.15, "hosts": 0.1, "healthy": 0.05}
+    {"spheres": 0.25, "morphologies": 0.25, "mimics": 0.15, "hosts": 0.1, "cases": 0.2, "healthy": 0.05}
 )
 """What may be laid into a liver, and its share of studies. Our judgement: a yardstick, not a prevalence."""
 
@@ -104,6 +105,7 @@ def _names() -> dict[str, tuple[str, ...]]:
         "morphology": tuple(MORPHOLOGIES),
         "mimic": tuple(MIMICS),
         "host": tuple(HOSTS),
+        "case": CASES,
     }
 
 
@@ -199,7 +201,10 @@ def draw_plan(
         _check(contents)
     _check_numbers({"noise_hu": noise_hu, "mas": mas, **fixed})
     random = np.random.default_rng([seed, 5])
-    drawn = _pick(random, CONTENTS)
+    drawn, which = _pick(random, CONTENTS), CASES[int(random.integers(len(CASES)))]
+    contents = contents or drawn
+    if contents == "cases":
+        contents = f"case:{which}"
     usual_slices = _pick(random, SLICES_MM)
     usual_kernel, usual_kvp = _pick(random, KERNEL_SHARES), _pick(random, KVPS)
     thickness, spacing = slices_mm or usual_slices
@@ -207,5 +212,7 @@ def draw_plan(
     _check_protocol(thickness, spacing, kernel, kvp, matrix)
     quiet = float(random.uniform(*NOISE_5MM_HU)) * math.sqrt(5.0 / thickness) * KERNEL_NOISE[kernel]
     noise = round(min(quiet, MOST_NOISE_HU), 3) if noise_hu is None else noise_hu
+    if contents.startswith("case:"):
+        fixed = case_variation(contents.removeprefix("case:"), np.random.default_rng([seed, 8])) | fixed
     variation = draw_variation(random, **fixed)
-    return StudyPlan(seed, variation, contents or drawn, thickness, spacing, kernel, kvp, noise, mas, matrix)
+    return StudyPlan(seed, variation, contents, thickness, spacing, kernel, kvp, noise, mas, matrix)
