@@ -189,6 +189,8 @@ def fit_sphere(aperture: Aperture, scene: Scene, view: SphereView, first_mm: flo
         at = window.converged(at, used, view)
     columns, rest = window.model(at, view)
     normal = window.normal(columns, rest, used)
+    if not (np.diag(normal)[:COUNT] > 0).all():  # no voxel in use tells some unknown
+        return None
     noise = window.score_covariance(columns[:COUNT], used)
     misfit = window.misfit(rest, columns[EXCESS] * np.float32(at[EXCESS]), used)
     return SphereFit(
