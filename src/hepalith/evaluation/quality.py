@@ -43,6 +43,9 @@ def assessments(records: Sequence[StudyRecord]) -> list[str]:
     return [*lines, "", "### Time and memory", "", *_cost(records), "", *_anchors("cost")]
 
 
+FEWEST = 5
+"""Fewer livers make no rank correlation."""
+
 GROUPS: Mapping[str, Callable[[StudyRecord], str]] = MappingProxyType(
     {
         "slices": lambda r: f"{float(r.scanner['slice_mm']):g} mm",
@@ -121,11 +124,7 @@ def _mean(values: Sequence[float], form: str) -> str:
 def _probabilities(records: Sequence[StudyRecord]) -> list[str]:
     """Return how every printed probability held."""
     held = livers_of(records)
-    rank = (
-        stats.spearmanr([v.quality for _, v in held], [v.dice for _, v in held]).statistic
-        if len(held) > 4
-        else math.nan
-    )
+    rank = _rank([v.quality for _, v in held], [v.dice for _, v in held])
     rows = [
         _reliability_row("a body called calcification is one", focus_reliability(records)),
         _reliability_row("another label is right", label_reliability(records)),
@@ -146,6 +145,13 @@ def _probabilities(records: Sequence[StudyRecord]) -> list[str]:
     ]
     told = f"Rank correlation of the liver's quality with Dice: {rank:.2f} (n = {len(held)})."
     return [*table(head, rows), "", told if math.isfinite(rank) else "Too few livers for a rank correlation."]
+
+
+def _rank(one: Sequence[float], other: Sequence[float]) -> float:
+    """Return the rank correlation; not a number of few or of values all alike."""
+    if len(one) < FEWEST or len(set(one)) < 2 or len(set(other)) < 2:
+        return math.nan
+    return float(stats.spearmanr(one, other).statistic)
 
 
 def _reliability_row(name: str, held: Reliability) -> list[str]:

@@ -317,7 +317,7 @@ def load_records(path: Path) -> tuple[StudyRecord, ...]:
     if not path.exists():
         return ()
     try:
-        with path.open(encoding="utf-8") as file:
-            return tuple(parse_lines(file, path.name))
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     except OSError as error:
         raise UnreadableFileError(f"{path}: {error.strerror}") from error
+    return tuple(parse_lines(lines, path.name))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib.metadata import version
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 from hepalith.errors import OutputError
@@ -42,6 +44,10 @@ OWN = (
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
 """Set to 1 in workers: studies run side by side, so threads within one only get in each other's way."""
+
+
+WATCH_S = 2.0
+"""Seconds between a worker's looks at whether its parent still lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +173,25 @@ def _lines(order: Order, seeds: list[int], fingerprint: str) -> Iterator[str]:
         return
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
-    with ProcessPoolExecutor(order.jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(order.jobs, get_context("spawn"), initializer=_end_with_parent) as pool:
         pending = [pool.submit(_line, order.set_name, seed, fingerprint) for seed in seeds]
         try:
             for future in as_completed(pending):
                 yield future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Let a worker end soon after the process that started it, however that ended."""
+
+    def watch() -> None:
+        parent = parent_process()
+        while parent is not None and parent.is_alive():
+            time.sleep(WATCH_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _line(set_name: str, seed: int, fingerprint: str) -> str:
