@@ -106,7 +106,7 @@ def _draw(recipe: Recipe, group: int, scale_mm: float, random: np.random.Generat
     odds = np.array([KINDS[k] for k in kinds])
     kind = str(random.choice(kinds, p=odds / odds.sum()))
     low, high = recipe.excesses_hu
-    excess = float(np.exp(random.uniform(math.log(low), math.log(high))))
+    excess = round(math.exp(random.uniform(math.log(low), math.log(high))), 9)
     diameter = float(random.choice(recipe.diameters_mm))
     origin = (0.0, 0.0, 0.0)
     way = random.standard_normal(3)
@@ -182,7 +182,7 @@ def _place(
                 continue
             centre = grid.to_lps(voxel + random.uniform(-0.5, 0.5, 3))
             room = AWAY_MM + 3 * pixel
-            if any(float(np.linalg.norm(centre - c)) < radius + r + room for c, r in taken):
+            if any(math.dist(centre, c) < radius + r + room for c, r in taken):
                 continue
             taken.append((centre, radius))
             placed += [_moved(d, centre) for d in drawn]

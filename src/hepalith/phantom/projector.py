@@ -82,13 +82,13 @@ class Projector:
     def project(self, images: Array) -> Array:
         """Return line integrals, (angles, rays, image), of images (row, column, image), in mm times HU."""
         flat = images.reshape(self.size * self.size, -1)
-        found = _matrix(self) @ flat
+        found = _matrix(self).dot(flat)  # sparse: plain loops, no BLAS
         return np.asarray(found, dtype=np.float32).reshape(self.angles, self.rays, -1)
 
     def spread(self, rays: Array) -> Array:
         """Return the mean over angles of the rays through each pixel, (row, column, image)."""
         flat = rays.reshape(self.angles * self.rays, -1)
-        found = _transposed(self) @ flat
+        found = _transposed(self).dot(flat)
         made = np.asarray(found, dtype=np.float32) / np.float32(self.angles * self.pixel_mm)
         return made.reshape(self.size, self.size, -1)
 

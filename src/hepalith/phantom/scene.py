@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import scipy.fft
+import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
 from hepalith.image import Volume
@@ -88,6 +89,10 @@ SMALLEST_SEEN_MM = 5.0
 
 HIGHEST_HU, HIGHEST_EXTENDED_HU = 3071, 32767
 """Top of the 12-bit and 16-bit CT ranges, where metal is clipped."""
+
+SMALLEST_VARIANCE = 0.6
+"""Variance of a Gaussian, in pixels, below which three weights of that variance stand for it: sampled at
+whole pixels it would be too narrow."""
 
 LOWEST_HU = -1024
 """Bottom of the CT range."""
@@ -279,21 +284,31 @@ def _blur(image: Paint, scanner: Scanner) -> None:
 
 
 def _render(deposit: Deposit, scanner: Scanner) -> Rendered:
-    """Return a deposit as the kernel's point spread and the slice profile show it."""
-    parts = scanner.point_spread.parts
-    seen = [render(deposit.shape, scanner.grid, blur, scanner.profile) for _, blur in parts]
-    if len(seen) == 1 or seen[-1].box.is_empty:
-        return seen[0]
-    wide = seen[-1]
-    share = np.zeros_like(wide.share)
-    occupied = np.zeros_like(wide.occupied)
-    for (weight, _), one in zip(parts, seen, strict=True):
-        inner = tuple(
-            slice(a - c, b - c) for a, b, c in zip(one.box.start, one.box.stop, wide.box.start, strict=True)
-        )
-        share[inner] += np.float32(weight) * one.share
-        occupied[inner] = one.occupied
-    return Rendered(wide.box, share, occupied)
+    """Return a deposit as the kernel's point spread and the slice profile show it.
+
+    It is drawn once, with the narrow Gaussian; the wide one is that, smoothed by the difference.
+    """
+    narrow = render(deposit.shape, scanner.grid, scanner.blur_mm, scanner.profile)
+    if scanner.boost == 0 or narrow.box.is_empty:
+        return narrow
+    variance = (scanner.wide_mm**2 - scanner.blur_mm**2) / scanner.pixel_mm**2
+    if variance < SMALLEST_VARIANCE:
+        weights = np.array([variance / 2, 1 - variance, variance / 2])
+    else:
+        weights = exact.gaussian_weights(math.sqrt(variance))
+    room = weights.size // 2
+    box = narrow.box.grown((0, room, room), scanner.grid.shape)
+    inner = tuple(
+        slice(a - b, c - b) for a, b, c in zip(narrow.box.start, box.start, narrow.box.stop, strict=True)
+    )
+    size = tuple(b - a for a, b in zip(box.start, box.stop, strict=True))
+    share, occupied = np.zeros(size, dtype=np.float32), np.zeros(size, dtype=np.float32)
+    share[inner], occupied[inner] = narrow.share, narrow.occupied
+    wide = share
+    for axis in (1, 2):
+        wide = ndi.correlate1d(wide, weights, axis, mode="constant")
+    boost = np.float32(scanner.boost)
+    return Rendered(box, share + boost * (share - wide), occupied)
 
 
 def _lay(
