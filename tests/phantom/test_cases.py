@@ -101,7 +101,7 @@ def test_a_hydatid_cyst_is_calcified_the_more_the_later_its_stage(patient: Abdom
         for stage in ("ce1", "ce5")
     }
     assert share["ce5"] == 1.0
-    assert share["ce1"] < 0.8
+    assert share["ce1"] < 0.95
     assert "daughter_cysts" in lay("hydatid_ce2", patient).hosts[0].features
     assert lay("hydatid_ce4", patient).hosts[0].kind == "mixed"
 

@@ -33,7 +33,7 @@ class Stage:
     content
         What fills it: ``"fluid"``, ``"daughters"``, ``"daughters_in_solid"``, ``"solid"``.
     calcified
-        Share with calcium in the wall; without, a patient of the stage has none.
+        Share with calcium in the wall.
     form
         Of that calcium: ``"flecks"``, ``"rim"``, ``"eggshell"``.
     diagnosis
@@ -52,16 +52,16 @@ class Stage:
 
 STAGES: Mapping[str, Stage] = MappingProxyType(
     {
-        "ce1": Stage("cyst_walled", "fluid", 0.25, "flecks", "ce_active_CE1_3", (35.0, 110.0)),
-        "ce2": Stage("cyst_daughters", "daughters", 0.35, "flecks", "ce_active_CE1_3", (45.0, 110.0)),
-        "ce3": Stage("cyst_daughters", "daughters_in_solid", 0.6, "rim", "ce_active_CE1_3", (40.0, 95.0)),
-        "ce4": Stage("cyst_walled", "solid", 0.8, "rim", "ce_inactive_CE4_5", (30.0, 80.0)),
+        "ce1": Stage("cyst_walled", "fluid", 0.45, "flecks", "ce_active_CE1_3", (35.0, 110.0)),
+        "ce2": Stage("cyst_daughters", "daughters", 0.5, "flecks", "ce_active_CE1_3", (45.0, 110.0)),
+        "ce3": Stage("cyst_daughters", "daughters_in_solid", 0.7, "rim", "ce_active_CE1_3", (40.0, 95.0)),
+        "ce4": Stage("cyst_walled", "solid", 0.9, "rim", "ce_inactive_CE4_5", (30.0, 80.0)),
         "ce5": Stage("cyst_walled", "solid", 1.0, "eggshell", "ce_inactive_CE4_5", (22.0, 75.0)),
     }
 )
 """WHO informal working group's stages: unilocular, with daughters, in transition, solid, calcified; calcium
-may occur in every stage and is the rule in the last. Shares are our judgement. WHO-IWGE, Acta Tropica
-85:253-261, 2003. doi:10.1016/S0001-706X(02)00223-1"""
+may occur in every stage and is the rule in the last. The shares are our judgement, higher than in life,
+for a set about calcification. WHO-IWGE, Acta Tropica 85:253-261, 2003. doi:10.1016/S0001-706X(02)00223-1"""
 
 
 def _solid_content(host: Insert, random: np.random.Generator, *, daughters: bool) -> Insert:

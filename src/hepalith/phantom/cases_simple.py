@@ -15,6 +15,7 @@ from hepalith.phantom.duct import choose_duct, dilate
 from hepalith.phantom.host import make_host
 from hepalith.phantom.insert import HostTruth, Insert, PatternTruth
 from hepalith.phantom.morphology import make_morphology
+from hepalith.phantom.scene import Body
 from hepalith.phantom.shape import Point, Shape
 from hepalith.phantom.site import along_path, depth_at, draw_log, path_length
 
@@ -27,6 +28,9 @@ __all__ = [
     "make_tuberculosis",
     "make_tuberculosis_miliary",
 ]
+
+DUCTS_TRIED = 6
+"""Ducts looked at for one long enough to hold a string of stones; half of them in the wanted lobe."""
 
 
 def make_healthy_one_focus(abdomen: Abdomen, random: np.random.Generator) -> Insert:
@@ -47,6 +51,25 @@ def _bead(place: Point, size: float, excess: float, duct: DuctTruth, random: np.
     return make_calcium("beaded", solid, excess, group=1, host=0, duct=duct)
 
 
+def _dilated(
+    abdomen: Abdomen,
+    random: np.random.Generator,
+    segments: tuple[str, ...],
+    calibre_mm: float,
+    least_mm: float,
+) -> tuple[tuple[Body, ...], tuple[Point, ...]]:
+    """Return a dilated duct at least so long: of the wanted segments, else of any, else the longest tried."""
+    tried = []
+    for number in range(DUCTS_TRIED):
+        run = choose_duct(abdomen, random, segments=segments if number < DUCTS_TRIED // 2 else ())
+        bodies, path = dilate(abdomen, run, calibre_mm)
+        tried.append((path_length(path), bodies, path))
+        if tried[-1][0] >= least_mm:
+            break
+    _, bodies, path = max(tried, key=lambda t: t[0])
+    return bodies, path
+
+
 def make_stones(abdomen: Abdomen, random: np.random.Generator) -> Insert:
     """Return stones strung along a dilated duct above a stricture, bile around them, mostly on the left.
 
@@ -54,12 +77,10 @@ def make_stones(abdomen: Abdomen, random: np.random.Generator) -> Insert:
     beyond), S110 (above the confluence), S127, S128 (round or lumpy, apart or fused), S129 (branching
     dilatation), S132 (left more often). S48, S114 (atrophy) are the patient's: see `case_variation`.
     """
-    lateral = chance(random, 0.7) and abdomen.variation.resection not in {"left", "lateral"}
-    segments = ("II", "III") if lateral else ("V", "VI", "VII", "VIII")
-    run = choose_duct(abdomen, random, segments=segments if abdomen.variation.resection != "right" else ())
+    left = chance(random, 0.7) and abdomen.variation.resection not in {"left", "lateral"}
     size = draw_log(random, 3.5, 9.0)
     calibre = round(size + float(random.uniform(2.0, 5.5)), 3)
-    bodies, path = dilate(abdomen, run, calibre)
+    bodies, path = _dilated(abdomen, random, ("II", "III") if left else (), calibre, 3.2 * size + 8)
     excess = draw_log(random, 150.0, 800.0)
     length = path_length(path)
     duct = DuctTruth("in_lumen", calibre, "upstream")
