@@ -15,7 +15,8 @@ from hepalith.phantom.render import render
 from hepalith.phantom.scanner import SliceProfile
 from hepalith.phantom.shape import Capsule, Point, Shell
 from hepalith.phantom.shell import make_eggshell, make_rim_pieces
-from hepalith.phantom.solid import Cloud, Fused, Layered, Solid, fuse
+from hepalith.phantom.solid import Cloud, Fused, Layered, Solid
+from hepalith.phantom.volume import fuse
 
 HERE: Point = (0.31, 0.72, -0.43)
 

@@ -19,10 +19,9 @@ from hepalith.phantom.solid import (
     Pill,
     Plate,
     Solid,
-    fuse,
-    measured,
     near,
 )
+from hepalith.phantom.volume import fuse, measured
 
 HERE: Point = (0.31, 0.72, -0.13)
 AWAY: Point = (9.4, 6.2, 3.3)

@@ -8,7 +8,8 @@ import numpy as np
 
 from hepalith.phantom.shape import Capsule, Ellipsoid, Point
 from hepalith.phantom.site import add, draw_direction, perpendicular, scaled
-from hepalith.phantom.solid import Cloud, Layered, Plate, Solid, fuse
+from hepalith.phantom.solid import Cloud, Layered, Plate, Solid
+from hepalith.phantom.volume import fuse
 
 __all__ = ["make_cloudy", "make_coarse", "make_grains", "make_nodule", "make_plaque", "make_punctate"]
 

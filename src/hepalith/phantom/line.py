@@ -10,7 +10,8 @@ import numpy as np
 
 from hepalith.phantom.shape import Capsule, Point
 from hepalith.phantom.site import add, along_path, draw_direction, path_length, perpendicular, unit
-from hepalith.phantom.solid import Fused, Hollow, Measured, Pill, Solid, fuse, measured
+from hepalith.phantom.solid import Fused, Hollow, Measured, Pill, Solid
+from hepalith.phantom.volume import fuse, measured
 
 __all__ = ["make_fork", "make_sleeve", "make_star", "make_string", "make_tree"]
 

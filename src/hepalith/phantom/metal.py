@@ -10,7 +10,8 @@ import numpy as np
 
 from hepalith.phantom.shape import Capsule, Point
 from hepalith.phantom.site import add, along_path, draw_direction, path_length, perpendicular, unit
-from hepalith.phantom.solid import Solid, fuse
+from hepalith.phantom.solid import Solid
+from hepalith.phantom.volume import fuse
 
 __all__ = ["make_clip", "make_coil", "make_stent"]
 

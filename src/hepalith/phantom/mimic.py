@@ -34,7 +34,8 @@ from hepalith.phantom.site import (
     path_length,
     smoothed,
 )
-from hepalith.phantom.solid import Layered, Solid, measured
+from hepalith.phantom.solid import Layered, Solid
+from hepalith.phantom.volume import measured
 
 __all__ = ["MIMICS", "make_clip_at", "make_mimic", "mark_rib"]
 
@@ -183,6 +184,8 @@ def _iodine_in_vessel(abdomen: Abdomen, random: np.random.Generator) -> Insert:
 
 def _rib(abdomen: Abdomen, random: np.random.Generator) -> Insert:
     """Return the rib that dents the liver at its side, half of them with the callus of an old fracture."""
+    if not abdomen.rib_contacts:
+        raise UsageError("no rib touches the liver here; ask for another seed")
     contact = abdomen.rib_contacts[int(random.integers(len(abdomen.rib_contacts)))]
     callus = float(random.uniform()) < 0.5
     bodies: tuple[Body, ...] = ()
@@ -256,7 +259,7 @@ def _bowel(abdomen: Abdomen, random: np.random.Generator) -> Insert:
     """Return dense oral contrast in the colon beside the liver."""
     place = _nearest_to_liver(abdomen, "colon", random, 5.0)
     lumen = Grown(abdomen.organs["colon"], -3.0)
-    half = [round(float(random.uniform(14, 30)), 4) for _ in range(3)]
+    half = [round(float(random.uniform(28, 45)), 4) for _ in range(3)]
     ball = Ellipsoid(place, (half[0], half[1], half[2]))
     level = HalfSpace((0.0, round(place[1] - float(random.uniform(0, 9)), 4), 0.0), (0.0, -1.0, 0.0))
     pool = Common((ball, lumen, level), rounding_mm=1.0)

@@ -73,10 +73,10 @@ DIAMETER_MM: Mapping[str, tuple[float, float]] = MappingProxyType(
         "eggshell": (10.0, 50.0),
         "curvilinear_septal": (45.0, 90.0),
         "stellate": (12.0, 32.0),
-        "granular": (9.0, 28.0),
+        "granular": (10.0, 28.0),
         "plaque": (8.0, 26.0),
         "tram_track": (14.0, 34.0),
-        "amorphous": (8.0, 30.0),
+        "amorphous": (11.0, 34.0),
     }
 )
 """Size, least and most, drawn evenly on a logarithmic scale: the length of lines and trees, the longest

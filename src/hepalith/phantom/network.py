@@ -8,7 +8,8 @@ from hepalith.phantom.abdomen import Abdomen
 from hepalith.phantom.shape import Common, Ellipsoid, Grown, Joined, Point, Shape
 from hepalith.phantom.shell import Septa
 from hepalith.phantom.site import add, draw_direction, draw_site, normal_at
-from hepalith.phantom.solid import Measured, measured
+from hepalith.phantom.solid import Measured
+from hepalith.phantom.volume import measured
 
 __all__ = ["make_septal_network"]
 

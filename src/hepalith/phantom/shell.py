@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from hepalith.phantom.shape import Bounds, Ellipsoid, HalfSpace, Point, Shape, Shell
 from hepalith.phantom.site import add, draw_direction, perpendicular
-from hepalith.phantom.solid import Bowl, EggShell, Layered, Solid, fuse, middle_distance
+from hepalith.phantom.solid import Bowl, EggShell, Layered, Solid, middle_distance
+from hepalith.phantom.volume import fuse
 
 __all__ = ["Septa", "make_eggshell", "make_rim_pieces"]
 
