@@ -30,7 +30,7 @@ from hepalith.phantom.pose import (
 )
 from hepalith.phantom.scene import Body
 from hepalith.phantom.shape import Common, Cut, Grown, Point, Shape
-from hepalith.phantom.skeleton import make_skeleton
+from hepalith.phantom.skeleton import make_cage, make_skeleton
 from hepalith.phantom.trunk import Build, Chance, Trunk, make_build
 from hepalith.phantom.variation import Variation
 
@@ -65,7 +65,7 @@ class Abdomen:
         Surfaces by name: body (the skin), liver, gallbladder, spleen, right_kidney, left_kidney,
         stomach, colon, aorta, vena_cava, heart; what is absent is left out.
     rib_contacts
-        Where ribs touch the liver's edge.
+        Where ribs touch the liver's edge; empty where the liver lies too deep.
     """
 
     bodies: tuple[Body, ...]
@@ -103,7 +103,6 @@ class _Parts:
     pressing: tuple[Shape, ...]
     surfaces: Mapping[str, Shape | None]
     skin: Trunk
-    rib_contacts: tuple[Point, ...]
 
 
 def _make_parts(build: Build, tissues: Tissues, chance: Chance) -> _Parts:
@@ -127,7 +126,7 @@ def _make_parts(build: Build, tissues: Tissues, chance: Chance) -> _Parts:
     solid = (*(b for k in kidneys for b in k.bodies), *make_pancreas(build, tissues, chance), *spleen_bodies)
     return _Parts(
         before=(*wall, *chest.bodies, *muscles, *bones.spine, *bones.pelvis, *gut.bodies, *solid),
-        after=(*vessels.bodies, *bones.cage),
+        after=vessels.bodies,
         below_diaphragm=chest.space,
         pressing=pressing,
         surfaces={
@@ -142,7 +141,6 @@ def _make_parts(build: Build, tissues: Tissues, chance: Chance) -> _Parts:
             "heart": chest.heart,
         },
         skin=skin,
-        rib_contacts=bones.rib_contacts,
     )
 
 
@@ -180,16 +178,22 @@ def make_abdomen(
         around = Common((Grown(liver.shape, variation.ascites_mm), posed(parts.below_diaphragm, pose)))
         ascites = (Body(around, tissues["fluid"], "fluid"),)
     couch = make_couch(lowest_y(parts.skin, pose), tissues, chance)
+
+    def depth_beneath(point: Point) -> float:
+        x, y, z = (np.full((1, 1, 1), v, dtype=np.float32) for v in pose.point(point))
+        return float(liver.shape.distance(x, y, z).item()) / pose.scale
+
+    cage, contacts = make_cage(build, tissues, chance, depth_beneath)
     bodies = (
         *(couch if variation.couch else ()),
         *(posed_body(b, pose) for b in parts.before),
         *ascites,
         *_liver_bodies(liver, tissues),
-        *(posed_body(b, pose) for b in parts.after),
+        *(posed_body(b, pose) for b in (*parts.after, *cage)),
     )
     organs: dict[str, Shape] = {"liver": liver.shape}
     organs |= {name: posed(shape, pose) for name, shape in parts.surfaces.items() if shape is not None}
     if liver.gallbladder is not None:
         organs["gallbladder"] = liver.gallbladder
-    contacts = tuple(pose.point(p) for p in parts.rib_contacts)
-    return Abdomen(bodies, liver, variation, tissues, MappingProxyType(organs), contacts)
+    touching = tuple(pose.point(p) for p in contacts)
+    return Abdomen(bodies, liver, variation, tissues, MappingProxyType(organs), touching)

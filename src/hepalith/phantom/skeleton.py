@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from hepalith.phantom.scene import Body
 from hepalith.phantom.shape import Bounds, Cut, Ellipsoid, Grown, Point, Tube
 from hepalith.phantom.trunk import Build, Chance
 
-__all__ = ["Drum", "Skeleton", "make_skeleton"]
+__all__ = ["Drum", "Skeleton", "make_cage", "make_skeleton"]
 
 Array = NDArray[np.float32]
 
@@ -32,8 +33,17 @@ RIB_DROP_MM = 95.0
 TWELFTH_RIB_Z_MM = -44.0
 """Height of the head of the twelfth rib; the spine's levels follow it."""
 
-DENTED_RIBS = 1
-"""Ribs that bow inward onto the liver: every phantom has one, for bone at the liver's edge misleads."""
+DENTED_RIBS = (7, 8, 9, 10, 11)
+"""Right ribs of which the one nearest to the liver bows inward onto it: bone at the liver's edge misleads."""
+
+DENTED_ANGLES = (1.1, 2.2)
+"""Part of the wall where a rib may bow inward, radians from the back: the side."""
+
+LARGEST_BOW_MM = 14.0
+"""Farthest that a rib bows inward; a liver that lies deeper is not touched."""
+
+TOUCHING_MM = 0.5
+"""Gap left between a rib and the liver: the peritoneum."""
 
 VERTEBRA_MM, DISC_MM = 32.0, 6.0
 """From one vertebra to the next in the loin, and the disc's share of it."""
@@ -66,12 +76,10 @@ class Drum:
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """Bones, and the points where ribs touch what lies within the chest wall."""
+    """The spine and the pelvis; the cage is made once the liver is there."""
 
     spine: tuple[Body, ...]
-    cage: tuple[Body, ...]
     pelvis: tuple[Body, ...]
-    rib_contacts: tuple[Point, ...]
 
 
 def _bone(shape: Tube, cortex_mm: float, tissues: Tissues, share: float = 1.0) -> list[Body]:
@@ -127,45 +135,59 @@ class _Cage:
         return Tube(tuple(path), (self.radius_mm,) * len(path))
 
 
-def _dent(cage: _Cage, number: int, chance: Chance) -> tuple[float, float]:
-    """Return at what angle and by how many mm a rib bows inward."""
-    del cage, number
-    return chance.between(1.45, 1.95), chance.between(6.5, 8.5)
+def _dent(
+    cage: _Cage, depth_beneath: Callable[[Point], float]
+) -> tuple[int, tuple[float, float], Point] | None:
+    """Return the right rib nearest to the liver, where and how far it bows inward to touch it, and the place.
+
+    ``None`` if the liver lies farther from every rib than a rib bows.
+    """
+    found = []
+    for number in DENTED_RIBS:
+        reach = cage.reach(number) * (math.pi - 0.22)
+        path = cage.rib(number, -1, None).path
+        for step, point in enumerate(path):
+            angle = 0.22 + step / (len(path) - 1) * reach
+            if DENTED_ANGLES[0] < angle < DENTED_ANGLES[1]:
+                found.append((round(depth_beneath(point), 3), number, angle))
+    gap, number, angle = min(found)
+    bow = max(gap - cage.radius_mm - TOUCHING_MM, 0.0)
+    if bow > LARGEST_BOW_MM:
+        return None
+    dent = (angle, bow)
+    return number, dent, min(cage.rib(number, -1, dent).path, key=depth_beneath)
 
 
-def _make_cage(build: Build, tissues: Tissues, chance: Chance) -> tuple[list[Body], tuple[Point, ...]]:
-    """Return ribs and cartilage of both sides with the sternum, and where ribs touch the liver."""
+def make_cage(
+    build: Build, tissues: Tissues, chance: Chance, depth_beneath: Callable[[Point], float]
+) -> tuple[tuple[Body, ...], tuple[Point, ...]]:
+    """Return ribs and cartilage of both sides with the sternum, and where ribs touch the liver.
+
+    `depth_beneath` gives the distance in mm from a point of the build to the liver's surface.
+    """
     cage = _Cage(
         build,
         chance.about(RIB_DROP_MM, 0.12) - 0.6 * build.bone_drop_mm,
         chance.about(RIB_RADIUS_MM, 0.1),
         chance.about(RIB_SPACING_MM, 0.05),
     )
-    level = 48.0 + build.bone_drop_mm
-    dented = 12 - round((level - TWELFTH_RIB_Z_MM) / cage.spacing_mm)
-    dented = min(max(dented, 6), 10)
+    dented = _dent(cage, depth_beneath)
     bodies: list[Body] = []
-    contacts: list[Point] = []
     for number in range(2, 13):
         for side in (-1, 1):
-            dent = _dent(cage, number, chance) if side < 0 and number == dented else None
-            rib = cage.rib(number, side, dent)
+            bows = dented is not None and side < 0 and number == dented[0]
+            rib = cage.rib(number, side, dented[1] if dented is not None and bows else None)
             if number <= 10:
                 hu = tissues["cartilage"]
                 bodies.append(Body(cage.cartilage(number, side, rib), hu, "cartilage"))
             bodies += _bone(rib, CORTEX_MM, tissues)
-            if dent is not None:
-                wanted = build.cavity.wall_point(-dent[0], 0.0, 0.0)
-                contacts.append(
-                    min(rib.path, key=lambda p: (p[0] - wanted[0]) ** 2 + (p[1] - wanted[1]) ** 2)
-                )
     top = build.cavity.at(130.0)
     sternum = Ellipsoid(
         (0.0, top.y - top.front - 6.0, chance.between(125.0, 145.0) - build.bone_drop_mm), (17.0, 6.0, 62.0)
     )
     bodies.append(Body(sternum, tissues["cortical_bone"] * 0.55, "bone"))
     bodies.append(Body(Grown(sternum, -1.5), tissues["trabecular_bone"] * 0.8, "bone"))
-    return bodies, tuple(contacts)
+    return tuple(bodies), () if dented is None else (dented[2],)
 
 
 def _vertebra(build: Build, middle: float, height: float, wide: float, tissues: Tissues) -> list[Body]:
@@ -248,8 +270,7 @@ def _make_pelvis(build: Build, tissues: Tissues, chance: Chance) -> list[Body]:
 
 
 def make_skeleton(build: Build, tissues: Tissues, chance: Chance) -> Skeleton:
-    """Return the bones of a patient."""
+    """Return the spine and the pelvis of a patient."""
     spine = _make_spine(build, tissues, chance)
-    cage, contacts = _make_cage(build, tissues, chance)
     pelvis = _make_pelvis(build, tissues, chance)
-    return Skeleton(tuple(spine), tuple(cage), tuple(pelvis), contacts)
+    return Skeleton(tuple(spine), tuple(pelvis))
