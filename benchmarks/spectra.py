@@ -136,6 +136,9 @@ def main() -> None:
         print("  weights", show(shares, 4))
         for name in ("water", "titanium", "steel"):
             print(f"  {name}", show(attenuation(name, few)))
+        density = MATERIALS["hydroxyapatite"][1]
+        mineral = (attenuation("hydroxyapatite", few) - attenuation("water", few)) / density / calcium
+        print("  mineral of 1000 HU", show(mineral, 6))
         print("  bone_error", show(bone_error(energies, weights, calcium)))
         cup = [reading_error(energies, weights, w) for w in (100.0, 200.0, 300.0, 400.0)]
         print("  uncorrected water error mm at 100..400:", show(cup))
