@@ -1,9 +1,9 @@
 """Solids of known volume beyond sphere, rod and shell: what calcium in a liver is built of.
 
 Each has its volume in closed form, or measured once on two fine lattices whose second-order
-error is taken out (`measured`). Solids without touching parts add up (`Cloud`); overlapping
-parts are one solid (`Fused`, see `hepalith.phantom.volume`); a density that is not even is a sum of even solids (`Layered`),
-so that its integral stays exact.
+error is taken out (`hepalith.phantom.volume`). Solids without touching parts add up (`Cloud`);
+overlapping parts are one solid (`Fused`); a density that is not even is a sum of even solids
+(`Layered`), so that its integral stays exact.
 """
 
 from __future__ import annotations
