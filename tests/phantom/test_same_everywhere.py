@@ -33,7 +33,7 @@ def digest(array):
 abdomen = make_abdomen(np.random.default_rng(11), draw_variation(np.random.default_rng(12), phase="portal"))
 pieces = []
 for make, names in ((make_host, HOSTS), (make_morphology, MORPHOLOGIES), (make_mimic, MIMICS)):
-    for number, name in enumerate(n for n in names if n not in ("curvilinear_septal", "stent")):  # slow
+    for number, name in enumerate(list(names)[::3]):
         try:
             pieces.append(make(name, abdomen, np.random.default_rng([13, number])))
         except UsageError:
@@ -107,6 +107,7 @@ def test_no_file_of_the_phantom_uses_what_differs_between_machines(path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_voxels_labels_and_truth_are_the_same_without_wide_vector_units(
     narrow_environment: dict[str, str],
 ) -> None:
