@@ -6,6 +6,13 @@ by the beam's twelve energies, given quantum and electronic noise reading by rea
 for water as scanners do, filtered by ramp and kernel and back-projected by scikit-image. The same
 bodies are scanned by `hepalith.phantom`, which never projects at this resolution. Both use the same
 beam, dose and kernel: what is compared is the analytic short cuts.
+
+Notes
+-----
+Where the analytic model differs: noise is a few per cent lower in the middle and less peaked along the
+longest rays, since four sectors of direction stand for all; hardening within 10 mm of a bone is weaker,
+since the patient is projected at 4.5 mm; the rays of a clip are alike to 40 mm and beyond that
+below a HU. Neither side models scatter, cone beams, helical interpolation or motion.
 """
 
 from __future__ import annotations
