@@ -68,7 +68,7 @@ class StudyPlan:
     kernel
         One of `hepalith.phantom.scanner.KERNELS`.
     kvp
-        Tube voltage in kV, 70 to 150.
+        Tube voltage in kV, 80 to 140.
     noise_hu
         Noise in the middle of the body.
     mas
@@ -150,8 +150,8 @@ def _check_protocol(thickness: float, spacing: float, kernel: str, kvp: float, m
         )
     if kernel not in KERNELS:
         raise UsageError(f"no kernel is called {kernel!r}: choose one of {', '.join(KERNELS)}")
-    if not 70 <= kvp <= 150:
-        raise UsageError(f"a tube voltage of {kvp:g} kV: give 70 to 150")
+    if not 80 <= kvp <= 140:
+        raise UsageError(f"a tube voltage of {kvp:g} kV: give 80 to 140")
     if not 64 <= matrix <= 1024:
         raise UsageError(f"a matrix of {matrix}: give 64 to 1024")
 
