@@ -20,7 +20,7 @@ QUESTIONS = {
     "implants": "What is found of foci put into real scans, and how well is it measured?",
     "positive_controls": "Is real calcium of known place or mass found and measured?",
     "liver": "How well and how fast is the liver found?",
-    "detection": "Does the statement of the smallest focus hold, and how near is the search to an ideal observer?",
+    "detection": "Is the stated smallest focus true, and how near is the search to an ideal observer?",
     "intervals": "How right are excess, volume and diameter, and do their 95 % intervals hold the truth?",
     "projection": "How true is the phantom's scanner to a projection and reconstruction?",
     "evaluation": "How good is it on phantoms of the test split, beside scripts and the physical limit?",

@@ -1,12 +1,12 @@
-"""Does the statement of the smallest focus hold, and how far is the search from an ideal observer?
+"""Whether the statement of the smallest focus holds, and how far the search is from an ideal observer.
 
     .venv/bin/python benchmarks/detection.py [--scans N] [--seed N]
 
-Simulated livers of 1.5 L with noise of filtered back-projection, unenhanced and with enhanced vessels. Each is read
-without foci first: that gives the statement (the diameter of a sphere 250 HU above the liver that is found
-nine times in ten) and the false calls. Then spheres of exactly that size lie at random sub-voxel places. The
-ideal observer knows the size, the noise power, the blur and the slice profile, has no vessels in its way, and
-allows 0.34 false calls a liver; its signal-to-noise is that of the prewhitened matched filter.
+Simulated livers of 1.5 L with noise of filtered back-projection, unenhanced and with enhanced vessels. Each
+is read without foci first: that gives the statement (the diameter of a sphere 250 HU above the liver that is
+found nine times in ten) and the false calls. Then spheres of exactly that size lie at random sub-voxel
+places. The ideal observer knows the size, the noise power, the blur and the slice profile, has no vessels in
+its way, and allows 0.34 false calls a liver; its signal-to-noise is that of the prewhitened matched filter.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, special
-from simulated_liver import PITCH_MM, Ball, Made, SimulatedScan, draw_spheres, simulate, vessels_of
 
 from hepalith.anatomy import Liver, Phase
 from hepalith.calcification import Foci
@@ -31,6 +30,7 @@ from hepalith.image import Volume
 from hepalith.settings import Settings
 from hepalith.study import Acquisition
 from hepalith.vocabulary import Measurement
+from simulated_liver import PITCH_MM, Ball, Made, SimulatedScan, draw_spheres, simulate, vessels_of
 
 SLICES_MM = (1.0, 2.5, 3.0, 5.0)
 NOISE_HU = (10.0, 20.0)
@@ -181,14 +181,18 @@ def main(scans: int, seed: int) -> None:
         made.append(row)
         print(
             f"| {row.phase} | {row.slice_mm:g} | {row.noise_hu:g} | {row.claim_mm:.2f} | "
-            f"{wilson(row.found, row.foci)} | {row.snr:.1f} / {row.needed:.1f} = {row.snr / row.needed:.2f} | "
+            f"{wilson(row.found, row.foci)} | "
+            f"{row.snr:.1f} / {row.needed:.1f} = {row.snr / row.needed:.2f} | "
             f"{row.false / row.livers:.2f} |",
             flush=True,
         )
     found, foci = sum(r.found for r in made), sum(r.foci for r in made)
     false, livers = sum(r.false for r in made), sum(r.livers for r in made)
     ratios = [r.snr / r.needed for r in made]
-    print(f"| all | | | | {wilson(found, foci)} | {np.nanmean(ratios):.2f} (most {np.nanmax(ratios):.2f}) | ", end="")
+    print(
+        f"| all | | | | {wilson(found, foci)} | {np.nanmean(ratios):.2f} (most {np.nanmax(ratios):.2f}) | ",
+        end="",
+    )
     print(f"{false / livers:.2f} of {livers} |")
 
 

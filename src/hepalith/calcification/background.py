@@ -116,7 +116,7 @@ class Surroundings:
 
 
 def blood_level(around: Surroundings, phase: Phase) -> float:
-    """Return the most HU that blood reaches: in large vessels where they are seen, else as usual in the phase.
+    """Return the most HU that blood reaches: in large vessels where seen, else as usual in the phase.
 
     Without contrast agent what is brighter than the liver is bone and bowel, not blood.
     """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -15,6 +14,7 @@ from hepalith.calcification.evidence import Evidence
 from hepalith.calcification.hit import Hit, find_hits
 from hepalith.calcification.matched_filter import DIAMETERS_MM
 from hepalith.calcification.search import Layer, coarse_at
+from hepalith.calcification.split import split_at_saddles
 from hepalith.geometry import Box
 
 __all__ = ["METAL_HU", "MIN_EXCESS_HU", "MIN_PEAK_HU", "Candidate", "ask_places", "find_candidates"]
@@ -31,8 +31,8 @@ MIN_EXCESS_HU = 35.0
 makes of its edges, reach 30 HU on the real scans of `benchmarks/implants.py`. Our judgement."""
 
 FRAGMENT_SHARE = 0.65
-"""Share of the evidence of the vessels about it that a focus no brighter than blood must have. In `dome`, whose
-vessels are cut into pieces by thin slices and noise, no piece reaches 0.6. Our judgement."""
+"""Share of the evidence of the vessels about it that a focus no brighter than blood must have. In `dome`,
+whose vessels are cut into pieces by thin slices and noise, no piece reaches 0.6. Our judgement."""
 
 LARGEST = len(DIAMETERS_MM) - 1
 """The size at which a faint body shows its own density: no brighter than blood, it is blood or a nodule."""
@@ -56,16 +56,6 @@ GROW_HU = 18.0
 """Least excess over background and vessels down to which a body grows, where noise is low: 40 % of that of
 the voxels it starts from."""
 
-SADDLE_SHARE = 0.5
-"""Two maxima are two bodies when the saddle between them falls below this share of the lower one.
-Two 3 mm beads 5 mm apart show 0.1–0.4 at 1–3 mm slices. Our judgement."""
-
-SADDLE_SPREADS = 3.5
-"""… and when the lower maximum stands this many noise deviations above the saddle."""
-
-LEVELS = 12
-"""Levels at which a body is cut to look for saddles."""
-
 METAL_HU = 2000
 """HU above which a body is metal: the densest stones and calcifications stay below about 2000 at
 120 kVp, steel and platinum clip the scale at 3071. Our judgement."""
@@ -84,9 +74,6 @@ ABOUT_MM = 3.0
 OUTSIDE_REACH_MM = 40.0
 """How far about a body it is followed beyond the search region: far enough to know a rib that grazes
 the search region for a few centimetres. Our judgement."""
-
-HALF = 0.5
-"""A blurred edge stands at half of the contrast: the extent of a body ends there."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,7 +137,7 @@ def find_candidates(
     Notes
     -----
     What is bright enough to be outlined in the image grows from its brightest voxels down to `GROW_SPREADS`,
-    is split at saddles (`SADDLE_SHARE`), and ends at half of its local contrast; it counts where the evidence
+    is split at saddles, and ends at half of its local contrast; it counts where the evidence
     exceeds the threshold. Other hits are outlined in the evidence. A faint hit that goes on like a vessel and
     is no brighter than blood is one.
     """
@@ -168,7 +155,8 @@ def find_candidates(
     hits = find_hits(evidence, spacing_mm)
     asked = ask_places(hits, evidence, surroundings, blood_hu, spacing_mm)
     outlined = [_led(c, hits) for c in _bodies(sharp, surroundings) if _has_evidence(c, evidence)]
-    faint = _faint(hits, outlined, hu, surroundings, blood_hu, asked)
+    vessels = asked, blood_hu
+    faint = _faint(hits, outlined, hu, surroundings, vessels)
     kept = [_followed(c, sharp, spacing_mm) for c in _of_liver(outlined + faint, liver, sharp, spacing_mm)]
     kept += _metal_in_notches(sharp, kept, liver, surroundings, spacing_mm)
     return kept, sharp, asked
@@ -197,7 +185,8 @@ def ask_places(
             continue
         small = FRAGMENT_SHARE * evidence.small_at(hit.box, hit.body)
         reach = [math.ceil(FRAGMENT_MM / s) for s in size]
-        part = Box(cell, (cell[0] + 1, cell[1] + 1, cell[2] + 1)).grown(reach, asked.shape).slices
+        k, j, i = cell
+        part = Box((k, j, i), (k + 1, j + 1, i + 1)).grown(reach, asked.shape).slices
         if small > float(asked[part].min()):
             place = (np.array(cell) + 0.5) * size
             apart = np.sqrt(((middle.reshape(*asked.shape, 3)[part] - place) ** 2).sum(axis=-1))
@@ -233,10 +222,13 @@ def _faint(
     outlined: list[Candidate],
     hu: NDArray[np.int16],
     surroundings: Surroundings,
-    blood_hu: float,
-    asked: NDArray[np.float32],
+    vessels: tuple[NDArray[np.float32], float],
 ) -> list[Candidate]:
-    """Return the hits that no outlined body explains and that are no vessel, each with its extent."""
+    """Return the hits that no outlined body explains and that are no vessel, each with its extent.
+
+    `vessels` is what the places ask for (`ask_places`) and the most HU that blood reaches.
+    """
+    asked, blood_hu = vessels
     taken = np.zeros(hu.shape, np.bool_)
     for body in outlined:
         wide = body.box.grown((1, 2, 2), hu.shape)
@@ -357,7 +349,7 @@ def _bodies(layer: Layer, surroundings: Surroundings) -> list[Candidate]:
         level = coarse_at(surroundings.level_hu, layer.cells, box)
         spread = float(coarse_at(surroundings.spread_hu, layer.cells, box).max())
         excess = np.where(body, layer.hu[box.slices] - level, 0.0).astype(np.float32)
-        for part in _split(excess, seeds, spread):
+        for part in split_at_saddles(excess, seeds, spread):
             inner = Box.around(part)
             extent = np.ascontiguousarray(part[inner.slices])
             peak = float(excess[inner.slices][extent].max())
@@ -366,71 +358,3 @@ def _bodies(layer: Layer, surroundings: Surroundings) -> list[Candidate]:
             place = Box((k, j, i), (k + n[0], j + n[1], i + n[2]))
             found.append(Candidate(place, extent, peak, peak / spread, smooth=False))
     return found
-
-
-def _split(excess: NDArray[np.float32], seeds: NDArray[np.bool_], spread: float) -> list[NDArray[np.bool_]]:
-    """Return the extents of the bodies in one bright piece: cut at saddles, ended at half contrast."""
-    cores = _cores(excess, excess > 0, seeds, spread)
-    if len(cores) == 1:
-        owner = None
-    else:
-        marks = np.zeros(excess.shape, np.int32)
-        for n, core in enumerate(cores, start=1):
-            marks[core] = n
-        owner = _nearest_mark(marks)
-    parts = []
-    local_peak = ndimage.maximum_filter(excess, 3, mode="constant")
-    for n, core in enumerate(cores, start=1):
-        if not (core & seeds).any():
-            continue
-        mine = excess > 0 if owner is None else (excess > 0) & (owner == n)
-        part = mine & (excess >= HALF * local_peak)
-        peak = np.unravel_index(int(np.where(core, excess, 0).argmax()), excess.shape)
-        small = int(core.sum()) <= 64
-        if small:  # close to the blur: half of the one peak
-            part = mine & (excess >= HALF * excess[peak])
-        labels = cc3d.connected_components(part, connectivity=26)
-        parts.append(labels == labels[peak])
-    return parts
-
-
-def _cores(
-    excess: NDArray[np.float32], body: NDArray[np.bool_], seeds: NDArray[np.bool_], spread: float
-) -> list[NDArray[np.bool_]]:
-    """Return the parts of a body that saddles divide; parts without seed are not divided further."""
-    done: list[NDArray[np.bool_]] = []
-    waiting = [(body, float(excess[body].min()))]
-    while waiting:
-        part, base = waiting.pop()
-        children = _divide(excess, part, base, spread) if (part & seeds).any() and part.sum() > 2 else []
-        if len(children) > 1:
-            waiting += children
-        else:
-            done.append(part)
-    return done
-
-
-def _divide(
-    excess: NDArray[np.float32], part: NDArray[np.bool_], base: float, spread: float
-) -> list[tuple[NDArray[np.bool_], float]]:
-    """Return the two or more bodies into which a rising level cuts a part, with that level."""
-    peak = float(excess[part].max())
-    levels = np.geomspace(max(base, 1.0), max(peak * 0.97, base * 1.01, 1.01), LEVELS)
-    for level in levels:
-        labels, count = cc3d.connected_components(part & (excess >= level), connectivity=26, return_N=True)
-        if count < 2:
-            continue
-        marked = labels > 0
-        peaks = np.zeros(count + 1, np.float32)
-        np.maximum.at(peaks, labels[marked], excess[marked])
-        peaks = peaks[1:]
-        tall = np.flatnonzero((peaks - level >= SADDLE_SPREADS * spread) & (level < SADDLE_SHARE * peaks)) + 1
-        if tall.size > 1:
-            return [(labels == n, float(level)) for n in tall]
-    return []
-
-
-def _nearest_mark(marks: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return for every voxel the mark of the nearest marked voxel."""
-    index = ndimage.distance_transform_edt(marks == 0, return_distances=False, return_indices=True)
-    return np.asarray(marks[tuple(index)])

@@ -27,8 +27,8 @@ POWER = 0.9
 SMALLEST_MM, LARGEST_MM = 0.5, 20.0
 """Range of diameters looked at."""
 
-BISECTIONS = 7
-"""Halvings of that range's logarithm: to 3 %."""
+BISECTIONS = 9
+"""Halvings of that range's logarithm: to 1 %."""
 
 DRAWS = 60
 """Draws of noise for every sub-voxel place, of which there are dozens."""
@@ -61,16 +61,17 @@ def find_detectability(
 
     Notes
     -----
-    The operating characteristic of the filters themselves: for spheres at every sub-voxel place the outputs of
-    all filters, at the voxel and its neighbours, are drawn from a Gaussian with their mean and covariance, and
-    compared with what the places of this liver ask for. Checked by `benchmarks/detection.py`.
+    The operating characteristic of the filters themselves: for spheres at every sub-voxel place the outputs
+    of all filters, at the voxel and its neighbours, are drawn from a Gaussian with their mean and
+    covariance, and compared with what the places of this liver ask for. Checked by
+    `benchmarks/detection.py`.
     """
     needed = _needed(evidence, asked, surroundings, scene)
     noise = _noise_draws(evidence)
     low, high = math.log(SMALLEST_MM), math.log(LARGEST_MM)
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
-        found = _share_found(math.exp(middle), AT_EXCESS_HU, evidence, scene, needed, noise)
+        found = _share_found(math.exp(middle), evidence, scene, needed, noise)
         low, high = (middle, high) if found < POWER else (low, middle)
     diameter = math.exp(high)
     blur = scene.blur
@@ -106,7 +107,7 @@ def _needed(
     floor = np.maximum(MIN_EXCESS_HU, MIN_PEAK_HU - surroundings.level_hu[at])
     shares = (np.arange(LEVELS) + 0.5) / LEVELS
     peaks = np.array([evidence.peak_hu(n) for n in range(len(evidence.maps))])
-    return np.maximum(np.quantile(chance, shares)[:, None], np.median(floor) / peaks[None, :])
+    return np.asarray(np.maximum(np.quantile(chance, shares)[:, None], np.median(floor) / peaks[None, :]))
 
 
 def _noise_draws(evidence: Evidence) -> NDArray[np.float64]:
@@ -122,7 +123,7 @@ def _noise_draws(evidence: Evidence) -> NDArray[np.float64]:
     values, vectors = np.linalg.eigh(0.5 * (covariance + covariance.T))
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     white = np.random.default_rng(SEED).standard_normal((DRAWS, len(order)))
-    return (white @ root.T).reshape(DRAWS, sizes, len(steps))
+    return np.asarray((white @ root.T).reshape(DRAWS, sizes, len(steps)))
 
 
 def _steps() -> list[tuple[int, int, int]]:
@@ -132,7 +133,6 @@ def _steps() -> list[tuple[int, int, int]]:
 
 def _share_found(
     diameter_mm: float,
-    excess_hu: float,
     evidence: Evidence,
     scene: Scene,
     needed: NDArray[np.float64],
@@ -140,7 +140,7 @@ def _share_found(
 ) -> float:
     """Return the share of spheres found, over sub-voxel places, draws of noise and places of the liver."""
     bank = evidence.bank
-    images = sphere_images(diameter_mm, scene.blur, scene.spacing_mm, bank.reach) * excess_hu
+    images = sphere_images(diameter_mm, scene.blur, scene.spacing_mm, bank.reach) * AT_EXCESS_HU
     images = images.astype(np.float32)
     units = np.array([STEPS_PER_UNIT * u for u in evidence.unit])
     best = []

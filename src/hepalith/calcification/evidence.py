@@ -6,19 +6,17 @@ then read in deviations of what that output does in this very scan, place by pla
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import cc3d
 import edt
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage, special
+from scipy import fft
 
 from hepalith.calcification.background import Surroundings, reduce_sum
 from hepalith.calcification.extreme import level_for
+from hepalith.calcification.local_scale import Places, lower_deviation, measure_scale, measure_scatter
 from hepalith.calcification.matched_filter import FilterBank, kernel_reach, make_bank
 from hepalith.calcification.search import SearchRegion, coarse_at, lay_search
 from hepalith.geometry import Box
@@ -46,56 +44,15 @@ not pass for noise."""
 SLAB_MM = 60.0
 """Height of the slabs that are filtered at once: they bound the memory. Our judgement."""
 
-WINDOW_MM = 40.0
-"""Width of the window in which a filter's output is read for its own deviation and tail: some hundred
-independent draws of it. Our judgement."""
-
-SCALE_RANGE = (0.8, 3.0)
-"""Least and largest local deviation over the liver's."""
-
 LOCAL_SIZE = 1
 """Which filter's output shows how noise and structure differ from place to place."""
-
-TAIL_AT = 2.5
-"""Deviations at which the tail is read."""
-
-SHELL_TAIL_AT = 3.5
-"""Deviations at which the tail of the whole surface is read: ribs, breathing and the outline's errors make few
-places, but strong ones."""
-
-TAIL_LEAST_SHARE = 2.0
-"""Times the normal share beyond `TAIL_AT` from which a tail counts as heavy: sampling error stays below."""
-
-MOST_TAIL = 4.0
-"""Most by which a heavy tail raises the threshold."""
-
-VESSEL_AT = 3.0
-"""Deviations above which connected voxels are taken together as one structure."""
-
-VESSEL_MM = 20.0
-"""Length from which such a structure is left out of the tail: it is judged by its shape, not by chance."""
 
 SCATTER_SIZE = 0
 """Which filter's output shows how the noise itself differs from place to place: the finest, to which the
 liver's structure adds least."""
 
-SCATTER_MM, SCATTER_SHARE = 20.0, 0.6
-"""Width of the windows whose deviations are compared, and the least share of liver in them."""
-
-UNKNOWN_SCATTER, MOST_SCATTER = 0.08, 0.15
-"""Scatter where a liver is too small to tell, as on ordinary scans, and the most that is believed."""
-
 LEAST_DEEP_CELLS = 30
 """Fewest deep cells; a liver with fewer is taken as it is, surface and all."""
-
-LEAST_SAMPLE = 50
-"""Fewest values whose deviation is trusted."""
-
-LEAST_DEVIATION = 0.1
-"""Least deviation of a filter's output over what the covariance explains."""
-
-LEAST_WINDOW_SHARE = 0.05
-"""Least share of usable liver in a window."""
 
 STEPS_PER_UNIT = 64
 """Steps in which an output is kept, per deviation: a tenth of a per cent of the threshold."""
@@ -147,7 +104,9 @@ class Evidence:
 
     def small_at(self, box: Box, body: NDArray[np.bool_]) -> float:
         """Return the greatest evidence for one of the two smallest sizes in a body."""
-        return max(float(m[box.slices][body].max()) * u for m, u in zip(self.maps[:2], self.unit, strict=False))
+        return max(
+            float(m[box.slices][body].max()) * u for m, u in zip(self.maps[:2], self.unit, strict=False)
+        )
 
     def best_at(self, place: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
         """Return the greatest evidence at some voxels, in deviations, and the size that gives it."""
@@ -196,9 +155,11 @@ def lay_evidence(
             np.clip(part, -MOST_STEPS, MOST_STEPS, out=part)
             np.rint(part, out=part)
             whole[box.slices] = part
-    unit = tuple(1.0 / _lower_deviation(_sampled(m, flat)) for m in maps)
-    scale = _local_scale(maps[LOCAL_SIZE], unit[LOCAL_SIZE], flat, spacing_mm)
-    scatter = _scatter(maps[SCATTER_SIZE], unit[SCATTER_SIZE], flat, spacing_mm)
+    unit = tuple(1.0 / lower_deviation(_sampled(m, flat), STEPS_PER_UNIT) for m in maps)
+    k, j, i = (s * f for s, f in zip(spacing_mm, cells, strict=True))
+    places = Places(flat.liver, flat.deep, cells, (k, j, i))
+    scale = measure_scale(maps[LOCAL_SIZE], unit[LOCAL_SIZE], places)
+    scatter = measure_scatter(maps[SCATTER_SIZE], unit[SCATTER_SIZE], places)
     threshold = _threshold(int(liver.sum()), bank, scatter)
     return Evidence(maps, unit, bank, scale, threshold, flat.region, cells)
 
@@ -266,7 +227,9 @@ def _covariance(
     known = noise.correlation
     few = [min(n, m // 2) for n, m in zip(reach, known.shape, strict=True)]
     inner = tuple(slice(n - f, n + f + 1) for n, f in zip(reach, few, strict=True))
-    by_lag[inner] = known[tuple(slice(m // 2 - f, m // 2 + f + 1) for m, f in zip(known.shape, few, strict=True))]
+    by_lag[inner] = known[
+        tuple(slice(m // 2 - f, m // 2 + f + 1) for m, f in zip(known.shape, few, strict=True))
+    ]
     return Covariance(by_lag * noise.sd_hu**2)
 
 
@@ -298,7 +261,9 @@ def _filtered(
     for box in boxes:
         wide = box.grown(reach, shape)
         image = fft.rfftn(flat.at(wide), padded, workers=WORKERS)
-        inner = tuple(slice(a - b, a - b + n) for a, b, n in zip(box.start, wide.start, box.shape, strict=True))
+        inner = tuple(
+            slice(a - b, a - b + n) for a, b, n in zip(box.start, wide.start, box.shape, strict=True)
+        )
         yield box, (fft.irfftn(image * s, padded, workers=WORKERS)[inner] for s in spectra)
 
 
@@ -311,101 +276,14 @@ def _level_faces(
         away = np.minimum(at, shape[axis] - 1 - at)
         near = np.flatnonzero(away < len(deviation))
         if near.size:
-            ahead = (slice(None),) * axis
-            turned = deviation[away[near]].reshape([-1 if n == axis else 1 for n in range(3)])
-            part[(*ahead, near)] /= turned
+            turned = np.moveaxis(part, axis, 0)
+            turned[near] /= deviation[away[near]][:, None, None]
 
 
 def _sampled(values: NDArray[np.int16], flat: _Flattened) -> NDArray[np.float32]:
     """Return the values at one voxel of each deep cell."""
     few = values[tuple(slice(f // 2, None, f) for f in flat.cells)]
     return few[flat.deep[tuple(slice(0, n) for n in few.shape)]].astype(np.float32)
-
-
-def _lower_deviation(values: NDArray[np.float32]) -> float:
-    """Return the standard deviation as the lower half tells it: foci and vessels lie in the upper."""
-    if values.size < LEAST_SAMPLE:
-        return float(STEPS_PER_UNIT)
-    low, middle = np.quantile(values, (0.1587, 0.5))
-    return max(float(middle - low), LEAST_DEVIATION * STEPS_PER_UNIT)
-
-
-def _local_scale(
-    values: NDArray[np.int16], unit: float, flat: _Flattened, spacing_mm: tuple[float, float, float]
-) -> NDArray[np.float32]:
-    """Return by cell how far the output strays there, as its lower half and its upper tail tell.
-
-    The tail is that of what is left when long connected structures are taken out: those are judged by
-    their shape. Where a share `p` still lies beyond `TAIL_AT` deviations, more than noise explains, the
-    output is taken to stray as a Gaussian with that share there would.
-    """
-    cells = flat.cells
-    size = [s * f for s, f in zip(spacing_mm, cells, strict=True)]
-    window = [max(3, 2 * round(WINDOW_MM / (2 * s)) + 1) for s in size]
-    high, over = (reduce_sum(values > round(level / unit), cells) for level in (VESSEL_AT, TAIL_AT))
-    low = np.minimum(values[tuple(slice(f // 2, None, f) for f in cells)], 0).astype(np.float32)
-    square = np.zeros(flat.deep.shape, np.float32)
-    square[tuple(slice(0, n) for n in low.shape)] = (low * unit) ** 2
-    apart = ~ndimage.binary_dilation(_long(high > 0, size), np.ones((3, 3, 3)))
-
-    def mean(array: NDArray[Any], chosen: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        share = ndimage.uniform_filter(chosen.astype(np.float32), window, mode="constant")
-        total = ndimage.uniform_filter(array * chosen, window, mode="constant")
-        return total / np.maximum(share, 1e-6), share > LEAST_WINDOW_SHARE
-
-    variance, known = mean(2 * square, flat.deep)
-    spread = np.where(known, np.clip(np.sqrt(np.maximum(variance, 0)), *SCALE_RANGE), 1.0)
-    usual = special.ndtr(-TAIL_AT / spread)
-    scale = spread
-    for where in (flat.deep, flat.liver & ~flat.deep):  # the surface strays by its own laws
-        share, known = mean(over / float(np.prod(cells)), where & apart)
-        tail = TAIL_AT / np.maximum(-special.ndtri(np.clip(share, 1e-9, 0.3)), 0.5)
-        heavy = known & (share > TAIL_LEAST_SHARE * usual)
-        heavy &= flat.deep if where is flat.deep else ~flat.deep
-        scale = np.where(heavy, np.clip(tail, spread, MOST_TAIL), scale)
-    shell = flat.liver & ~flat.deep & apart
-    far = reduce_sum(values > round(SHELL_TAIL_AT / unit), cells)[shell].sum() / max(1.0, float(shell.sum()))
-    share = float(far) / float(np.prod(cells))
-    if share > TAIL_LEAST_SHARE * float(special.ndtr(-SHELL_TAIL_AT)):
-        whole = min(SHELL_TAIL_AT / -float(special.ndtri(min(share, 0.1))), MOST_TAIL)
-        scale = np.where(flat.deep, scale, np.maximum(scale, whole))
-    return np.asarray(scale, dtype=np.float32)
-
-
-def _long(marked: NDArray[np.bool_], size_mm: list[float]) -> NDArray[np.bool_]:
-    """Return the marked cells that belong to connected structures of some length."""
-    labels, count = cc3d.connected_components(marked, connectivity=26, return_N=True)
-    boxes = ndimage.find_objects(labels, count)
-    long = np.zeros(count + 1, np.bool_)
-    for n, box in enumerate(boxes, start=1):
-        extent = [(s.stop - s.start) * mm for s, mm in zip(box, size_mm, strict=True)]
-        long[n] = math.hypot(*extent) > VESSEL_MM
-    return np.asarray(long[labels])
-
-
-def _scatter(
-    values: NDArray[np.int16], unit: float, flat: _Flattened, spacing_mm: tuple[float, float, float]
-) -> float:
-    """Return how much the noise differs from place to place: standard deviation of the log of its own.
-
-    Deviations within windows of `SCATTER_MM` differ by sampling too; what that explains is taken off. The
-    square of a normal draw cut off at 0, doubled, has mean 1 and variance 5.
-    """
-    window = [
-        max(1, 2 * round(SCATTER_MM / (2 * s * f)) + 1) for s, f in zip(spacing_mm, flat.cells, strict=True)
-    ]
-    low = np.minimum(values[tuple(slice(f // 2, None, f) for f in flat.cells)], 0).astype(np.float32)
-    square = np.zeros(flat.deep.shape, np.float32)
-    square[tuple(slice(0, n) for n in low.shape)] = 2 * (low * unit) ** 2
-    share = ndimage.uniform_filter(flat.deep.astype(np.float32), window, mode="constant")
-    total = ndimage.uniform_filter(square * flat.deep, window, mode="constant")
-    full = flat.deep & (share > SCATTER_SHARE)
-    if int(full.sum()) < LEAST_SAMPLE:
-        return UNKNOWN_SCATTER
-    variance = total[full] / share[full]
-    chance = float((5 / (share[full] * np.prod(window))).mean())
-    beyond = float(variance.var()) / float(variance.mean()) ** 2 - chance
-    return min(0.5 * math.sqrt(max(beyond, 0.0)), MOST_SCATTER)
 
 
 def _threshold(voxels: int, bank: FilterBank, scatter: float) -> float:

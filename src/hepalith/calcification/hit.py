@@ -104,7 +104,7 @@ def find_hits(evidence: Evidence, spacing_mm: tuple[float, float, float]) -> lis
                 float(value / scale),
                 Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])),
                 np.ascontiguousarray(body[inner.slices]),
-                _goes_on(path, seed, box, shape, spacing_mm, reach),
+                _near_face(k, shape[0], spacing_mm[0]) or _goes_on(path, seed, spacing_mm, reach),
                 float(value) * evidence.peak_hu(int(size)),
             )
         )
@@ -134,7 +134,10 @@ def _maxima(
 
 
 def _about(
-    place: tuple[int, int, int], reach_mm: float, spacing_mm: tuple[float, float, float], shape: tuple[int, ...]
+    place: tuple[int, int, int],
+    reach_mm: float,
+    spacing_mm: tuple[float, float, float],
+    shape: tuple[int, ...],
 ) -> Box:
     """Return the box within a distance of a voxel."""
     k, j, i = place
@@ -148,22 +151,20 @@ def _connected(marked: NDArray[np.bool_], seed: tuple[int, int, int]) -> NDArray
     return np.asarray(labels == labels[seed]) if labels[seed] else np.asarray(marked & False)
 
 
+def _near_face(k: int, slices: int, step_mm: float) -> bool:
+    """Return whether a slice lies so near the image's end that nothing in it can be shown to end."""
+    return min(k, slices - 1 - k) * step_mm < FACE_MM
+
+
 def _goes_on(
     path: NDArray[np.bool_],
     seed: tuple[int, int, int],
-    box: Box,
-    shape: tuple[int, ...],
     spacing_mm: tuple[float, float, float],
     reach_mm: float,
 ) -> bool:
-    """Return whether a path leaves the neighbourhood of its seed, or may do so beyond the image's ends."""
-    k, last = seed[0] + box.start[0], shape[0] - 1
-    if min(k, last - k) * spacing_mm[0] < FACE_MM:
-        return True
+    """Return whether a path leaves the neighbourhood of its seed."""
     voxels = np.argwhere(path)
     if len(voxels) == 0:
         return False
     apart = (voxels - np.array(seed)) * np.array(spacing_mm)
-    if float(np.sqrt((apart**2).sum(axis=1)).max()) > reach_mm:
-        return True
-    return bool(voxels[:, 0].min() + box.start[0] == 0 or voxels[:, 0].max() + box.start[0] == last)
+    return float(np.sqrt((apart**2).sum(axis=1)).max()) > reach_mm

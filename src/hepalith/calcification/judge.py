@@ -70,9 +70,10 @@ DRAWN_OUT = 1.7
 """Elongation from which a body may be a piece of a vessel; compact ones are vessels only end on."""
 
 IN_VESSEL, END_ON, NODULE, ISOLATED = 5.0, 2.0, 1.0, -3.0
-"""Evidence for contrast in a vessel of a body no brighter than blood: that goes on and is drawn out; that goes on
-but looks round; that ends all about it and is drawn out or large enough to show its density (an enhancing
-nodule does so, too); that ends all about it and is too small to. A vessel does not end all about. Our judgement."""
+"""Evidence for contrast in a vessel of a body no brighter than blood: that goes on and is drawn out; that
+goes on but looks round; that ends all about it and is drawn out or large enough to show its density (an
+enhancing nodule does so, too); that ends all about it and is too small to. A vessel does not end all about.
+Our judgement."""
 
 RESOLVED_BLURS = 3.0
 """Diameter in widths of the blur from which the middle of a body shows its own density."""

@@ -60,7 +60,8 @@ class Covariance:
 
     def power(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Return the power spectrum on a periodic grid, HU² per voxel, never below its floor."""
-        return np.maximum(np.real(fft.fftn(place_at_origin(self.by_lag, shape))), POWER_FLOOR * self.variance)
+        spectrum = np.real(fft.fftn(place_at_origin(self.by_lag, shape)))
+        return np.asarray(np.maximum(spectrum, POWER_FLOOR * self.variance))
 
 
 def measure_covariance(
