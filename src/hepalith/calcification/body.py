@@ -72,6 +72,11 @@ class Body:
     fill: float
 
     @property
+    def long(self) -> bool:
+        """Whether it is a rod or a branch rather than a wall."""
+        return bool(self.axes_mm[0] > COMPACT_RATIO * self.axes_mm[1])
+
+    @property
     def compact(self) -> bool:
         """Whether a sphere may stand for it."""
         return bool(self.axes_mm[0] <= COMPACT_RATIO * self.axes_mm[2] and self.fill >= COMPACT_FILL)
@@ -86,7 +91,7 @@ def look_at_body(aperture: Aperture, scene: Scene) -> Body:
     body = Body(sphere, unresolved, *principal_axes(aperture, scene))
     if body.compact or unresolved:
         return body
-    return replace(body, unresolved=share_kept_by_wall(aperture, scene) < WALL_RECOVERY)
+    return replace(body, unresolved=share_kept_by_wall(aperture, scene, long=body.long) < WALL_RECOVERY)
 
 
 def core_weights(extent: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> NDArray[np.float64]:
@@ -130,12 +135,13 @@ def _is_even(aperture: Aperture, scene: Scene) -> bool:
     return top - plateau <= TOP_SHARE * top + TOP_SPREADS * scene.noise.sd_hu
 
 
-def share_kept_by_wall(aperture: Aperture, scene: Scene) -> float:
-    r"""Return the share of its contrast that the middle of a body's walls keeps.
+def share_kept_by_wall(aperture: Aperture, scene: Scene, *, long: bool) -> float:
+    r"""Return the share of its contrast that the middle of a body's walls keeps, or the axis of a long one.
 
     A wall of thickness :math:`w` keeps :math:`\mathrm{erf}(w / 2\sqrt2\sigma)`; its thickness is twice the
     body's volume over its surface, blur taken off. The faces of voxels make half as much again of a surface
-    as it has, whatever its direction.
+    as it has, whatever its direction. A rod of width :math:`w`, four times its volume over its surface, keeps
+    :math:`1 - e^{-w^2 / 8\sigma^2}`.
     """
     sigma = math.hypot(scene.blur.in_plane_sigma_mm, scene.blur.slice_sigma_mm / 2)
     padded = np.pad(aperture.extent, 1)
@@ -144,9 +150,11 @@ def share_kept_by_wall(aperture: Aperture, scene: Scene) -> float:
         float(np.count_nonzero(np.diff(padded, axis=axis))) * area
         for axis, area in enumerate((j * i, k * i, k * j))
     )
-    seen = 3 * float(aperture.extent.sum()) * scene.grid.voxel_mm3 / faces
+    seen = (6 if long else 3) * float(aperture.extent.sum()) * scene.grid.voxel_mm3 / faces
     width = FWHM_PER_SIGMA * sigma
     wall = math.sqrt(max(seen**2 - BLUR_IN_WALL * width**2, (THINNEST * width) ** 2))
+    if long:
+        return 1 - math.exp(-((wall / sigma) ** 2) / 8)
     return math.erf(wall / (2 * math.sqrt(2) * sigma))
 
 

@@ -12,7 +12,9 @@ DIRECTIONS = 400
 at most 1 − cos 3.5° = 0.2 %."""
 
 
-def crossings(excess: NDArray[np.floating], extent: NDArray[np.bool_], level: float) -> NDArray[np.float64]:
+def crossings(
+    excess: NDArray[np.floating], extent: NDArray[np.bool_], level: float | NDArray[np.floating]
+) -> NDArray[np.float64]:
     """Return where the surface of a body cuts the grid's lines, in voxels, shape (n, 3).
 
     Parameters
@@ -22,7 +24,7 @@ def crossings(excess: NDArray[np.floating], extent: NDArray[np.bool_], level: fl
     extent
         The body's voxels; those above `level` on a line count as inside.
     level
-        Excess at the surface: half of the contrast.
+        Excess at the surface: half of the contrast, the same everywhere or voxel by voxel.
 
     Examples
     --------
@@ -34,14 +36,16 @@ def crossings(excess: NDArray[np.floating], extent: NDArray[np.bool_], level: fl
     found = []
     padded = np.pad(excess.astype(np.float64), 1)
     body = np.pad(extent, 1)
+    surface = np.pad(np.broadcast_to(np.asarray(level, np.float64), excess.shape), 1)
     for axis in range(3):
         for way in (1, -1):
             there = np.roll(body, -way, axis=axis)
             value = np.roll(padded, -way, axis=axis)
             edge = body & ~there
             place = np.argwhere(edge).astype(np.float64)
-            inner, outer = np.maximum(padded[edge], level), np.minimum(value[edge], level)
-            share = np.where(inner > outer, (inner - level) / np.maximum(inner - outer, 1e-6), 0.0)
+            half = surface[edge]
+            inner, outer = np.maximum(padded[edge], half), np.minimum(value[edge], half)
+            share = np.where(inner > outer, (inner - half) / np.maximum(inner - outer, 1e-6), 0.0)
             place[:, axis] += way * np.clip(share, 0.0, 1.0)
             found.append(place - 1)
     return np.concatenate(found)

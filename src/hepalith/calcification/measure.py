@@ -26,8 +26,9 @@ MODEL_SHARE = 0.015
 """Relative standard error of the integrated excess from the aperture itself (tails cut, edges
 between neighbours). From `benchmarks/intervals.py`."""
 
-CALIPER_VOXELS = 0.35
-"""Standard error of the caliper in voxels along its direction. From `benchmarks/intervals.py`."""
+CALIPER_VOXELS, CALIPER_BLUR = 0.35, 0.15
+"""Standard error of the caliper, in voxels and in widths of the blur along its direction: where slices cut a
+rod aslant its ends fade. From `benchmarks/intervals.py`."""
 
 
 BODY_SHARE = 0.03
@@ -116,11 +117,13 @@ def measure(
             total_se = math.hypot(total_se, APART_SHARE * (total - fitted_total))
         volume, plateau = volume_below_blur(total, total_se, peak, scene)
     elif body.unresolved:
-        volume, plateau = volume_of_thin(total, total_se, aperture, scene)
+        volume, plateau = volume_of_thin(total, total_se, aperture, scene, long=body.long)
     else:
         volume, plateau = volume_above_blur(total, total_se, aperture, scene)
-    level = peak if body.unresolved else plateau
-    diameter = _diameter(aperture, scene, volume, 0.5 * level, as_sphere=body.unresolved and body.compact)
+    # a rod or wall that blur thins differs in brightness along itself: it ends where half of that is left
+    level = ndimage.maximum_filter(aperture.excess, 3) if body.unresolved else plateau
+    as_sphere = body.unresolved and body.compact
+    diameter = _diameter(aperture, scene, volume, 0.5 * level, as_sphere=as_sphere)
     share = aperture.extent / max(1.0, float(aperture.extent.sum()))
     mean_se = math.sqrt(scene.noise.variance_of(share))
     hu = scene.hu[aperture.box.slices]
@@ -171,7 +174,12 @@ def mass_of(integrated_excess: Measurement, hu_per_mg_ml: float | None) -> Asses
 
 
 def _diameter(
-    aperture: Aperture, scene: Scene, volume: Measurement, level: float, *, as_sphere: bool
+    aperture: Aperture,
+    scene: Scene,
+    volume: Measurement,
+    level: float | NDArray[np.float32],
+    *,
+    as_sphere: bool,
 ) -> Measurement:
     """Return the longest caliper of the half-contrast surface, or the sphere's where blur limits it."""
     low, middle, high = (
@@ -180,7 +188,7 @@ def _diameter(
     spacing = scene.spacing_mm
     longest, direction = longest_caliper_mm(crossings(aperture.excess, aperture.extent, level), spacing)
     along = math.sqrt(sum((s * d) ** 2 for s, d in zip(spacing, direction, strict=True)))
-    error = Z95 * math.hypot(CALIPER_VOXELS * along, 0.1 * scene.blur.in_plane_fwhm_mm)
+    error = Z95 * math.hypot(CALIPER_VOXELS * along, CALIPER_BLUR * _blur_along(scene, direction))
     if as_sphere:
         return Measurement(middle, "mm", low, max(high, middle))
     blur = _blur_along(scene, direction)

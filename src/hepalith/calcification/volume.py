@@ -72,7 +72,7 @@ def volume_below_blur(total: float, total_se: float, peak: float, scene: Scene) 
 
 
 def volume_of_thin(
-    total: float, total_se: float, aperture: Aperture, scene: Scene
+    total: float, total_se: float, aperture: Aperture, scene: Scene, *, long: bool
 ) -> tuple[Measurement, float]:
     """Return the volume of a rod, branch or wall that blur does not resolve, and the contrast it stands for.
 
@@ -81,7 +81,7 @@ def volume_of_thin(
     """
     noise = scene.noise.sd_hu
     top = max(float(np.quantile(aperture.excess[aperture.extent], TOP_QUANTILE)), noise)
-    kept = share_kept_by_wall(aperture, scene)
+    kept = share_kept_by_wall(aperture, scene, long=long)
     doubt = math.hypot(THIN_DOUBT * math.log(1 / kept), math.hypot(TOP_SHARE, noise / top))
     precision = doubt**-2 + CONTRAST_SPREAD**-2
     seen, usual = math.log(top / kept), math.log(USUAL_CONTRAST_HU)
