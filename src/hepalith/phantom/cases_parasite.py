@@ -135,7 +135,7 @@ def hydatid_maker(name: str) -> Callable[[Abdomen, np.random.Generator], Insert]
             inner = host.bodies[-1]
             host = replace(host, bodies=(*host.bodies[:-1], replace(inner, hu=8.0, mottle_hu=0.0)))
         pieces = _in_wall(abdomen, random, host.hosts[0], stage.form) if calcified else ()
-        patterns = ()
+        patterns: tuple[PatternTruth, ...] = ()
         if pieces:
             every = tuple(range(len(pieces)))
             patterns = (PatternTruth("solitary" if len(pieces) == 1 else "clustered", every),)
