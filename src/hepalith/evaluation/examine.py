@@ -87,6 +87,7 @@ class _Read:
     noise_hu: float | None
     foci: Foci
     seconds: dict[str, float]
+    processor_s: float
     peak_mb: float | None
 
 
@@ -183,6 +184,7 @@ def _read_one(
         noise_hu=read.noise_hu,
         baselines=tuple(_baseline(examination, b) for b in BASELINES) if baseline else (),
         seconds=MappingProxyType(read.seconds),
+        processor_s=read.processor_s,
         peak_mb=read.peak_mb,
     )
     return _with_statement(record, read.foci, physics), mask
@@ -190,7 +192,7 @@ def _read_one(
 
 def _run(examination: Examination, settings: Settings, *, given: bool) -> _Read:
     """Run the pipeline's own stages on a volume; the answers of the examination are not shown to them."""
-    clock = Stopwatch()
+    clock, began = Stopwatch(), time.process_time()
     volume, acquisition = examination.volume, examination.acquisition
     with watch_memory() as peak:
         with clock.stage("liver"):
@@ -199,7 +201,8 @@ def _run(examination: Examination, settings: Settings, *, given: bool) -> _Read:
             noise_hu = liver_noise(volume, liver)
         with clock.stage("calcification"):
             foci = find_foci(volume, liver, phase, acquisition, settings)
-        return _Read(liver, phase, noise_hu, foci, dict(clock.seconds), peak())
+        took = time.process_time() - began
+        return _Read(liver, phase, noise_hu, foci, dict(clock.seconds), took, peak())
 
 
 def is_sphere(truth: FocusTruth) -> bool:

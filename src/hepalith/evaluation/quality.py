@@ -179,6 +179,8 @@ def _cost(records: Sequence[StudyRecord]) -> list[str]:
         for stage in sorted({s for x in readings for s in x.seconds})
     ]
     rows.append(_cost_row("both", [sum(x.seconds.values()) for x in readings]))
+    took = [x.processor_s for x in readings if x.processor_s is not None]
+    rows.append(_cost_row("both, seconds of processor", took))
     peaks = [x.peak_mb for x in readings if x.peak_mb is not None]
     memory = (
         f"Memory of these stages above the volume: median {np.median(peaks):.0f} MB, "

@@ -229,6 +229,8 @@ class ReadingRecord:
     """The d' that this takes."""
     baselines: tuple[BaselineRecord, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    processor_s: float | None = None
+    """Seconds of processor that these stages took: unlike `seconds`, what else ran does not count."""
     peak_mb: float | None = None
     failure: str = ""
     """Why there is no reading: the product's own words, or those of a bug."""

@@ -44,8 +44,8 @@ class Plan:
         return replace(self.arms, rescan=self.arms.rescan and seed // 3 % self.rescan_every == 0)
 
 
-FULL = Arms(rescan=True)
-"""Everything but the reading with the true liver given."""
+FULL = Arms(rescan=True, given=True)
+"""Everything."""
 
 SETS = MappingProxyType(
     {
