@@ -23,7 +23,7 @@ __all__ = [
     "sum_of",
 ]
 
-LIMITED_RECOVERY = 0.97
+LIMITED_RECOVERY = 0.99
 """A sphere that keeps less than this share of its contrast is limited by resolution: its volume and
 its density cannot be told apart any more."""
 
@@ -45,9 +45,16 @@ AXIS_SLICES, AXIS_PIXELS = 1.3, 0.7
 """How far the length of a body may be wrong, in slice thicknesses across and pixels in plane: a point
 between two slices fills both."""
 
-COMPACT_RATIO, COMPACT_FILL = 2.2, 0.6
-"""A body is compact, and measured as a sphere below the blur, when its longest axis is at most this many
-times its shortest (blur taken off) and it fills this share of the ellipsoid with its axes."""
+COMPACT_RATIO, COMPACT_FILL = 2.2, 0.45
+"""A body is compact, and a sphere is fitted to it, when its longest axis is at most this many times its
+shortest (blur taken off) and it fills this share of the ellipsoid with its axes: noise in thick slices frays
+the outline of a sphere as far."""
+
+SOLID_FILL = 0.6
+"""Share that it fills from which it counts as a solid grain even where no sphere explains it."""
+
+ROUND_RATIO = 1.25
+"""Longest over shortest axis up to which a sphere's diameter is the body's longest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +82,16 @@ class Body:
     def long(self) -> bool:
         """Whether it is a rod or a branch rather than a wall."""
         return bool(self.axes_mm[0] > COMPACT_RATIO * self.axes_mm[1])
+
+    @property
+    def solid(self) -> bool:
+        """Whether it is a grain without arms or holes."""
+        return self.compact and self.fill >= SOLID_FILL
+
+    @property
+    def round(self) -> bool:
+        """Whether it is as long as a sphere."""
+        return self.compact and bool(self.axes_mm[0] <= ROUND_RATIO * self.axes_mm[2])
 
     @property
     def compact(self) -> bool:

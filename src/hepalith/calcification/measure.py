@@ -99,7 +99,7 @@ def measure(
     densest calcium would need.
     """
     total = sum_of(aperture, scene)
-    if fit is not None and body.unresolved and body.compact:
+    if fit is not None and body.unresolved and (body.solid or fit.holds):
         total -= fit.foreign_hu_mm3
     total_se = math.hypot(aperture.sum_se_hu * scene.grid.voxel_mm3, MODEL_SHARE * total)
     peak = float(aperture.excess[aperture.extent].max())
@@ -111,7 +111,7 @@ def measure(
         volume = Measurement(sphere.volume, "mm3", sphere.low, sphere.high)
         plateau = total / sphere.volume
         limited = sphere.volume_sd > LIMITED_SD
-    elif body.unresolved and body.compact:
+    elif body.unresolved and body.solid:
         if fit is not None:  # neither sphere nor even surroundings: sum and sphere tell how far it may be
             fitted_total = weigh_sphere(fit, belief or BlurBelief()).excess
             total_se = math.hypot(total_se, APART_SHARE * (total - fitted_total))
@@ -122,7 +122,7 @@ def measure(
         volume, plateau = volume_above_blur(total, total_se, aperture, scene)
     # a rod or wall that blur thins differs in brightness along itself: it ends where half of that is left
     level = ndimage.maximum_filter(aperture.excess, 3) if body.unresolved else plateau
-    as_sphere = body.unresolved and body.compact
+    as_sphere = body.unresolved and body.round and (fitted or body.solid)
     diameter = _diameter(aperture, scene, volume, 0.5 * level, as_sphere=as_sphere)
     share = aperture.extent / max(1.0, float(aperture.extent.sum()))
     mean_se = math.sqrt(scene.noise.variance_of(share))
