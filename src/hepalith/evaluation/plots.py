@@ -181,7 +181,7 @@ def _sensitivity(pyplot: Any, records: Sequence[StudyRecord]) -> Any:
         lambda c: any(b.name == BASELINES[0].name and c.true.id in b.found for b in c.reading.baselines),
     )
     for axis in axes:
-        axis.set(xscale="log", xlabel="diameter, mm", ylim=(0, 1.02))
+        axis.set(xscale="log", xlabel="diameter, mm", ylim=(0, 1.02), xlim=(1.3, 13))
         axis.set_xticks([1.5, 2, 3, 5, 8, 12], ["1.5", "2", "3", "5", "8", "12"])
         axis.minorticks_off()
         axis.legend(fontsize=7, loc="lower right")
