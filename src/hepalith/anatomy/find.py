@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.anatomy.body import find_body, find_inside
+from hepalith.anatomy.body import FAT_HU, Body, find_body, find_inside
 from hepalith.anatomy.capsule import box_around, find_depth, share_in_view
 from hepalith.anatomy.coarse import Coarse, coarsen
 from hepalith.anatomy.liver import Liver
 from hepalith.anatomy.lobes import find_lobes
-from hepalith.anatomy.network import Organs
+from hepalith.anatomy.network import Organs, find_organs, weights_sha256
 from hepalith.anatomy.outline import find_outline
 from hepalith.anatomy.quality import Quality, judge_outline, volume_error
-from hepalith.anatomy.solid_core import find_core
+from hepalith.anatomy.solid_core import Core, find_core
 from hepalith.anatomy.totalsegmentator import segment_liver
 from hepalith.geometry import Box
 from hepalith.image.volume import Volume
@@ -27,6 +29,8 @@ EMPTY = Box((0, 0, 0), (0, 0, 0))
 
 GIVEN_ERROR = 0.05
 """Relative 95 % error of the volume of an outline drawn elsewhere: two readers differ by about 5 %. C."""
+PATIENT_SHARE = 0.01
+"""Least share of fat, air and bone within the skin: a patient shows 10 % and more. Our judgement."""
 REACH_VOXELS = 34
 """Coarse slices above and below the core in which liver is looked for: 100 mm."""
 
@@ -51,21 +55,24 @@ def find_liver(volume: Volume, settings: Settings) -> Liver:
     """Return the liver found in `volume`; an empty one, with reasons, where none is in view."""
     if settings.segmenter == "totalsegmentator":
         return _liver_of(volume, segment_liver(volume), "totalsegmentator")
-    return find_builtin(volume, None)
+    return find_builtin(volume, find_organs(volume))
 
 
 def find_builtin(volume: Volume, organs: Organs | None) -> Liver:
-    """Return the liver by density, shape and place, led by what the network sees where it was asked."""
+    """Return the liver by density, shape and place, led by what the network sees where it was asked.
+
+    Where the network sees no liver, densities decide alone; `Liver.weights_sha256` then still tells that
+    it was asked.
+    """
     coarse = coarsen(volume)
     trunk = Box.around(find_inside(coarse.hu))
     if trunk.is_empty:
         return no_liver("builtin", "no body in the image: no liver in view")
     coarse = coarse.cropped(trunk)
     body = find_body(coarse.hu)
-    prior = None if organs is None else organs.on(coarse, "liver")
-    core = None if prior is None else find_core(coarse.hu, body, prior)
-    if core is None:  # the network sees none, or was not asked
-        prior, core = None, find_core(coarse.hu, body)
+    if np.mean((coarse.hu[body.inside] < FAT_HU) | body.bone[body.inside]) < PATIENT_SHARE:
+        return no_liver("builtin", "neither fat nor bone: no liver in view")
+    prior, core = _find_led_core(coarse, body, organs)
     if core is None:
         return no_liver("builtin", "no large even organ right of the midline: no liver in view")
     near = Box.around(core.mask).grown((REACH_VOXELS, 10**6, 10**6), coarse.hu.shape)
@@ -84,7 +91,23 @@ def find_builtin(volume: Volume, organs: Organs | None) -> Liver:
     millilitres = float(np.count_nonzero(mask)) * volume.grid.voxel_mm3 / 1000
     cut = box.start[0] == 0 or box.stop[0] == volume.hu.shape[0]
     quality = judge_outline(coarse.hu, outline, body, millilitres, prior, cut=cut)
-    return _assemble(volume, box, mask, "builtin", quality, error=volume_error(quality.score))
+    liver = _assemble(volume, box, mask, "builtin", quality, error=volume_error(quality.score))
+    return liver if organs is None else replace(liver, weights_sha256=weights_sha256())
+
+
+def _find_led_core(
+    coarse: Coarse, body: Body, organs: Organs | None
+) -> tuple[NDArray[np.float32] | None, Core | None]:
+    """Return the network's liver on the coarse copy and the core in it.
+
+    Where the network was not asked, or sees no liver, the core that the densities show, without it.
+    """
+    if organs is not None:
+        prior = organs.on(coarse, "liver")
+        core = find_core(coarse.hu, body, prior)
+        if core is not None:
+            return prior, core
+    return None, find_core(coarse.hu, body)
 
 
 def _assemble(

@@ -69,8 +69,11 @@ PRIOR_NEVER = 0.03
 PRIOR_SURE, PRIOR_DEEP_MM = 0.9, 12.0
 """From this probability on, and this deep in what the network takes for liver, a voxel is liver
 whatever it measures: masses, cysts, vessels, fat spared or held."""
+PRIOR_BLUR = 2.0
+"""Voxels by which the network's probability is blurred first, 6 mm, its own grid: nearer to its border than
+that it must not argue with the densities."""
 PRIOR_WORTH = 1.0
-"""Weight of the network's log odds beside those of the HU, which are held within 3."""
+"""Weight of the network's log odds beside those of the HU, which are held within 3. Our judgement."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +133,7 @@ def find_outline(
         bone[k] = ndimage.binary_fill_holes(ndimage.binary_closing(bone[k], iterations=2))
     never = ~tissue | (bone & (body.wall_depth_mm < 10))
     if prior is not None:
-        never |= prior < PRIOR_NEVER
+        never |= smooth(prior, PRIOR_BLUR) < PRIOR_NEVER
     even = diffuse_within(quiet, ~never, EDGE_SPREADS * core.spread_hu, DIFFUSION_STEPS)
     off = (even - average_within(even, core.mask, 6.0)[0])[core.mask]
     spread = max(1.5, 1.48 * float(np.median(np.abs(off))))
@@ -149,7 +152,7 @@ def find_outline(
         distance = edt.edt(~grown, anisotropy=(SPACING_MM,) * 3, parallel=2)
         place = -np.clip((distance - 9) / 6, 0, 4) - doubt
         if prior is not None:
-            place = PRIOR_WORTH * _log_odds(prior) - doubt
+            place = place + PRIOR_WORTH * _log_odds(smooth(prior, PRIOR_BLUR))
         leaning = 1 / (1 + np.exp(-(np.clip(likelihood, -3, 3) + place)))
         seeds = np.zeros(hu.shape, np.int8)
         seeds[never | (distance > 45) | (body.wall_depth_mm < -9)] = -1

@@ -47,6 +47,10 @@ RIGHT_REACH = 0.42
 """The core's right end lies at least this share of the half width from the midline; the heart's
 right border lies at about 0.3."""
 
+PRIOR_SURE = 0.8
+"""From this probability on a voxel counts for what most of the liver measures."""
+USUAL_HU, USUAL_REACH_HU = 4.0, 25.0
+"""Blur of the histogram whose peak that is; how far from it a voxel still counts for the spread."""
 PRIOR_ROOM = 0.5
 """Probability of liver, by the network, within which the core is looked for."""
 
@@ -82,7 +86,7 @@ def find_core(hu: NDArray[np.float32], body: Body, prior: NDArray[np.float32] | 
 
     Of all HU bands, the one with the largest thick body right of the midline is the liver's:
     no other organ there is as large and as even. With a `prior` probability of liver, it is the one
-    with the largest thick body where that is high.
+    that most of the likely liver measures, so that a large cyst or mass is not taken for the organ.
     """
     quiet = smooth(hu, 1.0)
     size = (3 if hu.shape[0] > 4 else 1, VESSEL_VOXELS, VESSEL_VOXELS)
@@ -94,7 +98,9 @@ def find_core(hu: NDArray[np.float32], body: Body, prior: NDArray[np.float32] | 
     if prior is not None:
         room &= prior > PRIOR_ROOM
         lateral = prior.astype(np.float64)
-    best = _best_band(quiet, room, lateral)
+    best = (
+        _best_band(quiet, room, lateral) if prior is None else _usual_band(quiet, room & (prior > PRIOR_SURE))
+    )
     if best is None:
         return None
     middle, half = best
@@ -118,17 +124,19 @@ def find_core(hu: NDArray[np.float32], body: Body, prior: NDArray[np.float32] | 
         depth = depth_within(band)
         mask = keep_touching(depth > CORE_DEPTH_MM, heart)
     if mask.sum() < min(CORE_VOXELS, 25 * hu.shape[0]) or not _is_on_the_right(
-        mask, depth, np.broadcast_to(right, hu.shape)
+        mask, depth, np.broadcast_to(right, hu.shape), reach=RIGHT_REACH if prior is None else RIGHT_SHARE
     ):
         return None
     return Core(mask, mean, spread, float((depth * mask).max()))
 
 
-def _is_on_the_right(mask: NDArray[np.bool_], depth: NDArray[np.float32], right: NDArray[np.float64]) -> bool:
-    """Return whether a core lies as far to the right as a liver's does, `right` in half widths."""
+def _is_on_the_right(
+    mask: NDArray[np.bool_], depth: NDArray[np.float32], right: NDArray[np.float64], reach: float
+) -> bool:
+    """Return whether a core lies to the right and goes as far there as `reach`, in half widths."""
     sideways = right[mask]
     centre = float(np.average(sideways, weights=depth[mask] + 1))
-    return centre >= RIGHT_SHARE and float(np.percentile(sideways, 98)) >= RIGHT_REACH
+    return centre >= RIGHT_SHARE and float(np.percentile(sideways, 98)) >= reach
 
 
 def _best_band(
@@ -148,6 +156,18 @@ def _best_band(
             if score > best:
                 best, chosen = score, (float(centre), half)
     return chosen
+
+
+def _usual_band(quiet: NDArray[np.float32], likely: NDArray[np.bool_]) -> tuple[float, float] | None:
+    """Return centre and half width of the HU band in which most of the likely liver lies."""
+    values = quiet[likely]
+    if values.size < CORE_VOXELS:
+        return None
+    counts, edges = np.histogram(values, bins=np.arange(-60.0, 260.0))
+    centre = float(edges[int(ndimage.gaussian_filter1d(counts.astype(float), USUAL_HU).argmax())]) + 0.5
+    near = values[np.abs(values - centre) < USUAL_REACH_HU]
+    spread = 1.48 * float(np.median(np.abs(near - centre))) if near.size else 0.0
+    return centre, float(np.clip(2 * spread, BAND_HALF_WIDTHS_HU[0], BAND_HALF_WIDTHS_HU[-1]))
 
 
 def _heaviest(mask: NDArray[np.bool_], weight: NDArray[np.floating[Any]]) -> NDArray[np.bool_] | None:
