@@ -20,7 +20,14 @@ from hepalith.errors import HepalithError
 from hepalith.evaluation.baseline import BASELINES, Baseline, find_components
 from hepalith.evaluation.examination import DrawnStudy, Examination
 from hepalith.evaluation.memory import watch_memory
-from hepalith.evaluation.observer import NoisePower, Sight, SphereLimits, ideal_snr, limits_of
+from hepalith.evaluation.observer import (
+    CLAIM_EXCESS_HU,
+    NoisePower,
+    Sight,
+    SphereLimits,
+    ideal_snr,
+    limits_of,
+)
 from hepalith.evaluation.overlap import dice, surface_distance_mm
 from hepalith.evaluation.record import (
     BaselineRecord,
@@ -123,8 +130,7 @@ def examine(study: DrawnStudy, arms: Arms, fingerprint: str) -> StudyRecord:
         reading, bare = _read_one(clean, "clean", settings, physics, baseline=arms.baseline)
         readings.append(reading)
         if arms.claim and study.add_spheres is not None and reading.smallest_focus_mm is not None:
-            excess = float(study.scanner.get("claim_excess_hu", 250.0))
-            claimed = study.add_spheres(clean, reading.smallest_focus_mm, excess)
+            claimed = study.add_spheres(clean, reading.smallest_focus_mm, CLAIM_EXCESS_HU)
             readings.append(_read_one(claimed, "claim", settings, physics)[0])
     examination = study.make(clean)
     del clean
@@ -182,6 +188,7 @@ def _read_one(
         phase=read.phase.label,
         phase_probability=read.phase.probability,
         noise_hu=read.noise_hu,
+        true_noise_hu=None if physics is None else physics.noise.sd_hu,
         baselines=tuple(_baseline(examination, b) for b in BASELINES) if baseline else (),
         seconds=MappingProxyType(read.seconds),
         processor_s=read.processor_s,

@@ -40,6 +40,7 @@ def assessments(records: Sequence[StudyRecord]) -> list[str]:
     lines += ["", "### Mimics", "", *confusion_table(mimic_confusion(records), "mimic")]
     lines += ["", "### Contrast phase", "", *confusion_table(phase_confusion(records), "phase")]
     lines += ["", "### Probabilities", "", *_probabilities(records)]
+    lines += ["", _noise(records)]
     return [*lines, "", "### Time and memory", "", *_cost(records), "", *_anchors("cost")]
 
 
@@ -191,6 +192,20 @@ def _cost(records: Sequence[StudyRecord]) -> list[str]:
     slow = [_total(x) for x in readings]
     tail = f"Longest reading: {max(slow):.1f} s." if slow else ""
     return [*table(["stage", "readings", "median s", "90 % below, s"], rows), "", f"{memory} {tail}".strip()]
+
+
+def _noise(records: Sequence[StudyRecord]) -> str:
+    """Return how well the product knows the noise that its statements rest on."""
+    ratios = [
+        x.noise_hu / x.true_noise_hu for r in records for x in r.readings if x.noise_hu and x.true_noise_hu
+    ]
+    if not ratios:
+        return "The true noise is not known in this set."
+    low, high = np.quantile(ratios, (0.05, 0.95))
+    return (
+        f"Noise in the liver as measured over the true one: median {np.median(ratios):.2f}, 5 to 95 % "
+        f"{low:.2f} to {high:.2f} (n = {len(ratios)})."
+    )
 
 
 def _total(reading: ReadingRecord) -> float:

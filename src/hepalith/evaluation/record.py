@@ -219,6 +219,8 @@ class ReadingRecord:
     phase: str = ""
     phase_probability: float = 0.0
     noise_hu: float | None = None
+    """As the product measured it; the truth is next."""
+    true_noise_hu: float | None = None
     smallest_focus_mm: float | None = None
     """The statement: diameter of the sphere at 250 HU that would be found nine times in ten."""
     smallest_focus_snr: float | None = None
