@@ -41,11 +41,15 @@ class Plan:
 
     def arms_of(self, seed: int) -> Arms:
         """Return what is read of the study of a seed."""
-        return replace(self.arms, rescan=self.arms.rescan and seed // 3 % self.rescan_every == 0)
+        return replace(
+            self.arms,
+            rescan=self.arms.rescan and seed // 3 % self.rescan_every == 0,
+            given=self.arms.given and seed % 2 == 0,
+        )
 
 
 FULL = Arms(rescan=True, given=True)
-"""Everything."""
+"""Everything; bodies are scanned again, and true livers given, in some of the studies (`Plan.arms_of`)."""
 
 SETS = MappingProxyType(
     {
