@@ -31,6 +31,8 @@ GIVEN_ERROR = 0.05
 """Relative 95 % error of the volume of an outline drawn elsewhere: two readers differ by about 5 %. C."""
 PATIENT_SHARE = 0.01
 """Least share of fat, air and bone within the skin: a patient shows 10 % and more. Our judgement."""
+LEAST_HEIGHT_MM = 36.0
+"""Height of a scan below which the network is not asked: it was trained on slabs of 40 mm and more."""
 REACH_VOXELS = 34
 """Coarse slices above and below the core in which liver is looked for: 100 mm."""
 
@@ -55,7 +57,8 @@ def find_liver(volume: Volume, settings: Settings) -> Liver:
     """Return the liver found in `volume`; an empty one, with reasons, where none is in view."""
     if settings.segmenter == "totalsegmentator":
         return _liver_of(volume, segment_liver(volume), "totalsegmentator")
-    return find_builtin(volume, find_organs(volume))
+    tall = volume.hu.shape[0] * volume.spacing_mm[0] >= LEAST_HEIGHT_MM
+    return find_builtin(volume, find_organs(volume) if tall else None)
 
 
 def find_builtin(volume: Volume, organs: Organs | None) -> Liver:
