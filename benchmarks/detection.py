@@ -198,7 +198,7 @@ def main(scans: int, seed: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scans", type=int, default=3)
+    parser.add_argument("--scans", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     main(chosen.scans, chosen.seed)

@@ -12,12 +12,19 @@ from scipy import ndimage
 from hepalith.calcification.background import Surroundings
 from hepalith.calcification.evidence import Evidence
 from hepalith.calcification.hit import Hit, find_hits
-from hepalith.calcification.matched_filter import DIAMETERS_MM
 from hepalith.calcification.search import Layer, coarse_at
 from hepalith.calcification.split import split_at_saddles
 from hepalith.geometry import Box
 
-__all__ = ["METAL_HU", "MIN_EXCESS_HU", "MIN_PEAK_HU", "Candidate", "ask_places", "find_candidates"]
+__all__ = [
+    "BLOOD_MARGIN_HU",
+    "METAL_HU",
+    "MIN_EXCESS_HU",
+    "MIN_PEAK_HU",
+    "Candidate",
+    "ask_places",
+    "find_candidates",
+]
 
 SHARP_SPREADS = 5.0
 """Noise deviations of a voxel from which a body is outlined in the image itself. Fainter ones are outlined in
@@ -34,8 +41,9 @@ FRAGMENT_SHARE = 0.65
 """Share of the evidence of the vessels about it that a focus no brighter than blood must have. In `dome`,
 whose vessels are cut into pieces by thin slices and noise, no piece reaches 0.6. Our judgement."""
 
-LARGEST = len(DIAMETERS_MM) - 1
-"""The size at which a faint body shows its own density: no brighter than blood, it is blood or a nodule."""
+BLOOD_MARGIN_HU = 15.0
+"""By how much a body must exceed blood to be denser: the error with which blood is known. A faint body that
+is no brighter in the image must be so for its size."""
 
 FRAGMENT_MM = 20.0
 """How far about a vessel's brightest places that is asked."""
@@ -243,11 +251,14 @@ def _faint(
             continue
         level = coarse_at(surroundings.level_hu, surroundings.factor, hit.box)
         seen = float((hu[hit.box.slices] - level)[hit.body].mean())
-        top = float(level[hit.body].mean()) + hit.peak_hu
+        level_hu = float(level[hit.body].mean())
+        top = level_hu + hit.peak_hu
         if hit.peak_hu < MIN_EXCESS_HU or top < MIN_PEAK_HU or seen < RAW_SHARE * hit.peak_hu:
             continue
         cell = tuple(n // f for n, f in zip(hit.place, surroundings.factor, strict=True))
-        if top < blood_hu and (hit.goes_on or hit.size == LARGEST or hit.value < asked[cell]):
+        dense = level_hu + hit.contrast_hu >= blood_hu + BLOOD_MARGIN_HU
+        vessel = hit.goes_on or not dense or hit.value < asked[cell]
+        if top < blood_hu + BLOOD_MARGIN_HU and vessel:
             continue
         found.append(Candidate(hit.box, hit.body, hit.peak_hu, hit.scaled, smooth=True))
     return found

@@ -136,8 +136,8 @@ def find_foci(
         centre = np.array(measured.centroid) + start
         place = _place(centre, scene, liver, scene.grid.to_lps(measured.centroid))
         foci.append(_focus(number, seen, measured, place, score=score, settings=settings))
-    told = blood if phase.label != "none" else None
-    detectability = find_detectability(evidence, asked, around, scene, blood_hu=told)
+    given = phase.label != "none"
+    detectability = find_detectability(evidence, asked, around, scene, blood_hu=blood, enhanced=given)
     return Foci(tuple(foci), box, labels, detectability)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hepalith.calcification.aperture import Scene
 from hepalith.calcification.background import Surroundings, reduce_sum
-from hepalith.calcification.candidate import MIN_EXCESS_HU, MIN_PEAK_HU
+from hepalith.calcification.candidate import BLOOD_MARGIN_HU, MIN_EXCESS_HU, MIN_PEAK_HU
 from hepalith.calcification.evidence import STEPS_PER_UNIT, Evidence
 from hepalith.calcification.focus import Detectability
 from hepalith.calcification.hit import PATH_LEAST, PATH_SHARE
@@ -46,7 +46,8 @@ def find_detectability(
     surroundings: Surroundings,
     scene: Scene,
     *,
-    blood_hu: float | None,
+    blood_hu: float,
+    enhanced: bool,
 ) -> Detectability:
     """Return the diameter of the sphere at `AT_EXCESS_HU` that is found with probability 0.9.
 
@@ -57,7 +58,9 @@ def find_detectability(
     scene
         Noise, blur and grid.
     blood_hu
-        The most that vessels reach in an enhanced scan, for the words; None in an unenhanced one.
+        The most that vessels reach.
+    enhanced
+        Whether contrast agent was given: for the words.
 
     Notes
     -----
@@ -66,7 +69,7 @@ def find_detectability(
     covariance, and compared with what the places of this liver ask for. Checked by
     `benchmarks/detection.py`.
     """
-    needed = _needed(evidence, asked, surroundings, scene)
+    needed = _needed(evidence, asked, surroundings, scene, blood_hu)
     noise = _noise_draws(evidence)
     low, high = math.log(SMALLEST_MM), math.log(LARGEST_MM)
     for _ in range(BISECTIONS):
@@ -82,7 +85,7 @@ def find_detectability(
         f"slices {blur.slice_mm:g} mm every {scene.spacing_mm[0]:g} mm: "
         f"a small focus must stand {least:.0f} HU above the liver"
     )
-    if blood_hu is not None:
+    if enhanced:
         words += f", and where it lies along a vessel exceed blood at {blood_hu:.0f} HU"
     if diameter > 0.99 * LARGEST_MM:
         hidden = NotAssessable("noise or enhanced vessels hide foci of any size at this contrast")
@@ -91,7 +94,11 @@ def find_detectability(
 
 
 def _needed(
-    evidence: Evidence, asked: NDArray[np.float32], surroundings: Surroundings, scene: Scene
+    evidence: Evidence,
+    asked: NDArray[np.float32],
+    surroundings: Surroundings,
+    scene: Scene,
+    blood_hu: float,
 ) -> NDArray[np.float64]:
     """Return what places of the liver ask of each filter's output: shape (`LEVELS`, sizes)."""
     cells = surroundings.factor
@@ -107,7 +114,10 @@ def _needed(
     floor = np.maximum(MIN_EXCESS_HU, MIN_PEAK_HU - surroundings.level_hu[at])
     shares = (np.arange(LEVELS) + 0.5) / LEVELS
     peaks = np.array([evidence.peak_hu(n) for n in range(len(evidence.maps))])
-    return np.asarray(np.maximum(np.quantile(chance, shares)[:, None], np.median(floor) / peaks[None, :]))
+    level = float(np.median(surroundings.level_hu[at]))
+    dense = (blood_hu + BLOOD_MARGIN_HU - level) * np.array(evidence.bank.recovery)
+    least = np.maximum(np.median(floor), dense) / peaks
+    return np.asarray(np.maximum(np.quantile(chance, shares)[:, None], least[None, :]))
 
 
 def _noise_draws(evidence: Evidence) -> NDArray[np.float64]:

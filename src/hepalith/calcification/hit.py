@@ -55,6 +55,8 @@ class Hit:
         Whether it is part of something that goes on beyond `PATH_MM`.
     peak_hu
         By how many HU the brightest voxel of such a sphere would stand out.
+    contrast_hu
+        By how many HU such a sphere itself would.
     """
 
     place: tuple[int, int, int]
@@ -65,6 +67,7 @@ class Hit:
     body: NDArray[np.bool_]
     goes_on: bool
     peak_hu: float
+    contrast_hu: float
 
 
 def find_hits(evidence: Evidence, spacing_mm: tuple[float, float, float]) -> list[Hit]:
@@ -106,6 +109,7 @@ def find_hits(evidence: Evidence, spacing_mm: tuple[float, float, float]) -> lis
                 np.ascontiguousarray(body[inner.slices]),
                 _near_face(k, shape[0], spacing_mm[0]) or _goes_on(path, seed, spacing_mm, reach),
                 float(value) * evidence.peak_hu(int(size)),
+                float(value) * evidence.peak_hu(int(size)) / evidence.bank.recovery[int(size)],
             )
         )
     return hits

@@ -65,6 +65,8 @@ class FilterBank:
         float64, one per size, all of the same odd shape: the weight of each voxel about a place.
     peak_hu
         Of each: HU by which the brightest voxel of such a sphere stands out where the filter gives 1.
+    recovery
+        Of each: share of its contrast at which such a sphere's brightest voxel stands.
     covariance
         The noise that the filters are made for.
     """
@@ -72,6 +74,7 @@ class FilterBank:
     diameter_mm: tuple[float, ...]
     kernels: tuple[NDArray[np.float64], ...]
     peak_hu: tuple[float, ...]
+    recovery: tuple[float, ...]
     covariance: Covariance
 
     @property
@@ -155,7 +158,7 @@ def make_bank(covariance: Covariance, blur: Blur, spacing_mm: tuple[float, float
     reach = covariance.lags
     shape = tuple(fft.next_fast_len(4 * n + 1) for n in reach)
     power = covariance.power(shape)
-    kernels, peaks = [], []
+    kernels, peaks, recovery = [], [], []
     index = np.ix_(*(np.arange(-n, n + 1) for n in reach))
     for diameter in DIAMETERS_MM:
         image = sphere_images(diameter, blur, spacing_mm, reach).mean(axis=0)
@@ -165,7 +168,8 @@ def make_bank(covariance: Covariance, blur: Blur, spacing_mm: tuple[float, float
         kernel = white / deviation
         kernels.append(kernel)
         peaks.append(float(image.max()) / float((kernel * image).sum()))
-    return FilterBank(DIAMETERS_MM, tuple(kernels), tuple(peaks), covariance)
+        recovery.append(float(image.max()))
+    return FilterBank(DIAMETERS_MM, tuple(kernels), tuple(peaks), tuple(recovery), covariance)
 
 
 def sphere_images(
