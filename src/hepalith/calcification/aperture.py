@@ -87,6 +87,15 @@ class Scene:
         """Voxel spacing."""
         return self.grid.spacing_mm
 
+    def noise_share(self, box: Box) -> float:
+        """Return the deviation of a voxel in the middle of a box over that of the liver as a whole."""
+        spread = self.surroundings.spread_hu
+        k, j, i = (
+            min((a + b) // (2 * f), n - 1)
+            for a, b, f, n in zip(box.start, box.stop, self.surroundings.factor, spread.shape, strict=True)
+        )
+        return max(1.0, float(spread[k, j, i]) / self.noise.sd_hu)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Aperture:
@@ -108,6 +117,8 @@ class Aperture:
         Level of the ring and its standard error.
     sum_se_hu
         Standard error of the sum of `excess` over `inside`.
+    noise_share
+        Deviation of a voxel here over that of the liver as a whole.
     """
 
     box: Box
@@ -120,6 +131,7 @@ class Aperture:
     level_hu: float
     level_se_hu: float
     sum_se_hu: float
+    noise_share: float
 
     def grown(self, margin: Sequence[int]) -> tuple[slice, ...]:
         """Return the part of the box that holds the aperture and a margin about it, in voxels."""
@@ -164,12 +176,12 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     variance = scene.noise.variance_of(inside.astype(np.float32) - count * weights)
     # what noise gives to the level is in the first term already
     own = scene.noise.variance_of(weights) if weights.any() else 0.0
-    variance += max(level_se**2 - own, 0.0) * count**2
+    share = scene.noise_share(box)
+    variance = share**2 * variance + max(level_se**2 - own, 0.0) * count**2
     structure = scene.surroundings.error_of(count * scene.grid.voxel_mm3) * count
     variance += structure**2 + surface**2
-    return Aperture(
-        box, extent, inside, ring, free, liver, hu - background, level, level_se, math.sqrt(variance)
-    )
+    excess, error = hu - background, math.sqrt(variance)
+    return Aperture(box, extent, inside, ring, free, liver, excess, level, level_se, error, share)
 
 
 def _regions(

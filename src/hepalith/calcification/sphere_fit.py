@@ -191,7 +191,7 @@ def fit_sphere(aperture: Aperture, scene: Scene, view: SphereView, first_mm: flo
     normal = window.normal(columns, rest, used)
     if not (np.diag(normal)[:COUNT] > 0).all():  # no voxel in use tells some unknown
         return None
-    noise = window.score_covariance(columns[:COUNT], used)
+    noise = aperture.noise_share**2 * window.score_covariance(columns[:COUNT], used)
     misfit = window.misfit(rest, columns[EXCESS] * np.float32(at[EXCESS]), used)
     return SphereFit(
         window.scale,

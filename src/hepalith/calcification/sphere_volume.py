@@ -22,15 +22,15 @@ calcified tissue and stones at 120 kVp stay below about 2000 HU. Our judgement."
 DIAMETERS_MM = np.geomspace(0.25, 16.0, 360)
 """Diameters that are weighed: the steps of 1.2 % are finer than any interval."""
 
-SIZE_ERROR = 1.25
+SIZE_ERROR = 1.05
 """Factor on the error of the squared diameter for what the model does not know: the slice's profile, the
 kernel's true shape, noise that differs from place to place. From `benchmarks/intervals.py`, development
 seeds."""
 
-SIZE_SHARE = 0.02
+SIZE_SHARE = 0.015
 """Relative error of the squared diameter however little noise there is. From the same."""
 
-EXCESS_ERROR = 1.15
+EXCESS_ERROR = 1.05
 """Factor on the error of the integrated excess, for the same reasons. From the same."""
 
 EXCESS_SHARE = 0.015
