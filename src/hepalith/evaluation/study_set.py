@@ -58,13 +58,14 @@ SETS = MappingProxyType(
             Plan("small", {"small": 1}, 4, Arms(clean=False, claim=False)),
             Plan(
                 "full",
-                {"spheres": 5, "morphologies": 2, "mimics": 2, "hosts": 1},
+                {"spheres": 4, "morphologies": 2, "mimics": 2, "hosts": 1, "cases": 1},
                 200,
                 FULL,
             ),
             Plan("spheres", {"spheres": 1}, 150, FULL),
             Plan("morphology", {"morphologies": 1}, 100, FULL),
             Plan("mimics", {"mimics": 1}, 60, FULL),
+            Plan("cases", {"cases": 1}, 100, FULL),
             Plan("liver", {"healthy": 1}, 100, Arms(clean=False, claim=False, baseline=False)),
             Plan("implants", {"implants": 1}, 24, FULL),
         )
