@@ -69,11 +69,12 @@ PRIOR_NEVER = 0.03
 PRIOR_SURE, PRIOR_DEEP_MM = 0.9, 12.0
 """From this probability on, and this deep in what the network takes for liver, a voxel is liver
 whatever it measures: masses, cysts, vessels, fat spared or held."""
-PRIOR_BLUR = 2.0
-"""Voxels by which the network's probability is blurred first, 6 mm, its own grid: nearer to its border than
-that it must not argue with the densities."""
-PRIOR_WORTH = 1.0
-"""Weight of the network's log odds beside those of the HU, which are held within 3. Our judgement."""
+PRIOR_BLUR = 3.0
+"""Voxels by which the network's probability is blurred first, 9 mm: nearer to its border than that, one and
+a half voxels of its own grid, it must not argue with the densities."""
+PRIOR_WORTH = 0.7
+"""Weight of the network's log odds beside those of the HU, which are held within 3: they are not
+independent. Our judgement; 0.4 to 1.0 differ by 0.003 in mean Dice on eight variants of the shared scan."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
