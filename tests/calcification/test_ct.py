@@ -53,9 +53,12 @@ def test_a_liver_of_noise_gives_no_focus() -> None:
 
 
 def test_a_voxel_sized_focus_above_the_noise_is_found() -> None:
-    (focus,) = read(scan(ball(0.9), 900.0, noise_hu=8.0)).calcifications
-    assert focus.morphology == "punctate"
-    assert holds(focus.integrated_excess, volume_mm3(ball(0.9)) * 900)
+    held = 0
+    for seed in range(1, 5):
+        (focus,) = read(scan(ball(0.9), 900.0, noise_hu=8.0, seed=seed)).calcifications
+        assert focus.morphology == "punctate"
+        held += holds(focus.integrated_excess, volume_mm3(ball(0.9)) * 900)
+    assert held >= 3  # of 4 intervals of 95 %; chance of fewer: 1 in 70
 
 
 def test_centroid_is_right_within_half_a_voxel() -> None:
