@@ -43,6 +43,11 @@ LIMITED_SD = 0.1
 """Standard deviation of the volume's logarithm above which a fitted sphere is limited by resolution."""
 
 
+LARGEST_FIT = 1.5
+"""Most times the seen body's diameter, beyond one blur, that a fitted sphere may have: a larger one follows
+what lies about the focus, as where stones stand in a kidney. Our judgement."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """The measurements of one focus.
@@ -99,7 +104,10 @@ def measure(
     densest calcium would need.
     """
     total = sum_of(aperture, scene)
-    if fit is not None and body.unresolved and (body.solid or fit.holds):
+    most_mm = LARGEST_FIT * body.sphere_mm + scene.blur.in_plane_fwhm_mm
+    if fit is not None and fit.diameter_mm > most_mm:
+        fit = None
+    if fit is not None and body.unresolved and fit.holds:
         total -= fit.foreign_hu_mm3
     total_se = math.hypot(aperture.sum_se_hu * scene.grid.voxel_mm3, MODEL_SHARE * total)
     peak = float(aperture.excess[aperture.extent].max())

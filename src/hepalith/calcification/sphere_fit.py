@@ -121,6 +121,11 @@ class SphereFit:
         """Whether a sphere stands for the body."""
         return self.misfit <= MISFIT
 
+    @property
+    def diameter_mm(self) -> float:
+        """Diameter of the sphere, without a belief about the blur; 0 where none can be told."""
+        return math.sqrt(max(float(self.at[SIZE]), 0.0))
+
     def solved(self, belief: BlurBelief) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the unknowns and their covariance under a belief about the blur."""
         prior = np.zeros(COUNT)
@@ -193,6 +198,8 @@ def fit_sphere(aperture: Aperture, scene: Scene, view: SphereView, first_mm: flo
         return None
     noise = aperture.noise_share**2 * window.score_covariance(columns[:COUNT], used)
     misfit = window.misfit(rest, columns[EXCESS] * np.float32(at[EXCESS]), used)
+    if not math.isfinite(misfit):  # no sphere at all: it was led away by something larger
+        return None
     return SphereFit(
         window.scale,
         at,
