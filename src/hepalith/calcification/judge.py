@@ -218,17 +218,18 @@ def _judge_iodine(seen: Appearance) -> list[Vote]:
 
 def _judge_neighbours(seen: Appearance) -> list[Vote]:
     votes = []
-    outer = (seen.inside_share < 0.5 and seen.liver_about < 0.6) or seen.liver_about < MOSTLY_OUTSIDE
+    beside = seen.inside_share < 0.5 and seen.liver_about < 0.6
+    outer = beside or seen.liver_about < MOSTLY_OUTSIDE
     if outer and seen.gas_about > 0.02 and (seen.outside_hu is None or seen.outside_hu > -500):
         votes.append(Vote("bowel_content", 7.5, "outside the liver, with gas beside it"))
-    if outer and seen.outside_hu is not None and -10.0 <= seen.outside_hu <= 25.0:
+    if beside and seen.outside_hu is not None and -10.0 <= seen.outside_hu <= 25.0:
         votes.append(Vote("gallstone", 6.8, "at the edge of the liver, in fluid"))
     if outer and seen.liver_about < MOSTLY_OUTSIDE and seen.bone_mm <= CARTILAGE_NEAR_MM:
         votes.append(
             Vote("bone_or_cartilage", 6.0, "in the chest wall, which the liver's mask takes in here")
         )
     if outer and not votes:
-        weight = OUTSIDE if seen.liver_about < MOSTLY_OUTSIDE else 0.5 * OUTSIDE
+        weight = OUTSIDE if beside and seen.liver_about < MOSTLY_OUTSIDE else 0.5 * OUTSIDE
         votes.append(Vote("undetermined", weight, "mostly outside the liver"))
     return votes
 
