@@ -74,8 +74,8 @@ PRIOR_BLUR = 3.0
 a half voxels of its own grid, it must not argue with the densities."""
 PRIOR_WORTH = 0.7
 """Weight of the network's log odds beside those of the HU, which are held within 3: they are not
-independent. Our judgement, chosen among about six settings of this, of blur and of depth on eight variants of the
-shared scan: figures on those variants are optimistic for it."""
+independent. Our judgement, chosen among about six settings of this, of blur and of depth on eight variants
+of the shared scan: figures on those variants are optimistic for it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
