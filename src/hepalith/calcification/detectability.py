@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 
+import cc3d
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from hepalith.calcification.aperture import Scene
 from hepalith.calcification.background import Surroundings, reduce_sum
 from hepalith.calcification.candidate import BLOOD_MARGIN_HU, MIN_EXCESS_HU, MIN_PEAK_HU
 from hepalith.calcification.evidence import STEPS_PER_UNIT, Evidence
 from hepalith.calcification.focus import Detectability
-from hepalith.calcification.hit import PATH_LEAST, PATH_SHARE
+from hepalith.calcification.hit import PATH_LEAST, PATH_MM, PATH_SHARE
 from hepalith.calcification.matched_filter import sphere_images
 from hepalith.vocabulary import Measurement, NotAssessable
 
@@ -35,6 +37,13 @@ DRAWS = 60
 
 LEVELS = 16
 """Groups into which the places of the liver are put by what they ask for, of equal share."""
+
+BESIDE_MM = 3.0
+"""How far from a vessel a focus of the stated size runs into it in an enhanced scan: the reach of its own
+evidence above `PATH_SHARE`. Our judgement, checked on healthy enhanced livers of the development seeds
+700000-700006 with 30 spheres of the stated size in each and the true liver given: 192 of 210 are found and
+named (arterial 79 of 90, portal 56 of 60, delayed 57 of 60); with vessels counted only where they
+lie themselves, and so smaller spheres, it was about three in four."""
 
 SEED = 1
 """Of the draws: the same scan gives the same statement."""
@@ -69,7 +78,7 @@ def find_detectability(
     covariance, and compared with what the places of this liver ask for. Checked by
     `benchmarks/detection.py`.
     """
-    needed = _needed(evidence, asked, surroundings, scene, blood_hu)
+    needed = _needed(evidence, asked, surroundings, scene, blood_hu, enhanced=enhanced)
     noise = _noise_draws(evidence)
     low, high = math.log(SMALLEST_MM), math.log(LARGEST_MM)
     for _ in range(BISECTIONS):
@@ -99,6 +108,8 @@ def _needed(
     surroundings: Surroundings,
     scene: Scene,
     blood_hu: float,
+    *,
+    enhanced: bool,
 ) -> NDArray[np.float64]:
     """Return what places of the liver ask of each filter's output: shape (`LEVELS`, sizes)."""
     cells = surroundings.factor
@@ -109,6 +120,8 @@ def _needed(
     voxel = np.minimum(places * cells + np.array(cells) // 2, np.array(scene.hu.shape) - 1)
     chance = asked[at]
     here = evidence.best_at(voxel)[0]
+    if enhanced:
+        here = np.maximum(here, _vessels_beside(evidence, scene.spacing_mm)[tuple(voxel.T)])
     # on a vessel a focus must outshine it, not to be taken for part of what goes on
     chance = np.where(here > PATH_LEAST, np.maximum(chance, here / PATH_SHARE), chance)
     floor = np.maximum(MIN_EXCESS_HU, MIN_PEAK_HU - surroundings.level_hu[at])
@@ -117,7 +130,29 @@ def _needed(
     level = float(np.median(surroundings.level_hu[at]))
     dense = (blood_hu + BLOOD_MARGIN_HU - level) * np.array(evidence.bank.recovery)
     least = np.maximum(np.median(floor), dense) / peaks
-    return np.asarray(np.maximum(np.quantile(chance, shares)[:, None], least[None, :]))
+    asked_here = np.maximum(np.quantile(chance, shares)[:, None], least[None, :])
+    if enhanced:  # what outshines blood in the image itself is found and named wherever it lies
+        above = np.maximum((blood_hu + 2 * BLOOD_MARGIN_HU - level) / peaks, evidence.threshold)
+        asked_here = np.minimum(asked_here, np.maximum(above, least)[None, :])
+    return np.asarray(asked_here)
+
+
+def _vessels_beside(evidence: Evidence, spacing_mm: tuple[float, float, float]) -> NDArray[np.float32]:
+    """Return, at every voxel, the greatest evidence within `BESIDE_MM` of something that goes on."""
+    best = np.zeros(evidence.maps[0].shape, np.float32)
+    for values, unit in zip(evidence.maps, evidence.unit, strict=True):
+        np.maximum(best, values * np.float32(unit), out=best)
+    least = PATH_LEAST * float(np.median(evidence.scale))
+    labels = cc3d.connected_components(best > least, connectivity=26)
+    boxes = cc3d.statistics(labels)["bounding_boxes"]
+    long = np.array(
+        [any((a.stop - a.start) * s > 2 * PATH_MM for a, s in zip(b, spacing_mm, strict=True)) for b in boxes]
+    )
+    long[0] = False
+    best[~long[labels]] = 0.0
+    for axis, step in enumerate(spacing_mm):
+        best = ndimage.maximum_filter1d(best, 2 * max(1, round(BESIDE_MM / step)) + 1, axis=axis)
+    return best
 
 
 def _noise_draws(evidence: Evidence) -> NDArray[np.float64]:
