@@ -128,7 +128,7 @@ def estimate_rate(counts: Sequence[float]) -> Estimate:
 
     Examples
     --------
-    >>> round(estimate_rate([0] * 10).high, 2)
+    >>> round(float(estimate_rate([0] * 10).high), 2)
     0.37
     """
     if not len(counts):

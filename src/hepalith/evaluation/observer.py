@@ -200,7 +200,7 @@ def threshold_for(rate: float, liver_mm3: float, voxels: int, roughness: float) 
     Examples
     --------
     >>> round(threshold_for(0.34, 1.5e6, 10**6, 0.5), 2)
-    4.78
+    4.97
     """
     return float(
         optimize.brentq(lambda t: false_calls(t, liver_mm3, voxels, roughness) - rate, 1.8, 12.0, xtol=1e-6)
