@@ -1,6 +1,6 @@
 """Whether the statement of the smallest focus holds, and how far the search is from an ideal observer.
 
-    .venv/bin/python benchmarks/detection.py [--scans N] [--seed N]
+    .venv/bin/python benchmarks/detection.py [--scans N] [--seed N]   (default: a seed of the test split)
 
 Simulated livers of 1.5 L with noise of filtered back-projection, unenhanced and with enhanced vessels. Each
 is read without foci first: that gives the statement (the diameter of a sphere 250 HU above the liver that is
@@ -31,6 +31,9 @@ from hepalith.settings import Settings
 from hepalith.study import Acquisition
 from hepalith.vocabulary import Measurement
 from simulated_liver import PITCH_MM, Ball, Made, SimulatedScan, draw_spheres, simulate, vessels_of
+
+TEST_SEED = 1_000_000
+"""First of the seeds that nothing is tuned on."""
 
 SLICES_MM = (1.0, 2.5, 3.0, 5.0)
 NOISE_HU = (10.0, 20.0)
@@ -199,6 +202,6 @@ def main(scans: int, seed: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scans", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=TEST_SEED, help="below 1000000: development")
     chosen = parser.parse_args()
     main(chosen.scans, chosen.seed)
