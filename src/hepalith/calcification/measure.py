@@ -115,7 +115,9 @@ def measure(
     limited = body.unresolved
     if fitted and fit is not None:
         sphere = weigh_sphere(fit, belief or BlurBelief())
+        apart = APART_SHARE * (total - sphere.excess)
         total, total_se = _joined(total, total_se, sphere.excess, sphere.excess_se)
+        total_se = math.hypot(total_se, apart)
         volume = Measurement(sphere.volume, "mm3", sphere.low, sphere.high)
         plateau = total / sphere.volume
         limited = sphere.volume_sd > LIMITED_SD
