@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from tests.anatomy.made_body import make_trunk
 
-from hepalith.anatomy.bone import find_bone
 from hepalith.anatomy.find import given_liver
 from hepalith.anatomy.lobes import find_lobes
 from hepalith.geometry import Box
@@ -27,13 +26,3 @@ def test_a_small_part_is_not_divided():
     trunk = make_trunk()
     box = Box((30, 60, 40), (34, 70, 50))
     assert not find_lobes(trunk.volume, box, np.ones(box.shape, bool)).any()
-
-
-def test_ribs_and_spine_are_bone_and_the_liver_is_not():
-    trunk = make_trunk()
-    liver = given_liver(trunk.volume, trunk.liver)
-    box = liver.box.grown((2, 30, 30), trunk.volume.hu.shape)
-    bone = find_bone(trunk.volume, box)
-    assert bone.shape == box.shape
-    assert bone.any()
-    assert not (bone & trunk.liver[box.slices]).any()
