@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.anatomy.made_body import dice, grid_of, make_trunk
 
-from hepalith.anatomy.coarse import coarsen
+from hepalith.anatomy.coarsen import coarsen
 from hepalith.anatomy.find import find_builtin, find_liver
 from hepalith.anatomy.network import (
     CHANNELS,

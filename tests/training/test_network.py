@@ -7,7 +7,8 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from hepalith.anatomy.network import CHANNELS, CLASSES  # noqa: E402 - after the extra was looked for
+from hepalith.anatomy.network import CHANNELS  # noqa: E402 - after the extra was looked for
+from hepalith.anatomy.organs import CLASSES  # noqa: E402 - after the extra was looked for
 from hepalith.training.export import LARGEST_BYTES, export  # noqa: E402
 from hepalith.training.network import count_parameters, make_network  # noqa: E402
 from hepalith.training.train import loss_of  # noqa: E402

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from hepalith.anatomy.body import FAT_HU, Body, find_body, find_inside
 from hepalith.anatomy.capsule import box_around, find_depth, share_in_view
-from hepalith.anatomy.coarse import Coarse, coarsen
+from hepalith.anatomy.coarse import Coarse
+from hepalith.anatomy.coarsen import coarsen
 from hepalith.anatomy.liver import Liver
 from hepalith.anatomy.lobes import find_lobes
-from hepalith.anatomy.network import Organs, find_organs, weights_sha256
+from hepalith.anatomy.network import find_organs, weights_sha256
+from hepalith.anatomy.organs import Organs
 from hepalith.anatomy.outline import find_outline
 from hepalith.anatomy.quality import Quality, judge_outline, volume_error
 from hepalith.anatomy.solid_core import Core, find_core
@@ -95,7 +97,7 @@ def find_builtin(volume: Volume, organs: Organs | None) -> Liver:
     cut = box.start[0] == 0 or box.stop[0] == volume.hu.shape[0]
     quality = judge_outline(coarse.hu, outline, body, millilitres, prior, cut=cut)
     liver = _assemble(volume, box, mask, "builtin", quality, error=volume_error(quality.score))
-    return liver if organs is None else replace(liver, weights_sha256=weights_sha256())
+    return liver if organs is None else replace(liver, organs=organs, weights_sha256=weights_sha256())
 
 
 def _find_led_core(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.anatomy.organs import Organs
 from hepalith.geometry import Box
 from hepalith.vocabulary import Measurement
 
@@ -50,6 +51,8 @@ class Liver:
         How far the outline can be trusted, 0 to 1, and what lowers it.
     weights_sha256
         Digest of the weights of the network that was asked; None where none was.
+    organs
+        What the network saw of every organ; None where it was not asked.
     """
 
     box: Box
@@ -62,6 +65,7 @@ class Liver:
     quality: float
     quality_reasons: tuple[str, ...] = ()
     weights_sha256: str | None = None
+    organs: Organs | None = None
 
     @property
     def is_in_view(self) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
@@ -16,7 +15,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hepalith.anatomy.coarse import Coarse, coarsen
+from hepalith.anatomy.coarsen import coarsen
+from hepalith.anatomy.organs import CLASSES, Organs
 from hepalith.image.volume import Volume
 
 __all__ = ["CLASSES", "SPACING_MM", "Organs", "find_organs", "make_input", "weights_sha256"]
@@ -25,22 +25,6 @@ SPACING_MM = 6.0
 """Spacing of the network's grid: the left lateral segment is still three voxels thick, and a trunk is
 small enough for two cores to learn from some thousands in an hour. Where the border runs between
 voxels shows in the probability, and in the scan itself."""
-CLASSES = (
-    "background",
-    "liver",
-    "gallbladder",
-    "spleen",
-    "kidney",
-    "stomach",
-    "bowel",
-    "pancreas",
-    "aorta",
-    "vena_cava",
-    "heart",
-    "lung",
-    "bone",
-)
-"""What the network tells apart, by label."""
 WINDOWS_HU = ((-160.0, 240.0), (-1000.0, 800.0))
 """Windows scaled to -1..1: soft tissue, and everything. Clipped, so that metal and air are bounded."""
 TISSUE_HU = -250
@@ -56,41 +40,6 @@ WEIGHTS = "liver.onnx"
 """File of the weights, in `hepalith.anatomy.weights`."""
 THREADS = 2
 """Threads of the runtime: with a fixed number its sums keep their order."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Organs:
-    """Probability of every class.
-
-    Parameters
-    ----------
-    coarse
-        The copy of the scan at `SPACING_MM` on which the network looked.
-    probability
-        float32, shape (class, slice, row, column) on that copy, summing to 1 over `CLASSES`.
-    """
-
-    coarse: Coarse
-    probability: NDArray[np.float32]
-
-    def of(self, name: str) -> NDArray[np.float32]:
-        """Return the probability of one class."""
-        found: NDArray[np.float32] = self.probability[CLASSES.index(name)]
-        return found
-
-    def on(self, other: Coarse, *names: str) -> NDArray[np.float32]:
-        """Return the probability of any of some classes, interpolated on another copy of the same scan."""
-        field: NDArray[np.float32] = np.asarray(sum(self.of(name) for name in names), dtype=np.float32)
-        for axis in range(3):
-            at = other.first[axis] + np.arange(other.hu.shape[axis]) * other.step[axis]
-            at = np.clip((at - self.coarse.first[axis]) / self.coarse.step[axis], 0, field.shape[axis] - 1)
-            low = np.floor(at).astype(np.intp)
-            high = np.minimum(low + 1, field.shape[axis] - 1)
-            view = [1, 1, 1]
-            view[axis] = -1
-            weight = (at - low).astype(np.float32).reshape(view)
-            field = field.take(low, axis) * (1 - weight) + field.take(high, axis) * weight
-        return field
 
 
 def find_trunk(hu: NDArray[np.float32]) -> NDArray[np.bool_]:

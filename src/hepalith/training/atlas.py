@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.anatomy.network import CLASSES
+from hepalith.anatomy.organs import CLASSES
 from hepalith.phantom.scene import Body
 from hepalith.phantom.shape import Tube
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from hepalith.anatomy.network import CHANNELS, CLASSES
+from hepalith.anatomy.network import CHANNELS
+from hepalith.anatomy.organs import CLASSES
 from hepalith.anatomy.totalsegmentator import import_extra
 
 __all__ = ["WIDTHS", "count_parameters", "import_torch", "make_network"]
