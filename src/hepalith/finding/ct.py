@@ -8,21 +8,15 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hepalith.anatomy.liver import LOBES, Liver, Phase
+from hepalith.anatomy.liver import Liver, Phase
 from hepalith.calcification.focus import Foci, Focus
-from hepalith.finding.arrangement import clustering_ratio, evenness, find_chain
 from hepalith.finding.finding import Finding, Pattern, Subject
+from hepalith.finding.pattern import SUBCAPSULAR_MM, find_patterns, share_below
 from hepalith.image.volume import Volume
 from hepalith.vocabulary import Measurement, State, load_vocabulary
 
 __all__ = ["Description", "describe"]
-
-SUBCAPSULAR_MM = 3.0
-"""A focus whose centre lies within this of the capsule is subcapsular. A shell of 3 mm holds about a sixth
-of a liver, the share in which simple foci were subcapsular (5 of 31, grade A), so that a focus
-at random is as often subcapsular as was measured."""
 
 STEATOSIS_BELOW_HU = 40.0
 """Unenhanced liver below which fat is called: 173 of 175 such livers were fatty on ultrasound (DOI
@@ -43,21 +37,11 @@ LEAST_IN_VIEW = 0.95
 """Share of the liver that must be in view before its size is judged, or calcium called absent.
 Our judgement."""
 
-MILIARY_FOCI, MILIARY_MM = 20, 5.0
-"""Fewest foci, and largest diameter of nine in ten of them, that are called miliary. Our judgement."""
-
 DIFFUSE_FOCI = 10
 """Number of foci at which a spread over both lobes is as likely as not called diffuse; the probability
 rises by `DIFFUSE_SLOPE` logits a focus. Our judgement."""
 
 DIFFUSE_SLOPE = 0.4
-
-CLUSTERED_RATIO, SCATTERED_RATIO = 0.4, 0.7
-"""Clark-Evans ratio at and below which foci are surely clustered, and from which surely scattered;
-linear between. Our judgement."""
-
-LEAST_SCATTERED = 3
-"""Fewest foci of which an arrangement is judged."""
 
 LEAST_PARENCHYMA_VOXELS = 1_000
 """Fewest liver voxels from which the liver's HU is trusted: with noise near 15 HU the standard error of
@@ -99,7 +83,7 @@ def describe(volume: Volume, liver: Liver, foci: Foci, phase: Phase) -> Descript
     say, and `unknown` where this version does not look (ducts, hosts, neighbours).
     """
     scene = _Scene(volume, liver, foci, phase)
-    patterns = _find_patterns(scene) if liver.is_in_view else ()
+    patterns = find_patterns(foci, liver)
     findings = []
     for term in load_vocabulary().of_group("finding"):
         if "ct" in term.modalities:
@@ -227,13 +211,7 @@ def _subcapsular(scene: _Scene, subject: Subject) -> Finding:
         return _nothing_seen("subcapsular", subject)
     if not depths:
         return _not_assessable("subcapsular", subject, "the distance from the capsule could not be measured")
-    return _state("subcapsular", subject, max(_share_below(d, SUBCAPSULAR_MM) for d in depths))
-
-
-def _share_below(measured: Measurement, limit: float) -> float:
-    if measured.low is None or measured.high is None or measured.high <= measured.low:
-        return 0.95 if measured.value < limit else 0.05
-    return NormalDist(measured.value, (measured.high - measured.low) / 3.92).cdf(limit)
+    return _state("subcapsular", subject, max(share_below(d, SUBCAPSULAR_MM) for d in depths))
 
 
 def _host(scene: _Scene, subject: Subject) -> Finding:
@@ -273,7 +251,7 @@ def _size(term_id: str, limit_ml: float, *, above: bool) -> Callable[[_Scene, Su
     def read(scene: _Scene, subject: Subject) -> Finding:
         if scene.liver.in_view < LEAST_IN_VIEW:
             return _not_assessable(term_id, subject, "not all of the liver is in view")
-        below = _share_below(scene.liver.volume, limit_ml)
+        below = share_below(scene.liver.volume, limit_ml)
         return _state(term_id, subject, 1.0 - below if above else below, scene.liver.volume)
 
     return read
@@ -320,56 +298,3 @@ def _beaded(scene: _Scene, subject: Subject, patterns: tuple[Pattern, ...]) -> F
     chained = max((p.probability for p in patterns if p.id == "along_portal_triad"), default=0.0)
     fused = max(f.morphology_probabilities.get("beaded", 0.0) for f in scene.calcifications)
     return _state("beaded_chain", subject, max(chained, fused, 0.02))
-
-
-def _find_patterns(scene: _Scene) -> tuple[Pattern, ...]:
-    foci = scene.calcifications
-    if not foci:
-        return ()
-    ids = tuple(f.id for f in foci)
-    if len(foci) == 1:
-        return (Pattern("solitary", foci[0].probability, ids),)
-    centres = np.array([f.centroid_lps_mm for f in foci])
-    radii = np.array([f.diameter.value / 2.0 if isinstance(f.diameter, Measurement) else 0.5 for f in foci])
-    patterns = []
-    chain, probability = find_chain(centres, radii)
-    if chain:
-        patterns.append(Pattern("along_portal_triad", probability, tuple(sorted(ids[i] for i in chain))))
-    patterns += _find_spread(scene, centres, ids)
-    patterns += _find_bilobar(scene, radii, ids)
-    near = tuple(f.id for f in foci if _near_capsule(f) >= 0.5)
-    if len(near) >= 2 and len(near) * 2 >= len(foci):
-        patterns.append(Pattern("along_capsule", min(_near_capsule(f) for f in foci if f.id in near), near))
-    return tuple(sorted(patterns, key=lambda p: (-p.probability, p.id)))
-
-
-def _near_capsule(focus: Focus) -> float:
-    depth = focus.capsule_distance
-    return _share_below(depth, SUBCAPSULAR_MM) if isinstance(depth, Measurement) else 0.0
-
-
-def _find_spread(scene: _Scene, centres: NDArray[np.float64], ids: tuple[int, ...]) -> list[Pattern]:
-    """Return clustered or scattered, whichever is likelier; two foci are scattered unless close."""
-    ratio = clustering_ratio(centres, 1000.0 * scene.liver.volume.value)
-    scattered = (ratio - CLUSTERED_RATIO) / (SCATTERED_RATIO - CLUSTERED_RATIO)
-    scattered = min(max(scattered, 0.05), 0.95)
-    if len(ids) < LEAST_SCATTERED:
-        scattered = min(max(scattered, 0.2), 0.8)
-    if scattered >= 0.5:
-        return [Pattern("scattered", scattered, ids)]
-    return [Pattern("clustered", 1.0 - scattered, ids)]
-
-
-def _find_bilobar(scene: _Scene, radii: NDArray[np.float64], ids: tuple[int, ...]) -> list[Pattern]:
-    left, right, unknown = _lobe_counts(scene)
-    if unknown or left + right < DIFFUSE_FOCI or not (left and right):
-        return []
-    label = {name: number for number, name in LOBES.items()}
-    inside = scene.liver.lobes[scene.liver.mask]
-    fit = evenness(left, right, float(np.mean(inside == label["left"])))
-    patterns = [Pattern("bilobar_even", min(max(fit, 0.05), 0.95), ids)] if fit >= 0.05 else []
-    if len(ids) >= MILIARY_FOCI:
-        small = float(np.mean(2.0 * radii <= MILIARY_MM))
-        if small >= 0.9:
-            patterns.append(Pattern("miliary", min(small, 0.95), ids))
-    return patterns
