@@ -85,7 +85,9 @@ def weigh_sphere(fit: SphereFit, belief: BlurBelief) -> SphereVolume:
     share = np.exp(weight - weight.max())
     share /= share.sum()
     mean = float((share * excess).sum())
-    spread = math.sqrt(alone + float((share * (excess - mean) ** 2).sum()) + (EXCESS_SHARE * mean) ** 2)
+    spread = math.sqrt(
+        max(alone, 0.0) + float((share * (excess - mean) ** 2).sum()) + (EXCESS_SHARE * mean) ** 2
+    )
     below = np.cumsum(share) - 0.5 * share
     low, value, high = (math.exp(float(np.interp(p, below, np.log(volume)))) for p in (0.025, 0.5, 0.975))
     return SphereVolume(mean, spread, value, low, high)
