@@ -32,6 +32,8 @@ VESSEL_VOXELS = 4
 """Bright or dark streaks narrower than this (12 mm) are vessels to be smoothed over."""
 CORE_VOXELS = 100
 """Fewest deep voxels at 3 mm (2.7 mL) of a core, or their share of a slab of few slices."""
+LED_VOXELS = 25
+"""Fewest deep voxels of a core that the network leads to (0.7 mL): a child's liver around a mass has few."""
 HEART_SHARE = 0.6
 """The heart of the core is deeper than this share of its greatest depth: the HU are measured there,
 where no neck to bowel or muscle can reach."""
@@ -86,7 +88,8 @@ def find_core(hu: NDArray[np.float32], body: Body, prior: NDArray[np.float32] | 
 
     Of all HU bands, the one with the largest thick body right of the midline is the liver's:
     no other organ there is as large and as even. With a `prior` probability of liver, it is the one
-    that most of the likely liver measures, so that a large cyst or mass is not taken for the organ.
+    that most of the likely liver measures, so that a large cyst or mass is not taken for the organ; and
+    where it lies is the network's to say: a mass on the right leaves the core of a dome at the midline.
     """
     quiet = smooth(hu, 1.0)
     size = (3 if hu.shape[0] > 4 else 1, VESSEL_VOXELS, VESSEL_VOXELS)
@@ -123,20 +126,18 @@ def find_core(hu: NDArray[np.float32], body: Body, prior: NDArray[np.float32] | 
         band = (np.abs(quiet - local) < 2.5 * spread + 2) & room
         depth = depth_within(band)
         mask = keep_touching(depth > CORE_DEPTH_MM, heart)
-    if mask.sum() < min(CORE_VOXELS, 25 * hu.shape[0]) or not _is_on_the_right(
-        mask, depth, np.broadcast_to(right, hu.shape), reach=RIGHT_REACH if prior is None else RIGHT_SHARE
-    ):
+    if mask.sum() < min(LED_VOXELS if prior is not None else CORE_VOXELS, 25 * hu.shape[0]):
+        return None
+    if prior is None and not _is_on_the_right(mask, depth, np.broadcast_to(right, hu.shape)):
         return None
     return Core(mask, mean, spread, float((depth * mask).max()))
 
 
-def _is_on_the_right(
-    mask: NDArray[np.bool_], depth: NDArray[np.float32], right: NDArray[np.float64], reach: float
-) -> bool:
-    """Return whether a core lies to the right and goes as far there as `reach`, in half widths."""
+def _is_on_the_right(mask: NDArray[np.bool_], depth: NDArray[np.float32], right: NDArray[np.float64]) -> bool:
+    """Return whether a core lies to the right and reaches far enough there, in half widths."""
     sideways = right[mask]
     centre = float(np.average(sideways, weights=depth[mask] + 1))
-    return centre >= RIGHT_SHARE and float(np.percentile(sideways, 98)) >= reach
+    return centre >= RIGHT_SHARE and float(np.percentile(sideways, 98)) >= RIGHT_REACH
 
 
 def _best_band(
