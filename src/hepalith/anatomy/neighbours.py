@@ -238,7 +238,7 @@ def _label(coarse: Coarse, inside: NDArray[np.bool_], organs: Organs | None) -> 
     labels = np.where(best > 0, best, np.where(coarse.hu < FAT_HU, LABEL["fat"], LABEL["soft_tissue"]))
     labels = labels.astype(np.uint8)
     labels[best == Densities.GAS] = LABEL["gas"]
-    labels[~inside] = LABEL["outside"]
+    labels[~inside & np.isin(best, (0, Densities.GAS))] = LABEL["outside"]
     return labels
 
 

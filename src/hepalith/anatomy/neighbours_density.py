@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hepalith.anatomy.body import BONE_HU, LUNG_HU
+from hepalith.anatomy.body import BONE_HU, FAT_HU, LUNG_HU
 from hepalith.anatomy.coarse import Coarse
 from hepalith.anatomy.organs import CLASSES, Organs
 
-__all__ = ["FLUID_VOXELS", "Densities", "decide", "find_fluid", "keep_largest", "learn_densities"]
+__all__ = ["Densities", "decide", "find_fluid", "keep_largest", "learn_densities"]
 
 LOWEST_HU, HIGHEST_HU, BIN_HU = -1040, 1520, 10
 """Range and width of the histograms' bins: narrower than the noise at 3 mm."""
@@ -39,12 +39,20 @@ BONE_RAMP_HU = (70.0, 130.0)
 """Below the first no voxel at 3 mm is bone, from the second on its HU is no argument against it: at the
 network's 6 mm ribs are mixed with the muscle between them, which must not be learnt. Marrow below is
 filled in where bone surrounds it."""
+BILE_RAMP_HU = (32.0, 60.0)
+"""Up to the first HU an argument for the gallbladder stands, from the second on a tenth of it: bile has 0
+to 25 HU (K), sludge somewhat more. Stones stand out of it and are filled in where bile surrounds them."""
+LEAST_OF_BILE = 0.1
+DENSE_BILE_HU = 42.0
+"""A gallbladder of which half measures more is none: after its removal the network sees it in liver or gut."""
 HOLLOW = ("stomach", "bowel")
 """Organs that hold gas."""
 FLUID_HU = (-8.0, 28.0)
 """HU of fluid free in the belly at 3 mm: ascites has 0 to 20 (K), the rest is noise."""
-FLUID_VOXELS = 300
-"""Smallest pool of fluid: 8 mL; thinner ones are the edge of an organ against fat."""
+FLUID_VOXELS = 100
+"""Smallest pool of fluid once its outer layer is taken off: 3 mL. Thinner ones are edges against fat."""
+SKIN_SHARE = 0.02
+"""Share of a pool that may lie within 9 mm of the skin: glandular breast measures like fluid and does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,11 +127,16 @@ def decide(coarse: Coarse, organs: Organs | None, densities: Densities) -> NDArr
         if name == "bone":
             own *= np.interp(here.hu, BONE_RAMP_HU, (0.0, 1.0)).astype(np.float32)
             own[(here.hu > densities.bone_hu) & (probability > BONE_ROOM)] = np.inf
+        elif name == "gallbladder":
+            own *= np.interp(here.hu, BILE_RAMP_HU, (1.0, LEAST_OF_BILE)).astype(np.float32)
         elif name == "lung":
             own[here.hu > LUNG_HU + 150] = 0
         wins = own > worth[part]
         worth[part][wins] = own[wins]
         best[part][wins] = label
+    bladder = best == CLASSES.index("gallbladder")
+    if bladder.any() and float(np.median(hu[bladder])) > DENSE_BILE_HU:
+        best[bladder] = 0
     _name_gas(best, hu, organs, coarse)
     return best
 
@@ -190,16 +203,16 @@ def keep_largest(labels: NDArray[np.uint8], label: int, hu: NDArray[np.float32],
 def find_fluid(
     hu: NDArray[np.float32], labels: NDArray[np.uint8], label: Mapping[str, int]
 ) -> NDArray[np.bool_]:
-    """Return pools of fluid that lie in no organ and reach the liver or the spleen."""
-    free = labels == label["soft_tissue"]
-    pool = free & (hu > FLUID_HU[0]) & (hu < FLUID_HU[1])
-    core = ndimage.binary_erosion(pool)
-    pieces, count = ndimage.label(core)
+    """Return pools of fluid that lie in no organ, reach the liver or the spleen and not the skin."""
+    pool = (labels == label["soft_tissue"]) & (hu > FLUID_HU[0]) & (hu < FLUID_HU[1])
+    pieces, count = ndimage.label(ndimage.binary_erosion(pool))
     if count == 0:
         return np.zeros_like(pool)
     beside = ndimage.binary_dilation(np.isin(labels, [label["liver"], label["spleen"]]), iterations=3)
+    skin = ndimage.binary_dilation(labels == label["outside"], iterations=3)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)
     touches = np.bincount(pieces[beside], minlength=count + 1) > 0
-    keep = (sizes >= FLUID_VOXELS // 3) & touches
+    shallow = np.bincount(pieces[skin], minlength=count + 1) > SKIN_SHARE * sizes
+    keep = (sizes >= FLUID_VOXELS) & touches & ~shallow
     keep[0] = False
-    return np.asarray(ndimage.binary_dilation(keep[pieces], iterations=1) & pool)
+    return np.asarray(ndimage.binary_dilation(keep[pieces]) & pool)
