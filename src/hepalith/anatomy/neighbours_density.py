@@ -44,7 +44,8 @@ BILE_RAMP_HU = (32.0, 60.0)
 to 25 HU (K), sludge somewhat more. Stones stand out of it and are filled in where bile surrounds them."""
 LEAST_OF_BILE = 0.1
 DENSE_BILE_HU = 42.0
-"""A gallbladder of which half measures more is none: after its removal the network sees it in liver or gut."""
+"""A gallbladder of which half measures more is none: after its removal the network
+sees it in liver or gut."""
 HOLLOW = ("stomach", "bowel")
 """Organs that hold gas."""
 FLUID_HU = (-8.0, 28.0)
@@ -190,14 +191,18 @@ def _name_gas(best: NDArray[np.uint8], hu: NDArray[np.float32], organs: Organs, 
 
 
 def keep_largest(labels: NDArray[np.uint8], label: int, hu: NDArray[np.float32], soft: int, fat: int) -> None:
-    """Drop the pieces of an organ apart from its largest: they become soft tissue or fat."""
-    pieces, count = ndimage.label(labels == label)
-    if count < 2:
+    """Keep the largest piece of an organ, what it encloses filled in: the rest is soft tissue or fat."""
+    found = ndimage.find_objects((labels == label).astype(np.uint8))
+    if not found:
         return
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    lost = (pieces > 0) & (pieces != sizes.argmax())
-    labels[lost] = np.where(hu[lost] < -25, fat, soft)
+    here, values = labels[found[0]], hu[found[0]]
+    pieces, count = ndimage.label(here == label)
+    if count > 1:
+        sizes = np.bincount(pieces.ravel())
+        sizes[0] = 0
+        lost = (pieces > 0) & (pieces != sizes.argmax())
+        here[lost] = np.where(values[lost] < FAT_HU, fat, soft)
+    here[ndimage.binary_fill_holes(here == label) & (values > FAT_HU)] = label
 
 
 def find_fluid(
