@@ -1,0 +1,5 @@
+"""One image laid onto another: the phases of an examination, and examinations of other days."""
+
+from hepalith.registration.alignment import Alignment
+
+__all__ = ["Alignment"]
