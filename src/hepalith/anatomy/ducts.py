@@ -108,6 +108,12 @@ CORE_SHARE, REACH_SHARE = 0.55, 0.38
 """Darkening toward bile that a duct has somewhere, and everywhere. Unenhanced blood, halfway and less
 between parenchyma and bile (40 against 55 and 8 HU: 0.3), has neither. Our judgement."""
 
+ENHANCED = ("portal", "delayed")
+"""Phases in which all blood is brighter than the liver; in the others hepatic veins are dark tubes too."""
+
+BLOOD_HU = 40.0
+"""Unenhanced blood: 35 to 45 HU (grade K)."""
+
 CORE_NOISE, REACH_NOISE = 4.5, 2.0
 """The same in multiples of the noise of the smoothed map."""
 
@@ -116,6 +122,9 @@ BLUR_MM = 0.8
 
 LEAST_CONTRAST_HU = 15.0
 """Parenchyma less bile below which a duct is not told from its surroundings: a fatty liver. Our judgement."""
+
+LEAST_HELD = 0.7
+"""Share of a duct's surroundings that is plain parenchyma; a fissure or the liver's margin has half."""
 
 LEAST_LENGTH_MM = 12.0
 """Least length of a duct; what is shorter may be a cyst, a vessel's cross-section or noise. Our judgement."""
@@ -147,7 +156,7 @@ def find_ducts(volume: Volume, liver: Liver, vessels: Vessels | None, phase: Pha
         return no_ducts(
             liver, "the liver is about as dark as bile, as a fatty one is: ducts do not stand out"
         )
-    return _seen_in(bile, volume, liver)
+    return _seen_in(bile, volume, liver, phase)
 
 
 def no_ducts(liver: Liver, reason: str) -> Ducts:
@@ -158,20 +167,23 @@ def no_ducts(liver: Liver, reason: str) -> Ducts:
     )  # fmt: skip
 
 
-def _seen_in(bile: BileMap, volume: Volume, liver: Liver) -> Ducts:
+def _seen_in(bile: BileMap, volume: Volume, liver: Liver, phase: Phase) -> Ducts:
     share = ndimage.gaussian_filter(bile.share, [BLUR_MM / s for s in bile.spacing_mm], mode="nearest")
     noise = _noise_of(share, bile.inside)
-    core = bile.inside & (share > max(CORE_SHARE, CORE_NOISE * noise))
-    reach = (bile.inside & (share > max(REACH_SHARE, REACH_NOISE * noise))) | bile.bright
+    core_share, reach_share = _thresholds(bile, phase)
+    core = bile.inside & (share > max(core_share, CORE_NOISE * noise))
+    reach = (bile.inside & (share > max(reach_share, REACH_NOISE * noise))) | bile.bright
     labels, count = cc3d.connected_components(reach, connectivity=18, return_N=True)
     found = []
     hit = np.bincount(labels[core], minlength=count + 1)
     boxes = ndimage.find_objects(labels)
     for label in np.flatnonzero(hit[1:] >= 2) + 1:
         where = tuple(
-            slice(max(s.start - 1, 0), min(s.stop + 1, n))
+            slice(max(s.start - 2, 0), min(s.stop + 2, n))
             for s, n in zip(boxes[label - 1], labels.shape, strict=True)
         )
+        if not _is_within(labels[where] == label, where, bile, share):
+            continue
         duct = _as_duct(labels[where] == label, where, bile, volume)
         if duct is not None:
             found.append((duct, where, labels[where] == label))
@@ -193,11 +205,29 @@ def _seen_in(bile: BileMap, volume: Volume, liver: Liver) -> Ducts:
     )  # fmt: skip
 
 
+def _thresholds(bile: BileMap, phase: Phase) -> tuple[float, float]:
+    """Return how dark a duct must be somewhere, and everywhere: darker than unenhanced blood where there is any."""
+    if phase.label in ENHANCED:
+        return CORE_SHARE, REACH_SHARE
+    blood = (BILE_HU + bile.contrast_hu - BLOOD_HU) / bile.contrast_hu
+    return max(CORE_SHARE, 0.5 + 0.5 * blood), max(REACH_SHARE, blood + 0.1)
+
+
 def _noise_of(share: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
     values = share[inside]
     if values.size == 0:
         return 1.0
     return max(1.4826 * float(np.median(np.abs(values - np.median(values)))), 0.01)
+
+
+def _is_within(
+    inside: NDArray[np.bool_], where: tuple[slice, ...], bile: BileMap, share: NDArray[np.float32]
+) -> bool:
+    """Return whether a dark body is held by parenchyma all around, and no margin of the liver."""
+    grown = ndimage.binary_dilation(inside, iterations=2)
+    shell = grown & ~inside
+    held = shell & bile.inside[where] & (share[where] < REACH_SHARE)
+    return int(held.sum()) >= LEAST_HELD * int(shell.sum())
 
 
 def _as_duct(

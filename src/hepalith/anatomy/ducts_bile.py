@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -26,17 +27,21 @@ REFERENCE_MM = 9.0
 narrower than the shading of a liver. Our judgement."""
 
 PLAIN_HU = 18.0
-"""Beyond this from the local average (and 2.5 times the noise) a voxel is no plain parenchyma: vessels, ducts,
-lesions. Our judgement."""
+"""Beyond this from the local average (and 2.5 times the noise) a voxel is no plain parenchyma but vessel, duct
+or lesion. Our judgement."""
 
-FAT_HU = -25.0
-"""Below, fat or gas: its edge with the liver has any density in between, bile's too."""
+FAT_HU = -35.0
+"""Below, on the quiet copy, fat or gas: its edge with the liver has any density in between, bile's too."""
+
+QUIET_MM = 1.0
+"""Standard deviation of the blur that makes the quiet copy, lest noise in dark bile pass for fat."""
 
 EDGE_MM = 2.5
-"""Depth beneath the capsule that is left out: partial volume with what lies outside. Our judgement."""
+"""Distance from the capsule, from fat and from gas that is left out, and at least one slice: partial volume
+with them has bile's density. Our judgement."""
 
 BRIGHT_HU = 60.0
-"""So far above the parenchyma, what lies in a duct is a stone and no bile; it neither darkens nor parts it."""
+"""So far above the parenchyma, what lies in a duct is a stone; it neither darkens the duct nor parts it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,11 +115,10 @@ def map_bile(volume: Volume, liver: Liver) -> BileMap:
     hu = _block_mean(volume.hu[box.slices], steps)
     middle = tuple(slice(f // 2, n, f) for f, n in zip(steps, shape, strict=True))
     mask = np.ascontiguousarray(liver.mask[cut][middle])
-    depth = np.ascontiguousarray(liver.depth_mm[cut][middle])
     k_mm, j_mm, i_mm = (f * s for f, s in zip(steps, volume.spacing_mm, strict=True))
     spacing = (k_mm, j_mm, i_mm)
-    fat = ndimage.binary_dilation(hu < FAT_HU, np.ones((1, 3, 3), bool), iterations=1)
-    inside = mask & (depth > EDGE_MM) & ~fat
+    across = (min(k_mm, EDGE_MM - 0.1), j_mm, i_mm)  # the next slice always counts as the edge
+    inside = _distance_within(mask & ~_fat(hu, spacing), across, box, volume) > EDGE_MM
     parenchyma, noise_hu = _parenchyma(hu, inside, spacing)
     contrast = parenchyma - np.float32(BILE_HU)
     usual = float(np.median(contrast[inside])) if inside.any() else 0.0
@@ -123,6 +127,25 @@ def map_bile(volume: Volume, liver: Liver) -> BileMap:
         box, steps, spacing, hu, parenchyma, share.astype(np.float32), inside,
         inside & (hu > parenchyma + BRIGHT_HU), noise_hu / max(usual, 8.0), usual,
     )  # fmt: skip
+
+
+def _fat(hu: NDArray[np.float32], spacing: tuple[float, float, float]) -> NDArray[np.bool_]:
+    """Return what is fat or gas."""
+    quiet = ndimage.gaussian_filter(hu, [QUIET_MM / s for s in spacing], mode="nearest", truncate=2.5)
+    return np.asarray(quiet < FAT_HU)
+
+
+def _distance_within(
+    tissue: NDArray[np.bool_], spacing: tuple[float, float, float], box: Box, volume: Volume
+) -> NDArray[np.float32]:
+    """Return the distance from the nearest place outside `tissue`; a face that ends the scan is no outside."""
+    padded = np.pad(tissue, 1)
+    if box.start[0] == 0:
+        padded[0] = padded[1]
+    if box.stop[0] == volume.hu.shape[0]:
+        padded[-1] = padded[-2]
+    distance: NDArray[np.float32] = edt.edt(padded, anisotropy=spacing)[1:-1, 1:-1, 1:-1]
+    return distance
 
 
 def _block_mean(hu: NDArray[np.int16], factors: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -134,9 +157,7 @@ def _block_mean(hu: NDArray[np.int16], factors: tuple[int, int, int]) -> NDArray
             for c in range(i):
                 part = hu[a::k, b::j, c::i]
                 total = part.astype(np.float32) if total is None else np.add(total, part, out=total)
-    assert total is not None
-    total /= k * j * i
-    return total
+    return np.asarray(total, dtype=np.float32) / np.float32(k * j * i)
 
 
 def _parenchyma(
