@@ -7,7 +7,7 @@ import pytest
 
 from hepalith.errors import UsageError
 from hepalith.phantom.abdomen import Abdomen, make_abdomen
-from hepalith.phantom.deposit import CALCIUM_HU_PER_MG_ML
+from hepalith.phantom.deposit import CALCIUM_HU_PER_MG_ML, name_by_size
 from hepalith.phantom.host import DIAMETER_MM as HOST_MM
 from hepalith.phantom.host import HOSTS, make_host
 from hepalith.phantom.insert import Insert, join_inserts
@@ -59,7 +59,8 @@ def test_foci_say_what_they_are(made: dict[str, Insert]) -> None:
     for name, insert in made.items():
         assert insert.deposits
         for deposit in insert.deposits:
-            assert deposit.morphology == name
+            assert deposit.kind == name
+            assert deposit.morphology == name_by_size(name, deposit.diameter_mm)
             wanted = "vessel_wall_calcification" if name == "tram_track" else "calcification"
             assert deposit.label == wanted
 
@@ -202,4 +203,4 @@ def test_joined_inserts_count_on_hosts_groups_and_patterns(made: dict[str, Inser
     for pattern in joined.patterns:
         if pattern.id == "along_duct":
             assert len({joined.deposits[f].group for f in pattern.foci}) == 1
-            assert all(joined.deposits[f].morphology == "beaded" for f in pattern.foci)
+            assert all(joined.deposits[f].kind == "beaded" for f in pattern.foci)

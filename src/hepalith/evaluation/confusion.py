@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hepalith.evaluation.proportion import Proportion, wilson
 from hepalith.evaluation.record import FoundRecord, StudyRecord, TrueRecord
@@ -50,7 +50,10 @@ def confusion_of(pairs: Iterable[tuple[str, str]]) -> Confusion:
 
 
 def morphology_pairs(records: Sequence[StudyRecord]) -> tuple[tuple[TrueRecord, FoundRecord], ...]:
-    """Return true foci of known form, each with the body it was found as; the largest where in pieces."""
+    """Return true foci of known form, each with the body it was found as; the largest where in pieces.
+
+    Beads of one chain that the scan shows as one body are beaded; apart, each is what it is by itself.
+    """
     pairs = []
     for record in records:
         reading = record.of("foci")
@@ -61,8 +64,15 @@ def morphology_pairs(records: Sequence[StudyRecord]) -> tuple[tuple[TrueRecord, 
             own = [f for f in bodies if true.id in f.truths]
             if true.morphology and own:
                 size = {f.id: f.integrated_excess.value if f.integrated_excess else 0.0 for f in own}
-                pairs.append((true, max(own, key=lambda f, size=size: size[f.id])))  # type: ignore[misc]
+                body = max(own, key=lambda f, size=size: size[f.id])  # type: ignore[misc]
+                pairs.append((_as_seen(true, body, reading.true), body))
     return tuple(pairs)
+
+
+def _as_seen(true: TrueRecord, body: FoundRecord, every: Sequence[TrueRecord]) -> TrueRecord:
+    """Return a true focus with the form that its body has where beads of one chain run into each other."""
+    joined = [t for t in every if true.group and t.group == true.group and t.id in body.truths]
+    return replace(true, morphology="beaded") if len(joined) > 1 else true
 
 
 def morphology_confusion(records: Sequence[StudyRecord]) -> Confusion:

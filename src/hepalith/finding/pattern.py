@@ -1,4 +1,4 @@
-"""Patterns over the liver: how the calcifications of one scan lie to each other and to what surrounds them."""
+"""Patterns over the liver: how calcifications lie to each other and to what surrounds them."""
 
 from __future__ import annotations
 

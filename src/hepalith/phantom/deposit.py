@@ -22,6 +22,7 @@ __all__ = [
     "make_rim",
     "make_rod",
     "make_sphere",
+    "name_by_size",
     "render",
 ]
 
@@ -31,6 +32,29 @@ CALCIUM_HU_PER_MG_ML = 1.29
 What the scanner's beam gives (`Scanner.hu_per_mg_ml`, a test holds them together), within the 1.2 to
 1.5 that inserts of known density show on scanners at 120 kVp.
 """
+
+
+PUNCTATE_MM, COARSE_MM = 3.5, 10.0
+"""Longest caliper up to which compact calcium is a dot, and from which an irregular lump is coarse: the
+definitions of the vocabulary, which the reader follows as well."""
+
+
+def name_by_size(morphology: str, diameter_mm: float) -> str:
+    """Return the contract's word for one body made as a dot, a nodule, a chunk or a bead of that size.
+
+    Each bead of a chain is a body of its own, a dot or a nodule; that they lie on one line is the pattern's
+    and the group's to say. Every other form keeps its name.
+
+    Examples
+    --------
+    >>> name_by_size("punctate", 8.0), name_by_size("beaded", 3.0), name_by_size("coarse", 9.0)
+    ('nodular', 'punctate', 'nodular')
+    """
+    if morphology in ("punctate", "nodular", "beaded") or (
+        morphology == "coarse" and diameter_mm < COARSE_MM
+    ):
+        return "punctate" if diameter_mm <= PUNCTATE_MM else "nodular"
+    return morphology
 
 
 def displaced(solid: Solid, by: Point) -> Solid:
@@ -92,7 +116,7 @@ class Deposit:
     label
         The contract's ``foci[].label``: what it is made of.
     morphology
-        The contract's morphology; ``""`` if none is meant.
+        The contract's morphology of this one body, as it truly is (`name_by_size`); ``""`` if none is meant.
     host
         Place of the lesion that holds it in `Insert.hosts`; -1: none.
     duct
@@ -148,17 +172,18 @@ def make_calcium(
 ) -> Deposit:
     """Return calcium of a morphology, its density by `CALCIUM_HU_PER_MG_ML`.
 
-    The longest caliper is measured unless it is given.
+    The longest caliper is measured unless it is given; its size decides what compact calcium is called.
     """
+    longest = longest_caliper_mm(solid) if diameter_mm is None else diameter_mm
     return Deposit(
         kind=morphology,
         shape=solid,
         excess_hu=round(excess_hu, 3),
-        diameter_mm=longest_caliper_mm(solid) if diameter_mm is None else diameter_mm,
+        diameter_mm=longest,
         width_mm=solid.width_mm,
         group=group,
         label=label,
-        morphology=morphology,
+        morphology=name_by_size(morphology, longest),
         host=host,
         duct=duct,
         density_mg_ml=round(excess_hu / CALCIUM_HU_PER_MG_ML, 3),

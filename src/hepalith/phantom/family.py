@@ -22,7 +22,7 @@ from hepalith.phantom.abdomen import Abdomen, make_abdomen
 from hepalith.phantom.cases import make_case
 from hepalith.phantom.deposit import Deposit
 from hepalith.phantom.host import HOSTS, make_host
-from hepalith.phantom.insert import EMPTY, Insert, join_inserts
+from hepalith.phantom.insert import EMPTY, Insert, join_inserts, settle_solitary
 from hepalith.phantom.mimic import MIMICS, make_mimic
 from hepalith.phantom.morphology import MORPHOLOGIES, make_morphology
 from hepalith.phantom.scanner import Scanner
@@ -187,12 +187,13 @@ def _in_view(insert: Insert, scanner: Scanner) -> Insert:
     patterns = tuple(
         replace(p, foci=tuple(seen.index(f) for f in p.foci if f in seen)) for p in insert.patterns
     )
-    return replace(
+    kept = replace(
         insert,
         deposits=tuple(insert.deposits[k] for k in seen),
         mimics=tuple(d for d in insert.mimics if met(d)),
         patterns=tuple(p for p in patterns if p.foci),
     )
+    return settle_solitary(kept)
 
 
 def _with_place(truths: tuple[FocusTruth, ...], abdomen: Abdomen) -> tuple[FocusTruth, ...]:

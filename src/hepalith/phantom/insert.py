@@ -8,7 +8,7 @@ from hepalith.phantom.deposit import Deposit
 from hepalith.phantom.scene import Body, Streak
 from hepalith.phantom.shape import Point, Shape
 
-__all__ = ["EMPTY", "HostTruth", "Insert", "PatternTruth", "join_inserts"]
+__all__ = ["EMPTY", "HostTruth", "Insert", "PatternTruth", "join_inserts", "settle_solitary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,28 @@ class Insert:
 
 EMPTY = Insert()
 """Nothing laid in."""
+
+
+def settle_solitary(insert: Insert) -> Insert:
+    """Return an insert in which only calcium that is alone in the liver is called solitary.
+
+    What was solitary by itself is scattered among other pieces of calcium laid in beside it; what is left
+    alone of several, because the image shows no more, is solitary.
+
+    Examples
+    --------
+    >>> one = Insert(deposits=(), patterns=(PatternTruth("solitary", (0,)), PatternTruth("solitary", (1,))))
+    >>> settle_solitary(replace(one, deposits=(None, None))).patterns
+    (PatternTruth(id='scattered', foci=(0, 1)),)
+    """
+    alone = tuple(f for p in insert.patterns if p.id in ("solitary", "scattered") for f in p.foci)
+    others = tuple(p for p in insert.patterns if p.id not in ("solitary", "scattered"))
+    if len(insert.deposits) == 1:
+        network = any(p.id == "septal_network" for p in others)
+        return replace(insert, patterns=others if network else (*others, PatternTruth("solitary", (0,))))
+    if len(alone) < 2:
+        return replace(insert, patterns=others)
+    return replace(insert, patterns=(PatternTruth("scattered", tuple(sorted(alone))), *others))
 
 
 def _shifted(deposits: tuple[Deposit, ...], hosts: int, groups: int) -> tuple[Deposit, ...]:

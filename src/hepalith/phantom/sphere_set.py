@@ -87,7 +87,7 @@ def make_sphere_set(
                 taken.append(((x, y, z), radius))
                 free[place] = False
                 sphere = Capsule((x, y, z), (x, y, z), radius)
-                made.append(make_calcium(_name(diameter), sphere, excess, diameter_mm=diameter))
+                made.append(make_calcium("nodular", sphere, excess, diameter_mm=diameter))
                 break
     pattern = (PatternTruth("scattered", tuple(range(len(made)))),) if len(made) > 1 else ()
     return Insert(deposits=tuple(made), patterns=pattern)
@@ -97,8 +97,3 @@ def _draw(random: np.random.Generator, values: Sequence[float]) -> float:
     if len(values) == 2:
         return draw_log(random, values[0], values[1])
     return float(values[int(random.integers(len(values)))])
-
-
-def _name(diameter_mm: float) -> str:
-    """Return the morphology of a sphere: a dot up to 3.5 mm, as `morphology.DIAMETER_MM` has it."""
-    return "punctate" if diameter_mm <= 3.5 else "nodular"
