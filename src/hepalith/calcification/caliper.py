@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["crossings", "longest_caliper_mm"]
+__all__ = ["crossings", "half_sphere", "longest_caliper_mm"]
 
 DIRECTIONS = 400
 """Directions tried over the half sphere: neighbours lie 7 degrees apart, so the longest is missed by
@@ -71,14 +71,14 @@ def longest_caliper_mm(
     if len(points) == 0:
         return 0.0, np.array([1.0, 0.0, 0.0])
     millimetres = points * np.asarray(spacing_mm)
-    directions = _half_sphere(DIRECTIONS)
+    directions = half_sphere(DIRECTIONS)
     along = millimetres @ directions.T
     width = along.max(axis=0) - along.min(axis=0)
     best = int(width.argmax())
     return float(width[best]), directions[best]
 
 
-def _half_sphere(count: int) -> NDArray[np.float64]:
+def half_sphere(count: int) -> NDArray[np.float64]:
     """Return unit vectors spread evenly over a half sphere, the axes among them."""
     n = np.arange(count) + 0.5
     height = n / count
