@@ -63,19 +63,18 @@ def find_depth(mask: NDArray[np.bool_], box: Box, volume: Volume) -> NDArray[np.
     depth = np.ascontiguousarray(depth[inner], dtype=np.float32)
     # edt measures to the nearest outside voxel's centre; the capsule lies half a voxel before it.
     depth -= np.float32(min(spacing) / 2)
-    if stride != [1, 1, 1]:
-        depth = _enlarge(depth, stride, mask.shape)
     np.maximum(depth, np.float32(min(spacing) / 2), out=depth)
-    depth *= mask
-    result: NDArray[np.float32] = depth
-    return result
+    if stride == [1, 1, 1]:
+        depth *= mask
+        return depth
+    return _enlarge(depth, stride, mask)
 
 
-def _enlarge(field: NDArray[np.float32], stride: list[int], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Return `field`, sampled at every `stride`-th voxel from the first, at all voxels (linear)."""
+def _enlarge(field: NDArray[np.float32], stride: list[int], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return `field`, sampled at every `stride`-th voxel from the first, at all voxels of `mask` (linear)."""
     image = sitk.GetImageFromArray(field)
     image.SetSpacing([float(n) for n in stride[::-1]])
-    size = [int(n) for n in shape[::-1]]
+    size = [int(n) for n in mask.shape[::-1]]
     # The nearest value beyond the last sample: pad by one sample of the same value.
     image = sitk.ZeroFluxNeumannPad(image, [0, 0, 0], [1, 1, 1])
     out = sitk.Resample(
@@ -89,8 +88,8 @@ def _enlarge(field: NDArray[np.float32], stride: list[int], shape: tuple[int, ..
         0.0,
         sitk.sitkFloat32,
     )
-    array: NDArray[np.float32] = sitk.GetArrayFromImage(out)
-    return array
+    whole: NDArray[np.float32] = np.multiply(sitk.GetArrayViewFromImage(out), mask)
+    return whole
 
 
 def share_in_view(mask: NDArray[np.bool_], box: Box, volume: Volume) -> float:

@@ -11,7 +11,7 @@ far from it, are the second witness: 30 to 55 HU without contrast, above 95 with
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import edt
@@ -69,8 +69,8 @@ SURE = 0.5
 WORD_WEIGHT = 8.0
 """How much a contrast agent in the header speaks against the unenhanced phase. Headers are often
 copied from the protocol and stay on the unenhanced series: so not more. Our judgement."""
-MOST_SLICES = 24
-"""Slices looked at, spread over the liver's height: enough for a median, few enough to be free."""
+MOST_SLICES = 32
+"""Slices looked at, spread over the height of the liver and the kidneys: enough for a median, and free."""
 PLANE_MM = 2.5
 """In-plane spacing of those slices after averaging."""
 BRIGHT_HU = 110
@@ -111,7 +111,12 @@ class _Plane:
 
 def measure_aorta(volume: Volume, liver: Liver) -> float | None:
     """Return the HU of the aorta in front of the spine at the height of the liver; None where not found."""
-    found = [_aorta_in(plane) for _, plane in _planes(volume, liver.box.start[0], liver.box.stop[0])]
+    return _aorta_among(_planes(volume, liver.box.start[0], liver.box.stop[0]), liver)
+
+
+def _aorta_among(planes: Iterable[tuple[int, _Plane]], liver: Liver) -> float | None:
+    """Return the aorta's HU in those planes that lie at the height of the liver."""
+    found = [_aorta_in(plane) for k, plane in planes if liver.box.start[0] <= k < liver.box.stop[0]]
     known = [value for value in found if value is not None]
     return float(np.median(known)) if known else None
 
@@ -122,9 +127,19 @@ def measure_flank(volume: Volume, liver: Liver) -> float | None:
     Per side the disc is the brightest of each slab and a high percentile over slabs is taken; the
     brighter side counts, since one of them may show muscle only.
     """
+    return _flank_among(_planes_with_kidneys(volume, liver), volume, liver)
+
+
+def _planes_with_kidneys(volume: Volume, liver: Liver) -> Iterator[tuple[int, _Plane]]:
+    """Yield slabs at the height of the liver and below it, as far down as the kidneys are looked for."""
     first = max(0, liver.box.start[0] - round(FLANK_BELOW_MM / volume.spacing_mm[0]))
+    return _planes(volume, first, liver.box.stop[0])
+
+
+def _flank_among(planes: Iterable[tuple[int, _Plane]], volume: Volume, liver: Liver) -> float | None:
+    """Return the HU of kidney or spleen in some planes."""
     sides: tuple[list[float], list[float]] = ([], [])
-    for k, plane in _planes(volume, first, liver.box.stop[0]):
+    for k, plane in planes:
         shown = _reduced(volume, liver, k, plane)
         for side, values in enumerate(sides):
             value = _flank_in(plane, shown, left=side == 1)
@@ -144,8 +159,7 @@ def _planes(volume: Volume, first: int, last: int) -> Iterator[tuple[int, _Plane
         slab = volume.hu[max(0, k - half) : k + half + 1]
         # Two or three slices are enough to even out streaks; reading more only costs time.
         some = slab[:: max(1, (slab.shape[0] - 1) // 2)]
-        hu: NDArray[np.float32] = np.stack([_average(plane, rows, columns) for plane in some]).mean(axis=0)
-        plane = _see_spine(hu, j_mm * rows, i_mm * columns)
+        plane = _see_spine(_average(some, rows, columns), j_mm * rows, i_mm * columns)
         if plane is not None:
             yield int(k), plane
 
@@ -155,9 +169,9 @@ def _see_spine(hu: NDArray[np.float32], j_mm: float, i_mm: float) -> _Plane | No
     tissue = hu > -250
     if tissue.sum() * j_mm * i_mm < 5000:
         return None
-    rows, columns = np.nonzero(tissue)
-    middle = (np.percentile(columns, 1) + np.percentile(columns, 99)) / 2
-    top, bottom = np.percentile(rows, 1), np.percentile(rows, 99)
+    left, right = _ends(tissue.sum(axis=0))
+    middle = (left + right) / 2
+    top, bottom = _ends(tissue.sum(axis=1))
     bright = ndimage.binary_fill_holes(ndimage.binary_closing(hu > BRIGHT_HU, iterations=1))
     depth = edt.edt(bright, anisotropy=(j_mm, i_mm))
     row, column = np.indices(hu.shape)
@@ -167,6 +181,12 @@ def _see_spine(hu: NDArray[np.float32], j_mm: float, i_mm: float) -> _Plane | No
         return None
     spine_row, spine_column = np.unravel_index(int(depth.argmax()), depth.shape)
     return _Plane(hu, j_mm, i_mm, depth, (int(spine_row), int(spine_column)), float(depth.max()))
+
+
+def _ends(counts: NDArray[np.intp]) -> tuple[int, int]:
+    """Return where the first and the last hundredth of counted voxels end."""
+    low, high = np.searchsorted(np.cumsum(counts), (0.01 * counts.sum(), 0.99 * counts.sum()))
+    return int(low), int(high)
 
 
 def _reduced(volume: Volume, liver: Liver, k: int, plane: _Plane) -> NDArray[np.bool_]:
@@ -198,11 +218,13 @@ def _flank_in(plane: _Plane, liver: NDArray[np.bool_], *, left: bool) -> float |
     return float(np.where(place, mean, -np.inf).max())
 
 
-def _average(plane: NDArray[np.int16], rows: int, columns: int) -> NDArray[np.float32]:
-    """Return the means over blocks of `rows` x `columns` voxels."""
-    height, width = (plane.shape[0] // rows) * rows, (plane.shape[1] // columns) * columns
-    blocks = plane[:height, :width].reshape(height // rows, rows, width // columns, columns)
-    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float32)
+def _average(slab: NDArray[np.int16], rows: int, columns: int) -> NDArray[np.float32]:
+    """Return the means over all slices of a slab and blocks of `rows` x `columns` voxels."""
+    height, width = (slab.shape[1] // rows) * rows, (slab.shape[2] // columns) * columns
+    total = slab[:, :height, :width].sum(axis=0, dtype=np.int32)
+    total = total.reshape(height // rows, rows, width).sum(axis=1)
+    blocks = np.add.reduce([total[:, n::columns] for n in range(columns)])
+    return np.asarray(blocks / (len(slab) * rows * columns), dtype=np.float32)
 
 
 def _aorta_in(plane: _Plane) -> float | None:
@@ -245,8 +267,9 @@ def estimate_phase(volume: Volume, liver: Liver, acquisition: Acquisition) -> Ph
     if not liver.is_in_view:
         return Phase("unknown", 1.0)
     organ = measure_liver(volume, liver)
-    aorta = measure_aorta(volume, liver)
-    flank = measure_flank(volume, liver)
+    planes = list(_planes_with_kidneys(volume, liver))
+    aorta = _aorta_among(planes, liver)
+    flank = _flank_among(planes, volume, liver)
     weights = {}
     for label, look in LOOKS.items():
         weight = look.share * _normal(organ, look.liver, look.liver_spread)
