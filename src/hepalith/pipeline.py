@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy import Liver
+from hepalith.anatomy.anatomy import map_anatomy
 from hepalith.anatomy.find import find_liver, given_liver
 from hepalith.anatomy.phase import estimate_phase
+from hepalith.anatomy.phases import PhaseImage, lay_phase
 from hepalith.calcification.ct import find_foci
 from hepalith.differential import diagnose
-from hepalith.errors import MaskError, UnreadableFileError, UnsupportedModalityError
+from hepalith.errors import InputError, MaskError, UnreadableFileError, UnsupportedModalityError
 from hepalith.finding import findings_from_patient
 from hepalith.finding.ct import describe
 from hepalith.image import AIR_HU, Volume
@@ -30,8 +32,8 @@ from hepalith.management import advise
 from hepalith.reading import DEFAULT_PSEUDONYM_KEY, Assessment, Examined, Reading, Run, assemble
 from hepalith.report import write_folder
 from hepalith.settings import Settings
-from hepalith.study import Patient, Study
-from hepalith.study.choice import choose_series
+from hepalith.study import Patient, SeriesLeft, Study
+from hepalith.study.choice import SeriesChoice, choose_series
 from hepalith.study.open import open_study
 
 __all__ = ["Stopwatch", "read"]
@@ -150,21 +152,58 @@ def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, cloc
         volume, liver = locate_liver(volume, settings)
         phase = estimate_phase(volume, liver, acquisition)
         noise_hu = liver_noise(volume, liver)
+    with clock.stage("phases"):
+        phases, left = lay_phases(choice, volume, liver)
+    with clock.stage("anatomy"):
+        anatomy = map_anatomy(volume, liver, phase, phases)
     with clock.stage("calcification"):
         foci = find_foci(volume, liver, phase, acquisition, settings)
+    with clock.stage("findings"):
+        seen = describe(volume, liver, foci, phase, anatomy)
     with clock.stage("reasoning"):
-        seen = describe(volume, liver, foci, phase)
         findings = (*seen.findings, *findings_from_patient(patient))
         differential = diagnose(findings, seen.patterns, patient)
         plan = advise(differential, findings, foci, patient, settings, exam_date(study))
     with clock.stage("reading"):
         return assemble(
-            Examined(study, decoded.series, choice.left, volume, decoded.sha256),
-            Assessment(liver, phase, foci, findings, seen.patterns, differential, plan, noise_hu),
+            Examined(study, decoded.series, left, volume, decoded.sha256, phases),
+            Assessment(liver, phase, foci, findings, seen, differential, plan, anatomy, noise_hu),
             patient,
             settings,
             pseudonym_key=pseudonym_key(),
         )
+
+
+def lay_phases(
+    choice: SeriesChoice, volume: Volume, liver: Liver
+) -> tuple[tuple[PhaseImage, ...], tuple[SeriesLeft, ...]]:
+    """Lay the further phases of an examination onto the image that is read.
+
+    Returns
+    -------
+    tuple
+        The phases, and every series left aside: those of the choice, and the phases that cannot be decoded
+        or do not overlap with the liver. A phase more is a help, and no reason to refuse the reading.
+    """
+    laid, left = list[PhaseImage](), list(choice.left)
+    for series in choice.phases if liver.is_in_view else ():
+        name = series.description or "no description"
+        try:
+            other = decode(series)
+        except InputError as error:
+            left.append(SeriesLeft(series.uid, f"{name}: as a further phase it cannot be read ({error})"))
+            continue
+        found = lay_phase(volume, liver, other.volume, other.series)
+        if found is None:
+            left.append(SeriesLeft(series.uid, f"{name}: it does not overlap with the liver that is read"))
+        else:
+            laid.append(found)
+    if not liver.is_in_view:
+        left += [
+            SeriesLeft(s.uid, f"{s.description or 'no description'}: no liver is in view")
+            for s in choice.phases
+        ]
+    return tuple(laid), tuple(left)
 
 
 def locate_liver(volume: Volume, settings: Settings) -> tuple[Volume, Liver]:

@@ -14,6 +14,7 @@ from hepalith.anatomy import Liver, Phase
 from hepalith.calcification import Detectability, Foci, Focus
 from hepalith.differential import Diagnosis, Differential, Evidence
 from hepalith.finding import Finding, Pattern, Subject
+from hepalith.finding.description import Description
 from hepalith.geometry import Box, Grid, StoredOrder
 from hepalith.image import Volume
 from hepalith.management import Action, Alert, NextTest, Plan, Repeat
@@ -287,11 +288,14 @@ def make_assessment(**changes: object) -> Assessment:
         Phase("none", 0.97),
         make_foci(),
         make_findings(),
-        (Pattern("scattered", 0.9, (1, 2, 3)),),
+        Description((), (Pattern("scattered", 0.9, (1, 2, 3)),)),
         make_differential(),
         make_plan(),
+        None,
         12.4,
     )
+    if "patterns" in changes:
+        changes["seen"] = Description((), changes.pop("patterns"))
     return replace(assessment, **changes)
 
 

@@ -56,7 +56,7 @@ def read(
         foci=foci,
         phase=phase,
         findings=findings,
-        patterns=seen.patterns,
+        seen=seen,
         differential=differential,
         plan=plan,
     )

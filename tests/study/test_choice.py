@@ -32,8 +32,7 @@ def choose(folder: Path, *series_uids: str) -> SeriesChoice:
 
 
 BETTER_AND_WORSE: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"SeriesDescription": "Abdomen native"}, {"SeriesDescription": "Abdomen portal venous"}, "contrast"),
-    ({"SeriesDescription": "腹部平扫"}, {"SeriesDescription": "腹部动脉期"}, "contrast"),
+    ({"SeriesDescription": "Abdomen native"}, {"SeriesDescription": "Abdomen contrast"}, "contrast"),
     ({}, {"ContrastBolusAgent": "Iohexol"}, "contrast"),
     ({"SeriesDescription": "w/o contrast", "ContrastBolusAgent": "Iohexol"}, {}, "contrast"),
     ({"ConvolutionKernel": "B30f"}, {"ConvolutionKernel": "B70f"}, "sharp kernel"),
@@ -51,7 +50,7 @@ BETTER_AND_WORSE: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"Modality": "PT"}, "PT"),
     ({}, {"SliceThickness": "0.6"}, "gaps"),
     ({"SeriesDescription": "portal 1 mm", "step": 1.0, "count": 30},
-     {"SeriesDescription": "native 8 mm", "step": 8.0, "count": 4}, "thicker"),
+     {"SeriesDescription": "portal 8 mm", "step": 8.0, "count": 4}, "thicker"),
     ({}, {"ImagePositionPatient": [0, 0, 0]}, "one place"),
 ]  # fmt: skip
 
@@ -69,6 +68,46 @@ def test_the_rule_prefers(
     assert [left.uid for left in choice.left] == [other]
     assert reason in choice.left[0].reason
     assert choose(tmp_path, best).primary.uid == best
+
+
+PHASES_BESIDE = [
+    ({"SeriesDescription": "Abdomen native"}, {"SeriesDescription": "Abdomen portal venous"}),
+    ({"SeriesDescription": "腹部平扫"}, {"SeriesDescription": "腹部动脉期"}),
+    ({"SeriesDescription": "portal 1 mm", "step": 1.0, "count": 30},
+     {"SeriesDescription": "native 8 mm", "step": 8.0, "count": 4}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("read", "beside"), PHASES_BESIDE)
+@pytest.mark.parametrize("read_first", [True, False])
+def test_another_phase_is_taken_along(
+    tmp_path: Path, read: dict[str, Any], beside: dict[str, Any], read_first: bool
+) -> None:
+    numbers = (2, 3) if read_first else (3, 2)
+    best = write(tmp_path, numbers[0], **read)
+    other = write(tmp_path, numbers[1], **beside)
+    choice = choose(tmp_path)
+    assert choice.primary.uid == best
+    assert [phase.uid for phase in choice.phases] == [other]
+    assert choice.left == ()
+    assert choose(tmp_path, best).phases == ()
+
+
+def test_of_two_series_of_one_phase_the_better_is_taken_along(tmp_path: Path) -> None:
+    write(tmp_path, 2, SeriesDescription="native")
+    thick = write(tmp_path, 3, SeriesDescription="portal thick", step=5.0, count=6)
+    thin = write(tmp_path, 4, SeriesDescription="portal thin", step=2.0, count=13)
+    choice = choose(tmp_path)
+    assert [phase.uid for phase in choice.phases] == [thin]
+    assert [left.uid for left in choice.left] == [thick]
+
+
+def test_a_series_that_names_no_phase_is_not_taken_for_one(tmp_path: Path) -> None:
+    write(tmp_path, 2, SeriesDescription="native")
+    thick = write(tmp_path, 3, SeriesDescription="Abdomen", step=5.0, count=6)
+    choice = choose(tmp_path)
+    assert choice.phases == ()
+    assert [left.uid for left in choice.left] == [thick]
 
 
 def test_the_users_choice_overrides_the_rule(tmp_path: Path) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 
+from hepalith.anatomy.anatomy import Anatomy
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.calcification.focus import Foci, Focus
+from hepalith.finding.description import Description
+from hepalith.finding.duct import describe_ducts, relate_to_ducts
 from hepalith.finding.finding import Finding, Pattern, Subject
+from hepalith.finding.host import describe_hosts, find_hosts
 from hepalith.finding.pattern import SUBCAPSULAR_MM, find_patterns, share_below
+from hepalith.finding.place import find_places
 from hepalith.image.volume import Volume
 from hepalith.vocabulary import Measurement, State, load_vocabulary
 
@@ -54,14 +59,6 @@ NO_LOBES_REASON = "the lobes could not be told apart on this scan"
 
 
 @dataclass(frozen=True, slots=True)
-class Description:
-    """Every CT finding of the vocabulary, with its state, and the patterns that the foci make."""
-
-    findings: tuple[Finding, ...]
-    patterns: tuple[Pattern, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Scene:
     """What the findings are read from."""
 
@@ -75,29 +72,54 @@ class _Scene:
         return self.foci.calcifications
 
 
-def describe(volume: Volume, liver: Liver, foci: Foci, phase: Phase) -> Description:
+def describe(
+    volume: Volume, liver: Liver, foci: Foci, phase: Phase, anatomy: Anatomy | None = None
+) -> Description:
     """Describe one CT.
 
     Every finding of the vocabulary that a CT can show is returned: present or absent with its
     probability where it was looked for, `not_assessable` with the reason where this scan cannot
-    say, and `unknown` where this version does not look (ducts, hosts, neighbours).
+    say, and `unknown` where it was not looked for: without `anatomy`, ducts, hosts and neighbours are not.
+
+    Parameters
+    ----------
+    volume, liver, foci, phase
+        The image, and what was found in it.
+    anatomy
+        What lies in and about the liver.
     """
     scene = _Scene(volume, liver, foci, phase)
-    patterns = find_patterns(foci, liver)
+    company = _keep_company(scene, anatomy)
+    read = {f.id: f for f in company.findings}
     findings = []
     for term in load_vocabulary().of_group("finding"):
         if "ct" in term.modalities:
             subject = Subject(term.subject or "liver")
             if not liver.is_in_view:
                 found = Finding(term.id, subject, State.NOT_ASSESSABLE, reason=NO_LIVER_REASON)
+            elif term.id in read:
+                found = read[term.id]
             elif term.id in _READERS:
                 found = _READERS[term.id](scene, subject)
             elif term.id == "beaded_chain":
-                found = _beaded(scene, subject, patterns)
+                found = _beaded(scene, subject, company.patterns)
             else:
                 found = Finding(term.id, subject, State.UNKNOWN)
             findings.append(found)
-    return Description(tuple(findings), patterns)
+    return replace(company, findings=tuple(findings))
+
+
+def _keep_company(scene: _Scene, anatomy: Anatomy | None) -> Description:
+    """Return what lies around the foci and the liver, and the findings that follow from it."""
+    volume, liver, foci, phase = scene.volume, scene.liver, scene.foci, scene.phase
+    if anatomy is None:
+        return Description((), find_patterns(foci, liver))
+    vessels, ducts = anatomy.vessels, anatomy.ducts
+    places = find_places(foci, liver, anatomy.segments, vessels)
+    relations = relate_to_ducts(volume, liver, foci, ducts, vessels, phase)
+    hosts = find_hosts(volume, liver, foci, vessels, ducts, phase)
+    findings = (*describe_ducts(ducts, relations), *describe_hosts(hosts, foci, phase))
+    return Description(findings, find_patterns(foci, liver), places, relations, hosts)
 
 
 def _state(

@@ -10,12 +10,16 @@ from pathlib import PurePath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hepalith import __version__
 from hepalith.anatomy import Liver, Phase
+from hepalith.anatomy.anatomy import Anatomy
+from hepalith.anatomy.phases import PhaseImage
 from hepalith.calcification import Foci
 from hepalith.differential import Differential
-from hepalith.finding import Finding, Pattern
+from hepalith.finding import Finding
+from hepalith.finding.description import Description
 from hepalith.geometry import Box
 from hepalith.image import Volume
 from hepalith.management import Plan
@@ -95,6 +99,8 @@ class Examined:
         The decoded image.
     sha256
         Digest of the decoded voxels and their geometry.
+    phases
+        Further phases of the examination, read beside it.
     """
 
     study: Study
@@ -102,19 +108,21 @@ class Examined:
     left: tuple[SeriesLeft, ...]
     volume: Volume
     sha256: str
+    phases: tuple[PhaseImage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Assessment:
-    """What the stages made of it, in the order they ran."""
+    """What the stages made of it, in the order they ran; `findings` are the image's and the person's."""
 
     liver: Liver
     phase: Phase
     foci: Foci
     findings: tuple[Finding, ...]
-    patterns: tuple[Pattern, ...]
+    seen: Description
     differential: Differential
     plan: Plan
+    anatomy: Anatomy | None = None
     noise_hu: float | None = None
 
 
@@ -140,14 +148,15 @@ def assemble(
     Reading
         The same examined study, assessment, patient, settings and key give an equal document.
     """
-    maps = make_maps(examined.volume, assessment.liver, assessment.foci)
+    maps = make_maps(examined.volume, assessment)
     document = make_document(examined, assessment, patient, settings, pseudonym_key)
     source = Source(examined.study, examined.series, examined.volume.grid, examined.sha256)
     return Reading(document, maps, None if settings.deidentify else source)
 
 
-def make_maps(volume: Volume, liver: Liver, foci: Foci) -> Maps:
-    """Crop the image to liver and foci with a margin, and lay both maps onto that crop."""
+def make_maps(volume: Volume, assessment: Assessment) -> Maps:
+    """Crop the image to liver and foci with a margin, and lay every map onto that crop."""
+    liver, foci = assessment.liver, assessment.foci
     boxes = [box for box in (liver.box, foci.box) if not box.is_empty]
     if not liver.is_in_view or not boxes:
         nothing = Box((0, 0, 0), (0, 0, 0))
@@ -158,13 +167,35 @@ def make_maps(volume: Volume, liver: Liver, foci: Foci) -> Maps:
     margin = [math.ceil(BOX_MARGIN_MM / spacing) for spacing in volume.spacing_mm]
     box = union(boxes).grown(margin, volume.hu.shape)
     crop = volume.cropped(box)
-    mask = np.zeros(box.shape, dtype=np.bool_)
-    mask[within(liver.box, box).slices] = liver.mask
-    most = int(foci.labels.max(initial=0))
-    labels = np.zeros(box.shape, dtype=np.uint8 if most <= MOST_IN_A_BYTE else np.int32)
-    if not foci.box.is_empty:
-        labels[within(foci.box, box).slices] = foci.labels
-    return Maps(volume.grid, volume.stored_order, box, np.ascontiguousarray(crop.hu), mask, labels)
+    anatomy, hosts = assessment.anatomy, assessment.seen.hosts
+    return Maps(
+        volume.grid,
+        volume.stored_order,
+        box,
+        np.ascontiguousarray(crop.hu),
+        laid(liver.mask, liver.box, box),
+        laid(narrowed(foci.labels), foci.box, box),
+        segments=None if anatomy is None else laid(anatomy.segments.labels, anatomy.segments.box, box),
+        ducts=None if anatomy is None else laid(narrowed(anatomy.ducts.labels), anatomy.ducts.box, box),
+        hosts=None if hosts is None else laid(hosts.labels, hosts.box, box),
+    )
+
+
+def narrowed(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return a label map in one byte a voxel where its labels fit: a fourth of the memory."""
+    most = int(labels.max(initial=0))
+    return labels.astype(np.uint8 if most <= MOST_IN_A_BYTE else np.int32, copy=False)
+
+
+def laid(part: NDArray[Any], of: Box, onto: Box) -> NDArray[Any]:
+    """Return an array of the box `onto`, zero but for what lies in it of `part`, in the box `of`."""
+    whole = np.zeros(onto.shape, dtype=part.dtype)
+    start = [max(a, b) for a, b in zip(of.start, onto.start, strict=True)]
+    stop = [min(a, b) for a, b in zip(of.stop, onto.stop, strict=True)]
+    if all(a < b for a, b in zip(start, stop, strict=True)):
+        both = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+        whole[within(both, onto).slices] = part[within(both, of).slices]
+    return whole
 
 
 def union(boxes: Sequence[Box]) -> Box:
@@ -214,12 +245,15 @@ def make_document(
             modalities=(examined.series.modality,),
             patient=patient_entry(examined, patient, key, hidden=hidden),
         ),
-        images=(image_entry(examined, assessment, hidden=hidden, key=key),),
+        images=(
+            image_entry(examined, assessment, hidden=hidden, key=key),
+            *phase_entries(examined, hidden=hidden, key=key),
+        ),
         series_left=series_left_entries(examined, hidden=hidden, key=key),
         liver=liver_entry(assessment.liver),
         detectability=entries.detectability_entry(assessment.foci.detectability),
-        foci=tuple(entries.focus_entry(f, tracking[f.id], assessment.phase) for f in assessment.foci.foci),
-        patterns=tuple(entries.pattern_entry(p) for p in assessment.patterns),
+        foci=tuple(entries.focus_entry(f, tracking[f.id], assessment.seen) for f in assessment.foci.foci),
+        patterns=tuple(entries.pattern_entry(p) for p in assessment.seen.patterns),
         findings=tuple(entries.finding_entry(f, PRIMARY_IMAGE) for f in assessment.findings),
         differential=entries.differential_entries(assessment.differential),
         processes=tuple(entries.process_entry(p) for p in assessment.differential.processes),
@@ -322,6 +356,40 @@ def image_entry(examined: Examined, assessment: Assessment, *, hidden: bool, key
         noise_hu=assessment.noise_hu,
         warnings=examined.volume.warnings,
     )
+
+
+def phase_entries(examined: Examined, *, hidden: bool, key: bytes) -> tuple[ImageEntry, ...]:
+    """Return what the reading says of the further phases that were read beside the image."""
+
+    def named(uid: str) -> str:
+        return pseudonym_uid(uid, key) if hidden else uid
+
+    shown = []
+    for number, phase in enumerate(examined.phases, start=2):
+        series, made = phase.series, phase.series.acquisition
+        said = (
+            f"laid over the primary image: edges agree {phase.agreement:.2f}, moved {phase.shift_mm:.0f} mm"
+        )
+        shown.append(
+            ImageEntry(
+                id=f"ct_{number}",
+                modality=series.modality,
+                role="phase",
+                study_uid=named(examined.study.uid),
+                series_uid=named(series.uid),
+                frame_of_reference_uid=named(series.frame_of_reference_uid),
+                phase=PhaseEntry(label=phase.phase.label, probability=phase.phase.probability),
+                shape=phase.shape,
+                spacing_mm=phase.spacing_mm,
+                slice_thickness_mm=made.slice_thickness_mm,
+                kernel=made.kernel or None,
+                kvp=made.kvp,
+                contrast_agent=made.contrast_agent or None,
+                scanner=made.scanner or None,
+                warnings=(said,),
+            )
+        )
+    return tuple(shown)
 
 
 def liver_entry(liver: Liver) -> LiverEntry:

@@ -229,6 +229,8 @@ class DuctEntry(Entry):
     calibre: Measured
     dilated: Literal["present", "absent", "unknown", "not_assessable"]
     side: Literal["upstream", "downstream", "both", "none"] | None
+    probabilities: dict[str, Probability] = Field(default_factory=dict)
+    reason: str | None = None
 
 
 class HostEntry(Entry):
@@ -237,6 +239,9 @@ class HostEntry(Entry):
     kind: Literal["none", "solid", "fluid", "fat", "mixed", "infiltrative", "not_assessable"]
     diameter: Measured
     position: Literal["central", "peripheral", "throughout"] | None
+    id: int | None = None
+    probabilities: dict[str, Probability] = Field(default_factory=dict)
+    reason: str | None = None
 
 
 class ShadowEntry(Entry):

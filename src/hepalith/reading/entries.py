@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from hepalith.anatomy import Phase
 from hepalith.calcification import Detectability, Focus
 from hepalith.differential import Diagnosis, Differential, Evidence, Process
 from hepalith.finding import Finding, Pattern
+from hepalith.finding.description import Description
+from hepalith.finding.duct import DuctRelation
+from hepalith.finding.host import HostRelation
+from hepalith.finding.place import Place
 from hepalith.management import Action, Alert, NextTest
 from hepalith.reading.document import (
     ActionEntry,
@@ -36,14 +39,11 @@ from hepalith.reading.document import (
 from hepalith.reading.terms import code_of, say
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 
-DUCTS_NOT_READ = "this version does not look for bile ducts"
+DUCTS_NOT_READ = "bile ducts were not looked for about it"
 """Why nothing is said of the ducts beside a focus."""
 
-HOSTS_NOT_READ = "this version does not look for the lesion around a calcification"
+HOSTS_NOT_READ = "a lesion is looked for around calcifications only"
 """Why nothing is said of a host."""
-
-HOST_UNENHANCED = "without contrast medium a lesion around the calcification can be missed"
-"""Why "no host" is never said of an unenhanced scan."""
 
 NO_SHADOW_ON_CT = "CT shows no acoustic shadow"
 """Why there is no shadow to grade."""
@@ -68,10 +68,8 @@ def detectability_entry(detectability: Detectability) -> DetectabilityEntry:
     )
 
 
-def focus_entry(focus: Focus, tracking_uid: str, phase: Phase) -> FocusEntry:
-    """Return one focus; ducts and hosts, not looked for yet, are said to be so."""
-    host_reason = HOST_UNENHANCED if phase.label == "none" else HOSTS_NOT_READ
-    capsule = focus.capsule_distance
+def focus_entry(focus: Focus, tracking_uid: str, seen: Description) -> FocusEntry:
+    """Return one focus, with what keeps it company."""
     return FocusEntry(
         id=focus.id,
         tracking_uid=tracking_uid,
@@ -88,21 +86,58 @@ def focus_entry(focus: Focus, tracking_uid: str, phase: Phase) -> FocusEntry:
         integrated_excess=measured(focus.integrated_excess),
         mass=measured(focus.mass),
         score_agatston_convention=measured(focus.score_agatston_convention),
-        location=LocationEntry(
-            lobe=focus.lobe,
-            capsule_distance=Unassessed(not_assessable=NO_LOBES) if capsule is None else measured(capsule),
-        ),
+        location=location_entry(focus, seen.places.get(focus.id)),
         morphology=MorphologyEntry(
             label=focus.morphology, probabilities=dict(sorted(focus.morphology_probabilities.items()))
         ),
-        duct=DuctEntry(
-            relation="not_assessable",
-            calibre=Unassessed(not_assessable=DUCTS_NOT_READ),
-            dilated="unknown",
-            side=None,
-        ),
-        host=HostEntry(kind="not_assessable", diameter=Unassessed(not_assessable=host_reason), position=None),
+        duct=duct_entry(seen.ducts.get(focus.id)),
+        host=host_entry(None if seen.hosts is None else seen.hosts.of_focus.get(focus.id)),
         shadow=ShadowEntry(grade="not_assessable", index=Unassessed(not_assessable=NO_SHADOW_ON_CT)),
+    )
+
+
+def location_entry(focus: Focus, place: Place | None) -> LocationEntry:
+    """Return where a focus lies; without a `place`, what the outline alone says."""
+    capsule = focus.capsule_distance if place is None else place.capsule_distance
+    depth = Unassessed(not_assessable=NO_LOBES) if capsule is None else measured(capsule)
+    if place is None:
+        return LocationEntry(lobe=focus.lobe, capsule_distance=depth)
+    return LocationEntry(
+        lobe=place.lobe,
+        segment=place.segment,
+        segment_probability=None if place.segment is None else place.segment_probability,
+        capsule_distance=depth,
+    )
+
+
+def duct_entry(relation: DuctRelation | None) -> DuctEntry:
+    """Return how a focus lies to the bile ducts."""
+    if relation is None:
+        unread = Unassessed(not_assessable=DUCTS_NOT_READ)
+        return DuctEntry(relation="not_assessable", calibre=unread, dilated="unknown", side=None)
+    known = relation.dilated.value in ("present", "absent")
+    return DuctEntry(
+        relation=relation.relation,
+        probabilities=dict(sorted(relation.probabilities.items())),
+        calibre=measured(relation.calibre),
+        dilated=relation.dilated.value,
+        side=relation.side if known else None,
+        reason=relation.reason or None,
+    )
+
+
+def host_entry(relation: HostRelation | None) -> HostEntry:
+    """Return what lies around a focus."""
+    if relation is None:
+        unread = Unassessed(not_assessable=HOSTS_NOT_READ)
+        return HostEntry(kind="not_assessable", diameter=unread, position=None)
+    return HostEntry(
+        kind=relation.kind,
+        id=relation.host or None,
+        probabilities=dict(sorted(relation.probabilities.items())),
+        diameter=measured(relation.diameter),
+        position=relation.position or None,
+        reason=relation.reason or None,
     )
 
 

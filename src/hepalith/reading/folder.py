@@ -167,6 +167,10 @@ def write_files(
     maps = reading.maps
     save_map(folder / "liver.nii.gz", maps.liver, maps.grid, maps.stored_order, box=maps.box)
     save_map(folder / "foci.nii.gz", maps.foci, maps.grid, maps.stored_order, box=maps.box)
+    for name in ("segments", "ducts", "hosts"):
+        labels = getattr(maps, name)
+        if labels is not None:
+            save_map(folder / f"{name}.nii.gz", labels, maps.grid, maps.stored_order, box=maps.box)
     if not maps.box.is_empty:
         crop = maps.volume
         save_map(folder / "liver_box.nii.gz", crop.hu, crop.grid, crop.stored_order)

@@ -42,6 +42,7 @@ def load_reading(folder: Path) -> Reading:
             f"{folder}: foci.nii.gz and liver.nii.gz differ in shape; read the study again"
         )
     liver, foci = order.to_working(liver), order.to_working(foci)
+    further = {name: load_labels(folder / f"{name}.nii.gz", order) for name in ("segments", "ducts", "hosts")}
     path = folder / "liver_box.nii.gz"
     if not path.exists():
         box = Box((0, 0, 0), (0, 0, 0))
@@ -59,8 +60,14 @@ def load_reading(folder: Path) -> Reading:
             hu.astype(np.int16, copy=False),
             np.ascontiguousarray(liver[box.slices] != 0),
             np.ascontiguousarray(foci[box.slices]),
+            **{n: None if m is None else np.ascontiguousarray(m[box.slices]) for n, m in further.items()},
         ),
     )
+
+
+def load_labels(path: Path, order: StoredOrder) -> NDArray[Any] | None:
+    """Return a label map in the working order; None where the folder, of an older version, has none."""
+    return order.to_working(load_map(path)[1]) if path.exists() else None
 
 
 def load_document(folder: Path) -> Document:

@@ -35,6 +35,8 @@ class Maps:
         bool, shape of `box`: the liver.
     foci
         Integers, shape of `box`: label = focus id.
+    segments, ducts, hosts
+        The same for Couinaud's segments (1 to 8), ducts and hosts, label = id; None where not looked for.
     """
 
     grid: Grid
@@ -43,6 +45,9 @@ class Maps:
     hu: NDArray[np.int16]
     liver: NDArray[np.bool_]
     foci: NDArray[np.integer[Any]]
+    segments: NDArray[np.integer[Any]] | None = None
+    ducts: NDArray[np.integer[Any]] | None = None
+    hosts: NDArray[np.integer[Any]] | None = None
 
     @property
     def volume(self) -> Volume:

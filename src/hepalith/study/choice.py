@@ -15,7 +15,9 @@ values that are no HU, one place scanned again and again). Of the rest, the firs
 9. thinner slices: partial volume is the largest error of small calcifications;
 10. more slices, then the lower series number, then the UID.
 
-`Settings.series_uids` overrides it. Every series not read is named with the reason.
+`Settings.series_uids` overrides it. Beside the one that is read, up to `MOST_PHASES` others are taken
+along as further contrast phases: axial volumes of the trunk whose description names another phase, or
+that the user put side by side. Every series not read is named with the reason.
 """
 
 from __future__ import annotations
@@ -53,6 +55,9 @@ contrast; beyond, a thin enhanced series shows more (our judgement).
 MIN_COVERAGE = 0.5
 """Share of the longest candidate's length below which a series is taken for a part (our judgement)."""
 
+MOST_PHASES = 3
+"""Most further phases taken along: of the four that liver protocols know, one is read."""
+
 GAP_RATIO = 1.5
 """Distance between slices over their thickness from which tissue between them was not seen."""
 
@@ -65,6 +70,14 @@ _CONTRAST = re.compile(
     r"\b(art\w*|portal\w*|pv|pvp|ven\w*|delay\w*|late|equil\w*|enhanced|enh|cect|contrast|post|nephro\w*|excret\w*|"
     r"pancreatic|w/|with|iv|angio|cta)(?![a-z0-9])|\bc\+|增强|动脉|门脉|门静脉|静脉期|延迟|平衡期",
     re.IGNORECASE,
+)
+_PHASE_WORDS = (
+    ("arterial", re.compile(r"\b(art\w*|angio|cta)(?![a-z0-9])|动脉", re.IGNORECASE)),
+    ("portal", re.compile(r"\b(port\w*|pv|pvp|ven\w*)(?![a-z0-9])|门脉|门静脉|静脉期", re.IGNORECASE)),
+    (
+        "delayed",
+        re.compile(r"\b(delay\w*|late|equil\w*|nephro\w*|excret\w*)(?![a-z0-9])|延迟|平衡期", re.IGNORECASE),
+    ),
 )
 _NO_AGENT = re.compile(
     r"^(no|none|non|nil|0|without|n/?a|oral.*|water|no contrast.*|unenhanced)$", re.IGNORECASE
@@ -85,10 +98,14 @@ _SHARP_TOSHIBA = ((30, 39), (50, 59), (70, 99))
 
 @dataclass(frozen=True, slots=True)
 class SeriesChoice:
-    """The series to read (the study's warnings among its own), and every other with the reason why not."""
+    """The series to read (the study's warnings among its own), and every other with the reason why not.
+
+    `phases` are read beside it: further contrast phases of the same examination.
+    """
 
     primary: Series
     left: tuple[SeriesLeft, ...]
+    phases: tuple[Series, ...] = ()
 
 
 def contrast_of(series: Series) -> str:
@@ -105,6 +122,20 @@ def contrast_of(series: Series) -> str:
     if not agent:
         return "unknown"
     return "none" if _NO_AGENT.match(agent) else "contrast"
+
+
+def phase_word(series: Series) -> str:
+    """Return the contrast phase that a description names: ``"none"``, ``"arterial"``, …, else ``""``.
+
+    Examples
+    --------
+    >>> [phase_word(Series("1", "CT", d)) for d in ("Abd w/o", "ART 1.0", "Portal venous", "Liver 2.0")]
+    ['none', 'arterial', 'portal', '']
+    """
+    if _NON_CONTRAST.search(series.description):
+        return "none"
+    named = [word for word, pattern in _PHASE_WORDS if pattern.search(series.description)]
+    return "portal" if named == ["arterial", "portal"] else next(iter(named), "")
 
 
 def is_sharp_kernel(kernel: str) -> bool:
@@ -149,9 +180,29 @@ def choose_series(study: Study, settings: Settings) -> SeriesChoice:
     longest = max(_length_mm(series) for series in fit)
     ranked = sorted(fit, key=lambda series: (_rank(series, longest), series.uid, series.part))
     primary = ranked[0]
-    left = [_leave(series, primary, longest, asked) for series in study.series if series is not primary]
+    phases = _further_phases(ranked, longest)
+    rest = [s for s in study.series if s is not primary and not any(s is p for p in phases)]
+    left = [_leave(series, primary, longest, asked) for series in rest]
     told = replace(primary, warnings=study.warnings + primary.warnings)
-    return SeriesChoice(told, study.left + tuple(left))
+    return SeriesChoice(told, study.left + tuple(left), phases)
+
+
+def _further_phases(ranked: Sequence[Series], longest: float) -> tuple[Series, ...]:
+    """Return the series that show the liver in another phase than the first of `ranked`, the best of each.
+
+    A description that names no phase tells nothing apart, but where it is another file or another
+    volume of the same series: those were put side by side on purpose.
+    """
+    primary, taken = ranked[0], list[Series]()
+    seen = {phase_word(primary)} - {""}
+    for series in ranked[1:]:
+        fit = _rank(series, longest)[:7] == (False,) * 7
+        word = phase_word(series)
+        beside = series.kind != "dicom" or (series.uid == primary.uid and series.part != primary.part)
+        if fit and (word not in seen if word else beside) and len(taken) < MOST_PHASES:
+            taken.append(series)
+            seen |= {word} - {""}
+    return tuple(taken)
 
 
 def _asked(study: Study, settings: Settings) -> list[Series] | None:

@@ -1,0 +1,96 @@
+"""Further phases of an examination, laid onto the image that is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hepalith.anatomy.capsule import box_around
+from hepalith.anatomy.liver import Liver, Phase
+from hepalith.anatomy.phase import estimate_phase
+from hepalith.geometry import Box, Grid
+from hepalith.image.volume import AIR_HU, Volume
+from hepalith.registration.align import align, lay
+from hepalith.study.acquisition import Acquisition, Series
+
+__all__ = ["PhaseImage", "lay_phase"]
+
+MARGIN_MM = 15.0
+"""How far beyond the liver another phase is laid over: what is measured about a focus at the surface."""
+
+COARSE_MM = 3.0
+"""Spacing at which the whole of another phase is looked at, to tell which it is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhaseImage:
+    """Another phase of the same examination, on the grid of the image that is read.
+
+    Parameters
+    ----------
+    series, shape, spacing_mm
+        The series it was made from, and its own grid.
+    phase
+        Which phase it is.
+    box, hu
+        int16 HU, and where they lie in the image that is read; `AIR_HU` where this phase did not reach.
+    agreement, shift_mm
+        How well it could be laid over, 0 to 1, and how far breathing had moved the liver.
+    """
+
+    series: Series
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    phase: Phase
+    box: Box
+    hu: NDArray[np.int16]
+    agreement: float
+    shift_mm: float
+
+
+def lay_phase(volume: Volume, liver: Liver, other: Volume, series: Series) -> PhaseImage | None:
+    """Lay another phase onto the image that is read; None where the two hardly overlap.
+
+    Parameters
+    ----------
+    volume, liver
+        The image that is read.
+    other, series
+        The other phase, in its own grid, and what its header says.
+    """
+    found = align(volume, other, liver.box)
+    if found is None:
+        return None
+    margin = [int(np.ceil(MARGIN_MM / s)) for s in volume.spacing_mm]
+    box = liver.box.grown(margin, volume.hu.shape)
+    hu = lay(found, other, volume.grid.cropped(box))
+    phase = _phase_of(volume, liver, other, series.acquisition, found.displacement_mm)
+    return PhaseImage(
+        series, other.grid.shape, other.spacing_mm, phase, box, hu, found.agreement, found.shift_mm
+    )
+
+
+def _phase_of(
+    volume: Volume, liver: Liver, other: Volume, acquisition: Acquisition, displacement: NDArray[np.float32]
+) -> Phase:
+    """Return which phase another image is, from its own voxels; the liver moved by the median displacement."""
+    steps = [max(1, round(COARSE_MM / s)) for s in other.spacing_mm]
+    affine = other.grid.affine.copy()
+    affine[:3, :3] *= np.array(steps)
+    hu = other.hu[:: steps[0], :: steps[1], :: steps[2]]
+    coarse = replace(other, hu=hu, grid=Grid((hu.shape[0], hu.shape[1], hu.shape[2]), affine), invalid=None)
+    shift = np.median(displacement.reshape(-1, 3), axis=0)
+    index = np.stack(np.indices(hu.shape), axis=-1)
+    at = volume.grid.to_index(coarse.grid.to_lps(index) - shift) - np.array(liver.box.start)
+    mask = ndimage.map_coordinates(liver.mask, np.moveaxis(at, -1, 0), order=0, cval=0).astype(np.bool_)
+    mask &= hu > AIR_HU
+    box = box_around(mask)
+    if box.is_empty:
+        return Phase("unknown", 1.0)
+    inner = np.ascontiguousarray(mask[box.slices])
+    depth = ndimage.distance_transform_edt(inner, sampling=coarse.spacing_mm).astype(np.float32)
+    there = replace(liver, box=box, mask=inner, depth_mm=depth, lobes=np.zeros(inner.shape, np.uint8))
+    return estimate_phase(coarse, there, acquisition)
