@@ -76,7 +76,7 @@ def lay_phase(volume: Volume, liver: Liver, other: Volume, series: Series) -> Ph
 def _phase_of(
     volume: Volume, liver: Liver, other: Volume, acquisition: Acquisition, displacement: NDArray[np.float32]
 ) -> Phase:
-    """Return which phase another image is, from its own voxels; the liver moved by the median displacement."""
+    """Return which phase another image is, from its own voxels; the liver moves by the median shift."""
     steps = [max(1, round(COARSE_MM / s)) for s in other.spacing_mm]
     affine = other.grid.affine.copy()
     affine[:3, :3] *= np.array(steps)
