@@ -9,18 +9,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hepalith.evaluation.confusion import morphology_pairs
+from hepalith.evaluation.confusion import found_pairs, morphology_pairs
 from hepalith.evaluation.proportion import Proportion, wilson
 from hepalith.evaluation.record import StudyRecord
 
 __all__ = [
     "Reliability",
+    "duct_reliability",
     "focus_reliability",
+    "host_reliability",
     "label_reliability",
     "morphology_reliability",
     "phase_reliability",
     "quality_reliability",
     "reliability_of",
+    "segment_reliability",
 ]
 
 EDGES = (0.0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
@@ -105,6 +108,26 @@ def morphology_reliability(records: Sequence[StudyRecord]) -> Reliability:
         [f.morphology_probabilities.get(f.morphology, 0.0) for _, f in pairs],
         [t.morphology == f.morphology for t, f in pairs],
     )
+
+
+def segment_reliability(records: Sequence[StudyRecord]) -> Reliability:
+    """Return how the probability of the printed segment held."""
+    pairs = [(t, f) for t, f in found_pairs(records) if t.segment and f.segment]
+    return reliability_of(
+        [f.segment_probability for _, f in pairs], [t.segment == f.segment for t, f in pairs]
+    )
+
+
+def duct_reliability(records: Sequence[StudyRecord]) -> Reliability:
+    """Return how the probability of the printed relation to the ducts held."""
+    pairs = [(t, f) for t, f in found_pairs(records) if t.duct and f.duct not in ("", "not_assessable")]
+    return reliability_of([f.duct_probability for _, f in pairs], [t.duct == f.duct for t, f in pairs])
+
+
+def host_reliability(records: Sequence[StudyRecord]) -> Reliability:
+    """Return how the probability of the printed host, or of none, held."""
+    pairs = [(t, f) for t, f in found_pairs(records) if t.host_kind and f.host not in ("", "not_assessable")]
+    return reliability_of([f.host_probability for _, f in pairs], [t.host_kind == f.host for t, f in pairs])
 
 
 def phase_reliability(records: Sequence[StudyRecord]) -> Reliability:

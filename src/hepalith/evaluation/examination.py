@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hepalith.evaluation.observer import NoisePower, Render
 from hepalith.image import Volume
 from hepalith.phantom import FocusTruth
+from hepalith.phantom.truth import HostEntry, PatternEntry
 from hepalith.study import Acquisition
 
 __all__ = ["DrawnStudy", "Examination"]
@@ -40,6 +41,8 @@ class Examination:
         Whether `liver` is the truth, and not where foci were put for want of it.
     organs
         uint8 label map of every organ; ``None`` where nobody knows (a real scan).
+    hosts, patterns
+        Lesions that were put in, and arrangements of the foci; ``None`` where nobody knows.
     """
 
     volume: Volume
@@ -53,6 +56,8 @@ class Examination:
     signals: tuple[NDArray[np.float32], ...] = ()
     organs: NDArray[np.uint8] | None = None
     liver_known: bool = True
+    hosts: tuple[HostEntry, ...] | None = None
+    patterns: tuple[PatternEntry, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

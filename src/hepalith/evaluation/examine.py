@@ -15,8 +15,8 @@ from hepalith.anatomy import Liver, Phase
 from hepalith.anatomy.find import find_liver, given_liver
 from hepalith.anatomy.phase import estimate_phase
 from hepalith.calcification import Foci, Focus
-from hepalith.calcification.ct import find_foci
 from hepalith.errors import HepalithError
+from hepalith.evaluation.accompany import found_company, hosts_of, true_company
 from hepalith.evaluation.baseline import BASELINES, Baseline, find_components
 from hepalith.evaluation.examination import DrawnStudy, Examination
 from hepalith.evaluation.memory import watch_memory
@@ -41,9 +41,10 @@ from hepalith.evaluation.record import (
     TrueRecord,
 )
 from hepalith.evaluation.scoring import CUT, Call, Scored, mimic_name, score_calls
+from hepalith.finding.description import Description
 from hepalith.geometry import Box
 from hepalith.phantom import FocusTruth
-from hepalith.pipeline import Stopwatch, liver_noise
+from hepalith.pipeline import Stopwatch, liver_noise, look
 from hepalith.settings import Settings
 from hepalith.vocabulary import Assessed, Measurement
 
@@ -93,6 +94,7 @@ class _Read:
     phase: Phase
     noise_hu: float | None
     foci: Foci
+    seen: Description
     seconds: dict[str, float]
     processor_s: float
     peak_mb: float | None
@@ -185,6 +187,7 @@ def _read_one(
         purpose=purpose,
         liver_source=source,
         liver=None if given else _liver_record(examination, read.liver, mask, bare),
+        **hosts_of(read.seen, examination),
         phase=read.phase.label,
         phase_probability=read.phase.probability,
         noise_hu=read.noise_hu,
@@ -206,10 +209,9 @@ def _run(examination: Examination, settings: Settings, *, given: bool) -> _Read:
             liver = given_liver(volume, examination.liver) if given else find_liver(volume, settings)
             phase = estimate_phase(volume, liver, acquisition)
             noise_hu = liver_noise(volume, liver)
-        with clock.stage("calcification"):
-            foci = find_foci(volume, liver, phase, acquisition, settings)
+        _, foci, seen = look(volume, liver, phase, acquisition, settings, clock=clock)
         took = time.process_time() - began
-        return _Read(liver, phase, noise_hu, foci, dict(clock.seconds), took, peak())
+        return _Read(liver, phase, noise_hu, foci, seen, dict(clock.seconds), took, peak())
 
 
 def is_sphere(truth: FocusTruth) -> bool:
@@ -221,7 +223,7 @@ def _true_of(examination: Examination, physics: _Physics | None) -> tuple[TrueRe
     """Return the true foci and how hard each is."""
     records = []
     for number, truth in enumerate(examination.truths):
-        record = _plain_truth(truth, truth.label)
+        record = true_company(_plain_truth(truth, truth.label), truth, examination)
         if physics is not None and is_sphere(truth):
             size, excess = truth.diameter_mm, truth.excess_hu
             volume = physics.limits.volume_bound(size, excess)
@@ -267,20 +269,20 @@ def _scored(read: _Read, examination: Examination, physics: _Physics | None) -> 
     ids = tuple(t.id for t in examination.truths)
     return ReadingRecord(
         purpose="", liver_source="",
-        true=tuple(true), mimics=tuple(mimics), found=_found(found, scored, ids),
+        true=tuple(true), mimics=tuple(mimics), found=_found(read, scored, ids),
         clusters=tuple(tuple(ids[n] for n in c.truth) for c in clusters),
     )  # fmt: skip
 
 
-def _found(found: Sequence[Focus], scored: Scored, ids: tuple[int, ...]) -> tuple[FoundRecord, ...]:
+def _found(read: _Read, scored: Scored, ids: tuple[int, ...]) -> tuple[FoundRecord, ...]:
     """Return the found bodies, each with what truly lies there."""
+    found: Sequence[Focus] = read.foci.foci
     home = {f: cluster for cluster in scored.clusters for f in cluster.found}
     records = []
     for n, focus in enumerate(found):
         cluster = home.get(n)
         truths = cluster.truth if cluster is not None else tuple(np.flatnonzero(scored.touching[n]))
-        records.append(
-            FoundRecord(
+        bare = FoundRecord(
                 id=focus.id, label=focus.label, probability=focus.probability, truly=scored.truly[n],
                 organ=scored.organ[n], truths=tuple(ids[t] for t in truths),
                 alone=cluster is not None and len(cluster.found) == 1,
@@ -289,8 +291,8 @@ def _found(found: Sequence[Focus], scored: Scored, ids: tuple[int, ...]) -> tupl
                 mass_mg=_range(focus.mass), morphology=focus.morphology,
                 morphology_probabilities=focus.morphology_probabilities, lobe=focus.lobe or "",
                 centre_lps_mm=focus.centroid_lps_mm,
-            )
         )  # fmt: skip
+        records.append(found_company(bare, read.seen))
     return tuple(records)
 
 

@@ -210,6 +210,8 @@ def _examination(study: PhantomStudy) -> Examination:
         cut=tuple(t for t in truth.foci if 0 < _share(t) < WHOLE),
         signals=tuple(signals[t.id] for t in whole),
         organs=made.organs,
+        hosts=truth.hosts,
+        patterns=truth.patterns,
     )
 
 

@@ -13,18 +13,28 @@ from hepalith.evaluation.anchors import anchors_on
 from hepalith.evaluation.calibration import (
     GOOD_DICE,
     Reliability,
+    duct_reliability,
     focus_reliability,
+    host_reliability,
     label_reliability,
     morphology_reliability,
     phase_reliability,
     quality_reliability,
+    segment_reliability,
 )
 from hepalith.evaluation.confusion import (
+    duct_confusion,
+    found_pairs,
+    host_confusion,
     lobe_confusion,
     mimic_confusion,
     morphology_confusion,
+    named_rightly,
+    pattern_rows,
     phase_confusion,
+    segment_confusion,
 )
+from hepalith.evaluation.proportion import wilson
 from hepalith.evaluation.record import LiverRecord, ReadingRecord, StudyRecord
 from hepalith.evaluation.tables import confusion_table, percent, table
 
@@ -35,13 +45,75 @@ def assessments(records: Sequence[StudyRecord]) -> list[str]:
     """Return the tables of everything that is neither found nor measured."""
     lines = ["### Liver", "", *_liver(records), "", *_anchors("liver")]
     lines += ["", "### Place", "", *confusion_table(lobe_confusion(records), "lobe")]
-    lines += ["", "Segment: not assessed by the product yet.", "", *_anchors("place")]
+    lines += ["", *confusion_table(segment_confusion(records), "segment"), "", *_anchors("place")]
     lines += ["", "### Form", "", *confusion_table(morphology_confusion(records), "form")]
+    lines += ["", "Patterns over the liver, by study:", ""]
+    lines += table(["pattern", "called where it is", "there where it is called"], pattern_rows(records))
     lines += ["", "### Mimics", "", *confusion_table(mimic_confusion(records), "mimic")]
+    right, harmless = named_rightly(records)
+    lines += ["", f"Mimics on which something was found, named rightly: {right}."]
+    lines += [f"Mimics not called calcification: {harmless}."]
+    lines += ["", "### Ducts", "", *confusion_table(duct_confusion(records), "relation")]
+    lines += ["", *_dilated(records), "", "### Hosts", "", *_hosts(records)]
     lines += ["", "### Contrast phase", "", *confusion_table(phase_confusion(records), "phase")]
     lines += ["", "### Probabilities", "", *_probabilities(records)]
     lines += ["", _noise(records)]
     return [*lines, "", "### Time and memory", "", *_cost(records), "", *_anchors("cost")]
+
+
+SEEN_DUCT_MM = 3.0
+"""Calibre above which a dilated duct is to be found."""
+
+
+def _dilated(records: Sequence[StudyRecord]) -> list[str]:
+    """Return how often dilated ducts are found, by focus and by study."""
+    wide = [f.duct_dilated for t, f in found_pairs(records) if t.duct_calibre_mm > SEEN_DUCT_MM]
+    studies = [r for record in records if (r := record.of("foci")) and not r.failure]
+    with_wide = [any(t.duct_calibre_mm > SEEN_DUCT_MM for t in r.true) for r in studies]
+    called = [r.findings.get("dilated_ducts") == "present" for r in studies]
+    hit = sum(c for c, w in zip(called, with_wide, strict=True) if w)
+    false = sum(c for c, w in zip(called, with_wide, strict=True) if not w)
+    plain = len(studies) - sum(with_wide)
+    rows = [
+        [f"found foci in ducts wider than {SEEN_DUCT_MM:g} mm: said to be dilated",
+         str(wilson(wide.count("present"), len(wide)))],
+        ["studies with such a duct: dilated ducts called", str(wilson(hit, sum(with_wide)))],
+        ["studies without one by the truth of their foci: dilated ducts called", str(wilson(false, plain))],
+    ]  # fmt: skip
+    return table(["ducts", "share"], rows)
+
+
+def _hosts(records: Sequence[StudyRecord]) -> list[str]:
+    """Return what was said of the lesions around foci, and of lesions themselves."""
+    lines = [
+        "Around found foci, enhanced scans:",
+        "",
+        *confusion_table(host_confusion(records, enhanced=True), "host"),
+    ]
+    told = [(t.host_kind, f.host) for t, f in found_pairs([r for r in records if r.phase != "none"])
+            if t.host_kind and f.host not in ("", "not_assessable")]  # fmt: skip
+    there = wilson(sum((t != "none") == (f != "none") for t, f in told), len(told))
+    kinds = [(t, f) for t, f in told if t != "none" and f != "none"]
+    kind = wilson(sum(t == f for t, f in kinds), len(kinds))
+    lines += [
+        "",
+        f"Where assessed: present or not right {there}; its kind, where one was seen, right {kind}.",
+    ]
+    lines += ["", "Unenhanced scans:", "", *confusion_table(host_confusion(records, enhanced=False), "host")]
+    studies = [r for record in records if (r := record.of("foci")) and not r.failure]
+    rows = []
+    for name in sorted({h.name for r in studies for h in r.hosts}):
+        own = [h for r in studies for h in r.hosts if h.name == name]
+        seen = [h for h in own if h.called]
+        right = sum(h.called == h.kind for h in seen)
+        rows.append([name, str(wilson(len(seen), len(own))), str(wilson(right, len(seen)))])
+    lines += ["", *table(["lesion put in", "seen", "kind right where seen"], rows)]
+    false = sum(r.false_hosts for r in studies)
+    return [
+        *lines,
+        "",
+        f"Hosts and masses called where no lesion was put in: {false} in {len(studies)} studies.",
+    ]
 
 
 FEWEST = 5
@@ -130,6 +202,9 @@ def _probabilities(records: Sequence[StudyRecord]) -> list[str]:
         _reliability_row("a body called calcification is one", focus_reliability(records)),
         _reliability_row("another label is right", label_reliability(records)),
         _reliability_row("the form is right", morphology_reliability(records)),
+        _reliability_row("the segment is right", segment_reliability(records)),
+        _reliability_row("the relation to the duct is right", duct_reliability(records)),
+        _reliability_row("the host, or none, is right", host_reliability(records)),
         _reliability_row("the contrast phase is right", phase_reliability(records)),
         _reliability_row(
             f"the liver's quality, as the chance of a Dice ≥ {GOOD_DICE}", quality_reliability(records)

@@ -21,6 +21,7 @@ __all__ = [
     "BaselineRecord",
     "FalseRecord",
     "FoundRecord",
+    "HostRecord",
     "LiverRecord",
     "PartRecord",
     "Range",
@@ -75,6 +76,10 @@ class TrueRecord:
         Label of the body it was found as, ``""`` where nothing was found.
     cluster
         Place of its cluster in `ReadingRecord.clusters`; -1 for a mimic.
+    duct, duct_calibre_mm
+        How it lies to a bile duct, and how wide that is; ``""`` where the phantom does not say.
+    host_kind
+        Kind of its host, ``"none"`` without one; ``""`` where nobody knows.
     """
 
     id: int
@@ -96,6 +101,9 @@ class TrueRecord:
     found: bool = False
     named: str = ""
     cluster: int = -1
+    duct: str = ""
+    duct_calibre_mm: float = 0.0
+    host_kind: str = ""
 
 
 @with_config(LOOSE)
@@ -125,6 +133,33 @@ class FoundRecord:
     morphology_probabilities: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     lobe: str = ""
     centre_lps_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    segment: str = ""
+    segment_probability: float = 0.0
+    duct: str = ""
+    duct_probability: float = 0.0
+    duct_dilated: str = ""
+    host: str = ""
+    host_probability: float = 0.0
+    host_probabilities: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@with_config(LOOSE)
+@dataclass(frozen=True, slots=True)
+class HostRecord:
+    """A lesion that was put in, and what was seen of it.
+
+    `called` is the kind of the host or mass that lies there, ``""`` where none was called; `holds` tells
+    whether it holds calcium.
+    """
+
+    name: str
+    kind: str
+    diameter_mm: float
+    enhancement: str
+    holds: bool
+    called: str = ""
+    called_diameter: Range | None = None
+    called_enhancement: str = ""
 
 
 @with_config(LOOSE)
@@ -234,6 +269,13 @@ class ReadingRecord:
     processor_s: float | None = None
     """Seconds of processor that these stages took: unlike `seconds`, what else ran does not count."""
     peak_mb: float | None = None
+    hosts: tuple[HostRecord, ...] = ()
+    false_hosts: int = 0
+    """Hosts and masses called where no lesion is."""
+    true_patterns: tuple[str, ...] = ()
+    patterns: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    findings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """State of every finding of the image."""
     failure: str = ""
     """Why there is no reading: the product's own words, or those of a bug."""
 
