@@ -14,16 +14,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.anatomy import Liver
-from hepalith.anatomy.anatomy import map_anatomy
+from hepalith.anatomy import Liver, Phase
+from hepalith.anatomy.anatomy import Anatomy, map_anatomy
 from hepalith.anatomy.find import find_liver, given_liver
 from hepalith.anatomy.phase import estimate_phase
 from hepalith.anatomy.phases import PhaseImage, lay_phase
+from hepalith.calcification import Foci
 from hepalith.calcification.ct import find_foci
 from hepalith.differential import diagnose
 from hepalith.errors import InputError, MaskError, UnreadableFileError, UnsupportedModalityError
 from hepalith.finding import findings_from_patient
 from hepalith.finding.ct import describe
+from hepalith.finding.description import Description
 from hepalith.image import AIR_HU, Volume
 from hepalith.image.decode import decode
 from hepalith.image.mask import lay_masks
@@ -32,11 +34,11 @@ from hepalith.management import advise
 from hepalith.reading import DEFAULT_PSEUDONYM_KEY, Assessment, Examined, Reading, Run, assemble
 from hepalith.report import write_folder
 from hepalith.settings import Settings
-from hepalith.study import Patient, SeriesLeft, Study
+from hepalith.study import Acquisition, Patient, SeriesLeft, Study
 from hepalith.study.choice import SeriesChoice, choose_series
 from hepalith.study.open import open_study
 
-__all__ = ["Stopwatch", "read"]
+__all__ = ["Stopwatch", "look", "read"]
 
 PSEUDONYM_KEY_VARIABLE = "HEPALITH_PSEUDONYM_KEY"
 """Environment variable with this installation's secret for `patient.key`."""
@@ -154,12 +156,7 @@ def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, cloc
         noise_hu = liver_noise(volume, liver)
     with clock.stage("phases"):
         phases, left = lay_phases(choice, volume, liver)
-    with clock.stage("anatomy"):
-        anatomy = map_anatomy(volume, liver, phase, phases)
-    with clock.stage("calcification"):
-        foci = find_foci(volume, liver, phase, acquisition, settings)
-    with clock.stage("findings"):
-        seen = describe(volume, liver, foci, phase, anatomy)
+    anatomy, foci, seen = look(volume, liver, phase, acquisition, settings, clock=clock, others=phases)
     with clock.stage("reasoning"):
         findings = (*seen.findings, *findings_from_patient(patient))
         differential = diagnose(findings, seen.patterns, patient)
@@ -172,6 +169,25 @@ def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, cloc
             settings,
             pseudonym_key=pseudonym_key(),
         )
+
+
+def look(
+    volume: Volume,
+    liver: Liver,
+    phase: Phase,
+    acquisition: Acquisition,
+    settings: Settings,
+    *,
+    clock: Stopwatch,
+    others: tuple[PhaseImage, ...] = (),
+) -> tuple[Anatomy | None, Foci, Description]:
+    """Return what lies in and about a liver, its foci, and what they look like together."""
+    with clock.stage("anatomy"):
+        anatomy = map_anatomy(volume, liver, phase, others)
+    with clock.stage("calcification"):
+        foci = find_foci(volume, liver, phase, acquisition, settings)
+    with clock.stage("findings"):
+        return anatomy, foci, describe(volume, liver, foci, phase, anatomy)
 
 
 def lay_phases(
