@@ -6,11 +6,14 @@ import numpy as np
 
 from hepalith.calcification.detectability import BESIDE_MM, _vessels_beside
 from hepalith.calcification.evidence import Evidence
+from hepalith.calcification.output import Output
 
 
 def evidence_of(values: np.ndarray[Any, np.dtype[np.int16]]) -> Evidence:
-    scale = np.ones((5, 5, 5), np.float32)
-    return Evidence((values,), (0.01,), cast("Any", None), scale, 5.0, cast("Any", None), (8, 8, 8))
+    scale = np.ones((40, 40, 40), np.float32)
+    nothing = cast("Any", None)
+    outputs = (Output(values, (1, 1, 1), 0.01),)
+    return Evidence((40, 40, 40), outputs, nothing, 1, scale, 5.0, nothing, (1, 1, 1))
 
 
 def test_what_goes_on_reaches_beside_itself_and_what_ends_does_not() -> None:

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import fft, ndimage
 from tests.calcification.made_liver import ball, read, scan, together, value
 
 from hepalith.calcification.background import describe_surroundings
-from hepalith.calcification.evidence import Evidence, lay_evidence
+from hepalith.calcification.evidence import Evidence, _low, lay_evidence
+from hepalith.calcification.flattened import flatten
 from hepalith.calcification.hit import find_hits
 from hepalith.calcification.matched_filter import make_bank, sphere_images
+from hepalith.calcification.search import coarse_at
+from hepalith.geometry import Box
 from hepalith.image import Volume
 from hepalith.image.covariance import measure_covariance
 from hepalith.image.noise import Blur, estimate_noise
@@ -52,15 +55,53 @@ def test_no_filter_beats_the_one_made_for_the_size() -> None:
         image = sphere_images(diameter, BLUR, (1.0, 0.75, 0.75), bank.reach).mean(axis=0)
         outputs = [float((kernel * image).sum()) for kernel in bank.kernels]
         assert int(np.argmax(outputs)) == n
-    assert np.diagonal(bank.correlation()[:, :, 2, 2, 2]) == pytest.approx(1.0, abs=0.02)
+    points = [(size, (0.0, 0.0, 0.0)) for size in range(len(bank.kernels))]
+    assert np.diagonal(bank.correlation(points)) == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_filter_by_spectrum_is_the_sum_with_its_kernel_wherever_its_samples_lie() -> None:
+    field = np.random.default_rng(2).standard_normal((24, 36, 40)).astype(np.float32)
+    covariance = measure_covariance([(field * 10, np.ones(field.shape, bool))], (5, 6, 6))
+    assert covariance is not None
+    bank = make_bank(covariance, BLUR, (1.5, 0.75, 0.75), (2, 4, 4))
+    assert bank.strides[0] == (1, 1, 1)
+    assert bank.strides[3] != (1, 1, 1)
+    for size, stride in ((0, bank.strides[0]), (3, bank.strides[3])):
+        shape = [n // s for n, s in zip(field.shape, stride, strict=True)]
+        spectrum = bank.spectrum(size, field.shape)
+        found = fft.irfftn(_low(fft.rfftn(field), shape) * spectrum, shape)
+        at = (7, 5, 6)
+        place = [a * s + (s - 1) / 2 for a, s in zip(at, stride, strict=True)]
+        whole = [int(np.floor(p)) for p in place]
+        k, j, i = (p - w for p, w in zip(place, whole, strict=True))
+        kernel = bank.moved(size, (k, j, i))
+        rolled = np.roll(field, [r - w for r, w in zip(bank.reach, whole, strict=True)], axis=(0, 1, 2))
+        near = rolled[tuple(slice(0, n) for n in kernel.shape)]
+        assert float(found[at]) == pytest.approx(float((near * kernel).sum()), abs=0.03)
+
+
+def test_thin_slices_are_read_in_pairs_and_the_last_one_too() -> None:
+    volume = scan(ball(2.0), 200.0, slice_mm=0.5)
+    hu = volume.hu[:-1]
+    mask, spacing = np.ones(hu.shape, bool), volume.spacing_mm
+    noise = estimate_noise(hu, mask, spacing)
+    around = describe_surroundings(hu, mask, spacing, noise)
+    flat = flatten(hu, mask, spacing, around, noise.sd_hu)
+    assert flat.merged == 2
+    assert flat.shape[0] == (len(hu) + 1) // 2
+    whole = flat.excess(Box((0, 0, 0), flat.shape))
+    level = coarse_at(around.level_hu, flat.cells, Box((0, 0, 0), flat.shape))
+    assert whole[3] == pytest.approx(hu[6:8].mean(axis=0) - level[3], abs=1e-3)
+    assert whole[-1] == pytest.approx(hu[-1] - level[-1], abs=1e-3)
 
 
 def test_outputs_of_noise_have_unit_deviation_and_seldom_exceed_the_threshold() -> None:
     hits = 0
     for seed in range(3):
         evidence = evidence_of(scan(ball(0.0), 0.0, seed=seed))
-        for values, unit in zip(evidence.maps, evidence.unit, strict=True):
-            assert float((values[8:-8, 8:-8, 8:-8] * unit).std()) == pytest.approx(1.0, abs=0.1)
+        for output in evidence.outputs:
+            inner = tuple(slice(8 // s, -(8 // s)) for s in output.stride)
+            assert float((output.values[inner] * output.unit).std()) == pytest.approx(1.0, abs=0.1)
         hits += len(find_hits(evidence, (1.0, 0.75, 0.75)))
     assert hits <= 1
 

@@ -25,5 +25,5 @@ def test_maxima_of_simulated_noise_are_as_many_as_expected(sigma: float) -> None
 
 def test_the_level_rises_with_the_search_and_with_scatter() -> None:
     field = [(0.5, 0.7, 0.7)]
-    assert level_for(0.1, 10**6, field) > level_for(0.1, 10**5, field) > level_for(1.0, 10**5, field)
-    assert level_for(0.1, 10**5, field, 0.1) > level_for(0.1, 10**5, field) + 0.3
+    assert level_for(0.1, [10**6], field) > level_for(0.1, [10**5], field) > level_for(1.0, [10**5], field)
+    assert level_for(0.1, [10**5], field, 0.1) > level_for(0.1, [10**5], field) + 0.3

@@ -16,6 +16,7 @@ from hepalith.calcification.evidence import STEPS_PER_UNIT, Evidence
 from hepalith.calcification.focus import Detectability
 from hepalith.calcification.hit import PATH_LEAST, PATH_MM, PATH_SHARE
 from hepalith.calcification.matched_filter import sphere_images
+from hepalith.calcification.output import Output
 from hepalith.vocabulary import Measurement, NotAssessable
 
 __all__ = ["AT_EXCESS_HU", "find_detectability"]
@@ -85,10 +86,10 @@ def find_detectability(
     """
     noise = _noise_draws(evidence)
     needed = _needed(evidence, asked, surroundings, scene, blood_hu, beside=False)
-    low, diameter = _smallest(evidence, scene, needed, noise)
+    low, diameter = _smallest(evidence, needed, noise)
     if enhanced and diameter <= 0.99 * LARGEST_MM:
         needed = _needed(evidence, asked, surroundings, scene, blood_hu, beside=True)
-        raised = max(1.0, min(_smallest(evidence, scene, needed, noise)[1] / diameter, BESIDE_MOST))
+        raised = max(1.0, min(_smallest(evidence, needed, noise)[1] / diameter, BESIDE_MOST))
         low, diameter = low * raised, diameter * raised
     blur = scene.blur
     size = int(np.argmin([abs(math.log(diameter / d)) for d in evidence.bank.diameter_mm]))
@@ -107,13 +108,13 @@ def find_detectability(
 
 
 def _smallest(
-    evidence: Evidence, scene: Scene, needed: NDArray[np.float64], noise: NDArray[np.float64]
+    evidence: Evidence, needed: NDArray[np.float64], noise: NDArray[np.float64]
 ) -> tuple[float, float]:
     """Return diameters, 1 % apart, between which the share found passes `POWER`."""
     low, high = math.log(SMALLEST_MM), math.log(LARGEST_MM)
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
-        found = _share_found(math.exp(middle), evidence, scene, needed, noise)
+        found = _share_found(math.exp(middle), evidence, needed, noise)
         low, high = (middle, high) if found < POWER else (low, middle)
     return math.exp(low), math.exp(high)
 
@@ -140,12 +141,12 @@ def _needed(
     chance = asked[at]
     here = evidence.best_at(voxel)[0]
     if beside:
-        here = np.maximum(here, _vessels_beside(evidence, scene.spacing_mm)[tuple(voxel.T)])
+        here = np.maximum(here, _vessels_beside(evidence, scene.spacing_mm)[at])
     # on a vessel a focus must outshine it, not to be taken for part of what goes on
     chance = np.where(here > PATH_LEAST, np.maximum(chance, here / PATH_SHARE), chance)
     floor = np.maximum(MIN_EXCESS_HU, MIN_PEAK_HU - surroundings.level_hu[at])
     shares = (np.arange(LEVELS) + 0.5) / LEVELS
-    peaks = np.array([evidence.peak_hu(n) for n in range(len(evidence.maps))])
+    peaks = np.array([evidence.peak_hu(n) for n in range(len(evidence.outputs))])
     level = float(np.median(surroundings.level_hu[at]))
     dense = (blood_hu + BLOOD_MARGIN_HU - level) * np.array(evidence.bank.recovery)
     least = np.maximum(np.median(floor), dense) / peaks
@@ -157,64 +158,71 @@ def _needed(
 
 
 def _vessels_beside(evidence: Evidence, spacing_mm: tuple[float, float, float]) -> NDArray[np.float32]:
-    """Return, at every voxel, the greatest evidence within `BESIDE_MM` of something that goes on."""
-    best = np.zeros(evidence.maps[0].shape, np.float32)
-    for values, unit in zip(evidence.maps, evidence.unit, strict=True):
-        np.maximum(best, values * np.float32(unit), out=best)
+    """Return, by coarse cell, the greatest evidence within `BESIDE_MM` of something that goes on."""
+    stride = evidence.outputs[-1].stride
+    best = np.max([_most(output, stride) for output in evidence.outputs], axis=0)
     least = PATH_LEAST * float(np.median(evidence.scale))
     labels = cc3d.connected_components(best > least, connectivity=26)
     boxes = cc3d.statistics(labels)["bounding_boxes"]
+    size = [s * n for s, n in zip(spacing_mm, stride, strict=True)]
     long = np.array(
-        [any((a.stop - a.start) * s > 2 * PATH_MM for a, s in zip(b, spacing_mm, strict=True)) for b in boxes]
+        [any((a.stop - a.start) * s > 2 * PATH_MM for a, s in zip(b, size, strict=True)) for b in boxes]
     )
     long[0] = False
     best[~long[labels]] = 0.0
-    for axis, step in enumerate(spacing_mm):
+    for axis, step in enumerate(size):
         best = ndimage.maximum_filter1d(best, 2 * max(1, round(BESIDE_MM / step)) + 1, axis=axis)
-    return best
+    few = tuple(slice(f // s // 2, None, f // s) for f, s in zip(evidence.cells, stride, strict=True))
+    return np.asarray(best[few])
+
+
+def _most(output: Output, stride: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Return the greatest of an output in cells of a stride, in deviations."""
+    values = output.values
+    for axis, (whole, part) in enumerate(zip(stride, output.stride, strict=True)):
+        if whole > part:
+            starts = np.arange(0, values.shape[axis], whole // part)
+            values = np.maximum.reduceat(values, starts, axis=axis)
+    return values * np.float32(output.unit)
 
 
 def _noise_draws(evidence: Evidence) -> NDArray[np.float64]:
     """Return draws of the noise in all outputs about a place: shape (draws, sizes, neighbours)."""
-    near = evidence.bank.correlation()
-    sizes, steps = len(near), _steps()
-    order = [(a, s) for a in range(sizes) for s in steps]
-    covariance = np.zeros((len(order), len(order)))
-    for m, (a, one) in enumerate(order):
-        for n, (b, other) in enumerate(order):
-            k, j, i = (q - p for p, q in zip(one, other, strict=True))
-            covariance[m, n] = near[a, b, k + 2, j + 2, i + 2]
+    sizes, steps = len(evidence.outputs), len(_steps((1, 1, 1)))
+    points = [(size, place) for size in range(sizes) for place in _steps(evidence.bank.strides[size])]
+    covariance = evidence.bank.correlation(points)
     values, vectors = np.linalg.eigh(0.5 * (covariance + covariance.T))
     root = vectors * np.sqrt(np.maximum(values, 0.0))
-    white = np.random.default_rng(SEED).standard_normal((DRAWS, len(order)))
-    return np.asarray((white @ root.T).reshape(DRAWS, sizes, len(steps)))
+    white = np.random.default_rng(SEED).standard_normal((DRAWS, len(points)))
+    return np.asarray((white @ root.T).reshape(DRAWS, sizes, steps))
 
 
-def _steps() -> list[tuple[int, int, int]]:
-    """Return the voxel itself and its six neighbours."""
-    return [(0, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
+def _steps(stride: tuple[int, int, int]) -> list[tuple[float, float, float]]:
+    """Return where the sample nearest to a focus lies, and the six about it, in voxels.
+
+    Samples lie in the middle of their strides: the nearest is off by half a voxel where a stride is even.
+    """
+    off = np.array([0.5 * (n % 2 == 0) for n in stride])
+    ways = [(0, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
+    places = [off + np.array(way) * stride for way in ways]
+    return [(float(k), float(j), float(i)) for k, j, i in places]
 
 
 def _share_found(
     diameter_mm: float,
     evidence: Evidence,
-    scene: Scene,
     needed: NDArray[np.float64],
     noise: NDArray[np.float64],
 ) -> float:
     """Return the share of spheres found, over sub-voxel places, draws of noise and places of the liver."""
     bank = evidence.bank
-    images = sphere_images(diameter_mm, scene.blur, scene.spacing_mm, bank.reach) * AT_EXCESS_HU
-    images = images.astype(np.float32)
-    units = np.array([STEPS_PER_UNIT * u for u in evidence.unit])
+    images = sphere_images(diameter_mm, bank.blur, bank.spacing_mm, bank.reach) * AT_EXCESS_HU
+    images = images.reshape(len(images), -1)
     best = []
-    for n, kernel in enumerate(bank.kernels):
-        outputs = []
-        for step in _steps():
-            moved = np.roll(kernel, step, axis=(0, 1, 2)).astype(np.float32)
-            outputs.append(np.tensordot(images, moved, axes=3))
-        mean = np.stack(outputs, axis=1) * units[n]
-        best.append((mean[:, None, :] + noise[None, :, n, :]).max(axis=2).ravel())
+    for size, output in enumerate(evidence.outputs):
+        moved = np.stack([bank.moved(size, step).ravel() for step in _steps(bank.strides[size])])
+        mean = images @ moved.T * (STEPS_PER_UNIT * output.unit)
+        best.append((mean[:, None, :] + noise[None, :, size, :]).max(axis=2).ravel())
     reached = np.stack(best, axis=1)
     share = 0.0
     for row in needed:

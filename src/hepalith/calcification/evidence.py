@@ -6,19 +6,21 @@ then read in deviations of what that output does in this very scan, place by pla
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from hepalith.calcification.background import Surroundings, reduce_sum
+from hepalith.calcification.background import Surroundings
 from hepalith.calcification.extreme import level_for
+from hepalith.calcification.flattened import Flattened, flatten
 from hepalith.calcification.local_scale import Places, lower_deviation, measure_scale, measure_scatter
 from hepalith.calcification.matched_filter import FilterBank, kernel_reach, make_bank
-from hepalith.calcification.search import SearchRegion, coarse_at, lay_search
+from hepalith.calcification.output import Output
+from hepalith.calcification.search import SearchRegion, coarse_at
 from hepalith.geometry import Box
 from hepalith.image.covariance import BLOCK_MM, Covariance, choose_blocks, measure_covariance
 from hepalith.image.noise import Blur, Noise
@@ -29,13 +31,6 @@ FALSE_CALLS = 0.02
 """Expected number of places in one liver where noise alone exceeds the threshold, all sizes together. In
 simulated noise two to three times as many do (structure joins in: `benchmarks/detection.py`); the rest of the
 0.34 false calls a scan that are aimed at is left to vessels and neighbours."""
-
-LOW_CLIP = 2.5
-"""Noise deviations below the background at which a voxel is cut off: fat, ducts and gas would ring."""
-
-EDGE_MM = 4.0
-"""Depth below the mask's surface to which nothing darker than the background counts: there the outside shows
-by partial volume and breathing."""
 
 HIGH_CLIP = 3.0
 """Noise deviations at which voxels are cut off when the covariance is measured: foci and large vessels must
@@ -50,9 +45,6 @@ LOCAL_SIZE = 1
 SCATTER_SIZE = 0
 """Which filter's output shows how the noise itself differs from place to place: the finest, to which the
 liver's structure adds least."""
-
-LEAST_DEEP_CELLS = 30
-"""Fewest deep cells; a liver with fewer is taken as it is, surface and all."""
 
 STEPS_PER_UNIT = 64
 """Steps in which an output is kept, per deviation: a tenth of a per cent of the threshold."""
@@ -70,12 +62,14 @@ class Evidence:
 
     Parameters
     ----------
-    maps
-        int16, one per size of the bank, shape of the crop: output of the filters in `unit` deviations.
-    unit
-        Of each map: deviations of the liver's own output in 1.
+    shape
+        Of the crop, in voxels.
+    outputs
+        One per size of the bank, in deviations of the liver's own output.
     bank
-        The filters.
+        The filters, for the image on merged slices.
+    merged
+        Slices of the crop in one of the bank's.
     scale
         float32, coarse: by what the output is to be divided at each place (local deviation and tail).
     threshold
@@ -86,32 +80,30 @@ class Evidence:
         Voxels per coarse cell.
     """
 
-    maps: tuple[NDArray[np.int16], ...]
-    unit: tuple[float, ...]
+    shape: tuple[int, int, int]
+    outputs: tuple[Output, ...]
     bank: FilterBank
+    merged: int
     scale: NDArray[np.float32]
     threshold: float
     region: SearchRegion
     cells: tuple[int, int, int]
 
     def needed_at(self, box: Box) -> NDArray[np.float32]:
-        """Return what the maps must exceed at every voxel of a box."""
+        """Return what the outputs must exceed at every voxel of a box."""
         return np.asarray(self.threshold * coarse_at(self.scale, self.cells, box), dtype=np.float32)
 
     def peak_hu(self, size: int) -> float:
-        """Return by how many HU a sphere's brightest voxel stands out where the map of a size reads 1."""
-        return self.bank.peak_hu[size] / (STEPS_PER_UNIT * self.unit[size])
+        """Return by how many HU a sphere's brightest voxel stands out where the output for a size is 1."""
+        return self.bank.peak_hu[size] / (STEPS_PER_UNIT * self.outputs[size].unit)
 
     def small_at(self, box: Box, body: NDArray[np.bool_]) -> float:
         """Return the greatest evidence for one of the two smallest sizes in a body."""
-        return max(
-            float(m[box.slices][body].max()) * u for m, u in zip(self.maps[:2], self.unit, strict=False)
-        )
+        return max(float(output.within(box)[body].max()) for output in self.outputs[:2])
 
     def best_at(self, place: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
         """Return the greatest evidence at some voxels, in deviations, and the size that gives it."""
-        at = tuple(place.T)
-        values = np.stack([m[at] * np.float32(u) for m, u in zip(self.maps, self.unit, strict=True)])
+        values = np.stack([output.at(place) for output in self.outputs])
         return values.max(axis=0), values.argmax(axis=0)
 
 
@@ -135,77 +127,50 @@ def lay_evidence(
     noise, blur, surroundings
         Of this liver.
     """
-    cells = surroundings.factor
-    flat = _Flattened(
-        hu,
-        surroundings.level_hu,
-        reduce_sum(liver, cells) > 0.5 * float(np.prod(cells)),
-        _deep(liver, cells, spacing_mm),
-        lay_search(liver, cells, spacing_mm),
-        cells,
-        noise.sd_hu,
+    flat = flatten(hu, liver, spacing_mm, surroundings, noise.sd_hu)
+    bank = _bank(flat, noise, blur)
+    maps = [
+        np.zeros([-(-n // s) for n, s in zip(flat.shape, strides, strict=True)], np.int16)
+        for strides in bank.strides
+    ]
+    for size, box, part in _filtered(flat, bank):
+        np.clip(part, -MOST_STEPS, MOST_STEPS, out=part)
+        np.rint(part, out=part)
+        maps[size][box.slices] = part
+    outputs = []
+    for values, (k, j, i) in zip(maps, bank.strides, strict=True):
+        unit = 1.0 / lower_deviation(_sampled(values, flat, (k, j, i)), STEPS_PER_UNIT)
+        outputs.append(Output(values, (k * flat.merged, j, i), unit))
+    size_mm = [s * f for s, f in zip(spacing_mm, surroundings.factor, strict=True)]
+    places = Places(flat.liver, flat.deep, flat.cells, (size_mm[0], size_mm[1], size_mm[2]))
+    scale = measure_scale(outputs[LOCAL_SIZE].values, outputs[LOCAL_SIZE].unit, places)
+    scatter = measure_scatter(outputs[SCATTER_SIZE].values, outputs[SCATTER_SIZE].unit, places)
+    threshold = _threshold(int(np.count_nonzero(liver)) / flat.merged, bank, scatter)
+    return Evidence(
+        (hu.shape[0], hu.shape[1], hu.shape[2]),
+        tuple(outputs),
+        bank,
+        flat.merged,
+        scale,
+        threshold,
+        flat.region,
+        surroundings.factor,
     )
-    reach = kernel_reach(spacing_mm, hu.shape)
-    bank = make_bank(_covariance(flat, noise, reach, spacing_mm), blur, spacing_mm)
-    maps = tuple(np.zeros(hu.shape, np.int16) for _ in bank.kernels)
-    faces = [bank.at_faces(axis) for axis in range(3)]
-    for box, outputs in _filtered(flat, bank, spacing_mm[0]):
-        for n, (whole, part) in enumerate(zip(maps, outputs, strict=True)):
-            _level_faces(part, box, hu.shape, [face[n] for face in faces])
-            np.clip(part, -MOST_STEPS, MOST_STEPS, out=part)
-            np.rint(part, out=part)
-            whole[box.slices] = part
-    unit = tuple(1.0 / lower_deviation(_sampled(m, flat), STEPS_PER_UNIT) for m in maps)
-    k, j, i = (s * f for s, f in zip(spacing_mm, cells, strict=True))
-    places = Places(flat.liver, flat.deep, cells, (k, j, i))
-    scale = measure_scale(maps[LOCAL_SIZE], unit[LOCAL_SIZE], places)
-    scatter = measure_scatter(maps[SCATTER_SIZE], unit[SCATTER_SIZE], places)
-    threshold = _threshold(int(liver.sum()), bank, scatter)
-    return Evidence(maps, unit, bank, scale, threshold, flat.region, cells)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Flattened:
-    """The crop less its background: what the filters see.
-
-    `level_hu`, `liver` and `deep` are coarse; `deep` is the liver away from its surface.
-    """
-
-    hu: NDArray[np.int16]
-    level_hu: NDArray[np.float32]
-    liver: NDArray[np.bool_]
-    deep: NDArray[np.bool_]
-    region: SearchRegion
-    cells: tuple[int, int, int]
-    noise_hu: float
-
-    def at(self, box: Box) -> NDArray[np.float32]:
-        """Return a box's excess over the background; nothing outside the region that is searched."""
-        excess = self.hu[box.slices] - coarse_at(self.level_hu, self.cells, box)
-        floor = np.where(self.deep, np.float32(-LOW_CLIP * self.noise_hu), np.float32(0))
-        np.maximum(excess, coarse_at(floor, self.cells, box), out=excess)
-        excess *= coarse_at(self.region.within, self.cells, box)
-        return np.asarray(excess, dtype=np.float32)
+def _bank(flat: Flattened, noise: Noise, blur: Blur) -> FilterBank:
+    """Return the filters for a crop."""
+    reach = kernel_reach(flat.spacing_mm, flat.shape)
+    step_mm = flat.spacing_mm[0] / flat.merged
+    seen = Blur(blur.in_plane_fwhm_mm, blur.slice_mm + (flat.merged - 1) * step_mm, blur.source)
+    return make_bank(_covariance(flat, noise, reach), seen, flat.spacing_mm, flat.cells)
 
 
-def _deep(
-    liver: NDArray[np.bool_], cells: tuple[int, int, int], spacing_mm: tuple[float, float, float]
-) -> NDArray[np.bool_]:
-    """Return the coarse cells of the liver that lie beneath `EDGE_MM` of it."""
-    full = reduce_sum(liver, cells) > 0.5 * float(np.prod(cells))
-    size = tuple(s * f for s, f in zip(spacing_mm, cells, strict=True))
-    depth = edt.edt(np.ascontiguousarray(full), anisotropy=size, black_border=False)
-    deep = np.asarray(depth > EDGE_MM + 0.5 * min(size))
-    return deep if deep.sum() > LEAST_DEEP_CELLS else full
-
-
-def _covariance(
-    flat: _Flattened, noise: Noise, reach: tuple[int, int, int], spacing_mm: tuple[float, float, float]
-) -> Covariance:
+def _covariance(flat: Flattened, noise: Noise, reach: tuple[int, int, int]) -> Covariance:
     """Return the covariance of the liver, foci and vessels cut off."""
     block = tuple(
         min(max(1, round(BLOCK_MM / (s * f))), n)
-        for s, f, n in zip(spacing_mm, flat.cells, flat.deep.shape, strict=True)
+        for s, f, n in zip(flat.spacing_mm, flat.cells, flat.deep.shape, strict=True)
     )
     limit = np.float32(HIGH_CLIP * flat.noise_hu)
 
@@ -213,10 +178,9 @@ def _covariance(
         size = [b * f for b, f in zip(block, flat.cells, strict=True)]
         for start in choose_blocks(flat.deep.astype(np.float32), block):
             low = [a * f for a, f in zip(start, flat.cells, strict=True)]
-            high = [min(a + n, m) for a, n, m in zip(low, size, flat.hu.shape, strict=True)]
+            high = [min(a + n, m) for a, n, m in zip(low, size, flat.shape, strict=True)]
             box = Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
-            excess = flat.hu[box.slices] - coarse_at(flat.level_hu, flat.cells, box)
-            excess = np.clip(excess, -limit, limit)
+            excess = np.clip(flat.excess(box), -limit, limit)
             pad = [(0, n - m) for n, m in zip(size, excess.shape, strict=True)]
             yield np.pad(excess, pad), np.pad(coarse_at(flat.deep, flat.cells, box), pad)
 
@@ -233,16 +197,39 @@ def _covariance(
     return Covariance(by_lag * noise.sd_hu**2)
 
 
-def _filtered(
-    flat: _Flattened, bank: FilterBank, slice_step_mm: float
-) -> Iterator[tuple[Box, Iterator[NDArray[np.float32]]]]:
-    """Yield boxes that together hold all that is searched, with the filters' outputs in each.
+def _filtered(flat: Flattened, bank: FilterBank) -> Iterator[tuple[int, Box, NDArray[np.float32]]]:
+    """Yield for each size the boxes of samples that together hold all that is searched, and its output there.
 
     The outputs are in steps of which `STEPS_PER_UNIT` are one deviation of what the covariance explains.
     """
-    shape = flat.hu.shape
-    reach = bank.reach
-    deep = max(1, round(SLAB_MM / slice_step_mm / flat.cells[0]))
+    shared = [math.lcm(*axis) for axis in zip(*bank.strides, strict=True)]
+    margin = [-(-r // s) * s for r, s in zip(bank.reach, shared, strict=True)]
+    boxes = _slabs(flat)
+    # a filter of reach r wraps round by r, and that far the grown box is not used
+    padded = tuple(
+        s * fft.next_fast_len(-(-(max(b.shape[axis] for b in boxes) + 2 * margin[axis]) // s), real=True)
+        for axis, s in enumerate(shared)
+    )
+    spectra = [bank.spectrum(n, padded) * np.float32(STEPS_PER_UNIT) for n in range(len(bank.kernels))]
+    faces = _Faces(flat.shape, bank)
+    for box in boxes:
+        wide = box.grown(margin, flat.shape)
+        image = fft.rfftn(flat.at(wide), padded, workers=WORKERS)
+        for size, (spectrum, strides) in enumerate(zip(spectra, bank.strides, strict=True)):
+            shape = [n // s for n, s in zip(padded, strides, strict=True)]
+            whole = fft.irfftn(_low(image, shape) * spectrum, shape, workers=WORKERS, overwrite_x=True)
+            start = [a // s for a, s in zip(box.start, strides, strict=True)]
+            stop = [-(-b // s) for b, s in zip(box.stop, strides, strict=True)]
+            inner = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+            skip = [a - b // s for a, b, s in zip(start, wide.start, strides, strict=True)]
+            part = whole[tuple(slice(a, a + n) for a, n in zip(skip, inner.shape, strict=True))]
+            faces.level(part, inner, size)
+            yield size, inner, part
+
+
+def _slabs(flat: Flattened) -> list[Box]:
+    """Return the boxes of samples that are filtered at once."""
+    deep = max(1, round(SLAB_MM / flat.spacing_mm[0] / flat.cells[0]))
     boxes = []
     for start in range(0, flat.region.within.shape[0], deep):
         around = Box.around(flat.region.within[start : start + deep])
@@ -251,43 +238,62 @@ def _filtered(
         first = (start + around.start[0], *around.start[1:])
         last = (start + around.stop[0], *around.stop[1:])
         low = [a * f for a, f in zip(first, flat.cells, strict=True)]
-        high = [min(b * f, n) for b, f, n in zip(last, flat.cells, shape, strict=True)]
+        high = [min(b * f, n) for b, f, n in zip(last, flat.cells, flat.shape, strict=True)]
         boxes.append(Box((low[0], low[1], low[2]), (high[0], high[1], high[2])))
-    # a filter of reach r wraps round by r at most, and what wraps from the far side is nothing
-    padded = tuple(
-        fft.next_fast_len(max(b.shape[axis] for b in boxes) + 3 * reach[axis], real=True) for axis in range(3)
-    )
-    spectra = [s * np.float32(STEPS_PER_UNIT) for s in bank.spectra(padded)]
-    for box in boxes:
-        wide = box.grown(reach, shape)
-        image = fft.rfftn(flat.at(wide), padded, workers=WORKERS)
-        inner = tuple(
-            slice(a - b, a - b + n) for a, b, n in zip(box.start, wide.start, box.shape, strict=True)
-        )
-        yield box, (fft.irfftn(image * s, padded, workers=WORKERS)[inner] for s in spectra)
+    return boxes
 
 
-def _level_faces(
-    part: NDArray[np.float32], box: Box, shape: tuple[int, ...], deviations: list[NDArray[np.float32]]
-) -> None:
-    """Bring an output to unit variance near the faces of the image."""
-    for axis, deviation in enumerate(deviations):
-        at = np.arange(box.start[axis], box.stop[axis])
-        away = np.minimum(at, shape[axis] - 1 - at)
-        near = np.flatnonzero(away < len(deviation))
-        if near.size:
-            turned = np.moveaxis(part, axis, 0)
-            turned[near] /= deviation[away[near]][:, None, None]
+def _low(spectrum: NDArray[np.complex64], shape: list[int]) -> NDArray[np.complex64]:
+    """Return the low frequencies of a half spectrum: those of a smaller grid."""
+    found = spectrum[..., : shape[2] // 2 + 1]
+    for axis in (0, 1):
+        if found.shape[axis] != shape[axis]:
+            half = (shape[axis] + 1) // 2
+            ahead = (slice(None),) * axis
+            ends = found[(*ahead, slice(0, half))], found[(*ahead, slice(half - shape[axis], None))]
+            found = np.concatenate(ends, axis=axis)
+    return found
 
 
-def _sampled(values: NDArray[np.int16], flat: _Flattened) -> NDArray[np.float32]:
-    """Return the values at one voxel of each deep cell."""
-    few = values[tuple(slice(f // 2, None, f) for f in flat.cells)]
+class _Faces:
+    """Brings outputs to unit variance near the faces of the image."""
+
+    def __init__(self, shape: tuple[int, int, int], bank: FilterBank) -> None:
+        self._shape = shape
+        self._bank = bank
+        self._known: dict[int, list[NDArray[np.float32]]] = {}
+
+    def level(self, part: NDArray[np.float32], box: Box, size: int) -> None:
+        """Scale an output, in place, where it lies within the filter's reach of a face.
+
+        `box` is counted in samples of the output.
+        """
+        for axis, stride in enumerate(self._bank.strides[size]):
+            at = np.arange(box.start[axis], box.stop[axis]) * stride + stride // 2
+            away = np.clip(np.minimum(at, self._shape[axis] - 1 - at), 0, None)
+            near = np.flatnonzero(away < self._bank.reach[axis])
+            if near.size:
+                if axis not in self._known:
+                    self._known[axis] = self._bank.at_faces(axis)
+                deviation = self._known[axis][size]
+                turned = np.moveaxis(part, axis, 0)
+                turned[near] /= deviation[away[near]][:, None, None]
+
+
+def _sampled(
+    values: NDArray[np.int16], flat: Flattened, strides: tuple[int, int, int]
+) -> NDArray[np.float32]:
+    """Return the values at one sample of each deep cell."""
+    steps = [f // s for f, s in zip(flat.cells, strides, strict=True)]
+    few = values[tuple(slice(f // 2, None, f) for f in steps)]
     return few[flat.deep[tuple(slice(0, n) for n in few.shape)]].astype(np.float32)
 
 
-def _threshold(voxels: int, bank: FilterBank, scatter: float) -> float:
-    """Return the level that noise exceeds `FALSE_CALLS` times in a liver."""
-    near = bank.correlation()
-    fields = [(near[n, n, 3, 2, 2], near[n, n, 2, 3, 2], near[n, n, 2, 2, 3]) for n in range(len(near))]
-    return level_for(FALSE_CALLS, max(1, voxels), fields, scatter)
+def _threshold(samples: float, bank: FilterBank, scatter: float) -> float:
+    """Return the level that noise exceeds `FALSE_CALLS` times in a liver of so many samples of the image."""
+    fields, counts = [], []
+    for size, (k, j, i) in enumerate(bank.strides):
+        near = bank.correlation([(size, place) for place in ((0, 0, 0), (k, 0, 0), (0, j, 0), (0, 0, i))])
+        fields.append((float(near[0, 1]), float(near[0, 2]), float(near[0, 3])))
+        counts.append(max(1, round(samples / (k * j * i))))
+    return level_for(FALSE_CALLS, counts, fields, scatter)

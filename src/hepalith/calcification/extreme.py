@@ -63,7 +63,7 @@ def expected_maxima(level: float, voxels: int, neighbours: Sequence[float]) -> f
 
 
 def level_for(
-    false_calls: float, voxels: int, fields: Sequence[Sequence[float]], scatter: float = 0.0
+    false_calls: float, voxels: Sequence[int], fields: Sequence[Sequence[float]], scatter: float = 0.0
 ) -> float:
     """Return the level that several fields together exceed at an expected number of places.
 
@@ -74,7 +74,7 @@ def level_for(
     false_calls
         Expected number.
     voxels
-        Voxels looked at in each.
+        Of each, how many are looked at.
     fields
         Of each, the correlation of neighbouring voxels along each axis.
     scatter
@@ -83,9 +83,9 @@ def level_for(
 
     Examples
     --------
-    >>> round(level_for(0.1, 10**6, [(0.5, 0.7, 0.7)]), 1)
+    >>> round(level_for(0.1, [10**6], [(0.5, 0.7, 0.7)]), 1)
     5.2
-    >>> round(level_for(0.1, 10**6, [(0.5, 0.7, 0.7)], 0.1), 1)
+    >>> round(level_for(0.1, [10**6], [(0.5, 0.7, 0.7)], 0.1), 1)
     5.8
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
@@ -95,8 +95,8 @@ def level_for(
     for _ in range(STEPS):
         middle = 0.5 * (low + high)
         count = sum(
-            w / whole * expected_maxima(middle / scale, voxels, neighbours)
-            for neighbours in fields
+            w / whole * expected_maxima(middle / scale, count_of, neighbours)
+            for neighbours, count_of in zip(fields, voxels, strict=True)
             for scale, w in parts
         )
         low, high = (middle, high) if count > false_calls else (low, middle)

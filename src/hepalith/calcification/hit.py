@@ -80,7 +80,7 @@ def find_hits(evidence: Evidence, spacing_mm: tuple[float, float, float]) -> lis
     spacing_mm
         Voxel spacing.
     """
-    shape = evidence.maps[0].shape
+    shape = evidence.shape
     places, values, sizes, scales = _maxima(evidence)
     taken = np.zeros(shape, np.bool_)
     hits = []
@@ -89,12 +89,12 @@ def find_hits(evidence: Evidence, spacing_mm: tuple[float, float, float]) -> lis
         if taken[k, j, i]:
             continue
         box = _about((k, j, i), PATH_MM + evidence.bank.diameter_mm[size], spacing_mm, shape)
-        around = evidence.maps[size][box.slices]
+        around = evidence.outputs[size].within(box)
         seed = (k - box.start[0], j - box.start[1], i - box.start[2])
-        unit = evidence.unit[size]
-        body = _connected(around >= int(BODY_SHARE * value / unit), seed)
+        around[seed] = max(value, around[seed])  # the voxel may lie beside the middle of its sample
+        body = _connected(around >= BODY_SHARE * value, seed)
         taken[box.slices] |= body
-        path = _connected(around >= int(max(PATH_SHARE * value, PATH_LEAST * scale) / unit), seed)
+        path = _connected(around >= max(PATH_SHARE * value, PATH_LEAST * scale), seed)
         reach = PATH_MM + 0.5 * evidence.bank.diameter_mm[size]
         inner = Box.around(body)
         start = [a + b for a, b in zip(box.start, inner.start, strict=True)]
@@ -119,20 +119,24 @@ def _maxima(
     evidence: Evidence,
 ) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.intp], NDArray[np.float32]]:
     """Return the local maxima over places and sizes that exceed the threshold, greatest first."""
-    shape = evidence.maps[0].shape
+    shape = evidence.shape
     least = evidence.threshold * float(evidence.scale.min())
-    above = [np.flatnonzero(m > int(least / u)) for m, u in zip(evidence.maps, evidence.unit, strict=True)]
-    place = np.stack(np.unravel_index(np.unique(np.concatenate(above)), shape), axis=1)
+    place = np.concatenate([output.voxels_above(least) for output in evidence.outputs])
+    place = np.minimum(place, np.array(shape) - 1)
+    flat = np.unique(np.ravel_multi_index(tuple(place.T), shape))
+    place = np.stack(np.unravel_index(flat, shape), axis=1)
     cell = tuple((place // evidence.cells).T)
     values, sizes = evidence.best_at(place)
     scale = evidence.scale[cell]
     keep = evidence.region.within[cell] & (values > evidence.threshold * scale)
     place, values, sizes, scale = place[keep], values[keep], sizes[keep], scale[keep]
     top = np.ones(len(place), np.bool_)
+    stride = np.array([output.stride for output in evidence.outputs])[sizes]
     for step in np.ndindex(3, 3, 3):
-        beside = np.clip(place + np.array(step) - 1, 0, np.array(shape) - 1)
+        beside = np.clip(place + (np.array(step) - 1) * stride, 0, np.array(shape) - 1)
         top &= evidence.best_at(beside)[0] <= values
-    place, values, sizes, scale = place[top], values[top], sizes[top], scale[top]
+    place, values, sizes, scale, stride = place[top], values[top], sizes[top], scale[top], stride[top]
+    place = np.minimum(place // stride * stride + stride // 2, np.array(shape) - 1)
     order = np.lexsort((np.ravel_multi_index(tuple(place.T), shape), -values))
     return place[order], values[order], sizes[order], scale[order]
 

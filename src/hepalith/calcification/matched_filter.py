@@ -14,6 +14,7 @@ References
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,14 @@ MOST_REACH = 16
 FINE_MM = 0.3
 """Largest step in plane at which a sphere is drawn before it is sampled."""
 
+SAMPLE_SHARE = 0.37
+"""Most distance of an output's samples, as a share of the diameter looked for. A sphere of 4 mm seen every
+1.4 mm in plane keeps 94 % of its signal-to-noise on average, one of 7 mm 97 %, at an eighth of the work. Our
+judgement."""
+
+SHARED_SIZES = 2
+"""How many of the smallest sizes are looked at in every sample of the image."""
+
 LEAST_AT_FACE = 0.25
 """Least variance of an output at a face of the image, over that well inside it."""
 
@@ -62,20 +71,28 @@ class FilterBank:
     diameter_mm
         Sizes looked for.
     kernels
-        float64, one per size, all of the same odd shape: the weight of each voxel about a place.
+        float64, one per size, all of the same odd shape and even under reflection: the weight of each voxel
+        about a place.
+    strides
+        Of each: voxels per sample of its output, by axis. Outputs of large filters vary slowly.
     peak_hu
         Of each: HU by which the brightest voxel of such a sphere stands out where the filter gives 1.
     recovery
         Of each: share of its contrast at which such a sphere's brightest voxel stands.
     covariance
         The noise that the filters are made for.
+    blur, spacing_mm
+        Of the image that they are laid on.
     """
 
     diameter_mm: tuple[float, ...]
     kernels: tuple[NDArray[np.float64], ...]
+    strides: tuple[tuple[int, int, int], ...]
     peak_hu: tuple[float, ...]
     recovery: tuple[float, ...]
     covariance: Covariance
+    blur: Blur
+    spacing_mm: tuple[float, float, float]
 
     @property
     def reach(self) -> tuple[int, int, int]:
@@ -83,11 +100,48 @@ class FilterBank:
         k, j, i = (n // 2 for n in self.kernels[0].shape)
         return (k, j, i)
 
-    def spectra(self, shape: tuple[int, ...]) -> list[NDArray[np.complex64]]:
-        """Return the half spectra with which an image of a shape is filtered by multiplication."""
-        return [
-            np.conj(fft.rfftn(place_at_origin(kernel.astype(np.float32), shape))) for kernel in self.kernels
-        ]
+    def spectrum(self, size: int, shape: tuple[int, ...]) -> NDArray[np.complex64] | NDArray[np.float32]:
+        """Return the half spectrum by which that of an image is multiplied to be filtered for a size.
+
+        Only the frequencies that samples at the size's stride hold: the product is to be transformed back on
+        a grid that many times smaller, whose samples lie in the middle of their strides.
+
+        Parameters
+        ----------
+        size
+            Which size.
+        shape
+            Of the image; multiples of the strides.
+        """
+        found = self.kernels[size].astype(np.complex64)
+        strides = self.strides[size]
+        for axis, (count, stride) in enumerate(zip(shape, strides, strict=True)):
+            few = count // stride
+            half = few // 2 + 1 if axis == 2 else few
+            wave = np.fft.fftfreq(few)[:half] * few / count
+            reach = self.reach[axis]
+            place = np.arange(-reach, reach + 1) + (stride - 1) / 2
+            phase = np.exp(2j * np.pi * wave[:, None] * place) / stride
+            if stride > 1 and few % 2 == 0:
+                phase[few // 2] = 0.0  # the highest frequency cannot tell left from right
+            turned = np.tensordot(phase.astype(np.complex64), found, axes=(1, axis))
+            found = np.moveaxis(turned, 0, axis)
+        if strides == (1, 1, 1):
+            return np.ascontiguousarray(found.real)
+        return np.ascontiguousarray(found)
+
+    def moved(self, size: int, place: tuple[float, float, float]) -> NDArray[np.float32]:
+        """Return a kernel moved by a part of voxels or more; its weights about a place there."""
+        kernel = self.kernels[size].astype(np.float32)
+        whole = tuple(math.floor(p) for p in place)
+        kernel = np.roll(kernel, whole, axis=(0, 1, 2))
+        for axis, part in enumerate(p - w for p, w in zip(place, whole, strict=True)):
+            if part:
+                wave = np.fft.rfftfreq(kernel.shape[axis])
+                phase = np.exp(-2j * np.pi * wave * part).reshape([-1 if n == axis else 1 for n in range(3)])
+                turned = np.fft.irfft(np.fft.rfft(kernel, axis=axis) * phase, kernel.shape[axis], axis=axis)
+                kernel = turned.astype(np.float32)
+        return kernel
 
     def at_faces(self, axis: int) -> list[NDArray[np.float32]]:
         """Return each output's deviation by its distance, in voxels, from a face of the image.
@@ -99,8 +153,8 @@ class FilterBank:
         planes = [n for n in range(3) if n != axis]
         shape = [fft.next_fast_len(2 * lags.shape[n]) for n in planes]
 
-        def spectra(array: NDArray[np.float64]) -> NDArray[np.complex128]:
-            flat = np.moveaxis(array, axis, 0)
+        def spectra(array: NDArray[np.float64]) -> NDArray[np.complex64]:
+            flat = np.moveaxis(array, axis, 0).astype(np.float32)
             grid = np.stack([place_at_origin(part[None], (1, *shape))[0] for part in flat])
             return np.asarray(fft.fft2(grid)).reshape(len(flat), -1)
 
@@ -120,21 +174,27 @@ class FilterBank:
             found.append(np.sqrt(np.maximum(left, LEAST_AT_FACE)).astype(np.float32))
         return found
 
-    def correlation(self) -> NDArray[np.float64]:
-        """Return the covariance of two filters' outputs by lag: (filter, filter, slice, row, column).
-
-        Lags up to two voxels along each axis are returned, the middle one being none.
-        """
-        shape = tuple(fft.next_fast_len(2 * n) for n in self.kernels[0].shape)
-        power = self.covariance.power(shape)
-        spectra = [fft.fftn(place_at_origin(kernel, shape)) for kernel in self.kernels]
-        count = len(spectra)
-        near = np.ix_(*(np.arange(-2, 3),) * 3)
-        found = np.zeros((count, count, 5, 5, 5))
-        for a, one in enumerate(spectra):
-            for b, other in enumerate(spectra):
-                found[a, b] = np.real(fft.ifftn(np.conj(one) * other * power))[near]
-        return found
+    def correlation(self, points: Sequence[tuple[int, tuple[float, float, float]]]) -> NDArray[np.float64]:
+        """Return the covariance that noise gives to outputs: of each the size, and its place in voxels."""
+        shape = tuple(fft.next_fast_len(2 * n, real=True) for n in self.kernels[0].shape)
+        whole = self.covariance.power(shape)[..., : shape[2] // 2 + 1]
+        twice = np.full(whole.shape[2], 2.0)
+        twice[[0] if shape[2] % 2 else [0, -1]] = 1.0
+        root = np.sqrt(whole * twice / math.prod(shape)).astype(np.float32)
+        waves = (np.fft.fftfreq(shape[0]), np.fft.fftfreq(shape[1]), np.fft.rfftfreq(shape[2]))
+        spectra = {
+            size: fft.rfftn(place_at_origin(self.kernels[size].astype(np.float32), shape)) * root
+            for size in {size for size, _ in points}
+        }
+        rows = []
+        for size, place in points:
+            k, j, i = (
+                np.exp(2j * np.pi * w * p).astype(np.complex64) for w, p in zip(waves, place, strict=True)
+            )
+            row = spectra[size] * (k[:, None, None] * (j[:, None] * i))
+            rows.append(np.concatenate([row.real.ravel(), row.imag.ravel()]))
+        table = np.stack(rows)
+        return np.asarray(table @ table.T, dtype=np.float64)
 
 
 def kernel_reach(spacing_mm: tuple[float, float, float], shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -145,7 +205,12 @@ def kernel_reach(spacing_mm: tuple[float, float, float], shape: tuple[int, ...])
     return (k, j, i)
 
 
-def make_bank(covariance: Covariance, blur: Blur, spacing_mm: tuple[float, float, float]) -> FilterBank:
+def make_bank(
+    covariance: Covariance,
+    blur: Blur,
+    spacing_mm: tuple[float, float, float],
+    cells: tuple[int, int, int] = (1, 1, 1),
+) -> FilterBank:
     """Return the filters for a scan of this blur and covariance.
 
     Parameters
@@ -154,6 +219,8 @@ def make_bank(covariance: Covariance, blur: Blur, spacing_mm: tuple[float, float
         Of the liver without foci; its lags are the filters' reach.
     blur, spacing_mm
         How a sphere is sampled.
+    cells
+        Voxels that the strides of outputs must divide.
     """
     reach = covariance.lags
     shape = tuple(fft.next_fast_len(4 * n + 1) for n in reach)
@@ -169,12 +236,39 @@ def make_bank(covariance: Covariance, blur: Blur, spacing_mm: tuple[float, float
         kernels.append(kernel)
         peaks.append(float(image.max()) / float((kernel * image).sum()))
         recovery.append(float(image.max()))
-    return FilterBank(DIAMETERS_MM, tuple(kernels), tuple(peaks), tuple(recovery), covariance)
+    return FilterBank(
+        DIAMETERS_MM,
+        tuple(kernels),
+        _strides(spacing_mm, cells),
+        tuple(peaks),
+        tuple(recovery),
+        covariance,
+        blur,
+        spacing_mm,
+    )
+
+
+def _strides(
+    spacing_mm: tuple[float, float, float], cells: tuple[int, int, int]
+) -> tuple[tuple[int, int, int], ...]:
+    """Return the voxels per sample of each output, each a multiple of the one before."""
+    found = [(1, 1, 1)] * SHARED_SIZES
+    for diameter in DIAMETERS_MM[SHARED_SIZES:]:
+        k, j, i = (
+            max(
+                n
+                for n in range(1, f + 1)
+                if f % n == 0 and n % m == 0 and (n == m or n * s <= SAMPLE_SHARE * diameter)
+            )
+            for s, f, m in zip(spacing_mm, cells, found[-1], strict=True)
+        )
+        found.append((k, j, i))
+    return tuple(found)
 
 
 def sphere_images(
     diameter_mm: float, blur: Blur, spacing_mm: tuple[float, float, float], reach: tuple[int, int, int]
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """Return a sphere of contrast 1 as the scan samples it, for places evenly within the central voxel.
 
     Chords through the sphere are exact along the slice's axis; in plane it is drawn on a lattice of
@@ -200,12 +294,14 @@ def sphere_images(
     found = []
     for offset in offsets:
         at = np.arange(-reach[0], reach[0] + 1)[:, None, None] * spacing_mm[0] - offset
-        share = np.zeros((len(at), *half.shape))
+        met = np.flatnonzero(np.abs(at.ravel()) < radius + blur.slice_mm * (0.5 + 0.5 * PROFILE_EDGE))
+        part = np.zeros((len(met), *half.shape), np.float32)
         for shift in edge:
-            low = np.maximum(at + shift - blur.slice_mm / 2, -half)
-            high = np.minimum(at + shift + blur.slice_mm / 2, half)
-            share += np.maximum(high - low, 0.0) / (blur.slice_mm * EDGE_STEPS)
-        share = ndimage.gaussian_filter(share, (0.0, *sigma), mode="constant")
+            low = np.maximum(at[met] + shift - blur.slice_mm / 2, -half)
+            high = np.minimum(at[met] + shift + blur.slice_mm / 2, half)
+            part += np.maximum(high - low, 0.0) / (blur.slice_mm * EDGE_STEPS)
+        share = np.zeros((len(at), *half.shape), np.float32)
+        share[met] = ndimage.gaussian_filter(part, (0.0, *sigma), mode="constant")
         for dj in range(-(parts[0] // 2), parts[0] // 2 + 1):
             for di in range(-(parts[1] // 2), parts[1] // 2 + 1):
                 j, i = far[0] - reach[1] * parts[0] + dj, far[1] - reach[2] * parts[1] + di
