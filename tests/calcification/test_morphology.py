@@ -1,37 +1,84 @@
-"""The form of a focus follows from its geometry, and is not claimed below the blur."""
+"""Words for forms follow the definitions by size, and claim nothing below the blur."""
 
-import dataclasses
+import math
+from dataclasses import replace
 
 import pytest
 
-from hepalith.calcification.appearance import Shape
-from hepalith.calcification.morphology import describe_morphology
+from hepalith.calcification.form import Form
+from hepalith.calcification.morphology import LUMP, describe_morphology, load_forms, measures_of
+from hepalith.vocabulary import Measurement, load_vocabulary
 
-BLOB = Shape((2.0, 2.0, 2.0), 1.0, 1.0, 0.0, 0, 1.0, 6.0, 0.3)
+LUMP_FORM = Form(
+    caliper_mm=8.0, blurs=6.0, volume_mm3=260.0, contrast_hu=500.0, elongation=1.1, flatness=1.1,
+    solidity=0.82, ellipsoid=0.98, slimness=1.4, hollow=0.0, tube=0.0, cavities=0, shell_residual=0.26,
+    shell_cover=1.0, shell_radius=0.65, shell_empty=0.0, softness=1.3, grains=1, length=0.0, straight=0.9,
+    ends=2, loops=0, rays=1, beads=1, necks=0.0,
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("change", "diameter_mm", "form"),
-    [
-        ({}, 6.0, "nodular"),
-        ({"blurs": 1.2}, 1.5, "punctate"),
-        ({}, 16.0, "coarse"),
-        ({"elongation": 6.0}, 15.0, "linear"),
-        ({"flatness": 5.0}, 14.0, "plaque"),
-        ({"hollow": 0.5, "fill": 0.3}, 8.0, "rim"),
-        ({"hollow": 0.6, "fill": 0.2}, 25.0, "eggshell"),
-        ({"branches": 2, "fill": 0.2}, 20.0, "branching"),
-    ],
-)
-def test_form_follows_geometry(change: dict[str, float], diameter_mm: float, form: str) -> None:
-    named, probabilities = describe_morphology(dataclasses.replace(BLOB, **change), diameter_mm)  # type: ignore[arg-type]
-    assert named == form
-    assert sum(probabilities.values()) == pytest.approx(1.0)
+def size(value: float, error: float = 0.3) -> Measurement:
+    return Measurement(value, "mm", value - 1.96 * error, value + 1.96 * error)
+
+
+def test_the_table_holds_every_form_that_a_ct_shows() -> None:
+    words = {t.id for t in load_vocabulary().of_group("morphology")} - {"pin", "equal_sign", "band", "lump"}
+    model = load_forms()
+    assert set(model.usual) == words - {"punctate", "nodular"} | {LUMP}
+    assert all(set(usual) == set(measures_of(LUMP_FORM)) for usual in model.usual.values())
+    assert all(spread > 0 for usual in model.usual.values() for _, spread in usual.values())
+    assert model.source
+
+
+def test_a_dot_and_a_nodule_differ_by_size_alone() -> None:
+    assert describe_morphology(None, size(2.5))[0] == "punctate"
+    assert describe_morphology(None, size(4.5))[0] == "nodular"
+    assert describe_morphology(LUMP_FORM, size(8.0))[0] == "nodular"
+
+
+def test_at_the_limit_a_dot_and_a_nodule_are_equally_likely() -> None:
+    _, chances = describe_morphology(None, size(3.5, 0.5))
+    assert chances["punctate"] == pytest.approx(chances["nodular"], rel=0.01)
+
+
+def test_a_wide_interval_makes_the_word_uncertain() -> None:
+    _, sure = describe_morphology(None, size(2.8, 0.1))
+    _, unsure = describe_morphology(None, size(2.8, 1.5))
+    assert sure["punctate"] > 0.98
+    assert unsure["punctate"] == pytest.approx(0.68, abs=0.05)
+
+
+def test_a_rounded_lump_stays_a_nodule_however_large() -> None:
+    large = replace(LUMP_FORM, caliper_mm=25.0, blurs=15.0, volume_mm3=7500.0)
+    assert describe_morphology(large, size(25.0))[0] == "nodular"
+
+
+def test_an_irregular_lump_is_coarse_only_when_large() -> None:
+    usual = load_forms().usual["coarse"]
+    irregular = replace(
+        LUMP_FORM,
+        **{k: math.exp(usual[k][0]) for k in ("elongation", "flatness", "solidity", "ellipsoid", "slimness")},
+        shell_cover=usual["shell_cover"][0],
+        shell_residual=usual["shell_residual"][0],
+    )
+    large, small = (
+        describe_morphology(replace(irregular, caliper_mm=d, blurs=8.0), size(d))[1] for d in (16.0, 7.0)
+    )
+    assert large["coarse"] > 3 * small["coarse"]
+    assert small["nodular"] > small["coarse"]
 
 
 def test_no_form_is_claimed_below_the_blur() -> None:
-    drawn_out = dataclasses.replace(BLOB, elongation=4.0)
-    _, clear = describe_morphology(dataclasses.replace(drawn_out, blurs=8.0), 8.0)
-    _, blurred = describe_morphology(dataclasses.replace(drawn_out, blurs=1.0), 8.0)
-    assert clear["linear"] > 0.7
-    assert blurred["linear"] < 0.3
+    drawn_out = replace(LUMP_FORM, elongation=6.0, slimness=8.0, solidity=0.6, ellipsoid=0.8, shell_cover=0.1)
+    clear = describe_morphology(replace(drawn_out, blurs=9.0), size(14.0))[1]
+    blurred = describe_morphology(replace(drawn_out, blurs=2.3), size(3.0))[1]
+    assert clear["nodular"] < 0.2
+    assert blurred["nodular"] + blurred["punctate"] > 0.9
+
+
+def test_probabilities_are_ordered_and_add_up() -> None:
+    word, chances = describe_morphology(LUMP_FORM, size(8.0))
+    values = list(chances.values())
+    assert values == sorted(values, reverse=True)
+    assert next(iter(chances)) == word
+    assert sum(values) == pytest.approx(1.0)

@@ -19,9 +19,10 @@ from hepalith.calcification.context import look_about
 from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectability
 from hepalith.calcification.evidence import lay_evidence
 from hepalith.calcification.focus import Detectability, Foci, Focus
+from hepalith.calcification.form import Form, look_at_form
 from hepalith.calcification.judge import judge
 from hepalith.calcification.measure import Measured, mass_of, measure
-from hepalith.calcification.morphology import describe_morphology
+from hepalith.calcification.morphology import FORMLESS_BLURS, describe_morphology
 from hepalith.calcification.sphere import sphere_view
 from hepalith.calcification.sphere_fit import SphereFit, believe_blur, fit_sphere
 from hepalith.geometry import Box
@@ -111,6 +112,7 @@ def find_foci(
         responses[1],
         responses[2],
         around,
+        acquisition.kernel or "",
     )
     context = look_about(crop.hu, mask, spacing, around, phase)
     apertures = [lay_aperture(candidate, n, scene) for n, candidate in enumerate(found, start=1)]
@@ -135,7 +137,8 @@ def find_foci(
         start = [a - b for a, b in zip(box.start, liver.box.start, strict=True)]
         centre = np.array(measured.centroid) + start
         place = _place(centre, scene, liver, scene.grid.to_lps(measured.centroid))
-        foci.append(_focus(number, seen, measured, place, score=score, settings=settings))
+        form = look_at_form(aperture, scene) if seen.shape.blurs >= FORMLESS_BLURS else None
+        foci.append(_focus(number, seen, measured, place, form=form, score=score, settings=settings))
     given = phase.label != "none"
     detectability = find_detectability(evidence, asked, around, scene, blood_hu=blood, enhanced=given)
     return Foci(tuple(foci), box, labels, detectability)
@@ -175,11 +178,18 @@ def _place(centre: NDArray[np.float64], scene: Scene, liver: Liver, lps_mm: NDAr
 
 
 def _focus(
-    number: int, seen: Appearance, measured: Measured, place: _Place, *, score: Assessed, settings: Settings
+    number: int,
+    seen: Appearance,
+    measured: Measured,
+    place: _Place,
+    *,
+    form: Form | None,
+    score: Assessed,
+    settings: Settings,
 ) -> Focus:
     """Return the noun of one measured candidate."""
     verdict = judge(seen)
-    form, forms = describe_morphology(seen.shape, measured.diameter.value)
+    word, words = describe_morphology(form, measured.diameter)
     return Focus(
         id=number,
         label=verdict.label,
@@ -195,8 +205,8 @@ def _focus(
         integrated_excess=measured.integrated_excess,
         mass=mass_of(measured.integrated_excess, settings.hu_per_mg_ml),
         score_agatston_convention=score,
-        morphology=form,
-        morphology_probabilities=forms,
+        morphology=word,
+        morphology_probabilities=words,
         lobe=place.lobe,
         capsule_distance=place.depth,
         extra={

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
 import cc3d
+import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 
+from hepalith.calcification.aperture import Aperture, Scene
 from hepalith.calcification.caliper import half_sphere
 from hepalith.calcification.form_course import COMPACT_COURSE, follow_course
 from hepalith.calcification.form_grid import FormGrid, draw_on_grid
 from hepalith.image.noise import Blur
 
-__all__ = ["Form", "look_at_form"]
+__all__ = ["Form", "blur_width_mm", "look_at_form", "measure_form"]
+
+Array = NDArray[np.float32]
 
 HULL_DIRECTIONS = 300
 """Directions over the half sphere in which the convex hull is touched: its volume is then right to 1 %."""
 
 SHELL_DIRECTIONS = 200
 """Directions over the half sphere, both ways, in which a wall is looked for: 10 degrees apart."""
+
+FLATTEST = 4.0
+"""Radius of the sphere, over the distance of the body's farthest point from its middle, from which the body
+is flat: there is no middle to look from."""
+
+FRAGMENT_GAP_MM = 1.6
+"""Gap across which pieces belong to one form: less than lies between stones of a chain (2 mm and more), more
+than between grains of sand. Our judgement."""
 
 CAVITY_MM3 = 20.0
 """Least volume of a cavity that is counted: 3.4 mm across, below which noise makes holes."""
@@ -44,8 +57,10 @@ class Form:
 
     Parameters
     ----------
+    caliper_mm
+        Longest caliper of the body on its grid, its blurred edge included.
     blurs
-        Longest caliper in widths of the blur: below 2 hardly any form can be seen.
+        That in widths of the blur: below 2 hardly any form can be seen.
     volume_mm3
         Of the body on its grid.
     contrast_hu
@@ -76,12 +91,11 @@ class Form:
         Cube root of the volume above a fifth of its top over that above three fifths.
     grains
         Number of separate bright points.
-    evenness
-        Lower over upper decile of the excess in its inner points.
     length, straight, ends, loops, rays, beads, necks
         Of its course (`Course`); the length over the longest caliper.
     """
 
+    caliper_mm: float
     blurs: float
     volume_mm3: float
     contrast_hu: float
@@ -99,7 +113,6 @@ class Form:
     shell_empty: float
     softness: float
     grains: int
-    evenness: float
     length: float
     straight: float
     ends: int
@@ -109,59 +122,68 @@ class Form:
     necks: float
 
 
-def look_at_form(
-    excess: NDArray[np.float32],
-    extent: NDArray[np.bool_],
-    spacing_mm: tuple[float, float, float],
-    blur: Blur,
-    noise_hu: float,
-    others: NDArray[np.bool_] | None = None,
-) -> Form:
-    """Return the geometry of a body, measured on a fine grid along its own axes.
+def look_at_form(aperture: Aperture, scene: Scene) -> Form:
+    """Return the geometry of a focus, measured on a fine grid along its own axes."""
+    owners = scene.owners[aperture.box.slices]
+    extent, others = join_fragments(owners, aperture.extent, scene.spacing_mm)
+    noise_hu = scene.noise.sd_hu * aperture.noise_share
+    grid = draw_on_grid(aperture.excess, extent, scene.spacing_mm, noise_hu, others)
+    return measure_form(grid, blur_width_mm(scene.blur, scene.spacing_mm))
 
-    Parameters
-    ----------
-    excess
-        HU above the background, shape (slice, row, column).
-    extent
-        Its voxels above half contrast, same shape.
-    spacing_mm
-        Voxel spacing.
-    blur
-        Of the scan.
-    noise_hu
-        Deviation of a voxel.
-    others
-        Voxels of other bodies.
+
+def join_fragments(
+    owners: NDArray[np.int32], extent: NDArray[np.bool_], spacing_mm: tuple[float, float, float]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the extent of a body with the bodies that all but touch it, and where all others are.
+
+    Sand, clouds and septa are found in pieces: the form is that of the whole. Bodies that leave the box
+    are others: a rib, a vessel.
     """
-    grid = draw_on_grid(excess, extent, spacing_mm, noise_hu, others)
-    points = np.argwhere(grid.body) * grid.step_mm
-    hull, caliper = _hull(points, grid.step_mm)
-    values, ellipsoid = _axes(points, grid)
+    bodies = (owners > 0) | extent
+    away = edt.edt(~bodies, anisotropy=spacing_mm, black_border=False)
+    chained = cc3d.connected_components(away <= FRAGMENT_GAP_MM / 2, connectivity=26)
+    mates = np.isin(chained, np.unique(chained[extent])) & bodies
+    edge = np.ones(owners.shape, np.bool_)
+    edge[1:-1, 1:-1, 1:-1] = False
+    leaving = np.unique(owners[edge])
+    whole = extent | (mates & ~np.isin(owners, leaving))
+    return whole, bodies & ~whole
+
+
+def blur_width_mm(blur: Blur, spacing_mm: tuple[float, float, float]) -> float:
+    """Return the width of the blur: the cube root of what a point fills."""
+    return float((max(blur.slice_mm, spacing_mm[0]) * blur.in_plane_fwhm_mm**2) ** (1 / 3))
+
+
+def measure_form(grid: FormGrid, blur_mm: float) -> Form:
+    """Return the geometry of the body on a grid; `blur_mm` is the width of the blur."""
+    points = _places(grid.body, grid.step_mm)
+    surface = _places(grid.body & (grid.depth_mm < 1.01 * grid.step_mm), grid.step_mm)
+    hull, caliper = _hull(surface, grid.step_mm)
+    axes, ellipsoid = _axes(points, grid)
     hollow, tube, cavities = _enclosed(grid)
-    residual, cover, radius, empty = _shell(grid, points)
-    slender = values[0] > SLENDER * values[1] or grid.volume_mm3 < SPARSE * hull
+    shell = _look_from_inside(grid, points)
+    slender = axes[0] > SLENDER * axes[1] or grid.volume_mm3 < SPARSE * hull
     course = follow_course(grid) if slender else COMPACT_COURSE
-    width = (max(blur.slice_mm, spacing_mm[0]) * blur.in_plane_fwhm_mm**2) ** (1 / 3)
     return Form(
-        blurs=caliper / width,
+        caliper_mm=caliper,
+        blurs=caliper / blur_mm,
         volume_mm3=grid.volume_mm3,
         contrast_hu=grid.top_hu,
-        elongation=float(values[0] / values[1]),
-        flatness=float(values[1] / values[2]),
+        elongation=float(axes[0] / axes[1]),
+        flatness=float(axes[1] / axes[2]),
         solidity=min(1.0, grid.volume_mm3 / hull),
         ellipsoid=ellipsoid,
         slimness=caliper / _thickness(grid),
         hollow=hollow,
         tube=tube,
         cavities=cavities,
-        shell_residual=residual,
-        shell_cover=cover,
-        shell_radius=2 * radius / caliper,
-        shell_empty=empty,
+        shell_residual=shell.residual,
+        shell_cover=shell.cover,
+        shell_radius=2 * shell.radius_mm / caliper,
+        shell_empty=shell.empty,
         softness=_softness(grid),
         grains=_grains(grid),
-        evenness=_evenness(grid),
         length=course.length_mm / caliper,
         straight=course.straight,
         ends=course.ends,
@@ -172,14 +194,19 @@ def look_at_form(
     )
 
 
+def _places(which: NDArray[np.bool_], step_mm: float) -> NDArray[np.float64]:
+    """Return where voxels of the grid lie, in mm, shape (n, 3)."""
+    return np.asarray(np.argwhere(which) * step_mm, dtype=np.float64)
+
+
 def _hull(points: NDArray[np.float64], step_mm: float) -> tuple[float, float]:
     """Return volume and longest caliper of the convex hull, half a step added all around."""
     directions = half_sphere(HULL_DIRECTIONS)
     along = points @ directions.T
     caliper = float((along.max(axis=0) - along.min(axis=0)).max()) + step_mm
     touched = points[np.unique(np.concatenate([along.argmax(axis=0), along.argmin(axis=0)]))]
-    cubes = (touched[:, None, :] + step_mm / 2 * np.array([[-1.0, -1, -1], [1, 1, 1], [-1, 1, 1], [1, -1, 1],
-                                                           [1, 1, -1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]])).reshape(-1, 3)  # fmt: skip
+    corners = np.array(list(itertools.product((-0.5, 0.5), repeat=3))) * step_mm
+    cubes = (touched[:, None, :] + corners).reshape(-1, 3)
     try:
         return float(ConvexHull(cubes).volume), caliper
     except QhullError:  # cannot happen with whole cubes, but a form is no reason to lose a focus
@@ -190,7 +217,7 @@ def _axes(points: NDArray[np.float64], grid: FormGrid) -> tuple[NDArray[np.float
     """Return the standard deviations along the principal axes, longest first, and the ellipsoid's fill."""
     away = points - points.mean(axis=0)
     spread = away.T @ away / len(points) + np.eye(3) * grid.step_mm**2 / 12
-    values = np.sqrt(np.linalg.eigvalsh(spread))[::-1]
+    values = np.asarray(np.sqrt(np.linalg.eigvalsh(spread))[::-1], dtype=np.float64)
     ellipsoid = 4 / 3 * math.pi * 5**1.5 * float(np.prod(values))
     return values, grid.volume_mm3 / ellipsoid
 
@@ -228,39 +255,50 @@ def _holes(body: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
     return np.moveaxis(holes[:, 1:-1, 1:-1], 0, axis)
 
 
-def _shell(grid: FormGrid, points: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Return residual, cover, radius in mm and emptiness of the sphere through a body's points."""
+@dataclass(frozen=True, slots=True)
+class _Shell:
+    """The sphere through a body's points, and what is seen from its middle."""
+
+    residual: float
+    cover: float
+    radius_mm: float
+    empty: float
+
+
+def _look_from_inside(grid: FormGrid, points: NDArray[np.float64]) -> _Shell:
+    """Return the sphere that fits a body's points best, by algebraic least squares."""
     about = points.mean(axis=0)
     away = points - about
     system = np.concatenate([2 * away, np.ones((len(away), 1))], axis=1)
     solved, *_ = np.linalg.lstsq(system, np.square(away).sum(axis=1), rcond=None)
     radius = math.sqrt(max(float(solved[3] + solved[:3] @ solved[:3]), grid.step_mm**2))
-    largest = 4.0 * float(np.linalg.norm(away, axis=1).max())
-    if radius > largest:  # flat: no middle to look from
-        return 0.0, 0.0, largest, 0.0
+    largest = FLATTEST * float(np.linalg.norm(away, axis=1).max())
+    if radius > largest:
+        return _Shell(0.0, 0.0, largest, 0.0)
     centre = about + solved[:3]
-    from_centre = np.linalg.norm(points - centre, axis=1)
-    residual = float(np.sqrt(np.square(from_centre - radius).mean())) / radius
+    residual = float(np.sqrt(np.square(np.linalg.norm(points - centre, axis=1) - radius).mean())) / radius
     half = half_sphere(SHELL_DIRECTIONS)
     directions = np.concatenate([half, -half])
-    radii = radius * np.linspace(0.6, 1.4, 9)
-    places = centre + directions[:, None, :] * radii[None, :, None]
-    index = (places / grid.step_mm).reshape(-1, 3).T
-    met = ndimage.map_coordinates(grid.body.astype(np.float32), index, order=1).reshape(places.shape[:2])
+
+    def seen(values: NDArray[np.float32], directions: NDArray[np.float64], radii: list[float]) -> Array:
+        places = centre + directions[:, None, :] * (radius * np.array(radii))[None, :, None]
+        index = (places / grid.step_mm).reshape(-1, 3).T
+        return np.asarray(
+            ndimage.map_coordinates(values, index, order=1).reshape(places.shape[:2]), dtype=np.float32
+        )
+
+    met = seen(grid.body.astype(np.float32), directions, [0.1 * n for n in range(6, 15)])
     cover = float((met.max(axis=1) > 0.5).mean())
-    inner = (centre + (directions[::4, None, :] * radius * np.array([0.1, 0.3, 0.5])[None, :, None])).reshape(
-        -1, 3
-    )
-    seen = ndimage.map_coordinates(grid.excess, (inner / grid.step_mm).T, order=1)
     wall = max(float(np.median(grid.excess[grid.body])), 1.0)
-    return residual, cover, radius, min(1.0, max(0.0, 1 - float(seen.mean()) / wall))
+    inside = float(seen(grid.excess, directions[::4], [0.1, 0.3, 0.5]).mean())
+    return _Shell(residual, cover, radius, min(1.0, max(0.0, 1 - inside / wall)))
 
 
 def _softness(grid: FormGrid) -> float:
     near = ndimage.binary_dilation(grid.body, iterations=max(1, round(2.0 / grid.step_mm)))
     seen = grid.excess[near]
-    outer = np.count_nonzero(seen > max(0.2 * grid.top_hu, grid.noise_hu))
-    inner = np.count_nonzero(seen > 0.6 * grid.top_hu)
+    outer = int(np.count_nonzero(seen > max(0.2 * grid.top_hu, grid.noise_hu)))
+    inner = int(np.count_nonzero(seen > 0.6 * grid.top_hu))
     return float((outer / max(inner, 1)) ** (1 / 3))
 
 
@@ -271,9 +309,3 @@ def _grains(grid: FormGrid) -> int:
     about = ndimage.uniform_filter(grid.excess, 2 * size - 1)
     height = np.maximum(GRAIN_SHARE * grid.excess, 3 * grid.noise_hu)
     return int(np.count_nonzero(grid.body & (grid.excess >= peak) & (grid.excess - about > height)))
-
-
-def _evenness(grid: FormGrid) -> float:
-    inner = grid.depth_mm >= min(1.5 * grid.step_mm, float(grid.depth_mm.max()))
-    low, high = np.quantile(grid.excess[inner], (0.1, 0.9))
-    return float(max(low, 0.0) / max(high, 1.0))

@@ -15,22 +15,22 @@ from hepalith.geometry import Box
 
 __all__ = ["FormGrid", "draw_on_grid"]
 
-FINEST_MM, COARSEST_MM = 0.6, 1.5
-"""Steps of the grid: half of the sharpest blur is the finest that shows more, and a septum of 2 mm must not
-fall through the coarsest."""
+FINEST_MM = 0.6
+"""Least step of the grid: half of the sharpest blur, below which nothing more is shown."""
 
 STEPS_ALONG = 45
-"""Steps along the longest axis, between those limits."""
+"""Steps along the longest axis, however large the body: septa of 90 mm are still drawn every 2 mm."""
 
 MARGIN_MM = 3.0
 """How far the grid reaches beyond the body: its blurred edge belongs to it."""
 
-LOCAL_MM = 4.5
-"""How far about a place the peak is looked for that the body's edge is a share of: a branch is as much a
-part of a body as the lump it comes from, however much blur takes from it. Our judgement."""
+LOCAL_MM = 2.0
+"""How far about a place in its slice the peak is looked for that the body's edge is a share of; across
+slices, to the next one. Just beyond the reach of blur: a branch is as much a part of a body as the lump it
+comes from, and lumps of one chunk differ in density. Our judgement."""
 
-LOCAL_SHARE = 0.4
-"""Share of that peak at which the body ends: lumps of one chunk differ in density, so less than half."""
+LOCAL_SHARE = 0.45
+"""Share of that peak at which the body ends."""
 
 FLOOR_SHARE, FLOOR_DEVIATIONS = 0.12, 2.5
 """Least excess of the body as a share of its top and in noise deviations, so that neither its own skirt nor
@@ -38,6 +38,9 @@ noise is taken for a part of it. Our judgement."""
 
 REACH_MM = 1.5
 """How far beyond the half-contrast outline in the image the body may reach on the grid."""
+
+LEAST_PIECE = 0.05
+"""Least size of a piece of the body, as a share of its largest, that is kept: smaller ones are noise."""
 
 Array = NDArray[np.float32]
 
@@ -114,19 +117,22 @@ def draw_on_grid(
     _, vectors = np.linalg.eigh(spread + np.diag(np.square(spacing_mm)) / 12)
     axes = vectors[:, ::-1]
     along = (points - centre) @ axes
+    local = [2 * max(1, round(LOCAL_MM / s)) + 1 for s in spacing_mm]
+    peak = ndimage.maximum_filter(part, local)
     low, high = along.min(axis=0) - MARGIN_MM, along.max(axis=0) + MARGIN_MM
-    step = min(max(float((high - low).max()) / STEPS_ALONG, FINEST_MM), COARSEST_MM)
+    step = max(float((high - low).max()) / STEPS_ALONG, FINEST_MM)
     lines = [np.arange(a, b + step, step) for a, b in zip(low, high, strict=True)]
     places = np.stack(np.meshgrid(*lines, indexing="ij")).reshape(3, -1)
     times = max(1, round(spacing_mm[0] / max(spacing_mm[1], FINEST_MM)))
-    tall, held = _between_slices(part, times), _between_slices(inside.astype(np.float32), times)
+    tall, held, tops = (_between_slices(v, times) for v in (part, inside.astype(np.float32), peak))
     fine = np.array([spacing_mm[0] / times, *spacing_mm[1:]])
     index = (axes @ places + centre[:, None]) / fine[:, None]
     shape = tuple(len(line) for line in lines)
     drawn = ndimage.map_coordinates(tall, index, order=1, mode="constant").reshape(shape)
     share = ndimage.map_coordinates(held, index, order=1, mode="constant").reshape(shape)
     near = share >= 0.5 * float(share.max())  # a body of one voxel reaches 1 at no point of the grid
-    body, top = _body_of(drawn, near, step, noise_hu)
+    level = LOCAL_SHARE * ndimage.map_coordinates(tops, index, order=1, mode="nearest").reshape(shape)
+    body, top = _body_of(drawn, near, level, step, noise_hu)
     depth = edt.edt(np.pad(body, 1), anisotropy=(step,) * 3)[1:-1, 1:-1, 1:-1]
     return FormGrid(drawn, body, depth, step, top, noise_hu)
 
@@ -153,20 +159,17 @@ def _between_slices(values: Array, times: int) -> Array:
 
 
 def _body_of(
-    drawn: Array, near: NDArray[np.bool_], step_mm: float, noise_hu: float
+    drawn: Array, near: NDArray[np.bool_], level: Array, step_mm: float, noise_hu: float
 ) -> tuple[NDArray[np.bool_], float]:
-    """Return the body on the grid, at half of its local peak, and the excess of its upper tenth."""
+    """Return the body on the grid, above a level, and the excess of its upper tenth."""
     top = float(np.quantile(drawn[near], 0.9)) if near.any() else float(drawn.max())
     reach = 2 * max(1, round(REACH_MM / step_mm)) + 1
-    allowed = ndimage.maximum_filter(near, reach)
-    size = 2 * max(1, round(LOCAL_MM / step_mm)) + 1
-    peak = ndimage.maximum_filter(np.where(allowed, drawn, np.float32(0.0)), size)
     floor = max(FLOOR_SHARE * top, min(FLOOR_DEVIATIONS * noise_hu, 0.5 * top))
-    body = allowed & (drawn >= np.maximum(LOCAL_SHARE * peak, floor))
+    body = ndimage.maximum_filter(near, reach) & (drawn >= np.maximum(level, floor))
     if not (body & near).any():
         return near, top
     labels = cc3d.connected_components(body, connectivity=26)
     counts = np.bincount(labels[near], minlength=int(labels.max()) + 1)
     counts[0] = 0
-    kept = counts >= max(1.0, 0.2 * counts.max())
+    kept = counts >= max(1.0, LEAST_PIECE * counts.max())
     return np.asarray(kept[labels]), top
