@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hepalith.calcification.sphere import Seen, sphere_view
+from hepalith.calcification.sphere import PointSpread, Seen, sphere_view
 from hepalith.calcification.sphere_fit import FIRST_BLUR, BlurBelief, believe_blur
 from hepalith.image.noise import Blur
 
@@ -17,9 +17,17 @@ AXES = (np.arange(13) * 2.5, np.arange(31) * 0.7, np.arange(31) * 0.7)
 CENTRE = (15.3, 10.2, 10.6)
 
 
-def see(diameter: float, *, blur: float = 1.0, edge: float = 0.02, by: tuple[float, ...] = (0, 0, 0)) -> Seen:
+def see(
+    diameter: float,
+    *,
+    blur: float = 1.0,
+    edge: float = 0.02,
+    boost: float = 0.0,
+    by: tuple[float, ...] = (0, 0, 0),
+) -> Seen:
     z, y, x = (c + d for c, d in zip(CENTRE, by, strict=True))
-    return sphere_view(BLUR, SPACING).see(diameter, blur, edge, (z, y, x), AXES)
+    spread = PointSpread(blur, edge, boost)
+    return sphere_view(BLUR, SPACING).see(diameter, diameter + 2.5, spread, (z, y, x), AXES)
 
 
 def drawn(diameter: float) -> NDArray[np.float64]:
@@ -61,6 +69,10 @@ def test_derivatives_are_differences() -> None:
             slope(see(4.0, blur=math.exp(step), edge=0.4), see(4.0, blur=math.exp(-step), edge=0.4)),
         ),
         (seen.by_edge, slope(see(4.0, edge=0.4 + step), see(4.0, edge=0.4 - step))),
+        (
+            see(4.0, boost=0.2).by_boost,
+            slope(see(4.0, boost=0.2 + step), see(4.0, boost=0.2 - step)),
+        ),
     ]
     for axis in range(3):
         by = [0.0, 0.0, 0.0]

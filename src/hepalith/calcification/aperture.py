@@ -14,6 +14,7 @@ from scipy import ndimage
 from hepalith.calcification.background import Surroundings
 from hepalith.calcification.blur_model import SphereResponse
 from hepalith.calcification.candidate import Candidate
+from hepalith.calcification.medium import carry_medium
 from hepalith.calcification.search import Layer
 from hepalith.geometry import Box, Grid
 from hepalith.image.noise import Blur, Noise
@@ -81,6 +82,8 @@ class Scene:
     sharper: SphereResponse
     softer: SphereResponse
     surroundings: Surroundings
+    kernel: str = ""
+    """Name of the reconstruction kernel, where the header gives it."""
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -132,6 +135,8 @@ class Aperture:
     level_se_hu: float
     sum_se_hu: float
     noise_share: float
+    medium_se_hu: float
+    """Standard error of the mean background below the aperture, for what strays about it."""
 
     def grown(self, margin: Sequence[int]) -> tuple[slice, ...]:
         """Return the part of the box that holds the aperture and a margin about it, in voxels."""
@@ -165,7 +170,19 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     liver = _continued_liver(scene.liver[box.slices], inside)
     level, level_se, weights = _ring_level(hu, ring, liver, scene)
     beyond = inside & ~liver
-    background = level + _content_step(hu, extent, inside, level, scene)
+    share = scene.noise_share(box)
+    medium = carry_medium(
+        hu,
+        free & liver & ~inside,
+        inside,
+        level,
+        spacing_mm=scene.spacing_mm,
+        noise=scene.noise,
+        texture_hu=scene.surroundings.texture_hu,
+        noise_share=share,
+    )
+    content = _content_step(hu, extent, inside, level, scene)
+    background = np.float32(level) + np.where(content != 0, content, medium.step_hu)
     surface = 0.0
     if beyond.any():
         background[beyond] = _outside_level(
@@ -176,12 +193,12 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     variance = scene.noise.variance_of(inside.astype(np.float32) - count * weights)
     # what noise gives to the level is in the first term already
     own = scene.noise.variance_of(weights) if weights.any() else 0.0
-    share = scene.noise_share(box)
     variance = share**2 * variance + max(level_se**2 - own, 0.0) * count**2
-    structure = scene.surroundings.error_of(count * scene.grid.voxel_mm3) * count
-    variance += structure**2 + surface**2
+    variance += (medium.error_hu * count) ** 2 + surface**2
     excess, error = hu - background, math.sqrt(variance)
-    return Aperture(box, extent, inside, ring, free, liver, excess, level, level_se, error, share)
+    return Aperture(
+        box, extent, inside, ring, free, liver, excess, level, level_se, error, share, medium.error_hu
+    )
 
 
 def _regions(

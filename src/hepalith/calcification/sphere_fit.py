@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import fft, ndimage
 
 from hepalith.calcification.aperture import Aperture, Scene
-from hepalith.calcification.sphere import SphereView
+from hepalith.calcification.sphere import PointSpread, SphereView
 
 __all__ = ["BlurBelief", "SphereFit", "believe_blur", "fit_sphere"]
 
@@ -31,22 +31,51 @@ MOST_VOXELS = 60_000
 """Largest window fitted, in voxels: that of a sphere of 12 mm in thin slices and small pixels."""
 
 FIRST_BLUR = (0.0, 0.2)
-"""What is believed of the log of the in-plane blur over its estimate before any focus was looked at: mean and
-standard deviation. Kernels differ by more than the skin's edge or the grid tells."""
+"""What is believed of the log of the in-plane blur over its estimate before any focus was looked at, where no
+edge in the image tells it: mean and standard deviation. Kernels differ as much."""
+
+EDGE_BLUR = (0.05, 0.1)
+"""The same where the skin's edge tells it: the sharper quarter of its crossings errs to the sharp side."""
 
 FIRST_EDGE = (0.3, 0.2)
 """The same of the slice profile's soft edge, as a share of the slice: between the box of a sequential scan
 (0) and what spiral scans show (0.5 and more). Our judgement."""
 
+KERNEL_NAMES = {
+    "lung": ("lung", "bone", "edge", "b60", "b70", "b80", "br6", "bl6", "hr6", "hr7", "fc5", "fc8", "yc"),
+    "sharp": ("detail", "sharp", "b45", "b46", "b50", "br5", "bv5", "fc3", "d"),
+    "smooth": ("b08", "b10", "b20", "br2", "br30", "fc01", "smooth", "a"),
+}
+"""Starts of the names of kernels by class: GE (words), Siemens (B, Br, Bl, Hr), Canon (FC), Philips."""
+
+KERNEL_BOOST = {
+    "smooth": (0.03, 0.05),
+    "body": (0.08, 0.07),
+    "sharp": (0.2, 0.12),
+    "lung": (0.35, 0.25),
+}
+"""How far kernels of each class raise edges, mean and standard deviation: a Gaussian describes smooth ones;
+sharp ones overshoot edges by up to a tenth. Our judgement, after makers' data sheets."""
+
 LEAST_EDGE, MOST_EDGE = 0.02, 0.9
 """Edges between which the fit moves."""
 
-LEAST_SD = (0.03, 0.05)
-"""Least standard deviations of blur and edge that foci may together leave: a blurred edge may be the focus's
-own."""
+LEAST_SD = (0.03, 0.05, 0.02)
+"""Least standard deviations of blur, edge and boost that foci may together leave: a blurred edge may be the
+focus's own."""
 
-ONE_SD = (0.06, 0.1)
-"""Least standard deviations with which one focus may say blur and edge, for the same reason."""
+ONE_SD = (0.06, 0.1, 0.05)
+"""Least standard deviations with which one focus may say each, for the same reason."""
+
+HALO_MM = 2.5
+"""How much wider the ball of medium about a focus is than the focus: a stone lies in bile, a calcification in
+its scar, and a film of either may hide in the blur. Our judgement."""
+
+HALO_SDS = (2.0, 40.0)
+"""What that medium may differ from the background further off, in HU: where it is the same, and where not."""
+
+HALO_ODDS = 0.1
+"""Share of foci that lie in a medium of their own which no wider surroundings show. Our judgement."""
 
 MISFIT = 1.2
 """Most that a sphere may leave of a body, over noise and a share of the peak, and still stand for it."""
@@ -62,10 +91,11 @@ STRANGE_SHARE = 0.3
 """Share of what the sphere shows at a place that what it leaves there must exceed on top: where it is bright
 itself, a body that is no sphere leaves as much."""
 
-COUNT = 8
-"""Unknowns: excess, squared diameter, place (3), log of the blur, the profile's edge, background."""
+COUNT = 10
+"""Unknowns: excess, squared diameter, place (3), log of the blur, the profile's edge, the kernel's boost, the
+medium about the body, background."""
 
-EXCESS, SIZE, BLUR, EDGE, LEVEL = 0, 1, 5, 6, 7
+EXCESS, SIZE, BLUR, EDGE, BOOST, HALO, LEVEL = 0, 1, 5, 6, 7, 8, 9
 """Their places in the vector; the place of the focus stands between size and blur."""
 
 Array = NDArray[np.float32]
@@ -73,13 +103,29 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class BlurBelief:
-    """What blur and edge are taken to be: normal distributions, each a mean and a standard deviation.
+    """What blur, edge and boost are taken to be: normal distributions, each a mean and a standard deviation.
 
-    `blur` is the log of the in-plane blur over its estimate, `edge` the slice profile's soft edge.
+    `blur` is the log of the in-plane blur over its estimate, `edge` the slice profile's soft edge, `boost`
+    how far the kernel raises edges.
     """
 
     blur: tuple[float, float] = FIRST_BLUR
     edge: tuple[float, float] = FIRST_EDGE
+    boost: tuple[float, float] = KERNEL_BOOST["body"]
+
+    @classmethod
+    def of(cls, scene: Scene) -> BlurBelief:
+        """Return what a scan's header and its skin say."""
+        blur = EDGE_BLUR if scene.blur.source == "skin edge" else FIRST_BLUR
+        return cls(blur, FIRST_EDGE, KERNEL_BOOST[_kernel_class(scene.kernel)])
+
+    def prior(self, halo_sd: float, level_sd: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return mean and precision of every unknown."""
+        mean, precision = np.zeros(COUNT), np.zeros(COUNT)
+        for place, (middle, sd) in zip((BLUR, EDGE, BOOST), (self.blur, self.edge, self.boost), strict=True):
+            mean[place], precision[place] = middle, sd**-2
+        precision[HALO], precision[LEVEL] = halo_sd**-2, level_sd**-2
+        return mean, precision
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +138,7 @@ class SphereFit:
         Integrated excess that stands for 1.
     at
         Where the equations are linear: excess, squared diameter (mm²), place (mm), log of the blur over its
-        estimate, the slice profile's edge, background (HU).
+        estimate, the slice profile's edge, the kernel's boost, medium and background (HU).
     told
         Information of the voxels, without any belief about the blur.
     noise
@@ -115,6 +161,8 @@ class SphereFit:
     level_sd_hu: float
     misfit: float
     foreign_hu_mm3: float
+    first: BlurBelief
+    """What was believed of the blur before."""
 
     @property
     def holds(self) -> bool:
@@ -127,15 +175,42 @@ class SphereFit:
         return math.sqrt(max(float(self.at[SIZE]), 0.0))
 
     def solved(self, belief: BlurBelief) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the unknowns and their covariance under a belief about the blur."""
-        prior = np.zeros(COUNT)
-        mean = np.zeros(COUNT)
-        (mean[BLUR], blur_sd), (mean[EDGE], edge_sd) = belief.blur, belief.edge
-        prior[BLUR], prior[EDGE], prior[LEVEL] = blur_sd**-2, edge_sd**-2, self.level_sd_hu**-2
-        inverse = np.linalg.inv(self.told + np.diag(prior))
-        solution = inverse @ (self.told @ self.at + self.score + prior * mean)
-        covariance = inverse @ (self.noise + np.diag(prior)) @ inverse
-        return solution, covariance
+        """Return the unknowns and their covariance under a belief about the blur.
+
+        The mean over both cases, with a medium of its own about the body and without, each weighed by how
+        well it explains the voxels; their difference adds to the covariance.
+        """
+        found, weights = [], []
+        for sd, odds in zip(HALO_SDS, (1 - HALO_ODDS, HALO_ODDS), strict=True):
+            mean, prior = belief.prior(sd, self.level_sd_hu)
+            precision = self.told + np.diag(prior)
+            inverse = np.linalg.inv(precision)
+            pull = self.told @ self.at + self.score
+            solution = inverse @ (pull + prior * mean)
+            covariance = inverse @ (self.noise + np.diag(prior)) @ inverse
+            fits = (pull + prior * mean) @ solution - (prior * mean) @ mean
+            weights.append(0.5 * fits - 0.5 * float(np.linalg.slogdet(precision)[1]) + math.log(odds / sd))
+            found.append((solution, covariance))
+        share = np.exp(np.asarray(weights) - max(weights))
+        share /= share.sum()
+        (a, ca), (b, cb) = found
+        apart = (a - b)[:, None] * (a - b)[None]
+        return share[0] * a + share[1] * b, share[0] * ca + share[1] * cb + share[0] * share[1] * apart
+
+
+def _kernel_class(kernel: str) -> str:
+    """Return the class of a kernel from its name; without a name that of body kernels.
+
+    Examples
+    --------
+    >>> [_kernel_class(name) for name in ("LUNG", "B30f", "Br40d", "DETAIL", "B10f", "")]
+    ['lung', 'body', 'body', 'sharp', 'smooth', 'body']
+    """
+    name = kernel.strip().lower()
+    for kind, starts in KERNEL_NAMES.items():
+        if name.startswith(starts):
+            return kind
+    return "body"
 
 
 def believe_blur(fits: list[SphereFit]) -> BlurBelief:
@@ -143,10 +218,11 @@ def believe_blur(fits: list[SphereFit]) -> BlurBelief:
 
     The edges of a focus larger than the blur show the blur itself; a smaller one is then measured with it.
     """
-    solved = [fit.solved(BlurBelief()) for fit in fits if fit.holds]
+    first = fits[0].first if fits else BlurBelief()
+    solved = [fit.solved(first) for fit in fits if fit.holds]
     found = []
     for place, (mean, sd), least, one in zip(
-        (BLUR, EDGE), (FIRST_BLUR, FIRST_EDGE), LEAST_SD, ONE_SD, strict=True
+        (BLUR, EDGE, BOOST), (first.blur, first.edge, first.boost), LEAST_SD, ONE_SD, strict=True
     ):
         total, weighted = sd**-2, mean * sd**-2
         for solution, covariance in solved:
@@ -158,7 +234,7 @@ def believe_blur(fits: list[SphereFit]) -> BlurBelief:
             gained = 1 / (1 / gained + one**2)
             total, weighted = total + gained, weighted + gained * said
         found.append((weighted / total, math.hypot(total**-0.5, least)))
-    return BlurBelief(found[0], found[1])
+    return BlurBelief(*found)
 
 
 def fit_sphere(aperture: Aperture, scene: Scene, view: SphereView, first_mm: float) -> SphereFit | None:
@@ -186,12 +262,12 @@ def fit_sphere(aperture: Aperture, scene: Scene, view: SphereView, first_mm: flo
     window = _Window.of(aperture, scene)
     if window is None:
         return None
-    used = window.used
-    at = window.converged(window.first(first_mm), used, view)
+    used, first = window.used, BlurBelief.of(scene)
+    at = window.converged(window.first(first_mm, first), used, view, first)
     cleared = window.cleared(at, used, view)
     if cleared is not used:
         used = cleared
-        at = window.converged(at, used, view)
+        at = window.converged(at, used, view, first)
     columns, rest = window.model(at, view)
     normal = window.normal(columns, rest, used)
     if not (np.diag(normal)[:COUNT] > 0).all():  # no voxel in use tells some unknown
@@ -209,6 +285,7 @@ def fit_sphere(aperture: Aperture, scene: Scene, view: SphereView, first_mm: flo
         window.level_sd,
         misfit,
         window.foreign(at, used, view),
+        first,
     )
 
 
@@ -253,7 +330,6 @@ class _Window:
             for a, axis in enumerate(axes)
         ]
         total = float(aperture.excess[aperture.inside].sum(dtype=np.float64))
-        structure = scene.surroundings.error_of(float(aperture.inside.sum()) * voxel)
         return cls(
             excess,
             used,
@@ -264,22 +340,21 @@ class _Window:
             shape,
             scene.noise.sd_hu,
             max(total, float(weight.sum())) * voxel,
-            max(math.hypot(aperture.level_se_hu, structure), 0.2),
+            max(math.hypot(aperture.level_se_hu, aperture.medium_se_hu), 0.2),
             voxel,
         )
 
-    def first(self, diameter_mm: float) -> NDArray[np.float64]:
+    def first(self, diameter_mm: float, belief: BlurBelief) -> NDArray[np.float64]:
         """Return the unknowns to start from: sum, size and centre as the body shows them."""
         size = float(np.clip(diameter_mm, 1.0, MOST_MM)) ** 2
-        return np.array([1.0, size, *self.centre_mm, FIRST_BLUR[0], FIRST_EDGE[0], 0.0])
+        blur, edge, boost = belief.blur[0], belief.edge[0], belief.boost[0]
+        return np.array([1.0, size, *self.centre_mm, blur, edge, boost, 0.0, 0.0])
 
     def converged(
-        self, at: NDArray[np.float64], used: NDArray[np.bool_], view: SphereView
+        self, at: NDArray[np.float64], used: NDArray[np.bool_], view: SphereView, belief: BlurBelief
     ) -> NDArray[np.float64]:
         """Return the unknowns at which the steps end."""
-        mean, prior = np.zeros(COUNT), np.zeros(COUNT)
-        mean[BLUR], mean[EDGE] = FIRST_BLUR[0], FIRST_EDGE[0]
-        prior[BLUR], prior[EDGE], prior[LEVEL] = FIRST_BLUR[1] ** -2, FIRST_EDGE[1] ** -2, self.level_sd**-2
+        mean, prior = belief.prior(math.sqrt(HALO_SDS[0] * HALO_SDS[1]), self.level_sd)
         for _ in range(ITERATIONS):
             normal = self.normal(*self.model(at, view), used)
             told, score = normal[:COUNT, :COUNT], normal[:COUNT, COUNT]
@@ -298,8 +373,9 @@ class _Window:
     def model(self, at: NDArray[np.float64], view: SphereView) -> tuple[Array, Array]:
         """Return the model's derivatives by each unknown, stacked, and what the model leaves."""
         size = max(float(at[SIZE]), LEAST_MM**2)
+        spread = PointSpread(math.exp(float(at[BLUR])), float(at[EDGE]), float(at[BOOST]))
         seen = view.see(
-            math.sqrt(size), math.exp(float(at[BLUR])), float(at[EDGE]), (at[2], at[3], at[4]), self.axes_mm
+            math.sqrt(size), math.sqrt(size) + HALO_MM, spread, (at[2], at[3], at[4]), self.axes_mm
         )
         amount = self.scale * float(at[EXCESS])
         columns = np.empty((COUNT, *self.excess.shape), np.float32)
@@ -309,8 +385,11 @@ class _Window:
             columns[2 + n] = amount * by
         columns[BLUR] = amount * seen.by_log_blur
         columns[EDGE] = amount * seen.by_edge
+        columns[BOOST] = amount * seen.by_boost
+        columns[HALO] = seen.halo
         columns[LEVEL] = 1.0
-        rest = self.excess - np.float32(at[EXCESS]) * columns[EXCESS] - np.float32(at[LEVEL])
+        shown = np.float32(at[EXCESS]) * columns[EXCESS] + np.float32(at[HALO]) * columns[HALO]
+        rest = self.excess - shown - np.float32(at[LEVEL])
         return columns, rest
 
     def normal(self, columns: Array, rest: Array, used: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -383,5 +462,6 @@ def _bounded(at: NDArray[np.float64], step: NDArray[np.float64]) -> NDArray[np.f
     after[SIZE] = np.clip(after[SIZE], max(LEAST_MM**2, 0.3 * at[SIZE]), min(MOST_MM**2, 2.5 * at[SIZE]))
     after[2:5] = np.clip(after[2:5], at[2:5] - 1.0, at[2:5] + 1.0)
     after[EDGE] = np.clip(after[EDGE], LEAST_EDGE, MOST_EDGE)
+    after[BOOST] = np.clip(after[BOOST], -0.15, 0.8)
     after[BLUR] = np.clip(after[BLUR], max(-0.5, at[BLUR] - 0.2), min(0.5, at[BLUR] + 0.2))
     return np.asarray(after)
