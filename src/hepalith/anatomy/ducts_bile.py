@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hepalith.anatomy.coarse import Coarse
 from hepalith.anatomy.liver import Liver
 from hepalith.geometry import Box
 from hepalith.image.volume import Volume
@@ -27,8 +28,8 @@ REFERENCE_MM = 9.0
 narrower than the shading of a liver. Our judgement."""
 
 PLAIN_HU = 18.0
-"""Beyond this from the local average (and 2.5 times the noise) a voxel is no plain parenchyma but vessel, duct
-or lesion. Our judgement."""
+"""Beyond this from the local average (and 2.5 times the noise) a voxel is no plain parenchyma but vessel,
+duct or lesion. Our judgement."""
 
 FAT_HU = -35.0
 """Below, on the quiet copy, fat or gas: its edge with the liver has any density in between, bile's too."""
@@ -44,6 +45,29 @@ BRIGHT_HU = 60.0
 """So far above the parenchyma, what lies in a duct is a stone; it neither darkens the duct nor parts it."""
 
 
+GALLBLADDER_CHANCE = 0.25
+"""Probability of gallbladder above which bile is none of a duct's: the network's edge lies near 0.5 but blurs
+over 6 mm."""
+
+STONE_BILE_SHARE = 0.25
+"""Darkening of the quiet map beside a stone in bile: the stone's own brightness is blurred into it."""
+
+STONE_SHELL_SHARE = 0.3
+"""Share of a stone's surroundings that is bile: a stone may touch the wall on one side. Our judgement."""
+
+LARGEST_STONE_MM = 15.0
+"""Diameter of a ball as large as the largest stone, or run of fused stones, that is bridged. Our judgement."""
+
+BLURS_MM = (0.8, 1.2, 1.8)
+"""Standard deviations of the blur that quietens the map, least first: a third of a dilated duct's calibre."""
+
+MOST_NOISE = 0.10
+"""Noise of the quiet map at which no more blur is added: a duct's darkening is then over four times as much."""
+
+LEAST_HU = 8.0
+"""Least contrast by which darkening is divided."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BileMap:
     """The liver on a grid of about `SPACING_MM`.
@@ -56,16 +80,19 @@ class BileMap:
         Voxels of the image along (k, j, i) in one of the map.
     spacing_mm
         Of the map, along (k, j, i).
-    hu, parenchyma_hu
-        float32: density, and that of the parenchyma around each place.
     share
         float32: darkening over that of pure bile; 0 parenchyma, 1 bile.
-    inside
-        bool: within the liver, away from its edge and from fat.
-    bright
-        bool: far brighter than the liver.
+    quiet
+        float32: the same, blurred until its noise is low.
     noise
-        Standard deviation of `share` in plain parenchyma.
+        Standard deviation of `quiet` in plain parenchyma.
+    margin_mm
+        float32: distance from the nearest fat, gas, or place outside the liver.
+    ground
+        float32: how far the parenchyma around is darker than the liver's typical one, as a share of the
+        contrast; large within masses.
+    stones
+        bool: small bodies far brighter than the liver with bile about them; they count as lumen.
     contrast_hu
         Parenchyma less bile; what there is to see.
     """
@@ -73,13 +100,18 @@ class BileMap:
     box: Box
     factors: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
-    hu: NDArray[np.float32]
-    parenchyma_hu: NDArray[np.float32]
     share: NDArray[np.float32]
-    inside: NDArray[np.bool_]
-    bright: NDArray[np.bool_]
+    quiet: NDArray[np.float32]
     noise: float
+    margin_mm: NDArray[np.float32]
+    ground: NDArray[np.float32]
+    stones: NDArray[np.bool_]
     contrast_hu: float
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Where darkening can be trusted: in the liver, away from its margin and from fat."""
+        return np.asarray(self.margin_mm > EDGE_MM)
 
     def to_index(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return indices (k, j, i) of the image for places on the map, shape (n, 3)."""
@@ -118,21 +150,70 @@ def map_bile(volume: Volume, liver: Liver) -> BileMap:
     k_mm, j_mm, i_mm = (f * s for f, s in zip(steps, volume.spacing_mm, strict=True))
     spacing = (k_mm, j_mm, i_mm)
     across = (min(k_mm, EDGE_MM - 0.1), j_mm, i_mm)  # the next slice always counts as the edge
-    inside = _distance_within(mask & ~_fat(hu, spacing), across, box, volume) > EDGE_MM
-    parenchyma, noise_hu = _parenchyma(hu, inside, spacing)
+    tissue = mask & ~_fat(hu, spacing) & ~_gallbladder(liver, hu, box, steps)
+    margin = _distance_within(tissue, across, box, volume)
+    inside = margin > EDGE_MM
+    parenchyma = _parenchyma(hu, inside, spacing)
     contrast = parenchyma - np.float32(BILE_HU)
     usual = float(np.median(contrast[inside])) if inside.any() else 0.0
-    share = (parenchyma - hu) / np.maximum(contrast, 8.0)
-    return BileMap(
-        box, steps, spacing, hu, parenchyma, share.astype(np.float32), inside,
-        inside & (hu > parenchyma + BRIGHT_HU), noise_hu / max(usual, 8.0), usual,
-    )  # fmt: skip
+    above = hu - parenchyma
+    share = np.asarray(-np.minimum(above, BRIGHT_HU) / np.maximum(contrast, LEAST_HU), dtype=np.float32)
+    quiet, noise = _quieten(share, inside, spacing)
+    stones = _stones(mask & (above > BRIGHT_HU), quiet > STONE_BILE_SHARE, spacing)
+    typical = np.float32(usual + BILE_HU)
+    ground = np.asarray((typical - parenchyma) / max(usual, LEAST_HU), dtype=np.float32)
+    return BileMap(box, steps, spacing, share, quiet, noise, margin, ground, stones, usual)
+
+
+def _quieten(
+    share: NDArray[np.float32], inside: NDArray[np.bool_], spacing: tuple[float, float, float]
+) -> tuple[NDArray[np.float32], float]:
+    """Return the map blurred as little as its noise allows, and the noise that is left."""
+    for blur_mm in BLURS_MM:
+        quiet = ndimage.gaussian_filter(share, [blur_mm / s for s in spacing], mode="nearest", truncate=3.0)
+        values = quiet[inside]
+        if values.size == 0:
+            return quiet, 1.0
+        noise = 1.4826 * float(np.median(np.abs(values - np.median(values))))
+        if noise <= MOST_NOISE:
+            break
+    return quiet, max(noise, 0.01)
+
+
+def _stones(
+    bright: NDArray[np.bool_], dark: NDArray[np.bool_], spacing: tuple[float, float, float]
+) -> NDArray[np.bool_]:
+    """Return the small bright bodies that bile lies about: enhanced vessels are large, or lie in parenchyma."""
+    labels, count = ndimage.label(bright, np.ones((3, 3, 3), bool))
+    if count == 0:
+        return bright
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    around = ndimage.maximum_filter(labels, size=3)
+    shell = (around > 0) & ~bright
+    faces = np.bincount(around[shell], minlength=count + 1)
+    touching = np.bincount(around[shell & dark], minlength=count + 1)
+    most = 4.0 / 3.0 * np.pi * (LARGEST_STONE_MM / 2) ** 3 / float(np.prod(spacing))
+    held = (touching >= STONE_SHELL_SHARE * np.maximum(faces, 1)) & (sizes <= most)
+    held[0] = False
+    return np.asarray(held[labels])
 
 
 def _fat(hu: NDArray[np.float32], spacing: tuple[float, float, float]) -> NDArray[np.bool_]:
     """Return what is fat or gas."""
     quiet = ndimage.gaussian_filter(hu, [QUIET_MM / s for s in spacing], mode="nearest", truncate=2.5)
     return np.asarray(quiet < FAT_HU)
+
+
+def _gallbladder(
+    liver: Liver, hu: NDArray[np.float32], box: Box, factors: tuple[int, int, int]
+) -> NDArray[np.bool_]:
+    """Return where the network sees gallbladder, the most duct-like of the liver's neighbours."""
+    if liver.organs is None:
+        return np.zeros(hu.shape, dtype=np.bool_)
+    k, j, i = (a + (f - 1) / 2 for a, f in zip(box.start, factors, strict=True))
+    step = (float(factors[0]), float(factors[1]), float(factors[2]))
+    chance = liver.organs.on(Coarse(hu, (k, j, i), step), "gallbladder")
+    return np.asarray(chance > GALLBLADDER_CHANCE)
 
 
 def _distance_within(
@@ -162,10 +243,10 @@ def _block_mean(hu: NDArray[np.int16], factors: tuple[int, int, int]) -> NDArray
 
 def _parenchyma(
     hu: NDArray[np.float32], inside: NDArray[np.bool_], spacing: tuple[float, float, float]
-) -> tuple[NDArray[np.float32], float]:
-    """Return the density of the parenchyma around each place, and the noise of one voxel of it."""
+) -> NDArray[np.float32]:
+    """Return the density of the parenchyma around each place."""
     if not inside.any():
-        return np.full(hu.shape, np.float32(0.0)), 1.0
+        return np.full(hu.shape, np.float32(0.0))
     middle = float(np.median(hu[inside]))
     spread = 1.4826 * float(np.median(np.abs(hu[inside] - middle)))
     about = np.full(hu.shape, np.float32(middle))
@@ -175,7 +256,7 @@ def _parenchyma(
         about = _average(hu, plain, spacing, middle)
         spread = 1.4826 * float(np.median(np.abs((hu - about)[inside])))
         limit = max(PLAIN_HU, 2.5 * spread)
-    return about, max(spread, 0.5)
+    return about
 
 
 def _average(

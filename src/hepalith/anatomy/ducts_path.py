@@ -49,6 +49,11 @@ class Course:
     length_mm: float
     total_mm: float
 
+    @property
+    def calibres_mm(self) -> NDArray[np.float64]:
+        """Diameter of the circle that has the cross-section at each point."""
+        return np.asarray(2.0 * np.sqrt(self.areas_mm2 / np.pi))
+
 
 def trace_course(
     inside: NDArray[np.bool_], share: NDArray[np.float32], spacing: tuple[float, float, float]
