@@ -220,12 +220,16 @@ def test_foci_that_differ_are_said_to_differ_without_a_cause(factories: ModuleTy
     assert "different causes" not in factories.make_reading(foci=alike).document.summary.radiology.en
 
 
-def test_a_host_is_listed_once_looked_for_or_not(factories: ModuleType) -> None:
+def test_what_was_not_looked_for_is_listed_apart_from_what_was_not_judged(
+    factories: ModuleType,
+) -> None:
     host = Finding("host_kind", Subject("host"), State.NOT_ASSESSABLE, reason="a reason")
-    judged = factories.make_reading(findings=(host,)).document.summary.radiology.en
-    assert "Not looked for by this version: bile ducts, liver segments." in judged
-    plain = factories.make_reading().document.summary.radiology.en
-    assert "Not looked for by this version: lesions around calcifications, bile ducts" in plain
+    duct = Finding("dilated_ducts", Subject("duct"), State.UNKNOWN)
+    text = factories.make_reading(findings=(host, duct)).document.summary.radiology.en
+    assert "Not looked for in this reading: dilated bile ducts" in text
+    assert "could not be judged: " in text
+    everything = factories.make_reading(findings=(host,)).document.summary.radiology.en
+    assert "Not looked for" not in everything
 
 
 def test_a_flat_ranking_is_said_to_be_flat(factories: ModuleType) -> None:

@@ -83,7 +83,7 @@ def _phase_of(
     hu = other.hu[:: steps[0], :: steps[1], :: steps[2]]
     coarse = replace(other, hu=hu, grid=Grid((hu.shape[0], hu.shape[1], hu.shape[2]), affine), invalid=None)
     shift = np.median(displacement.reshape(-1, 3), axis=0)
-    index = np.stack(np.indices(hu.shape), axis=-1)
+    index = np.moveaxis(np.indices(coarse.grid.shape), 0, -1)
     at = volume.grid.to_index(coarse.grid.to_lps(index) - shift) - np.array(liver.box.start)
     mask = ndimage.map_coordinates(liver.mask, np.moveaxis(at, -1, 0), order=0, cval=0).astype(np.bool_)
     mask &= hu > AIR_HU

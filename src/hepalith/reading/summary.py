@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from hepalith.reading.company import around_texts, company_texts, place_text
 from hepalith.reading.document import Document, FindingEntry, FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.terms import say, say_inline
@@ -26,7 +27,6 @@ __all__ = [
     "WHOLE_LIVER",
     "differing_foci",
     "group_reasons",
-    "lobe_name",
     "not_looked_for",
     "nothing_key",
     "summarise_for_radiology",
@@ -62,11 +62,6 @@ NOTHING_THERE = "no calcification was found"
 
 CLEAR_LEAD = 0.5
 """Probability below which the text says that no explanation stands out: all others together outweigh it."""
-
-
-def lobe_name(focus: FocusEntry, language: str) -> str:
-    """Return the lobe of a focus as a report names it."""
-    return phrase("lobe", focus.location.lobe or "unassessed", language)
 
 
 def summarise_for_radiology(document: Document, language: str) -> str:
@@ -124,6 +119,10 @@ def examination_lines(document: Document, language: str) -> list[str]:
         said.append(phrase("radiology", "kernel", language, value=image.kernel))
     if image.noise_hu is not None:
         said.append(phrase("radiology", "noise", language, value=format_number(image.noise_hu)))
+    further = [phrase("phase", i.phase.label, language) for i in document.images if i.role == "phase"]
+    if further:
+        named = join_list(further, language)
+        said.append(phrase("company", "registered", language, count=len(further), list=named))
     return [join_sentences(said, language)]
 
 
@@ -202,6 +201,9 @@ def finding_lines(document: Document, language: str) -> list[str]:
         if len(mimics) > MAX_FOCI_IN_WORDS:
             names.append(phrase("radiology", "and_more", language, count=len(mimics) - MAX_FOCI_IN_WORDS))
         lines.append(phrase("radiology", "mimics", language, list=join_list(names, language)))
+    around = list(around_texts(document, language))
+    if around:
+        lines.append(phrase("company", "around", language, list=join_list(around, language)))
     return lines
 
 
@@ -217,7 +219,7 @@ def focus_line(focus: FocusEntry, language: str) -> str:
         "focus",
         language,
         id=focus.id,
-        lobe=lobe_name(focus, language),
+        lobe=place_text(focus, language),
         morphology=say_inline(focus.morphology.label, language),
         diameter=quantity_text(focus.diameter, language, interval=True),
         volume=quantity_text(focus.volume, language),
@@ -226,6 +228,7 @@ def focus_line(focus: FocusEntry, language: str) -> str:
         peak=quantity_text(focus.peak_hu, language),
         background=quantity_text(focus.background_hu, language),
         depth=depth,
+        company="".join({"en": "; ", "zh": "；"}[language] + text for text in company_texts(focus, language)),
         word=probability_word(focus.probability, language),
         probability=percent_text(focus.probability, language),
     )
@@ -325,11 +328,10 @@ def recommendation_lines(document: Document, language: str) -> list[str]:
 
 def limit_lines(document: Document, language: str) -> list[str]:
     """Say what was not looked for, what could not be judged, and what is wrong with the image."""
-    lines = [
-        phrase(
-            "radiology", "not_looked", language, list=join_list(not_looked_for(document, language), language)
-        )
-    ]
+    lines = []
+    unread = not_looked_for(document, language)
+    if unread:
+        lines.append(phrase("radiology", "not_looked", language, list=join_list(unread, language)))
     judged = group_reasons(document.findings, language)
     if judged:
         said = {"en": "; ", "zh": "；"}[language].join(judged)
@@ -343,13 +345,9 @@ def limit_lines(document: Document, language: str) -> list[str]:
 
 
 def not_looked_for(document: Document, language: str) -> list[str]:
-    """Return the parts of the liver's reading that this version leaves out.
-
-    A lesion around the calcium that was said to be not assessable is said there, and not here.
-    """
-    judged = any(f.id == "host_kind" and f.state == "not_assessable" for f in document.findings)
-    keys = ["ducts", "segments"] if judged else ["hosts", "ducts", "segments"]
-    return [phrase("not_looked", key, language) for key in keys]
+    """Return what the image was not searched for in this reading, each once."""
+    unknown = [f.id for f in document.findings if f.state == "unknown" and f.source in ("ct", "us")]
+    return [say_inline(name, language) for name in dict.fromkeys(unknown)]
 
 
 def group_reasons(findings: Iterable[FindingEntry], language: str) -> list[str]:

@@ -6,7 +6,7 @@ import re
 
 from hepalith.vocabulary import load_vocabulary
 
-__all__ = ["code_of", "say", "say_inline"]
+__all__ = ["code_of", "say", "say_choice", "say_inline"]
 
 
 def say(term: str, language: str) -> str:
@@ -42,6 +42,14 @@ def say_inline(term: str, language: str) -> str:
     if not said[1:2].islower() or language != "en" or re.split(r"\W", said, maxsplit=1)[0] in PROPER_NAMES:
         return said
     return said[0].lower() + said[1:]
+
+
+def say_choice(term: str, choice: str, language: str) -> str:
+    """Return the display of a choice of a term; by its id where this version does not know it."""
+    vocabulary = load_vocabulary()
+    known = vocabulary[term].choices if term in vocabulary else ()
+    named = [c.zh if language == "zh" else c.en for c in known if c.id == choice]
+    return named[0] if named else choice.replace("_", " ")
 
 
 def code_of(term: str) -> str | None:

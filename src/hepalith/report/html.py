@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from hepalith.errors import OutputError
 from hepalith.reading import Reading
+from hepalith.reading.company import around_texts
 from hepalith.reading.document import FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.summary import nothing_key
@@ -109,6 +110,7 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         bars=page.bars(document, chosen),
         rest=page.rest_text(document, chosen),
         steps=tuple(page.step_row(a, chosen) for a in document.plan),
+        around=around_texts(document, chosen),
         limits=page.list_limits(document, chosen),
         nothing=phrase("radiology", nothing_key(document), chosen),
         text=document.summary.radiology.zh if chosen == "zh" else document.summary.radiology.en,

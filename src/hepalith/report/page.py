@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from hepalith.reading.company import company_texts, place_text
 from hepalith.reading.document import (
     ActionEntry,
     Document,
@@ -99,6 +100,7 @@ class FocusRow:
     mass: Cell
     score: str
     reason: str
+    company: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ def focus_row(focus: FocusEntry, language: str) -> FocusRow:
         id=focus.id,
         label=say(focus.label, language),
         probability=percent_text(focus.probability, language),
-        place=phrase("lobe", focus.location.lobe or "unassessed", language),
+        place=place_text(focus, language),
         depth=depth_text(focus.location.capsule_distance, language),
         shape=say_inline(focus.morphology.label, language),
         diameter=cell(focus.diameter, language),
@@ -177,6 +179,7 @@ def focus_row(focus: FocusEntry, language: str) -> FocusRow:
         mass=cell(focus.mass, language),
         score=number(focus.score_agatston_convention, language),
         reason=translate(focus.reason, language),
+        company=company_texts(focus, language),
     )
 
 
@@ -330,10 +333,9 @@ def step_row(action: ActionEntry, language: str) -> StepRow:
 def list_limits(document: Document, language: str) -> Limits:
     """Return what this reading does not say, in three lists."""
     unknown = [f for f in document.findings if f.state == "unknown"]
-    looked = [say_inline(f.id, language) for f in unknown if f.source in ("ct", "us")]
     told = [say_inline(f.id, language) for f in unknown if f.source in ("person", "text")]
     return Limits(
         tuple(group_reasons(document.findings, language)),
-        (*not_looked_for(document, language), *dict.fromkeys(looked)),
+        tuple(not_looked_for(document, language)),
         tuple(dict.fromkeys(told)),
     )
