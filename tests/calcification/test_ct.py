@@ -90,8 +90,8 @@ def test_a_hollow_shell_is_one_rim_or_eggshell() -> None:
     assert holds(focus.diameter, 16.0)
 
 
-def test_morphology_probabilities_sum_to_one_and_spread_near_the_blur() -> None:
-    (small,) = read(scan(ball(1.5), 800.0)).foci
+def test_morphology_probabilities_sum_to_one_and_spread_at_the_limit_between_dot_and_nodule() -> None:
+    (small,) = read(scan(ball(1.75), 800.0)).foci
     assert sum(small.morphology_probabilities.values()) == pytest.approx(1.0)
     assert small.morphology_probabilities[small.morphology] < 0.9
 
