@@ -2,55 +2,94 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import cc3d
+import edt
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.geometry import Box
+from hepalith.anatomy.lesion_field import EDGE_MM, SPACING_MM, LesionField
+from hepalith.anatomy.lesion_outline import Region
 
-__all__ = ["Lesion", "Lesions"]
+__all__ = ["Lesion", "look_at_lesion"]
+
+CORE_MM = 2.5
+"""Deeper than this in a lesion the blur of its edge is left behind."""
+
+LEAST_CORE = 12
+"""Fewest voxels of a core; with fewer, all of the lesion that is seen counts."""
+
+ABOUT_MM = (3.0, 9.0)
+"""How far about a lesion the parenchyma that it is compared with lies: beyond the blur of its edge."""
+
+FAT_HU, GAS_HU, FLUID_HU = -20.0, -200.0, 25.0
+"""HU below which tissue holds fat, is gas, and is fluid: fat is called below -20 HU in the kidney's and
+adrenal's lesions (grade C); bile and cysts measure 0 to 20 HU (textbooks, grade C)."""
+
+POOL_HU, POOL_SPREADS = 8.0, 3.0
+"""A pool is darker than the middle of its lesion by so many HU and spreads of the noise."""
+
+POOL_VOXELS = 4
+"""Fewest voxels of a pool: 4 mm across."""
+
+BRIGHT_HU, BRIGHT_SPREADS = 10.0, 3.0
+"""A bright part of a lesion exceeds the parenchyma by so many HU and spreads of the noise."""
+
+EDGE_BINS_MM = tuple(float(v) for v in np.arange(-9.0, 9.5, 1.0))
+"""Distances from the outline between which HU are averaged for the edge's profile."""
+
+EDGE_SHARES = (0.2, 0.8)
+"""Shares of the contrast between which the edge's width is taken, as in the 20-80 % rise distance."""
+
+DIRECTIONS = 64
+"""Directions in which the caliper is laid: the longest is then short by less than 1 %."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lesion:
     """One region of the liver that differs from its parenchyma.
 
     Parameters
     ----------
-    id
-        Its label in `Lesions.labels`.
+    region
+        Its outline on the 2 mm copy.
     centre_lps_mm
         Middle of its extent.
-    diameter_mm, diameter_error_mm
-        Longest caliper of its extent at half of its contrast, and the standard error of that.
+    diameter_mm
+        Longest caliper of its extent at half of its contrast.
     volume_ml
         Of that extent.
     core_hu, contrast_hu
-        Mean HU of what lies deeper than the blur of its edge, and how far that is from the parenchyma about it.
+        Median HU of what lies deeper than the blur of its edge, and how far that is from the parenchyma
+        about it.
     contrast_error_hu
         Standard error of the contrast: noise, and how far the liver's own texture strays at this size.
     rim_hu
-        Mean HU of the layer beneath its edge.
+        Median HU of the layer beneath its edge, less that of the core.
     edge_mm
-        Distance over which the mean HU goes from an eighth to seven eighths of the contrast.
+        Distance over which the mean HU goes from 20 to 80 % of the contrast.
     texture_hu
         Standard deviation of the core beyond what noise explains.
-    fat_share, gas_share, fluid_share
-        Shares of the core below -20 HU, below -200 HU, and between -20 and 25 HU.
-    pools
-        Number of separate dark places inside that are smaller than half of it.
+    fat_share, gas_share, fluid_share, bright_share
+        Shares of what is seen that measure as fat, as gas, as fluid, and brighter than parenchyma.
+    bright_hu
+        Median HU of the bright part; that of the core where there is none.
+    pools, pool_share
+        Number of separate dark places within it, and their share of it.
+    central_hu
+        Median HU of the innermost tenth, less that of the core.
     roundness
-        Depth of its deepest place over the radius of a ball of its volume: 1 for a ball, less for tubes and
-        sheets.
-    capsule_share
+        Depth of its deepest place over the radius of a ball of its volume: 1 for a ball, less for tubes
+        and sheets.
+    edge_share
         Share of its surface at the liver's edge.
     """
 
-    id: int
+    region: Region
     centre_lps_mm: tuple[float, float, float]
     diameter_mm: float
-    diameter_error_mm: float
     volume_ml: float
     core_hu: float
     contrast_hu: float
@@ -61,28 +100,141 @@ class Lesion:
     fat_share: float
     gas_share: float
     fluid_share: float
+    bright_share: float
+    bright_hu: float
     pools: int
+    pool_share: float
+    central_hu: float
     roundness: float
-    capsule_share: float
+    edge_share: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Lesions:
-    """Every lesion that was seen, and the parenchyma it was seen against.
+def look_at_lesion(field: LesionField, region: Region) -> Lesion | None:
+    """Return what is measured of a region; None where too little of it is seen."""
+    where = _with_margin(region, field)
+    body = field_part(region, where)
+    cube = (SPACING_MM,) * 3
+    inward = edt.edt(body, anisotropy=cube, black_border=True)
+    outward = edt.edt(~body, anisotropy=cube)
+    known = field.known[where]
+    seen = body & known
+    core = seen & (inward > CORE_MM)
+    if int(core.sum()) < LEAST_CORE:
+        core = seen
+    if int(core.sum()) < LEAST_CORE // 2:
+        return None
+    about = known & field.inside[where] & ~body & ~field.vessel[where] & (field.depth_mm[where] > EDGE_MM)
+    about &= (outward > ABOUT_MM[0]) & (outward <= ABOUT_MM[1])
+    fine, level, hu = field.fine[where], field.level_hu[where], field.coarse.hu[where]
+    around = float(np.median(fine[about])) if int(about.sum()) >= LEAST_CORE else 0.0
+    middle = float(np.median(fine[core]))
+    absolute = fine + level
+    bright = seen & (fine > max(BRIGHT_HU, BRIGHT_SPREADS * field.fine_sd))
+    pools, pooled = _pools(fine, core, middle, field.fine_sd)
+    surface = body & (inward <= SPACING_MM)
+    places = np.argwhere(surface) + [s.start for s in where]
+    volume_ml = float(body.sum()) * SPACING_MM**3 / 1000
+    x, y, z = (float(v) for v in field.grid.to_lps((places.min(axis=0) + places.max(axis=0)) / 2))
+    inner = core & (inward >= np.percentile(inward[body], 90))
+    rim = seen & (inward <= CORE_MM + SPACING_MM)
+    independent = max(float(core.sum()) / VOXELS_PER_DRAW, 1.0)
+    return Lesion(
+        region=region,
+        centre_lps_mm=(x, y, z),
+        diameter_mm=_caliper(places @ field.grid.affine[:3, :3].T) + SPACING_MM,
+        volume_ml=volume_ml,
+        core_hu=float(np.median(absolute[core])),
+        contrast_hu=middle - around,
+        contrast_error_hu=math.hypot(field.fine_sd / math.sqrt(independent), field.broad_sd),
+        rim_hu=float(np.median(fine[rim])) - middle,
+        edge_mm=_edge_width(hu - level, body, inward - outward, known & field.inside[where]),
+        texture_hu=_texture(fine[core], field.fine_sd),
+        fat_share=float((hu[seen] < FAT_HU).mean()),
+        gas_share=float((hu[body] < GAS_HU).mean()),
+        fluid_share=float((absolute[core] < FLUID_HU).mean()),
+        bright_share=float(bright.sum() / seen.sum()),
+        bright_hu=float(np.median(absolute[bright])) if bright.any() else float(np.median(absolute[core])),
+        pools=pools,
+        pool_share=pooled,
+        central_hu=float(np.median(fine[inner])) - middle if inner.any() else 0.0,
+        roundness=float(inward.max()) / (10 * (3 * volume_ml / (4 * math.pi)) ** (1 / 3)),
+        edge_share=float((field.depth_mm[where][surface] <= EDGE_MM).mean()),
+    )
 
-    Parameters
-    ----------
-    lesions
-        Largest first, ids from 1.
-    box
-        Where `labels` lies in the image.
-    labels
-        uint8, shape of `box`: id of the lesion.
-    parenchyma_hu
-        Of the liver without vessels, lesions and calcium.
+
+VOXELS_PER_DRAW = 20.0
+"""Voxels of the fine average that share one independent draw of noise: (2 √π · 0.9)³."""
+
+
+def _with_margin(region: Region, field: LesionField) -> tuple[slice, slice, slice]:
+    margin = math.ceil(ABOUT_MM[1] / SPACING_MM) + 1
+    k, j, i = (
+        slice(max(0, s.start - margin), min(n, s.stop + margin))
+        for s, n in zip(region.slices, field.inside.shape, strict=True)
+    )
+    return (k, j, i)
+
+
+def field_part(region: Region, where: tuple[slice, slice, slice]) -> NDArray[np.bool_]:
+    """Return a region's body in a box of the copy that holds it."""
+    body = np.zeros(tuple(s.stop - s.start for s in where), np.bool_)
+    body[
+        tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(region.slices, where, strict=True))
+    ] = region.body
+    return body
+
+
+def _pools(
+    fine: NDArray[np.float32], core: NDArray[np.bool_], middle: float, noise_hu: float
+) -> tuple[int, float]:
+    """Return the number of dark places in a core, and their share of it."""
+    dark = core & (fine < middle - max(POOL_HU, POOL_SPREADS * noise_hu))
+    labels, count = cc3d.connected_components(dark, connectivity=6, return_N=True)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    large = sizes >= POOL_VOXELS
+    return int(large.sum()), float(sizes[large].sum() / core.sum())
+
+
+def _texture(values: NDArray[np.float32], noise_hu: float) -> float:
+    """Return the standard deviation of values beyond noise, the farthest tenth left out."""
+    low, high = np.percentile(values, (5, 95))
+    spread = float(high - low) / 3.29
+    return math.sqrt(max(spread**2 - noise_hu**2, 0.0))
+
+
+def _edge_width(
+    excess: NDArray[np.float32],
+    body: NDArray[np.bool_],
+    inward_mm: NDArray[np.float32],
+    known: NDArray[np.bool_],
+) -> float:
+    """Return the 20-80 % width of a lesion's edge, from the mean HU at each distance from its outline.
+
+    Distances are counted to voxel centres, half a voxel from the outline on either side.
     """
+    signed = inward_mm - np.where(body, 0.5, -0.5) * SPACING_MM
+    bins = np.digitize(signed[known], EDGE_BINS_MM)
+    count = np.bincount(bins, minlength=len(EDGE_BINS_MM) + 1)
+    total = np.bincount(bins, weights=excess[known], minlength=len(EDGE_BINS_MM) + 1)
+    good = count >= LEAST_CORE
+    good[0] = good[-1] = False
+    if int(good.sum()) < 6:
+        return 0.0
+    middle = (np.asarray(EDGE_BINS_MM[:-1]) + np.asarray(EDGE_BINS_MM[1:])) / 2
+    at = middle[good[1:-1]]
+    mean = (total[good] / count[good]).astype(np.float64)
+    outside, inside = float(mean[:2].mean()), float(mean[-2:].mean())
+    if abs(inside - outside) < 1.0:
+        return 0.0
+    share = np.maximum.accumulate(np.clip((mean - outside) / (inside - outside), 0, 1))
+    low, high = (float(np.interp(s, share, at)) for s in EDGE_SHARES)
+    return high - low
 
-    lesions: tuple[Lesion, ...]
-    box: Box
-    labels: NDArray[np.uint8]
-    parenchyma_hu: float
+
+def _caliper(points_mm: NDArray[np.float64]) -> float:
+    """Return the longest extent of points over evenly spread directions."""
+    n = np.arange(DIRECTIONS) + 0.5
+    z, turn = n / DIRECTIONS, math.pi * (1 + math.sqrt(5)) * n  # a half sphere: extents have no sign
+    ring = np.sqrt(1 - z * z)
+    along = points_mm @ np.stack([ring * np.cos(turn), ring * np.sin(turn), z])
+    return float(np.ptp(along, axis=0).max())

@@ -15,7 +15,8 @@ from hepalith.calcification.focus import Foci, Focus
 from hepalith.finding.description import Description
 from hepalith.finding.duct import describe_ducts, relate_to_ducts
 from hepalith.finding.finding import Finding, Pattern, Subject
-from hepalith.finding.host import describe_hosts, find_hosts
+from hepalith.finding.host_finding import describe_hosts
+from hepalith.finding.host_search import find_hosts
 from hepalith.finding.pattern import SUBCAPSULAR_MM, find_patterns, share_below
 from hepalith.finding.place import find_places
 from hepalith.image.volume import Volume
@@ -117,7 +118,7 @@ def _keep_company(scene: _Scene, anatomy: Anatomy | None) -> Description:
     vessels, ducts = anatomy.vessels, anatomy.ducts
     places = find_places(foci, liver, anatomy.segments, vessels)
     relations = relate_to_ducts(volume, liver, foci, ducts, vessels, phase)
-    hosts = find_hosts(volume, liver, foci, vessels, ducts, phase)
+    hosts = find_hosts(volume, liver, foci, phase=phase, vessels=vessels, ducts=ducts)
     findings = (*describe_ducts(ducts, relations), *describe_hosts(hosts, foci, phase))
     return Description(findings, find_patterns(foci, liver), places, relations, hosts)
 

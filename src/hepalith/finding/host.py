@@ -5,24 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.anatomy.liver import Liver, Phase
-from hepalith.calcification.focus import Foci
-from hepalith.finding.finding import Finding
 from hepalith.geometry import Box
-from hepalith.image.volume import Volume
-from hepalith.vocabulary import Assessed, Measurement, NotAssessable
+from hepalith.vocabulary import Assessed, Measurement
 
-__all__ = ["KINDS", "Host", "HostRelation", "Hosts", "describe_hosts", "find_hosts"]
+__all__ = ["KINDS", "Host", "HostRelation", "Hosts"]
 
 KINDS = ("solid", "fluid", "fat", "mixed", "infiltrative")
 """Kinds of host, in the words of the contract."""
-
-UNENHANCED_REASON = "on an unenhanced scan a lesion around the calcium can be seen, but never excluded"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,11 +37,12 @@ class Host:
     foci
         Ids of the calcifications that it holds or touches.
     enhancement, enhancements
-        What this phase says of its enhancement: the likeliest choice of the vocabulary, and the probability of
-        each; ``""`` and empty where it says nothing.
+        What this phase says of its enhancement: the likeliest choice of the vocabulary, and the probability
+        of each; ``""`` and empty where it says nothing.
     features
         Probability of what else is seen: ``central_scar``, ``capsular_retraction``, ``satellite_lesions``,
-        ``daughter_cysts``, ``microcystic_areas``, ``fat_attenuation``, ``gas_in_lesion``, ``blood_pool_ring``.
+        ``daughter_cysts``, ``microcystic_areas``, ``fat_attenuation``, ``gas_in_lesion``,
+        ``blood_pool_ring``.
     centre_lps_mm
         Middle of its extent.
     mean_hu
@@ -122,23 +116,3 @@ class Hosts:
     masses: tuple[Host, ...]
     box: Box
     labels: NDArray[np.uint8]
-
-
-def find_hosts(
-    volume: Volume,
-    liver: Liver,
-    foci: Foci,
-    vessels: Any,  # noqa: ANN401 - becomes Vessels with anatomy/vessels.py
-    ducts: Any,  # noqa: ANN401 - becomes Ducts with anatomy/ducts.py
-    phase: Phase,
-) -> Hosts:
-    """Return the lesions around calcifications, and the masses without calcium."""
-    reason = UNENHANCED_REASON if phase.label == "none" else "lesions were not looked for"
-    relation = HostRelation("not_assessable", 0, NotAssessable(reason), "", 0.5, reason)
-    relations = {f.id: relation for f in foci.calcifications}
-    return Hosts((), MappingProxyType(relations), (), liver.box, np.zeros(liver.box.shape, np.uint8))
-
-
-def describe_hosts(hosts: Hosts, foci: Foci, phase: Phase) -> tuple[Finding, ...]:
-    """Return what is to be said of hosts and masses, in the controlled vocabulary."""
-    return ()

@@ -1,0 +1,400 @@
+"""Which lesion lies around which calcification, and what could have been missed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from types import MappingProxyType
+
+import edt
+import numpy as np
+from numpy.typing import NDArray
+
+from hepalith.anatomy.ducts import Ducts
+from hepalith.anatomy.lesion import Lesion, look_at_lesion
+from hepalith.anatomy.lesion_field import SPACING_MM, LesionField, lay_lesion_field
+from hepalith.anatomy.lesion_outline import Region, outline_regions
+from hepalith.anatomy.liver import Liver, Phase
+from hepalith.anatomy.phase import measure_aorta
+from hepalith.anatomy.vessels import Vessels
+from hepalith.calcification.focus import Foci, Focus
+from hepalith.finding.host import Host, HostRelation, Hosts
+from hepalith.finding.host_feature import features_of, position_of
+from hepalith.finding.host_kind import Blood, enhancement_of, kinds_of, rise
+from hepalith.image.volume import Volume
+from hepalith.vocabulary import Measurement, NotAssessable
+
+__all__ = ["find_hosts"]
+
+UNENHANCED_REASON = "on an unenhanced scan a lesion around the calcium can be seen, but never excluded"
+PHASE_REASON = "whether this scan is enhanced is not sure: a lesion around the calcium cannot be excluded"
+LITTLE_REASON = "too little liver about the calcium is seen"
+
+BLUR_MM = 3.0
+"""How far the blur of calcium hides the tissue about it: half a slice, the in-plane blur and the copy's
+own."""
+
+ABOUT_MM = 7.0
+"""How far about a focus its surroundings are looked at: 4 mm of tissue beyond the blur."""
+
+LEAST_ABOUT = 25
+"""Fewest voxels of the copy in those surroundings (0.2 mL)."""
+
+HELD_SHARE, HELD_SLOPE = 0.2, 0.05
+"""Share of a focus's surroundings that is as likely as not enough for a lesion to hold or touch it: calcium
+in the wall of a large cyst has two fifths, chance neighbours seldom a tenth. Our judgement."""
+
+ROUND_MIDDLE, ROUND_SLOPE = 0.52, 0.035
+"""Roundness at which a region is as likely as not a lesion: stretches of vessels have 0.3 to 0.55, lesions
+0.6 to 0.95. From development phantoms."""
+
+SIZE_ML, SIZE_SLOPE_ML = 0.35, 0.1
+"""Volume at which a region is as likely as not a lesion (8.7 mm); smaller ones are chance or vessels."""
+
+CONTRAST_ERRORS, CONTRAST_SLOPE = 4.5, 0.6
+"""Contrast over its error at which a region is as likely as not a lesion."""
+
+AT_EDGE_SHARE, AT_EDGE_SLOPE = 0.5, 0.05
+"""Share of its surface at the liver's edge at which a region is as likely as not a fissure, a neighbour or
+partial volume: a mass that reaches the surface has up to two fifths. Our judgement."""
+
+FOREIGN_SHARE, FOREIGN_SLOPE = 0.35, 0.06
+"""What the network says of other organs where the region lies (gallbladder, gut, cava) at which it is as
+likely as not one of them."""
+
+FOREIGN = ("gallbladder", "stomach", "bowel", "kidney", "vena_cava", "heart", "lung", "spleen")
+
+HOST_PRIOR = 0.15
+"""Share of calcifications that lie in a lesion, before the image is looked at: our judgement."""
+
+USUAL_CONTRAST = (30.0, 0.8)
+"""Median of the contrast of lesions in an enhanced phase, HU, and the spread of its logarithm: of tumours
+from iso- to markedly hypodense, and cysts. Our judgement (grade C)."""
+
+USUAL_HOST_MM = 15.0
+"""Diameter of the lesion that is asked for where none is seen."""
+
+SEEN_ERRORS = 4.0
+"""Contrast, over the error of the mean at that size, that is seen."""
+
+SURE_OF_NONE = 0.8
+"""Least probability at which no host is called: below, the scan cannot say. Our judgement."""
+
+MASS_PROBABILITY, MASS_ML, MASS_ROUND, MASS_HU = 0.9, 0.7, 0.62, 10.0
+"""A mass without calcium is reported from these on: it is not looked for as hard as a host, since a false
+one in a healthy liver does more harm than a small one missed. 0.7 mL is a ball of 11 mm."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A lesion and how likely it is one."""
+
+    lesion: Lesion
+    probability: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scene:
+    """What hosts are looked for in."""
+
+    volume: Volume
+    liver: Liver
+    foci: Foci
+    phase: Phase
+    field: LesionField
+    labels: NDArray[np.uint16]
+
+
+def find_hosts(
+    volume: Volume,
+    liver: Liver,
+    foci: Foci,
+    *,
+    phase: Phase,
+    vessels: Vessels | None = None,
+    ducts: Ducts | None = None,
+) -> Hosts:
+    """Return the lesions around calcifications, and the masses without calcium.
+
+    Parameters
+    ----------
+    volume, liver, foci, phase
+        The CT, its liver, its foci and its contrast phase.
+    vessels, ducts
+        Those that are known: they are no lesions.
+
+    Notes
+    -----
+    The liver is laid on a 2 mm copy; regions that differ from its parenchyma are outlined, and measured.
+    A focus lies in a lesion where its surroundings do. On an unenhanced scan, or where noise hides what
+    lesions show, "none" is never said.
+    """
+    calcium = foci.calcifications
+    field = _lay(volume, liver, foci, vessels, ducts)
+    if field is None:
+        relation = HostRelation("not_assessable", 0, NotAssessable(LITTLE_REASON), "", 0.5, LITTLE_REASON)
+        return Hosts(
+            (), {f.id: relation for f in calcium}, (), liver.box, np.zeros(liver.box.shape, np.uint8)
+        )
+    labels = np.zeros(field.inside.shape, np.uint16)
+    regions = outline_regions(field)
+    for number, region in enumerate(regions, start=1):
+        labels[region.slices][region.body] = number
+    scene = _Scene(volume, liver, foci, phase, field, labels)
+    places = {f.id: _place(scene, f) for f in calcium}
+    near = {f.id: _about(scene, places[f.id]) for f in calcium}
+    wanted = {n for _, n, _ in near.values() if n}
+    seen: dict[int, Seen] = {}
+    for number, region in enumerate(regions, start=1):
+        if number in wanted or _may_be_mass(region):
+            lesion = look_at_lesion(field, region)
+            if lesion is not None:
+                seen[number] = Seen(lesion, _credibility(scene, lesion))
+    held: dict[int, list[int]] = {}
+    chances: dict[int, float] = {}
+    for f in calcium:
+        count, number, share = near[f.id]
+        chance = seen[number].probability * rise(share, HELD_SHARE, HELD_SLOPE) if number in seen else 0.0
+        chances[f.id] = chance
+        if chance >= 0.5:
+            held.setdefault(number, []).append(f.id)
+    blood = _blood(volume, liver, vessels, phase) if seen else Blood(None, None)
+    order = sorted(held, key=lambda n: (-len(held[n]), -seen[n].lesion.volume_ml))
+    hosts = tuple(
+        _host(scene, seen, (n, rank), {f: places[f] for f in held[n]}, blood)
+        for rank, n in enumerate(order, start=1)
+    )
+    alone = [n for n in seen if n not in held and _is_mass(seen[n])]
+    alone.sort(key=lambda n: -seen[n].lesion.volume_ml)
+    masses = tuple(
+        _host(scene, seen, (n, rank), {}, blood) for rank, n in enumerate(alone, start=len(hosts) + 1)
+    )
+    ids = {n: rank for rank, n in enumerate((*order, *alone), start=1)}
+    relations = {}
+    for f in calcium:
+        count, number, _ = near[f.id]
+        host = hosts[ids[number] - 1] if f.id in held.get(number, ()) else None
+        relations[f.id] = (
+            _held(host, places[f.id], seen[number].lesion, chances[f.id])
+            if host is not None
+            else _not_held(scene, count, chances[f.id])
+        )
+    painted = _paint(scene, {n: seen[n].lesion.region for n in ids}, ids)
+    return Hosts(hosts, MappingProxyType(relations), masses, liver.box, painted)
+
+
+def _lay(
+    volume: Volume, liver: Liver, foci: Foci, vessels: Vessels | None, ducts: Ducts | None
+) -> LesionField | None:
+    """Return the 2 mm copy; None where no liver is in view.
+
+    Vessels are left out where blood is bright: dark ones are told by their shape, and a cyst may be among
+    them.
+    """
+    if not liver.is_in_view:
+        return None
+    dense = (foci.labels, foci.box, BLUR_MM) if foci.foci else None
+    blood = (vessels.labels, vessels.box) if vessels is not None and vessels.seen and vessels.bright else None
+    bile = (ducts.labels, ducts.box) if ducts is not None and ducts.ducts else None
+    return lay_lesion_field(volume, liver, dense=dense, vessels=blood, ducts=bile)
+
+
+def _place(scene: _Scene, focus: Focus) -> NDArray[np.intp]:
+    """Return the voxels of the copy that a focus touches, shape (n, 3)."""
+    field, foci = scene.field, scene.foci
+    at = np.argwhere(foci.labels == focus.id) + np.asarray(foci.box.start) - np.asarray(field.box.start)
+    cells = np.rint((at - np.asarray(field.coarse.first)) / np.asarray(field.coarse.step)).astype(np.intp)
+    cells = np.clip(cells, 0, np.asarray(field.inside.shape) - 1)
+    return np.unique(cells, axis=0)
+
+
+def _about(scene: _Scene, cells: NDArray[np.intp]) -> tuple[int, int, float]:
+    """Return how much of a focus's surroundings is seen, which region most of it is, and what share."""
+    reach = math.ceil(ABOUT_MM / SPACING_MM) + 1
+    if cells.size == 0:
+        return 0, 0, 0.0
+    low = np.maximum(cells.min(axis=0) - reach, 0)
+    high = np.minimum(cells.max(axis=0) + reach + 1, scene.field.inside.shape)
+    where = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    own = np.zeros(tuple(int(n) for n in high - low), np.bool_)
+    own[tuple((cells - low).T)] = True
+    away = edt.edt(~own, anisotropy=(SPACING_MM,) * 3)
+    shell = scene.field.known[where] & scene.field.inside[where] & (away <= ABOUT_MM)
+    count = int(shell.sum())
+    met = np.bincount(scene.labels[where][shell], minlength=1)
+    met[0] = 0
+    number = int(met.argmax())
+    return count, number, float(met[number]) / count if number else 0.0
+
+
+def _credibility(scene: _Scene, lesion: Lesion) -> float:
+    """Return the probability that a region is a lesion: round, large, distinct, in the liver, no organ."""
+    return math.prod(
+        (
+            rise(lesion.roundness, ROUND_MIDDLE, ROUND_SLOPE),
+            rise(lesion.volume_ml, SIZE_ML, SIZE_SLOPE_ML),
+            rise(abs(lesion.contrast_hu) / lesion.contrast_error_hu, CONTRAST_ERRORS, CONTRAST_SLOPE),
+            1.0 - rise(lesion.edge_share, AT_EDGE_SHARE, AT_EDGE_SLOPE),
+            1.0 - rise(_foreign(scene, lesion.region), FOREIGN_SHARE, FOREIGN_SLOPE),
+        )
+    )
+
+
+def _foreign(scene: _Scene, region: Region) -> float:
+    """Return what the network says of other organs where a region lies, 0 where it was not asked."""
+    organs = scene.liver.organs
+    if organs is None:
+        return 0.0
+    cells = np.argwhere(region.body)[:: max(1, int(region.body.sum()) // 200)] + np.asarray(region.start)
+    field = scene.field
+    at = np.asarray(field.coarse.first) + cells * np.asarray(field.coarse.step) + np.asarray(field.box.start)
+    place = np.rint((at - np.asarray(organs.coarse.first)) / np.asarray(organs.coarse.step)).astype(np.intp)
+    k, j, i = np.clip(place, 0, np.asarray(organs.coarse.hu.shape) - 1).T
+    return float(sum(organs.of(name)[k, j, i] for name in FOREIGN).mean())
+
+
+def _may_be_mass(region: Region) -> bool:
+    return float(region.body.sum()) * SPACING_MM**3 / 1000 >= MASS_ML
+
+
+def _is_mass(seen: Seen) -> bool:
+    """Return whether a lesion without calcium is reported."""
+    lesion = seen.lesion
+    return (
+        seen.probability >= MASS_PROBABILITY
+        and lesion.volume_ml >= MASS_ML
+        and lesion.roundness >= MASS_ROUND
+        and abs(lesion.contrast_hu) >= MASS_HU
+    )
+
+
+def _blood(volume: Volume, liver: Liver, vessels: Vessels | None, phase: Phase) -> Blood:
+    """Return what blood measures."""
+    if phase.label == "none":
+        return Blood(None, None)
+    vein = vessels.blood_hu if vessels is not None and vessels.bright else None
+    return Blood(measure_aorta(volume, liver), vein)
+
+
+def _host(
+    scene: _Scene,
+    seen: Mapping[int, Seen],
+    which: tuple[int, int],
+    foci: Mapping[int, NDArray[np.intp]],
+    blood: Blood,
+) -> Host:
+    """Return the noun of one lesion."""
+    number, rank = which
+    lesion, probability = seen[number].lesion, seen[number].probability
+    kinds = kinds_of(lesion, scene.phase)
+    kind = max(kinds, key=lambda k: kinds[k])
+    enhancements = enhancement_of(lesion, scene.phase, blood, scene.field.parenchyma_hu)
+    enhancement = max(enhancements, key=lambda e: enhancements[e]) if enhancements else ""
+    cells = np.concatenate(list(foci.values())) if foci else None
+    return Host(
+        id=rank,
+        kind=kind,
+        probabilities=kinds,
+        probability=probability,
+        diameter=_diameter(lesion),
+        position=position_of(lesion, cells) if cells is not None else "",
+        foci=tuple(foci),
+        enhancement=enhancement,
+        enhancements=enhancements,
+        features=features_of(
+            lesion, kinds, [s.lesion for n, s in seen.items() if n != number and _is_mass(s)]
+        ),
+        centre_lps_mm=lesion.centre_lps_mm,
+        mean_hu=lesion.core_hu,
+        reason=_words(lesion, kind),
+    )
+
+
+def _diameter(lesion: Lesion) -> Measurement:
+    """Return the caliper with its interval: the outline's error on both sides, and how ragged it is."""
+    error = 1.96 * math.hypot(DIAMETER_MM, DIAMETER_SHARE * lesion.diameter_mm)
+    return Measurement(
+        lesion.diameter_mm, "mm", max(0.0, lesion.diameter_mm - error), lesion.diameter_mm + error
+    )
+
+
+DIAMETER_MM, DIAMETER_SHARE = 1.5, 0.06
+"""Error of a lesion's diameter: of the outline, and what grows with its size. Our judgement."""
+
+
+def _words(lesion: Lesion, kind: str) -> str:
+    """Return what was seen, in a sentence."""
+    side = "darker" if lesion.contrast_hu < 0 else "brighter"
+    edge = "blurred" if kind == "infiltrative" else "distinct"
+    return (
+        f"a region of {lesion.diameter_mm:.0f} mm, {abs(lesion.contrast_hu):.0f} HU {side} than the liver about it "
+        f"(core {lesion.core_hu:.0f} HU), edge {edge}"
+    )
+
+
+def _held(host: Host, cells: NDArray[np.intp], lesion: Lesion, chance: float) -> HostRelation:
+    """Return the relation of a focus that lies in or at a lesion."""
+    probabilities = {"none": 1.0 - chance, **{k: chance * p for k, p in host.probabilities.items()}}
+    return HostRelation(
+        host.kind,
+        host.id,
+        host.diameter,
+        position_of(lesion, cells),
+        probabilities[host.kind],
+        host.reason,
+        MappingProxyType(probabilities),
+    )
+
+
+def _not_held(scene: _Scene, count: int, chance: float) -> HostRelation:
+    """Return the relation of a focus about which no lesion is seen."""
+    missed, least = _missed(scene)
+    hidden = HOST_PRIOR * missed / (1.0 - HOST_PRIOR + HOST_PRIOR * missed)
+    none = (1.0 - hidden) * (1.0 - chance)
+    nothing = NotAssessable("no lesion was seen")
+    if scene.phase.label in ("none", "unknown") or count < LEAST_ABOUT or none < SURE_OF_NONE:
+        if count < LEAST_ABOUT:
+            reason = LITTLE_REASON
+        elif scene.phase.label == "none":
+            reason = UNENHANCED_REASON
+        elif scene.phase.label == "unknown":
+            reason = PHASE_REASON
+        else:
+            reason = f"a lesion that differs from the liver by less than {least:.0f} HU would be missed here"
+        return HostRelation("not_assessable", 0, NotAssessable(reason), "", none, reason)
+    reason = (
+        f"the liver about it is even; a lesion of 15 mm that differs by {least:.0f} HU would have been seen"
+    )
+    return HostRelation("none", 0, nothing, "", none, reason, MappingProxyType({"none": none}))
+
+
+def _missed(scene: _Scene) -> tuple[float, float]:
+    """Return the share of usual lesions that this scan would not show, and the least contrast it shows."""
+    least = SEEN_ERRORS * scene.field.broad_sd
+    median, spread = USUAL_CONTRAST
+    return NormalDist(math.log(median), spread).cdf(math.log(max(least, 0.1))), least
+
+
+def _paint(scene: _Scene, regions: dict[int, Region], ids: dict[int, int]) -> NDArray[np.uint8]:
+    """Return the label map of lesions on the grid of the image, in the liver's box."""
+    field, box = scene.field, scene.liver.box
+    out = np.zeros(box.shape, np.uint8)
+    shift = np.asarray(field.box.start) - np.asarray(box.start)
+    for number, region in regions.items():
+        take: list[NDArray[np.intp]] = []
+        first: list[int] = []
+        for axis in range(3):
+            step, zero = field.coarse.step[axis], field.coarse.first[axis] + shift[axis]
+            low = max(0, math.ceil(zero + (region.start[axis] - 0.5) * step))
+            high = min(
+                box.shape[axis], math.ceil(zero + (region.start[axis] + region.body.shape[axis] - 0.5) * step)
+            )
+            at = np.rint((np.arange(low, max(low, high)) - zero) / step).astype(np.intp) - region.start[axis]
+            take.append(np.clip(at, 0, region.body.shape[axis] - 1))
+            first.append(low)
+        part = region.body[np.ix_(*take)]
+        where = tuple(slice(a, a + n) for a, n in zip(first, part.shape, strict=True))
+        out[where][part] = min(ids[number], 255)
+    return out
