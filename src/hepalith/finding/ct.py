@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from statistics import NormalDist
-
-import numpy as np
 
 from hepalith.anatomy.anatomy import Anatomy
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.calcification.focus import Foci, Focus
+from hepalith.finding.around import describe_around
 from hepalith.finding.description import Description
 from hepalith.finding.duct import describe_ducts, relate_to_ducts
 from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.finding.host_finding import describe_hosts
 from hepalith.finding.host_search import find_hosts
+from hepalith.finding.parenchyma import describe_parenchyma
 from hepalith.finding.pattern import SUBCAPSULAR_MM, find_patterns, share_below
 from hepalith.finding.place import find_places
 from hepalith.image.volume import Volume
@@ -24,34 +23,14 @@ from hepalith.vocabulary import Measurement, State, load_vocabulary
 
 __all__ = ["Description", "describe"]
 
-STEATOSIS_BELOW_HU = 40.0
-"""Unenhanced liver below which fat is called: 173 of 175 such livers were fatty on ultrasound (DOI
-10.17946/JRST.2017.40.2.07, n = 720, grade A)."""
-
-DENSE_ABOVE_HU = 75.0
-"""Unenhanced liver above which the tissue is called dense; 40 to 70 HU is normal (grade K, our
-judgement for the margin)."""
-
-SCANNER_SD_HU = 4.0
-"""Spread of the liver's mean HU between scanners and energies: the error that a median over many voxels
-leaves. Our judgement."""
-
-LARGE_LIVER_ML, SMALL_LIVER_ML = 2000.0, 1000.0
-"""Adult liver volumes above and below which size is called unusual, body size unknown. Our judgement."""
-
 LEAST_IN_VIEW = 0.95
-"""Share of the liver that must be in view before its size is judged, or calcium called absent.
-Our judgement."""
+"""Share of the liver that must be in view before calcium is called absent. Our judgement."""
 
 DIFFUSE_FOCI = 10
 """Number of foci at which a spread over both lobes is as likely as not called diffuse; the probability
 rises by `DIFFUSE_SLOPE` logits a focus. Our judgement."""
 
 DIFFUSE_SLOPE = 0.4
-
-LEAST_PARENCHYMA_VOXELS = 1_000
-"""Fewest liver voxels from which the liver's HU is trusted: with noise near 15 HU the standard error of
-the median is then below 0.6 HU."""
 
 NO_HOST_REASON = "on an unenhanced scan a lesion around the calcium can be seen, but never excluded"
 NO_LIVER_REASON = "no liver is in view"
@@ -113,13 +92,18 @@ def describe(
 def _keep_company(scene: _Scene, anatomy: Anatomy | None) -> Description:
     """Return what lies around the foci and the liver, and the findings that follow from it."""
     volume, liver, foci, phase = scene.volume, scene.liver, scene.foci, scene.phase
+    if not liver.is_in_view:
+        return Description((), ())
+    neighbours = None if anatomy is None else anatomy.neighbours
+    whole = describe_parenchyma(volume, liver, phase, neighbours)
     if anatomy is None:
-        return Description((), find_patterns(foci, liver))
+        return Description(whole, find_patterns(foci, liver))
     vessels, ducts = anatomy.vessels, anatomy.ducts
     places = find_places(foci, liver, anatomy.segments, vessels)
     relations = relate_to_ducts(volume, liver, foci, ducts, vessels, phase)
     hosts = find_hosts(volume, liver, foci, phase=phase, vessels=vessels, ducts=ducts)
-    findings = (*describe_ducts(ducts, relations), *describe_hosts(hosts, foci, phase))
+    around = describe_around(volume, liver, anatomy.neighbours, phase)
+    findings = (*whole, *around, *describe_ducts(ducts, relations), *describe_hosts(hosts, foci, phase))
     return Description(findings, find_patterns(foci, liver), places, relations, hosts)
 
 
@@ -243,43 +227,6 @@ def _host(scene: _Scene, subject: Subject) -> Finding:
     return Finding("host_kind", subject, State.UNKNOWN)
 
 
-def _parenchyma(scene: _Scene) -> Measurement | str:
-    """Return the liver's median HU, or why it says nothing of fat or density."""
-    if scene.phase.label != "none":
-        return "only an unenhanced scan shows the density of liver tissue"
-    hu = scene.volume.hu[scene.liver.box.slices][scene.liver.mask]
-    if hu.size < LEAST_PARENCHYMA_VOXELS:
-        return "too little liver is in view"
-    middle = float(np.median(hu))
-    return Measurement(middle, "[hnsf'U]", middle - 1.96 * SCANNER_SD_HU, middle + 1.96 * SCANNER_SD_HU)
-
-
-def _steatosis(scene: _Scene, subject: Subject) -> Finding:
-    measured = _parenchyma(scene)
-    if isinstance(measured, str):
-        return _not_assessable("steatosis", subject, measured)
-    probability = NormalDist(measured.value, SCANNER_SD_HU).cdf(STEATOSIS_BELOW_HU)
-    return _state("steatosis", subject, probability, measured)
-
-
-def _dense(scene: _Scene, subject: Subject) -> Finding:
-    measured = _parenchyma(scene)
-    if isinstance(measured, str):
-        return _not_assessable("dense_parenchyma", subject, measured)
-    probability = 1.0 - NormalDist(measured.value, SCANNER_SD_HU).cdf(DENSE_ABOVE_HU)
-    return _state("dense_parenchyma", subject, probability, measured)
-
-
-def _size(term_id: str, limit_ml: float, *, above: bool) -> Callable[[_Scene, Subject], Finding]:
-    def read(scene: _Scene, subject: Subject) -> Finding:
-        if scene.liver.in_view < LEAST_IN_VIEW:
-            return _not_assessable(term_id, subject, "not all of the liver is in view")
-        below = share_below(scene.liver.volume, limit_ml)
-        return _state(term_id, subject, 1.0 - below if above else below, scene.liver.volume)
-
-    return read
-
-
 def _vessel_wall(scene: _Scene, subject: Subject) -> Finding:
     walls = [f.probability for f in scene.foci.foci if f.label == "vessel_wall_calcification"]
     if walls:
@@ -302,10 +249,6 @@ _READERS: dict[str, Callable[[_Scene, Subject], Finding]] = {
     "dominant_morphology": _morphology,
     "subcapsular": _subcapsular,
     "host_kind": _host,
-    "steatosis": _steatosis,
-    "dense_parenchyma": _dense,
-    "hepatomegaly": _size("hepatomegaly", LARGE_LIVER_ML, above=True),
-    "small_liver": _size("small_liver", SMALL_LIVER_ML, above=False),
     "vessel_wall_calcium": _vessel_wall,
     "metal_density": _metal,
     "liver_in_view": _in_view,
