@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hepalith.anatomy import Liver, Phase
 from hepalith.anatomy.anatomy import Anatomy, map_anatomy
-from hepalith.anatomy.find import find_liver, given_liver
+from hepalith.anatomy.find import find_liver, given_liver, with_organs
 from hepalith.anatomy.phase import estimate_phase
 from hepalith.anatomy.phases import PhaseImage, lay_phase
 from hepalith.calcification import Foci
@@ -241,7 +241,7 @@ def locate_liver(volume: Volume, settings: Settings) -> tuple[Volume, Liver]:
         names = ", ".join(source.path.name for source in settings.liver_masks)
         refuse_no_organ(volume, laid.mask, names)
         volume = replace(volume, warnings=volume.warnings + laid.warnings)
-        liver = given_liver(volume, laid.mask)
+        liver = with_organs(volume, given_liver(volume, laid.mask))
     else:
         liver = find_liver(volume, settings)
     if liver.is_in_view and volume.invalid is not None:

@@ -34,6 +34,8 @@ class Settings:
         ``"CT"`` or ``"US"`` where files of both, or files that do not say, are given.
     study_uid, series_uids
         Picks where the input holds several.
+    same_patient
+        Files without identity (NIfTI, NRRD, MHA) are phases of one examination: the user says so.
     hu_per_mg_ml
         Calibration: rise in HU for 1 mg/mL of calcium hydroxyapatite on this scanner and
         protocol. Without it no mass in mg is given.
@@ -48,5 +50,6 @@ class Settings:
     modality: str | None = None
     study_uid: str | None = None
     series_uids: tuple[str, ...] = field(default=())
+    same_patient: bool = False
     hu_per_mg_ml: float | None = None
     deidentify: bool = False

@@ -59,7 +59,7 @@ def map_anatomy(
     neighbours = find_neighbours(volume, liver)
     shown, by = _best_shown(volume, phase, others)
     vessels = find_vessels(shown, liver, by)
-    segments = find_segments(volume, liver, vessels, neighbours)
+    segments = find_segments(volume, liver, vessels)
     ducts = find_ducts(shown, liver, vessels, by)
     return Anatomy(neighbours, vessels, segments, ducts, by)
 

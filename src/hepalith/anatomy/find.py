@@ -24,7 +24,7 @@ from hepalith.image.volume import Volume
 from hepalith.settings import Settings
 from hepalith.vocabulary import Measurement
 
-__all__ = ["find_builtin", "find_liver", "given_liver", "no_liver"]
+__all__ = ["find_builtin", "find_liver", "given_liver", "no_liver", "with_organs"]
 
 EMPTY = Box((0, 0, 0), (0, 0, 0))
 """The box of a liver that is not in view."""
@@ -141,6 +141,14 @@ def _sharpen(probability: NDArray[np.float32], coarse: Coarse, box: Box) -> NDAr
         slab = Box((box.start[0] + first, box.start[1], box.start[2]), (box.start[0] + last, *box.stop[1:]))
         mask[first:last] = coarse.to_volume(probability, slab) > 0.5
     return mask
+
+
+def with_organs(volume: Volume, liver: Liver) -> Liver:
+    """Return a liver that was drawn elsewhere, with what the network sees of the organs about it."""
+    tall = volume.hu.shape[0] * volume.spacing_mm[0] >= LEAST_HEIGHT_MM
+    if liver.organs is not None or not liver.is_in_view or not tall:
+        return liver
+    return replace(liver, organs=find_organs(volume), weights_sha256=weights_sha256())
 
 
 def given_liver(volume: Volume, mask: NDArray[np.bool_]) -> Liver:

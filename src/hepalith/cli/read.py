@@ -73,6 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which series to read, instead of the one hepalith would choose; may be repeated",
     )
     parser.add_argument(
+        "--same-patient",
+        action="store_true",
+        help="several files that do not say whose they are (NIfTI, NRRD, MHA) are phases of one examination; "
+        "their names may say which, as in portal.nii.gz (default: off, and they are refused)",
+    )
+    parser.add_argument(
         "--deidentify", action="store_true", help="write no source.json and no identity (default: off)"
     )
 
@@ -91,6 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
         modality=arguments.modality,
         study_uid=arguments.study,
         series_uids=tuple(arguments.series),
+        same_patient=arguments.same_patient,
         hu_per_mg_ml=calibration,
         deidentify=arguments.deidentify,
     )

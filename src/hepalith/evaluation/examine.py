@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy import Liver, Phase
-from hepalith.anatomy.find import find_liver, given_liver
+from hepalith.anatomy.find import find_liver, given_liver, with_organs
 from hepalith.anatomy.phase import estimate_phase
 from hepalith.calcification import Foci, Focus
 from hepalith.errors import HepalithError
@@ -206,7 +206,10 @@ def _run(examination: Examination, settings: Settings, *, given: bool) -> _Read:
     volume, acquisition = examination.volume, examination.acquisition
     with watch_memory() as peak:
         with clock.stage("liver"):
-            liver = given_liver(volume, examination.liver) if given else find_liver(volume, settings)
+            if given:
+                liver = with_organs(volume, given_liver(volume, examination.liver))
+            else:
+                liver = find_liver(volume, settings)
             phase = estimate_phase(volume, liver, acquisition)
             noise_hu = liver_noise(volume, liver)
         _, foci, seen = look(volume, liver, phase, acquisition, settings, clock=clock)

@@ -327,6 +327,7 @@ def settings_entry(settings: Settings) -> dict[str, Any]:
         "modality": settings.modality,
         "study_picked": settings.study_uid is not None,
         "series_picked": len(settings.series_uids),
+        "same_patient": settings.same_patient,
         "hu_per_mg_ml": settings.hu_per_mg_ml,
         "deidentify": settings.deidentify,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hepalith.reading.document import Document, FindingEntry, FocusEntry, Quantity
+from hepalith.reading.document import Choice, Document, FindingEntry, FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.terms import say_choice, say_inline
 from hepalith.reading.wording import percent_text, quantity_text
@@ -101,7 +101,7 @@ def _finding_text(finding: FindingEntry, language: str) -> str:
     details = []
     if isinstance(finding.value, Quantity):
         details.append(quantity_text(finding.value, language))
-    elif finding.value is not None:
+    elif isinstance(finding.value, Choice):
         details.append(say_choice(finding.id, finding.value.choice, language))
     if finding.probability is not None:
         details.append(percent_text(finding.probability, language))

@@ -187,12 +187,14 @@ def _pick_volume(volumes: Sequence[VolumeFile], settings: Settings, where: str) 
         wanted = asked if asked else [v for v in volumes if not v.label_like] or list(volumes)[:1]
     if not wanted:
         raise NoImageError(f"{where}: no image in it; give a CT as DICOM, NIfTI, NRRD or MHA")
+    if len({v.uid for v in wanted}) > 1 and settings.same_patient:
+        return _join_volumes(wanted)
     if len({v.uid for v in wanted}) > 1:
         listed = "; ".join(f"{v.source.name}, --study {v.uid}" for v in wanted[:MAX_LISTED])
         more = f"; and {len(wanted) - MAX_LISTED} more" if len(wanted) > MAX_LISTED else ""
         raise MixedStudiesError(
             f"{where}: {len(wanted)} volumes that do not say whose they are ({listed}{more}); "
-            "give one, or pick with --study UID"
+            "give one, add --same-patient if they are phases of one examination, or pick with --study UID"
         )
     (volume,) = wanted[:1]
     left = tuple(
@@ -202,3 +204,11 @@ def _pick_volume(volumes: Sequence[VolumeFile], settings: Settings, where: str) 
     )
     study_uid = volume.uid
     return Study(study_uid, None, Identity(), (volume.as_series(study_uid),), left=left)
+
+
+def _join_volumes(volumes: Sequence[VolumeFile]) -> Study:
+    """Return the study of volume files of one examination, as the user says; their names describe them."""
+    by_uid = {volume.uid: volume for volume in volumes}
+    uid = make_uid("study", *sorted(by_uid))
+    series = [v.as_series(uid, v.source.name.partition(".")[0]) for v in by_uid.values()]
+    return Study(uid, None, Identity(), tuple(series))

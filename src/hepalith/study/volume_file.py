@@ -28,7 +28,7 @@ class VolumeFile:
     label_like: bool
     """Its data type holds labels, not HU."""
 
-    def as_series(self, study_uid: str) -> Series:
+    def as_series(self, study_uid: str, description: str = "") -> Series:
         """Return the file as a series of one instance."""
         instance = Instance(
             self.source.path, self.source.member, sop_instance_uid=make_uid("instance", self.uid)
@@ -37,6 +37,7 @@ class VolumeFile:
         return Series(
             uid=self.uid,
             modality="CT",
+            description=description,
             frame_of_reference_uid=make_uid("frame of reference", self.uid),
             instances=(instance,),
             kind=self.kind,
