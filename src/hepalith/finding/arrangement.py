@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import cdist
-from scipy.stats import binomtest
+from scipy.stats import binom
 
 __all__ = ["clustering_ratio", "evenness", "find_chain"]
 
@@ -140,15 +140,20 @@ def clustering_ratio(centres_mm: NDArray[np.float64], liver_mm3: float) -> float
 
 
 def evenness(left: int, right: int, left_share: float) -> float:
-    """Return how well the counts fit one density in both lobes: the binomial p-value, 0 to 1.
+    """Return the probability that foci are spread over both lobes at one density.
+
+    One density puts each focus into the left lobe with the lobe's share of the volume; otherwise that chance
+    may be anything, each as likely, and so is every count. Both are as likely before the counts are seen.
 
     Examples
     --------
-    >>> evenness(left=5, right=10, left_share=0.33) > 0.9
-    True
+    >>> round(evenness(left=5, right=10, left_share=0.33), 2)
+    0.77
     >>> evenness(left=15, right=0, left_share=0.33) < 0.001
     True
     """
-    if left + right == 0:
-        return 0.0
-    return float(binomtest(left, left + right, min(max(left_share, 1e-6), 1 - 1e-6)).pvalue)
+    count = left + right
+    if count == 0:
+        return 0.5
+    even = float(binom.pmf(left, count, min(max(left_share, 1e-6), 1 - 1e-6))) * (count + 1)
+    return even / (1.0 + even)

@@ -32,6 +32,9 @@ rises by `DIFFUSE_SLOPE` logits a focus. Our judgement."""
 
 DIFFUSE_SLOPE = 0.4
 
+STRUNG = ("along_duct", "along_portal_triad")
+"""Patterns of foci that are beads on a curve."""
+
 NO_HOST_REASON = "on an unenhanced scan a lesion around the calcium can be seen, but never excluded"
 NO_LIVER_REASON = "no liver is in view"
 PART_REASON = "none was found in the part of the liver that is in view, and the rest was not seen"
@@ -104,7 +107,8 @@ def _keep_company(scene: _Scene, anatomy: Anatomy | None) -> Description:
     hosts = find_hosts(volume, liver, foci, phase=phase, vessels=vessels, ducts=ducts)
     around = describe_around(volume, liver, anatomy.neighbours, phase)
     findings = (*whole, *around, *describe_ducts(ducts, relations), *describe_hosts(hosts, foci, phase))
-    return Description(findings, find_patterns(foci, liver), places, relations, hosts)
+    patterns = find_patterns(foci, liver, vessels=vessels, relations=relations, hosts=hosts)
+    return Description(findings, patterns, places, relations, hosts)
 
 
 def _state(
@@ -261,6 +265,6 @@ def _beaded(scene: _Scene, subject: Subject, patterns: tuple[Pattern, ...]) -> F
     """Return whether foci are strung along a curve, as separate beads or within one focus."""
     if not scene.calcifications:
         return _nothing_seen("beaded_chain", subject)
-    chained = max((p.probability for p in patterns if p.id == "along_portal_triad"), default=0.0)
+    chained = max((p.probability for p in patterns if p.id in STRUNG and len(p.foci) > 1), default=0.0)
     fused = max(f.morphology_probabilities.get("beaded", 0.0) for f in scene.calcifications)
     return _state("beaded_chain", subject, max(chained, fused, 0.02))
