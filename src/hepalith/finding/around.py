@@ -69,6 +69,8 @@ GUT_ML = 200.0
 WALL_MM, WALL_LENGTH_MM, WALL_HU = 6.0, 15.0, 180.0
 """Calcium of the wall lies within the first of the gut's edge, is at least as long as the second, and
 exceeds the third. Our judgement."""
+GUT_WALL_HU = 40.0
+"""The wall without contrast, from which calcium's height is counted (K)."""
 WALL_SURE = 0.7
 """Highest probability of calcium in the gut's wall: tablets and dense stool lie against it too."""
 SPLEEN_ML = 314.5
@@ -216,14 +218,15 @@ def _colon_wall(scene: _Scene) -> Finding:
     ground = None if missing else scene.ground(ndimage.binary_dilation(mask))
     if ground is None:
         return _unable(name, missing or "no bowel is in view", "bowel")
-    dense = float(np.mean(scene.neighbours.coarse.hu[mask] > DENSE_GUT_HU))
-    if dense > DENSE_GUT_SHARE:
+    content = scene.neighbours.coarse.hu[ndimage.binary_erosion(mask)]
+    if np.count_nonzero(content > DENSE_GUT_HU) > DENSE_GUT_SHARE * content.size:
         return _unable(name, "dense content of the bowel hides its wall", "bowel")
+    ground = replace(ground, middle=GUT_WALL_HU, spread=_noise(ground))
     bodies = find_bright(scene.volume, ground, scene.blood, least_hu=WALL_HU)
     inner = ndimage.binary_erosion(mask, iterations=round(WALL_MM / SPACING_MM))
-    depth_labels = [b for b in bodies if not _lies_in(scene.neighbours, inner, b)]
-    if sum(b.length_mm for b in depth_labels) >= WALL_LENGTH_MM:
-        return _judged(name, WALL_SURE * _calcium(tuple(depth_labels)), "bowel")
+    at_wall = [b for b in bodies if not _lies_in(scene.neighbours, inner, b)]
+    if sum(b.length_mm for b in at_wall) >= WALL_LENGTH_MM:
+        return _judged(name, WALL_SURE * _calcium(tuple(at_wall)), "bowel")
     if bodies:
         return _unable(name, "what is dense in the bowel may be its content", "bowel")
     if scene.neighbours.volume_ml["bowel"] < GUT_ML or scene.neighbours.is_cut("bowel"):
