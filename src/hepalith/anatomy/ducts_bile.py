@@ -95,6 +95,8 @@ class BileMap:
         bool: small bodies far brighter than the liver with bile about them; they count as lumen.
     contrast_hu
         Parenchyma less bile; what there is to see.
+    halo
+        Voxels over which the blur of the quiet map carries a duct's darkness beyond its wall.
     """
 
     box: Box
@@ -107,6 +109,7 @@ class BileMap:
     ground: NDArray[np.float32]
     stones: NDArray[np.bool_]
     contrast_hu: float
+    halo: int = 1
 
     @property
     def inside(self) -> NDArray[np.bool_]:
@@ -158,26 +161,26 @@ def map_bile(volume: Volume, liver: Liver) -> BileMap:
     usual = float(np.median(contrast[inside])) if inside.any() else 0.0
     above = hu - parenchyma
     share = np.asarray(-np.minimum(above, BRIGHT_HU) / np.maximum(contrast, LEAST_HU), dtype=np.float32)
-    quiet, noise = _quieten(share, inside, spacing)
+    quiet, noise, halo = _quieten(share, inside, spacing)
     stones = _stones(mask & (above > BRIGHT_HU), quiet > STONE_BILE_SHARE, spacing)
     typical = np.float32(usual + BILE_HU)
     ground = np.asarray((typical - parenchyma) / max(usual, LEAST_HU), dtype=np.float32)
-    return BileMap(box, steps, spacing, share, quiet, noise, margin, ground, stones, usual)
+    return BileMap(box, steps, spacing, share, quiet, noise, margin, ground, stones, usual, halo)
 
 
 def _quieten(
     share: NDArray[np.float32], inside: NDArray[np.bool_], spacing: tuple[float, float, float]
-) -> tuple[NDArray[np.float32], float]:
-    """Return the map blurred as little as its noise allows, and the noise that is left."""
-    for blur_mm in BLURS_MM:
+) -> tuple[NDArray[np.float32], float, int]:
+    """Return the map blurred as little as its noise allows, the noise that is left, and the blur's halo."""
+    for halo, blur_mm in enumerate(BLURS_MM, start=1):
         quiet = ndimage.gaussian_filter(share, [blur_mm / s for s in spacing], mode="nearest", truncate=3.0)
         values = quiet[inside]
         if values.size == 0:
-            return quiet, 1.0
+            return quiet, 1.0, halo
         noise = 1.4826 * float(np.median(np.abs(values - np.median(values))))
         if noise <= MOST_NOISE:
             break
-    return quiet, max(noise, 0.01)
+    return quiet, max(noise, 0.01), halo
 
 
 def _stones(

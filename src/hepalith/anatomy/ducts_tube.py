@@ -153,7 +153,7 @@ def find_tubes(bile: BileMap, phase: Phase) -> tuple[NDArray[np.int32], list[Tub
 def _find_bodies(
     bile: BileMap, phase: Phase
 ) -> tuple[NDArray[np.int32], list[tuple[int, tuple[slice, ...]]]]:
-    """Return labelled dark bodies, and those dark and large enough, each with a box two voxels wider."""
+    """Return labelled dark bodies, and those dark and large enough, each with a box wide enough for its shell."""
     core_share, reach_share = _thresholds(bile, phase)
     inside = bile.inside
     core = inside & (bile.quiet > max(core_share, CORE_NOISE * bile.noise))
@@ -165,10 +165,10 @@ def _find_bodies(
     good = (hits >= LEAST_CORE_VOXELS) & (sizes >= LEAST_MM3) & (sizes <= MOST_MM3)
     good[0] = False
     boxes = ndimage.find_objects(labels)
-    bodies = []
+    bodies, margin = [], bile.halo + 1
     for label in np.flatnonzero(good).tolist():
         where = tuple(
-            slice(max(s.start - 2, 0), min(s.stop + 2, n))
+            slice(max(s.start - margin, 0), min(s.stop + margin, n))
             for s, n in zip(boxes[label - 1], labels.shape, strict=True)
         )
         bodies.append((label, where))
@@ -185,8 +185,9 @@ def _thresholds(bile: BileMap, phase: Phase) -> tuple[float, float]:
 
 def _surroundings(inside: NDArray[np.bool_], where: tuple[slice, ...], bile: BileMap) -> tuple[float, float]:
     """Return how far a dark body is held by parenchyma all around, and how dark it is around it."""
-    near = ndimage.binary_dilation(inside, iterations=1)
-    shell = ndimage.binary_dilation(near, iterations=1) & ~inside
+    wall = ndimage.binary_dilation(inside, iterations=bile.halo - 1) if bile.halo > 1 else inside
+    near = ndimage.binary_dilation(wall)
+    shell = ndimage.binary_dilation(near) & ~wall
     trusted = bile.inside[where]
     plain = shell & trusted & (bile.quiet[where] < REACH_SHARE)
     held = int(plain.sum()) / max(int(shell.sum()), 1)
@@ -271,7 +272,7 @@ def judge_form(form: Form) -> float:
         + _bounded((form.total_mm - 30.0) / 15.0, -1.5, 2.0)
         + _bounded((form.held - 0.85) / 0.05, -2.0, 1.0)
         + _bounded(form.margin_mm - 5.0, -2.5, 1.0)
-        + _bounded((0.80 - form.flatness) / 0.05, -4.0, 0.5)
+        + _bounded((0.80 - form.flatness) / 0.02, -4.0, 0.5)
         + _bounded((form.thinness - 0.55) / 0.07, -4.0, 0.5)
         + _bounded((form.darkness - 0.68) / 0.04, -4.0, 0.5)
         + _bounded((1.12 - form.darkness) / 0.04, -4.0, 0.0)
