@@ -2,13 +2,26 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from hepalith.calcification.appearance import Appearance, Shape
+from hepalith.calcification.casting import Cast
+from hepalith.calcification.company import ALONE
 from hepalith.calcification.judge import LABELS, judge
+from hepalith.calcification.wire_tube import WireTube
 
 COMPACT = Shape((1.0, 1.0, 1.0), 1.0, 1.0, 0.0, 0, 1.0, 3.0, 0.3)
 DRAWN_OUT = dataclasses.replace(COMPACT, lengths_mm=(6.0, 1.0, 1.0), elongation=6.0)
+CLOUD = dataclasses.replace(COMPACT, lengths_mm=(4.0, 3.5, 3.0), fill=0.6, variation=0.5, blurs=8.0)
+BENT = dataclasses.replace(COMPACT, lengths_mm=(4.0, 3.5, 2.0), fill=0.4, hollow=0.1)
+STENT = WireTube(np.zeros((1, 3)), 54.0, 4.8, hollow=True, gas=True, metal=False)
+GLUE = Cast(28.0, 20.0, 2, 0.1, 1100.0, 1300.0, 3.0)
+IN_GALLBLADDER = dataclasses.replace(ALONE, organs={"gallbladder": 0.7}, depth_mm=-3.0, fluid=0.8)
+IN_COLON = dataclasses.replace(ALONE, organs={"bowel": 0.6, "liver": 0.3}, depth_mm=1.0)
+AT_HILUM = dataclasses.replace(ALONE, organs={"background": 0.5, "liver": 0.4}, depth_mm=-2.0)
+ON_DOME = dataclasses.replace(ALONE, organs={"lung": 0.4}, depth_mm=-1.0, gas_mm=4.0)
+BY_GAS = dataclasses.replace(ALONE, gas_mm=1.5)
 CALCIUM = Appearance(
     peak_hu=600.0,
     peak_excess_hu=540.0,
@@ -46,7 +59,18 @@ def test_probabilities_cover_every_label_and_sum_to_one() -> None:
     ("change", "label"),
     [
         ({"peak_hu": 2600.0, "metal_mm": 0.0}, "clip_or_coil"),
-        ({"peak_hu": 3071.0, "metal_mm": 0.0, "shape": DRAWN_OUT}, "stent_or_catheter"),
+        ({"peak_hu": 2600.0, "metal_mm": 0.0, "thickness": 5.0, "core_hu": 1500.0}, "calcification"),
+        ({"company": dataclasses.replace(ALONE, tube=STENT)}, "stent_or_catheter"),
+        ({"shape": CLOUD, "peak_hu": 1660.0, "peak_excess_hu": 1600.0, "texture": 0.5}, "lipiodol"),
+        ({"shape": DRAWN_OUT, "peak_hu": 1160.0, "cast": GLUE}, "glue"),
+        ({"company": IN_GALLBLADDER, "inside_share": 0.1, "liver_about": 0.5}, "gallstone"),
+        ({"company": IN_COLON, "inside_share": 0.4, "liver_about": 0.5}, "bowel_content"),
+        (
+            {"company": AT_HILUM, "inside_share": 0.2, "liver_about": 0.4, "shape": BENT},
+            "vessel_wall_calcification",
+        ),
+        ({"company": ON_DOME, "inside_share": 0.4, "liver_about": 0.5}, "bone_or_cartilage"),
+        ({"company": BY_GAS, "peak_hu": 135.0, "peak_excess_hu": 75.0}, "gas"),
         (
             {
                 "outside_mm3": 5000.0,
@@ -96,3 +120,16 @@ def test_bright_bodies_far_above_blood_stay_calcium_in_an_enhanced_scan() -> Non
 def test_the_same_words_are_not_said_for_and_against() -> None:
     metal = judge(dataclasses.replace(CALCIUM, peak_hu=3071.0, metal_mm=0.0, shape=DRAWN_OUT))
     assert metal.reason.count("denser than calcium") == 1
+
+
+def test_a_rounded_body_clearly_darker_than_blood_is_no_vessel_though_enhanced() -> None:
+    grain = dataclasses.replace(COMPACT, lengths_mm=(2.4, 2.3, 2.2), blurs=6.0)
+    body = {"shape": grain, "thickness": 3.0, "peak_hu": 260.0, "core_hu": 215.0, "peak_excess_hu": 195.0}
+    seen = dataclasses.replace(CALCIUM, enhanced=0.98, blood_hu=298.0, **body)  # type: ignore[arg-type]
+    assert judge(seen).label == "calcification"
+
+
+def test_a_strand_with_places_brighter_than_blood_is_no_vessel() -> None:
+    body = {"shape": DRAWN_OUT, "goes_on": True, "enhanced": 0.98, "blood_hu": 316.0, "core_hu": 298.0}
+    assert judge(dataclasses.replace(CALCIUM, peak_hu=310.0, **body)).label == "iodine_in_vessel"  # type: ignore[arg-type]
+    assert judge(dataclasses.replace(CALCIUM, peak_hu=450.0, **body)).label == "calcification"  # type: ignore[arg-type]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, spatial
@@ -11,8 +12,11 @@ from scipy import ndimage, spatial
 from hepalith.calcification.aperture import Aperture, Scene
 from hepalith.calcification.body import core_weights
 from hepalith.calcification.candidate import Candidate
+from hepalith.calcification.casting import NO_CAST, Cast, follow_cast
+from hepalith.calcification.company import ALONE, Company
 from hepalith.calcification.context import Context
 from hepalith.calcification.measure import Measured
+from hepalith.geometry import Box
 
 __all__ = ["Appearance", "Shape", "describe_appearance", "describe_shape"]
 
@@ -21,9 +25,6 @@ GAS_HU = -300
 
 NEAR_MM = 12.0
 """How far around a focus gas is looked for."""
-
-FLUID_HU = (-10.0, 25.0)
-"""HU of bile and other fluid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,14 @@ class Appearance:
     bone_mm: float
     """Distance to the nearest bone outside the liver."""
     shape: Shape
+    thickness: float = 1.0
+    """Greatest width in its slices, in widths of the blur: a wire has one."""
+    texture: float = 0.0
+    """Spread of what lies deep within it beyond noise, over its mean."""
+    level_step_hu: float = 0.0
+    """How far its surroundings differ from the liver at large."""
+    cast: Cast = field(default=NO_CAST)
+    company: Company = field(default=ALONE)
 
 
 def describe_shape(aperture: Aperture, measured: Measured, scene: Scene) -> Shape:
@@ -125,6 +134,8 @@ def describe_appearance(
     measured: Measured,
     scene: Scene,
     context: Context,
+    *,
+    company: Company = ALONE,
 ) -> Appearance:
     """Return what the judges need to know of one candidate.
 
@@ -136,6 +147,8 @@ def describe_appearance(
         The crop it lies in.
     context
         What lies about the liver.
+    company
+        What lies about the body.
     """
     hu = scene.hu[aperture.box.slices]
     raw_liver = scene.liver[aperture.box.slices]
@@ -170,6 +183,45 @@ def describe_appearance(
         enhanced=context.enhanced,
         bone_mm=_distance_mm(aperture, context.bone, scene)[0],
         shape=describe_shape(aperture, measured, scene),
+        thickness=_thickness(aperture, scene),
+        texture=_texture(aperture, scene),
+        level_step_hu=aperture.level_hu - scene.surroundings.liver_hu,
+        cast=_cast(aperture, measured, scene),
+        company=company,
+    )
+
+
+def _thickness(aperture: Aperture, scene: Scene) -> float:
+    """Return the greatest width of a body within its slices, in in-plane widths of the blur."""
+    box = Box.around(aperture.extent)
+    padded = np.pad(aperture.extent[box.slices], ((0, 0), (1, 1), (1, 1)))
+    # slices lie so far apart here that only distances within a slice count
+    depth = float(edt.edt(padded, anisotropy=(1e4, *scene.spacing_mm[1:]), black_border=False).max())
+    return 2 * depth / max(scene.blur.in_plane_fwhm_mm, 0.1)
+
+
+def _texture(aperture: Aperture, scene: Scene) -> float:
+    """Return the spread within a body, away from its blurred edge and beyond noise, over its mean."""
+    padded = np.pad(aperture.extent, 1)
+    depth = edt.edt(padded, anisotropy=(1e4, *scene.spacing_mm[1:]), black_border=False)[1:-1, 1:-1, 1:-1]
+    values = aperture.excess[depth > 0.7 * scene.blur.in_plane_fwhm_mm]
+    if values.size < 12:
+        return 0.0
+    beyond = float(values.var()) - (aperture.noise_share * scene.noise.sd_hu) ** 2
+    return float(np.sqrt(max(beyond, 0.0)) / max(float(values.mean()), 1.0))
+
+
+def _cast(aperture: Aperture, measured: Measured, scene: Scene) -> Cast:
+    """Return how a body runs."""
+    box = Box.around(aperture.extent)
+    width = 2 * float(np.sqrt(max(measured.axes_mm[1] * measured.axes_mm[2], 0.1)))
+    return follow_cast(
+        aperture.extent[box.slices],
+        aperture.excess[box.slices],
+        scene.spacing_mm,
+        scene.blur,
+        total_hu_mm3=max(measured.integrated_excess.value, 1.0),
+        width_mm=width,
     )
 
 

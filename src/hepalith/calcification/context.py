@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy import Phase
+from hepalith.anatomy.organs import Organs
 from hepalith.calcification.background import Surroundings, blood_level
 from hepalith.calcification.candidate import METAL_HU
+from hepalith.geometry import Box
 
 __all__ = ["Context", "look_about"]
 
@@ -35,6 +37,10 @@ in the liver are calcifications."""
 
 BONE_INSIDE = 0.3
 """Largest share of a bone that a liver mask takes in by mistake."""
+
+BONE_SEEN = 0.2
+"""Least mean probability of bone, as the network sees it, of a body that is bone: it looks at 6 mm, so that a
+rib's own voxels show it by half or more, calcium of an artery or a stent not at all. Our judgement."""
 
 ENHANCED = {"none": 0.0, "unknown": 0.5, "arterial": 1.0, "portal": 1.0, "delayed": 1.0}
 """Probability of contrast agent under each label of the phase."""
@@ -66,6 +72,9 @@ def look_about(
     spacing_mm: tuple[float, float, float],
     around: Surroundings,
     phase: Phase,
+    *,
+    organs: Organs | None = None,
+    box: Box | None = None,
 ) -> Context:
     """Return the metal, bone and blood of a crop about the liver.
 
@@ -79,11 +88,13 @@ def look_about(
         The liver's background.
     phase
         Contrast phase.
+    organs, box
+        What the network saw, and where the crop lies in the image; without them, size and place tell bone.
     """
     given = ENHANCED.get(phase.label, 0.5)
     return Context(
         _metal(hu, liver, spacing_mm),
-        _bone(hu, liver, around.liver_hu + around.vessel_excess_hu, spacing_mm),
+        _bone(hu, liver, around.liver_hu + around.vessel_excess_hu, spacing_mm, _bone_seen(organs, box)),
         blood_level(around, phase),
         phase.probability * given + (1 - phase.probability) * 0.5,
     )
@@ -148,9 +159,37 @@ def _bone(
     liver: NDArray[np.bool_],
     soft_hu: float,
     spacing_mm: tuple[float, float, float],
+    seen: _BoneSeen | None,
 ) -> NDArray[np.float64]:
     """Return dense bodies of some size that lie mostly outside the liver: ribs and spine."""
     bodies = _bodies(hu, liver, int(soft_hu + BONE_EXCESS_HU), spacing_mm)
     large = bodies.size * float(np.prod(spacing_mm)) >= BONE_MM3
     outer = bodies.inside < BONE_INSIDE * bodies.size
-    return bodies.chosen(large & outer & (bodies.dense <= METAL_SHARE * bodies.size), hu.shape)
+    chosen = large & outer & (bodies.dense <= METAL_SHARE * bodies.size)
+    if seen is not None:
+        chosen &= seen.of(bodies, hu.shape) >= BONE_SEEN
+    return bodies.chosen(chosen, hu.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _BoneSeen:
+    """Where the network sees bone, and where the crop lies in the image."""
+
+    organs: Organs
+    box: Box
+
+    def of(self, bodies: _Bodies, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Return the mean probability of bone over each body."""
+        thin = max(1, len(bodies.places) // (10 * MOST_SAMPLES))
+        where = np.stack(np.unravel_index(bodies.places[::thin], shape), axis=1) + np.asarray(self.box.start)
+        coarse = self.organs.coarse
+        at = np.rint((where - coarse.first) / coarse.step).astype(np.intp)
+        at = np.clip(at, 0, np.asarray(coarse.hu.shape) - 1)
+        body = bodies.body[::thin]
+        count = np.bincount(body, minlength=len(bodies.size))
+        total = np.bincount(body, self.organs.of("bone")[tuple(at.T)], minlength=len(bodies.size))
+        return np.asarray(total / np.maximum(count, 1))
+
+
+def _bone_seen(organs: Organs | None, box: Box | None) -> _BoneSeen | None:
+    return None if organs is None or box is None else _BoneSeen(organs, box)

@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy import LOBES, Liver, Phase
+from hepalith.anatomy.ducts import Ducts
+from hepalith.anatomy.neighbours import Neighbours
+from hepalith.anatomy.vessels import Vessels
 from hepalith.calcification.agatston import score_agatston
 from hepalith.calcification.aperture import Aperture, Scene, lay_aperture
 from hepalith.calcification.appearance import Appearance, describe_appearance
@@ -15,6 +18,7 @@ from hepalith.calcification.background import blood_level, describe_surroundings
 from hepalith.calcification.blur_model import sphere_response
 from hepalith.calcification.body import Body, look_at_body
 from hepalith.calcification.candidate import find_candidates
+from hepalith.calcification.company import Anatomy, keep_company, survey
 from hepalith.calcification.context import look_about
 from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectability
 from hepalith.calcification.evidence import lay_evidence
@@ -55,7 +59,15 @@ little to what is known."""
 
 
 def find_foci(
-    volume: Volume, liver: Liver, phase: Phase, acquisition: Acquisition, settings: Settings
+    volume: Volume,
+    liver: Liver,
+    phase: Phase,
+    acquisition: Acquisition,
+    settings: Settings,
+    *,
+    neighbours: Neighbours | None = None,
+    vessels: Vessels | None = None,
+    ducts: Ducts | None = None,
 ) -> Foci:
     """Return every bright body in or at the liver, measured and named.
 
@@ -71,6 +83,9 @@ def find_foci(
         For the slice thickness.
     settings
         `hu_per_mg_ml` calibrates mass.
+    neighbours, vessels, ducts
+        What is known of the anatomy: it tells mimics from calcium. Without it the network's own view of the
+        organs (`Liver.organs`) and densities must do.
 
     Notes
     -----
@@ -114,7 +129,16 @@ def find_foci(
         around,
         acquisition.kernel or "",
     )
-    context = look_about(crop.hu, mask, spacing, around, phase)
+    context = look_about(crop.hu, mask, spacing, around, phase, organs=liver.organs, box=box)
+    vicinity = survey(
+        box,
+        liver,
+        scene,
+        found,
+        anatomy=Anatomy(neighbours, vessels, ducts),
+        context=context,
+        kvp=acquisition.kvp,
+    )
     apertures = [lay_aperture(candidate, n, scene) for n, candidate in enumerate(found, start=1)]
     bodies = [look_at_body(aperture, scene) for aperture in apertures]
     fits = _fit_spheres(apertures, bodies, scene)
@@ -124,7 +148,8 @@ def find_foci(
         zip(found, apertures, bodies, fits, strict=True), start=1
     ):
         measured = measure(aperture, scene, body, fit, belief)
-        seen = describe_appearance(candidate, aperture, measured, scene, context)
+        company = keep_company(n - 1, aperture, scene, vicinity)
+        seen = describe_appearance(candidate, aperture, measured, scene, context, company=company)
         if measured.integrated_excess.value <= 0:  # a bright edge, no body of its own
             continue
         rows.append((measured.integrated_excess.value, n, candidate, aperture, measured, seen))

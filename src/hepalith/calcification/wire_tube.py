@@ -1,0 +1,194 @@
+"""Wire tubes: stents and catheters, known as one object however many bright pieces a scan shows of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cc3d
+import numpy as np
+from numpy.typing import NDArray
+
+from hepalith.calcification.candidate import METAL_HU
+
+__all__ = ["BLOOD_MARGIN_HU", "BRIGHT_HU", "WireTube", "find_wire_tubes"]
+
+BRIGHT_HU = 300
+"""HU above the liver from which a voxel may be a strut: 0.2-0.4 mm of wire in slices of 5 mm still shows
+500-900 HU. Our judgement."""
+
+BLOOD_MARGIN_HU = 80
+"""HU above the brightest blood from which a voxel may be a strut: the aorta and its branches are none."""
+
+CELL_MM = 4.0
+"""Size of the cells that are joined: cells of a mesh are 2-5 mm wide, and gas parts the walls of a tube in
+thick slices by up to 8 mm."""
+
+LEAST_MM, MOST_MM = 25.0, 140.0
+"""Length of a biliary stent: 40 to 120 mm, less where the scan ends; vascular ones and catheters fit, too."""
+
+LEAST_RADIUS_MM, MOST_RADIUS_MM = 1.5, 8.0
+"""Radius of the tube: plastic stents are 7-12 French (2.3-4 mm wide), metal ones 6-14 mm."""
+
+ROUND = 0.5
+"""Largest spread of the struts' distance from the tube's middle, over its mean, that a tube has; a solid rod
+has 0.35 too, but no dark inside."""
+
+STATION_MM = 6.0
+"""Length of the pieces that a middle is laid through: short against the bends of a duct."""
+
+DARK_INSIDE_HU = 150.0
+"""How far the inside of a tube stays below its wall: bile, blood or gas between struts."""
+
+GAS_HU = -200
+"""HU below which there is gas within: bile and fat stay above."""
+
+GAS_SHARE = 0.04
+"""Least share of gas about the middle for the tube to be seen to hold gas."""
+
+SLENDER = 8.0
+"""Least length over radius of metal that is not seen to be hollow, a plastic stent or a catheter: clips in a
+row are no tube."""
+
+FILLED = 0.9
+"""Least share of the tube's length that shows wire."""
+
+LEAST_METAL = 0.01
+"""Share of voxels that clip as metal does, from which a long body is metal even where it is not hollow."""
+
+MOST_SAMPLES = 6000
+"""Most voxels of one object that are looked at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WireTube:
+    """A long object of wire or a tube of metal.
+
+    Parameters
+    ----------
+    places
+        float64, shape (n, 3): its voxels in the crop, evenly thinned.
+    length_mm, radius_mm
+        Of the tube.
+    hollow
+        Its inside is darker than its wall.
+    gas
+        It holds gas.
+    metal
+        Some of it is as bright as metal alone.
+    """
+
+    places: NDArray[np.float64]
+    length_mm: float
+    radius_mm: float
+    hollow: bool
+    gas: bool
+    metal: bool
+
+
+def find_wire_tubes(
+    hu: NDArray[np.int16],
+    spacing_mm: tuple[float, float, float],
+    level_hu: float,
+    barred: NDArray[np.float64],
+) -> tuple[WireTube, ...]:
+    """Return the stents and catheters in a crop.
+
+    Parameters
+    ----------
+    hu
+        The crop.
+    spacing_mm
+        Voxel spacing.
+    level_hu
+        What a strut exceeds: `BRIGHT_HU` above the liver, `BLOOD_MARGIN_HU` above blood, whichever is more.
+    barred
+        (n, 3): voxels of bone; objects that hold any are none.
+
+    Notes
+    -----
+    Bright voxels are joined over the gaps of a mesh, object by object. A long one is a stent when it is a
+    hollow tube of metal or with gas in it, or a slender rod of metal: nothing else in a liver is that.
+    """
+    step = [max(1, round(CELL_MM / s)) for s in spacing_mm]
+    places = np.flatnonzero(hu > level_hu)
+    if places.size == 0:
+        return ()
+    where = np.stack(np.unravel_index(places, hu.shape), axis=1)
+    shape = [-(-n // m) for n, m in zip(hu.shape, step, strict=True)]
+    cells = np.zeros(shape, np.bool_)
+    cells[tuple((where // step).T)] = True
+    labels = cc3d.connected_components(cells, connectivity=26)
+    owner = labels[tuple((where // step).T)]
+    bone = set()
+    if len(barred):
+        bone = set(np.unique(labels[tuple((barred.astype(np.intp) // step).T)]).tolist())
+    found = []
+    count = np.bincount(owner)
+    for name in np.flatnonzero(count >= 20):
+        if int(name) in bone:
+            continue
+        own = where[owner == name]
+        span = (own.max(axis=0) - own.min(axis=0)) * np.asarray(spacing_mm)
+        if not LEAST_MM <= float(np.linalg.norm(span)) <= 1.7 * MOST_MM:
+            continue
+        tube = _tube(hu, own, np.asarray(spacing_mm))
+        if tube is not None:
+            found.append(tube)
+    return tuple(found)
+
+
+def _tube(hu: NDArray[np.int16], own: NDArray[np.intp], spacing: NDArray[np.float64]) -> WireTube | None:
+    """Return the tube that an object is; None where it is none."""
+    own = own[:: max(1, len(own) // MOST_SAMPLES)]
+    points = own * spacing
+    away = points - points.mean(axis=0)
+    _, _, axes = np.linalg.svd(away, full_matrices=False)
+    along = away @ axes[0]
+    length = float(np.ptp(along))
+    if not LEAST_MM <= length <= MOST_MM:
+        return None
+    station = np.floor((along - along.min()) / STATION_MM).astype(np.intp)
+    counts = np.bincount(station)
+    middles = np.stack([np.bincount(station, points[:, a]) / np.maximum(counts, 1) for a in range(3)], axis=1)
+    middles = middles[counts > 0]
+    centre = np.stack(
+        [np.interp(along, _stations(along, station, counts), middles[:, a]) for a in range(3)], axis=1
+    )
+    apart = points - centre
+    apart -= np.outer(apart @ axes[0], axes[0])
+    radius = np.linalg.norm(apart, axis=1)
+    mean = float(radius.mean())
+    if not LEAST_RADIUS_MM <= mean <= MOST_RADIUS_MM or float(radius.std()) > ROUND * mean:
+        return None
+    inside, gas = _inside(hu, middles, spacing, mean)
+    wall = float(np.median(hu[tuple(own.T)]))
+    metal = float((hu[tuple(own.T)] >= METAL_HU).mean()) >= LEAST_METAL
+    hollow = inside < wall - DARK_INSIDE_HU
+    holds_gas = gas >= GAS_SHARE
+    slender = length >= SLENDER * mean and float((counts > 0).mean()) >= FILLED
+    if not (hollow and (metal or holds_gas)) and not (metal and slender):
+        return None
+    return WireTube(own.astype(np.float64), length, mean, hollow, holds_gas, metal)
+
+
+def _stations(
+    along: NDArray[np.float64], station: NDArray[np.intp], counts: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return the place of each station along the tube."""
+    mean = np.bincount(station, along) / np.maximum(counts, 1)
+    return np.asarray(mean[counts > 0])
+
+
+def _inside(
+    hu: NDArray[np.int16], middles: NDArray[np.float64], spacing: NDArray[np.float64], radius_mm: float
+) -> tuple[float, float]:
+    """Return the median HU along the middle, and the share of gas within the tube about it."""
+    steps = [np.arange(-int(radius_mm / s), int(radius_mm / s) + 1) for s in spacing]
+    ball = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    far = np.linalg.norm(ball * spacing, axis=1)
+    near = ball[far <= radius_mm]
+    at = np.rint(middles / spacing).astype(np.intp)[:, None, :] + near[None]
+    at = np.clip(at, 0, np.asarray(hu.shape) - 1).reshape(-1, 3)
+    values = hu[tuple(at.T)]
+    core = np.clip(np.rint(middles / spacing).astype(np.intp), 0, np.asarray(hu.shape) - 1)
+    return float(np.median(hu[tuple(core.T)])), float((values < GAS_HU).mean())
