@@ -12,11 +12,11 @@ from hepalith.anatomy.capsule import box_around, find_depth, share_in_view
 from hepalith.anatomy.coarse import Coarse
 from hepalith.anatomy.coarsen import coarsen
 from hepalith.anatomy.liver import Liver
-from hepalith.anatomy.lobes import find_lobes
 from hepalith.anatomy.network import find_organs, weights_sha256
 from hepalith.anatomy.organs import Organs
 from hepalith.anatomy.outline import find_outline
 from hepalith.anatomy.quality import Quality, judge_outline, volume_error
+from hepalith.anatomy.segments import find_lobes
 from hepalith.anatomy.solid_core import Core, find_core
 from hepalith.anatomy.totalsegmentator import segment_liver
 from hepalith.geometry import Box
@@ -96,8 +96,7 @@ def find_builtin(volume: Volume, organs: Organs | None) -> Liver:
     millilitres = float(np.count_nonzero(mask)) * volume.grid.voxel_mm3 / 1000
     cut = box.start[0] == 0 or box.stop[0] == volume.hu.shape[0]
     quality = judge_outline(coarse.hu, outline, body, millilitres, prior, cut=cut)
-    liver = _assemble(volume, box, mask, "builtin", quality, error=volume_error(quality.score))
-    return liver if organs is None else replace(liver, organs=organs, weights_sha256=weights_sha256())
+    return _assemble(volume, box, mask, "builtin", quality, error=volume_error(quality.score), organs=organs)
 
 
 def _find_led_core(
@@ -116,21 +115,31 @@ def _find_led_core(
 
 
 def _assemble(
-    volume: Volume, box: Box, mask: NDArray[np.bool_], source: str, quality: Quality, *, error: float
+    volume: Volume,
+    box: Box,
+    mask: NDArray[np.bool_],
+    source: str,
+    quality: Quality,
+    *,
+    error: float,
+    organs: Organs | None = None,
 ) -> Liver:
     """Return the liver whose mask fills `box`, with all that follows from it."""
     millilitres = float(np.count_nonzero(mask)) * volume.grid.voxel_mm3 / 1000
-    return Liver(
+    liver = Liver(
         box=box,
         mask=mask,
-        lobes=find_lobes(volume, box, mask),
+        lobes=np.zeros(mask.shape, dtype=np.uint8),
         depth_mm=find_depth(mask, box, volume),
         source=source,
         volume=Measurement(millilitres, "mL", millilitres * (1 - error), millilitres * (1 + error)),
         in_view=share_in_view(mask, box, volume),
         quality=quality.score,
         quality_reasons=quality.reasons,
+        weights_sha256=None if organs is None else weights_sha256(),
+        organs=organs,
     )
+    return replace(liver, lobes=find_lobes(volume, liver))
 
 
 def _sharpen(probability: NDArray[np.float32], coarse: Coarse, box: Box) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from hepalith.phantom.abdomen import make_abdomen
 from hepalith.phantom.variation import draw_variation
+from hepalith.training import couinaud
 from hepalith.training.atlas import paint_atlas
 from hepalith.training.export import export
 from hepalith.training.train import Recipe, train
@@ -52,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     exporting = steps.add_parser("export", help="write weights as ONNX")
     exporting.add_argument("--weights", type=Path, required=True)
     exporting.add_argument("--out", type=Path, required=True)
+    segments = steps.add_parser("segments", help="make the atlas of Couinaud's planes")
+    segments.add_argument("--out", type=Path, required=True)
+    segments.add_argument("--count", type=int, default=300, help="how many livers (default: %(default)s)")
     return parser
 
 
@@ -67,6 +71,10 @@ def main() -> int:
         names = Recipe.__dataclass_fields__
         recipe = Recipe(**{name: getattr(arguments, name) for name in names})
         train(arguments.phantoms, arguments.out, recipe, start=arguments.start)
+    elif arguments.step == "segments":
+        seeds = range(couinaud.FIRST_SEED, couinaud.FIRST_SEED + arguments.count)
+        rows = [row for seed in seeds for row in couinaud.make_rows(seed)]
+        couinaud.write_atlas(arguments.out, rows, arguments.count)
     else:
         log.info("largest difference of a probability: %.4f", export(arguments.weights, arguments.out))
     return 0
