@@ -66,9 +66,11 @@ DENSE_GUT_HU, DENSE_GUT_SHARE = 130.0, 0.01
 """Gut of which more than this share exceeds this is filled with contrast: its wall cannot be judged."""
 GUT_ML = 200.0
 """Least gut in view before a wall without calcium is called so. Our judgement."""
-WALL_MM, WALL_LENGTH_MM, WALL_HU = 6.0, 15.0, 180.0
-"""Calcium of the wall lies within the first of the gut's edge, is at least as long as the second, and
-exceeds the third. Our judgement."""
+WALL_MM, WALL_LENGTH_MM = 6.0, 20.0
+"""Calcium of the wall lies within the first of the gut's edge and is in all at least as long as the second.
+Our judgement."""
+WALL_HU, WALL_ELONGATED = 300.0, 1.7
+"""... exceeds the first, which dense stool hardly does, and runs along the wall (as `MOST_ELONGATED`)."""
 GUT_WALL_HU = 40.0
 """The wall without contrast, from which calcium's height is counted (K)."""
 WALL_SURE = 0.7
@@ -224,7 +226,11 @@ def _colon_wall(scene: _Scene) -> Finding:
     ground = replace(ground, middle=GUT_WALL_HU, spread=_noise(ground))
     bodies = find_bright(scene.volume, ground, scene.blood, least_hu=WALL_HU)
     inner = ndimage.binary_erosion(mask, iterations=round(WALL_MM / SPACING_MM))
-    at_wall = [b for b in bodies if not _lies_in(scene.neighbours, inner, b)]
+    at_wall = [
+        body
+        for body in bodies
+        if body.elongation > WALL_ELONGATED and not _lies_in(scene.neighbours, inner, body)
+    ]
     if sum(b.length_mm for b in at_wall) >= WALL_LENGTH_MM:
         return _judged(name, WALL_SURE * _calcium(tuple(at_wall)), "bowel")
     if bodies:
