@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import edt
@@ -15,10 +16,11 @@ from hepalith.calcification.candidate import Candidate
 from hepalith.calcification.casting import NO_CAST, Cast, follow_cast
 from hepalith.calcification.company import ALONE, Company
 from hepalith.calcification.context import Context
+from hepalith.calcification.form import Form
 from hepalith.calcification.measure import Measured
 from hepalith.geometry import Box
 
-__all__ = ["Appearance", "Shape", "describe_appearance", "describe_shape"]
+__all__ = ["Appearance", "Shape", "Words", "blurs_across", "describe_appearance", "describe_shape"]
 
 GAS_HU = -300
 """HU below which a voxel holds gas; fat stays above −150."""
@@ -59,6 +61,19 @@ class Shape:
     fill: float
     blurs: float
     variation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the form of a body is called: the best word, the probability of each, and its geometry."""
+
+    best: str = "nodular"
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    form: Form | None = None
+
+    def any_of(self, *names: str) -> float:
+        """Return the probability of any of some words."""
+        return sum(self.probabilities.get(name, 0.0) for name in names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +122,13 @@ class Appearance:
     """How far its surroundings differ from the liver at large."""
     cast: Cast = field(default=NO_CAST)
     company: Company = field(default=ALONE)
+    words: Words = field(default_factory=Words)
+
+
+def blurs_across(measured: Measured, scene: Scene) -> float:
+    """Return the longest diameter of a body in widths of the blur."""
+    fwhm = scene.blur.in_plane_fwhm_mm
+    return float(measured.diameter.value / max(fwhm, (scene.blur.slice_mm * fwhm**2) ** (1 / 3)))
 
 
 def describe_shape(aperture: Aperture, measured: Measured, scene: Scene) -> Shape:
@@ -115,7 +137,6 @@ def describe_shape(aperture: Aperture, measured: Measured, scene: Scene) -> Shap
     weight = np.maximum(aperture.excess[aperture.extent], 1.0).astype(np.float64)
     filled = _filled(aperture.extent)
     hollow = 1.0 - float(aperture.extent.sum()) / max(1.0, float(filled.sum()))
-    blur = max(scene.blur.in_plane_fwhm_mm, (scene.blur.slice_mm * scene.blur.in_plane_fwhm_mm**2) ** (1 / 3))
     return Shape(
         (float(axes[0]), float(axes[1]), float(axes[2])),
         float(axes[0] / axes[1]),
@@ -123,7 +144,7 @@ def describe_shape(aperture: Aperture, measured: Measured, scene: Scene) -> Shap
         hollow,
         _branches(aperture.extent),
         measured.fill,
-        measured.diameter.value / blur,
+        blurs_across(measured, scene),
         float(weight.std() / weight.mean()),
     )
 
@@ -136,6 +157,7 @@ def describe_appearance(
     context: Context,
     *,
     company: Company = ALONE,
+    words: Words | None = None,
 ) -> Appearance:
     """Return what the judges need to know of one candidate.
 
@@ -149,6 +171,8 @@ def describe_appearance(
         What lies about the liver.
     company
         What lies about the body.
+    words
+        What its form is called.
     """
     hu = scene.hu[aperture.box.slices]
     raw_liver = scene.liver[aperture.box.slices]
@@ -188,6 +212,7 @@ def describe_appearance(
         level_step_hu=aperture.level_hu - scene.surroundings.liver_hu,
         cast=_cast(aperture, measured, scene),
         company=company,
+        words=words or Words(),
     )
 
 

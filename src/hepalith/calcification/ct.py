@@ -13,7 +13,7 @@ from hepalith.anatomy.neighbours import Neighbours
 from hepalith.anatomy.vessels import Vessels
 from hepalith.calcification.agatston import score_agatston
 from hepalith.calcification.aperture import Aperture, Scene, lay_aperture
-from hepalith.calcification.appearance import Appearance, describe_appearance
+from hepalith.calcification.appearance import Appearance, Words, blurs_across, describe_appearance
 from hepalith.calcification.background import blood_level, describe_surroundings
 from hepalith.calcification.blur_model import sphere_response
 from hepalith.calcification.body import Body, look_at_body
@@ -23,7 +23,7 @@ from hepalith.calcification.context import look_about
 from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectability
 from hepalith.calcification.evidence import lay_evidence
 from hepalith.calcification.focus import Detectability, Foci, Focus
-from hepalith.calcification.form import Form, look_at_form
+from hepalith.calcification.form import look_at_form
 from hepalith.calcification.judge import judge
 from hepalith.calcification.measure import Measured, mass_of, measure
 from hepalith.calcification.morphology import FORMLESS_BLURS, describe_morphology
@@ -148,10 +148,13 @@ def find_foci(
         zip(found, apertures, bodies, fits, strict=True), start=1
     ):
         measured = measure(aperture, scene, body, fit, belief)
-        company = keep_company(n - 1, aperture, scene, vicinity)
-        seen = describe_appearance(candidate, aperture, measured, scene, context, company=company)
         if measured.integrated_excess.value <= 0:  # a bright edge, no body of its own
             continue
+        words = _words_for(aperture, measured, scene)
+        company = keep_company(n - 1, aperture, scene, vicinity)
+        seen = describe_appearance(
+            candidate, aperture, measured, scene, context, company=company, words=words
+        )
         rows.append((measured.integrated_excess.value, n, candidate, aperture, measured, seen))
     rows.sort(key=lambda row: (-row[0], row[1]))
     labels = np.zeros(mask.shape, np.int32)
@@ -162,8 +165,7 @@ def find_foci(
         start = [a - b for a, b in zip(box.start, liver.box.start, strict=True)]
         centre = np.array(measured.centroid) + start
         place = _place(centre, scene, liver, scene.grid.to_lps(measured.centroid))
-        form = look_at_form(aperture, scene) if seen.shape.blurs >= FORMLESS_BLURS else None
-        foci.append(_focus(number, seen, measured, place, form=form, score=score, settings=settings))
+        foci.append(_focus(number, seen, measured, place, score=score, settings=settings))
     given = phase.label != "none"
     detectability = find_detectability(evidence, asked, around, scene, blood_hu=blood, enhanced=given)
     return Foci(tuple(foci), box, labels, detectability)
@@ -181,6 +183,13 @@ def _fit_spheres(apertures: list[Aperture], bodies: list[Body], scene: Scene) ->
         resolved += not bodies[n].unresolved
         fits[n] = fit_sphere(apertures[n], scene, view, bodies[n].sphere_mm)
     return fits
+
+
+def _words_for(aperture: Aperture, measured: Measured, scene: Scene) -> Words:
+    """Return what the form of a body is called, with its probabilities."""
+    form = look_at_form(aperture, scene) if blurs_across(measured, scene) >= FORMLESS_BLURS else None
+    best, probabilities = describe_morphology(form, measured.diameter)
+    return Words(best, probabilities, form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +217,12 @@ def _focus(
     measured: Measured,
     place: _Place,
     *,
-    form: Form | None,
     score: Assessed,
     settings: Settings,
 ) -> Focus:
     """Return the noun of one measured candidate."""
     verdict = judge(seen)
-    word, words = describe_morphology(form, measured.diameter)
+    word, words = seen.words.best, seen.words.probabilities
     return Focus(
         id=number,
         label=verdict.label,
