@@ -22,6 +22,7 @@ QUESTIONS = {
     "liver": "How well and how fast is the liver found?",
     "detection": "Is the stated smallest focus true, and how near is the search to an ideal observer?",
     "intervals": "How right are excess, volume and diameter, and do their 95 % intervals hold the truth?",
+    "phases": "How well is one contrast phase laid over another, and how fast?",
     "projection": "How true is the phantom's scanner to a projection and reconstruction?",
     "evaluation": "How good is it on phantoms of the test split, beside scripts and the physical limit?",
 }
