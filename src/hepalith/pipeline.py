@@ -185,7 +185,10 @@ def look(
     with clock.stage("anatomy"):
         anatomy = map_anatomy(volume, liver, phase, others)
     with clock.stage("calcification"):
-        foci = find_foci(volume, liver, phase, acquisition, settings)
+        known = (
+            {} if anatomy is None else {n: getattr(anatomy, n) for n in ("neighbours", "vessels", "ducts")}
+        )
+        foci = find_foci(volume, liver, phase, acquisition, settings, **known)
     with clock.stage("findings"):
         return anatomy, foci, describe(volume, liver, foci, phase, anatomy)
 
