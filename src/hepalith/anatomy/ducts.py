@@ -40,8 +40,8 @@ class Duct:
         Inner diameter that it typically has along the wider half of its course, in mm.
     dilated, probability
         Whether it is wider than 2 mm or than 40 % of the portal branch beside it, and how likely that is.
-    branches_lps_mm
-        The courses of its side branches.
+    branches_lps_mm, branch_calibres_mm
+        The courses of its side branches, and their calibre along them.
     length_mm
         Of the longest course.
     portal_share
@@ -59,6 +59,7 @@ class Duct:
     dilated: State
     probability: float
     branches_lps_mm: tuple[NDArray[np.float64], ...] = ()
+    branch_calibres_mm: tuple[NDArray[np.float64], ...] = ()
     length_mm: float = 0.0
     portal_share: float | None = None
     holds_gas: bool = False
@@ -168,5 +169,6 @@ def _as_duct(number: int, tube: Tube, bile: BileMap, volume: Volume) -> Duct:
     chance = 1.0 - NormalDist(wide, error).cdf(DILATED_MM)
     state = State.PRESENT if chance >= 0.5 else State.ABSENT
     return Duct(
-        number, paths[0], course.calibres_mm, calibre, state, chance, tuple(paths[1:]), course.length_mm
-    )
+        number, paths[0], course.calibres_mm, calibre, state, chance, tuple(paths[1:]),
+        course.branch_calibres_mm, course.length_mm,
+    )  # fmt: skip

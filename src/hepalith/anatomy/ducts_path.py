@@ -37,8 +37,8 @@ class Course:
         float64, shape (n, 3): the longest course, in map indices.
     areas_mm2
         float64, shape (n,): cross-section at each point, by integrated darkening.
-    branches
-        The courses of side branches, in map indices, from the main course outward.
+    branches, branch_areas_mm2
+        The courses of side branches, in map indices, from the main course outward, and their cross-sections.
     length_mm, total_mm
         Of the longest course; of it and all branches.
     """
@@ -46,13 +46,23 @@ class Course:
     path: NDArray[np.float64]
     areas_mm2: NDArray[np.float64]
     branches: tuple[NDArray[np.float64], ...]
+    branch_areas_mm2: tuple[NDArray[np.float64], ...]
     length_mm: float
     total_mm: float
 
     @property
     def calibres_mm(self) -> NDArray[np.float64]:
         """Diameter of the circle that has the cross-section at each point."""
-        return np.asarray(2.0 * np.sqrt(self.areas_mm2 / np.pi))
+        return _calibres(self.areas_mm2)
+
+    @property
+    def branch_calibres_mm(self) -> tuple[NDArray[np.float64], ...]:
+        """The same for each side branch."""
+        return tuple(_calibres(a) for a in self.branch_areas_mm2)
+
+
+def _calibres(areas_mm2: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(2.0 * np.sqrt(areas_mm2 / np.pi))
 
 
 def trace_course(
@@ -100,7 +110,7 @@ def trace_course(
     paths = [_smooth(places[c].astype(np.float64), scale) for c in chains]
     areas = _areas(paths, inside, share, scale)
     lengths = [_length(p, scale) for p in paths]
-    return Course(paths[0], areas, tuple(paths[1:]), lengths[0], float(sum(lengths)))
+    return Course(paths[0], areas[0], tuple(paths[1:]), tuple(areas[1:]), lengths[0], float(sum(lengths)))
 
 
 def _graphs(
@@ -150,7 +160,7 @@ def _smooth(path: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np
     step = max(_length(path, scale) / (len(path) - 1), 1e-6)
     sigma = 0.5 * SMOOTH_MM / step
     ends = path[[0, -1]].copy()
-    smooth: NDArray[np.float64] = ndimage.gaussian_filter1d(path, sigma, axis=0, mode="nearest")
+    smooth: NDArray[np.float64] = np.asarray(ndimage.gaussian_filter1d(path, sigma, axis=0, mode="nearest"))
     smooth[[0, -1]] = ends
     return smooth
 
@@ -160,17 +170,22 @@ def _areas(
     inside: NDArray[np.bool_],
     share: NDArray[np.float32],
     scale: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return the cross-section at each point of the first path."""
+) -> list[NDArray[np.float64]]:
+    """Return the cross-section at each point of each path."""
     around = ndimage.binary_dilation(inside, np.ones((3, 3, 3), bool))
     voxels = np.argwhere(around)
     amount = np.clip(share[around].astype(np.float64), -0.5, 1.3) * float(np.prod(scale))
     points = np.concatenate(paths) * scale
     nearest = cKDTree(points).query(voxels * scale)[1]
-    held = np.bincount(nearest, weights=amount, minlength=len(points))[: len(paths[0])]
-    gaps = np.linalg.norm(np.diff(paths[0] * scale, axis=0), axis=1) if len(paths[0]) > 1 else np.ones(1)
-    ends = np.concatenate([[gaps[0] / 2], gaps / 2]) + np.concatenate([gaps / 2, [gaps[-1] / 2]])
-    sigma = SMOOTH_MM / 2 / max(float(gaps.mean()), 1e-6)
-    top = ndimage.gaussian_filter1d(held, sigma, mode="constant")
-    bottom = ndimage.gaussian_filter1d(ends[: len(held)], sigma, mode="constant")
-    return np.maximum(np.asarray(top / np.maximum(bottom, 1e-6)), 0.0)
+    held = np.bincount(nearest, weights=amount, minlength=len(points))
+    found, first = [], 0
+    for path in paths:
+        own = held[first : first + len(path)]
+        first += len(path)
+        gaps = np.linalg.norm(np.diff(path * scale, axis=0), axis=1) if len(path) > 1 else np.ones(1)
+        ends = np.concatenate([[gaps[0] / 2], gaps / 2]) + np.concatenate([gaps / 2, [gaps[-1] / 2]])
+        sigma = SMOOTH_MM / 2 / max(float(gaps.mean()), 1e-6)
+        top = ndimage.gaussian_filter1d(own, sigma, mode="constant")
+        bottom = ndimage.gaussian_filter1d(ends[: len(own)], sigma, mode="constant")
+        found.append(np.maximum(np.asarray(top / np.maximum(bottom, 1e-6)), 0.0))
+    return found

@@ -11,7 +11,8 @@ from hepalith.anatomy.liver import Liver, Phase
 from hepalith.calcification.focus import Foci, Focus
 from hepalith.finding.around import describe_around
 from hepalith.finding.description import Description
-from hepalith.finding.duct import describe_ducts, relate_to_ducts
+from hepalith.finding.duct import relate_to_ducts
+from hepalith.finding.duct_findings import describe_ducts
 from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.finding.host_finding import describe_hosts
 from hepalith.finding.host_search import find_hosts
