@@ -83,6 +83,11 @@ class Lesion:
     roundness
         Depth of its deepest place over the radius of a ball of its volume: 1 for a ball, less for tubes
         and sheets.
+    compactness
+        Diameter of a ball of its volume over its longest caliper: 1 for a ball, one half for a stretch of
+        vessel.
+    seen_ml
+        Volume of what of it is tissue, not calcium or its blur.
     edge_share
         Share of its surface at the liver's edge.
     """
@@ -106,6 +111,8 @@ class Lesion:
     pool_share: float
     central_hu: float
     roundness: float
+    compactness: float
+    seen_ml: float
     edge_share: float
 
 
@@ -135,13 +142,15 @@ def look_at_lesion(field: LesionField, region: Region) -> Lesion | None:
     places = np.argwhere(surface) + [s.start for s in where]
     volume_ml = float(body.sum()) * SPACING_MM**3 / 1000
     x, y, z = (float(v) for v in field.grid.to_lps((places.min(axis=0) + places.max(axis=0)) / 2))
+    diameter = _caliper(places @ field.grid.affine[:3, :3].T) + SPACING_MM
+    ball_mm = 10 * (3 * volume_ml / (4 * math.pi)) ** (1 / 3)
     inner = core & (inward >= np.percentile(inward[body], 90))
     rim = seen & (inward <= CORE_MM + SPACING_MM)
     independent = max(float(core.sum()) / VOXELS_PER_DRAW, 1.0)
     return Lesion(
         region=region,
         centre_lps_mm=(x, y, z),
-        diameter_mm=_caliper(places @ field.grid.affine[:3, :3].T) + SPACING_MM,
+        diameter_mm=diameter,
         volume_ml=volume_ml,
         core_hu=float(np.median(absolute[core])),
         contrast_hu=middle - around,
@@ -157,7 +166,9 @@ def look_at_lesion(field: LesionField, region: Region) -> Lesion | None:
         pools=pools,
         pool_share=pooled,
         central_hu=float(np.median(fine[inner])) - middle if inner.any() else 0.0,
-        roundness=float(inward.max()) / (10 * (3 * volume_ml / (4 * math.pi)) ** (1 / 3)),
+        roundness=float(inward.max()) / ball_mm,
+        compactness=2 * ball_mm / diameter,
+        seen_ml=float(seen.sum()) * SPACING_MM**3 / 1000,
         edge_share=float((field.depth_mm[where][surface] <= EDGE_MM).mean()),
     )
 

@@ -129,7 +129,7 @@ def lay_lesion_field(
     volume: Volume,
     liver: Liver,
     *,
-    dense: tuple[NDArray[Any], Box, float] | None = None,
+    dense: tuple[NDArray[np.intp], float] | None = None,
     vessels: tuple[NDArray[Any], Box] | None = None,
     ducts: tuple[NDArray[Any], Box] | None = None,
 ) -> LesionField | None:
@@ -140,8 +140,8 @@ def lay_lesion_field(
     volume, liver
         The CT and its liver.
     dense
-        Labels of what is dense (calcium, metal), their box, and how far their blur reaches in mm: no tissue
-        is seen there.
+        Voxels of the image that are dense (calcium, metal), shape (n, 3), and how far their blur reaches in
+        mm: no tissue is seen there.
     vessels, ducts
         Labels of vessels and ducts, and their boxes.
     """
@@ -186,17 +186,14 @@ def lay_lesion_field(
     )
 
 
-def _blurred(dense: tuple[NDArray[Any], Box, float], box: Box, coarse: Coarse) -> NDArray[np.bool_]:
+def _blurred(dense: tuple[NDArray[np.intp], float], box: Box, coarse: Coarse) -> NDArray[np.bool_]:
     """Return where what is dense, or its blur, reaches."""
-    labels, own, reach_mm = dense
+    voxels, reach_mm = dense
     touched = np.zeros(coarse.hu.shape, np.bool_)
-    place = np.argwhere(labels > 0)
-    if place.size == 0:
-        return touched
-    shift = np.asarray(own.start) - np.asarray(box.start)
-    at = np.rint((place + shift - np.asarray(coarse.first)) / np.asarray(coarse.step)).astype(np.intp)
-    good = ((at >= 0) & (at < touched.shape)).all(axis=1)
-    touched[tuple(at[good].T)] = True
+    at = np.rint((voxels - np.asarray(box.start) - np.asarray(coarse.first)) / np.asarray(coarse.step))
+    cells = at.astype(np.intp)
+    good = ((cells >= 0) & (cells < touched.shape)).all(axis=1)
+    touched[tuple(cells[good].T)] = True
     if not touched.any():
         return touched
     near: NDArray[np.bool_] = edt.edt(~touched, anisotropy=(SPACING_MM,) * 3) <= reach_mm
@@ -226,10 +223,9 @@ def _level(hu: NDArray[np.float32], learnt: NDArray[np.bool_]) -> NDArray[np.flo
 
     The start is the commonest HU, which a mass or fat in less than half of the liver leaves alone.
     """
-    values = smooth(hu, FINE_VOXELS)[learnt]
     places = np.argwhere(learnt)
-    stride = max(1, len(values) // FIT_MOST_CELLS)
-    values, places = values[::stride], places[::stride]
+    places = places[:: max(1, len(places) // FIT_MOST_CELLS)]
+    values = hu[tuple(places.T)]
     middle, half = np.asarray(hu.shape) / 2, max(hu.shape) / 2
     terms = _terms((places - middle) / half)
     level = np.full(values.shape, _commonest(values), np.float32)

@@ -24,12 +24,19 @@ SEEN_SPREADS = 4.5
 3,000 are independent, reach 3.4 by chance, and the parenchyma's own texture a little more. Our
 judgement."""
 
+WIDE_MM = 4.5
+"""Half the width up to which what was told as vessel is one for sure: a lesion that fills with blood may be
+among wider ones, which their shape tells."""
+
 HALO_MM, HALO_VOXELS = 3.0, 2
 """What lies so close to a region found at a stronger level is its blur."""
 
 SEED_SHARE = 0.55
 """Share of a level that the broad average must reach in a region: a ball of 12 mm keeps as much, a tube of
 6 mm a fifth."""
+
+BODY_SHARE = 0.3
+"""... and everywhere in it: the edge of a ball of 12 mm keeps as much, so that tubes fall away from it."""
 
 END_SHARE = 0.5
 """A region ends at this share of its contrast: there lies the edge of what is blurred."""
@@ -64,13 +71,19 @@ FAINT_SHARE = 0.35
 SHELL_VOXELS = 3
 """How far about a region its surroundings are looked at, beyond its halo."""
 
-ENCLOSED_SHARE, NODULE_SHARE = 0.45, 0.35
-"""A region with so much of its surface at one other is part of that: cysts in a cyst, a dark core in a bright
-rim; a smaller one with so much: nodules at the edge of a haemangioma, the fading edge of an infiltrate.
-Our judgement."""
+TOUCH_SHARE = 0.12
+"""Least share of its surroundings in which a region meets another for both to be parts of one."""
+
+AS_ROUND = 0.98
+"""Two parts are one where both together are as round as the larger alone, but for the ragged outline: a
+cyst in a cyst adds nothing to its outline, a vessel beside a lesion does. Our judgement."""
 
 END_ROUNDS = 2
 """How often a region's end is looked for."""
+
+LEAST_ROUND = 0.3
+"""Depth of the deepest place over the radius of a ball of the same volume, below which a region is a tree
+of vessels or a sheet. Our judgement."""
 
 TAIL_SHARE = 0.4
 """What is thinner than this share of a lesion's depth is a vessel that runs into it. Our judgement."""
@@ -82,6 +95,9 @@ the edge, within a rim."""
 
 Where = tuple[slice, slice, slice]
 """A box, as an index into the copy."""
+
+Body = tuple[Where, NDArray[np.bool_]]
+"""A region in its box."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +146,7 @@ def outline_regions(field: LesionField) -> list[Region]:
             near = _grown(where, HALO_VOXELS, labels.shape)
             free[near] &= edt.edt(labels[near] != len(contrasts) - 1, anisotropy=CUBE) > HALO_MM
     found = []
-    for where, body in _joined(labels, contrasts):
+    for where, body in _joined(field, labels, contrasts):
         ended = _ended(field, where, body)
         if ended is not None:
             found.append(ended)
@@ -146,24 +162,19 @@ def _at_level(
         return []
     quiet = END_SHARE * abs(contrast) < QUIET_SPREADS * field.fine_sd
     beyond = free & _beyond(field.broad if quiet else field.fine, END_SHARE * contrast)
+    beyond &= _beyond(field.broad, BODY_SHARE * contrast)
     labels, count = cc3d.connected_components(beyond, connectivity=6, return_N=True)
     seeds = np.bincount(labels[strong], minlength=count + 1)
     wanted = seeds >= LEAST_SEEDS_ALONE
     if beside is not None:
         wanted |= (seeds >= LEAST_SEEDS) & (np.bincount(labels[beside], minlength=count + 1) > 0)
+    wanted &= np.bincount(labels.ravel(), minlength=count + 1) * CELL_ML >= LEAST_ML
     wanted[0] = False
-    boxes = cc3d.statistics(labels)["bounding_boxes"]
+    boxes = cc3d.statistics(labels)["bounding_boxes"] if wanted.any() else []
     found = []
     for number in np.flatnonzero(wanted):
         where = _grown(boxes[number], 1, labels.shape)
-        part = opened(_filled(labels[where] == number), TUBE_MM)
-        if not part.any():
-            continue
-        parts, some = cc3d.connected_components(part, connectivity=6, return_N=True)
-        for one in range(1, some + 1):
-            own = parts == one
-            if own.sum() * CELL_ML >= LEAST_ML and int((strong[where] & own).sum()) >= LEAST_SEEDS:
-                found.append((where, own))
+        found.append((where, labels[where] == number))
     return found
 
 
@@ -173,60 +184,71 @@ def _beyond(field: NDArray[np.float32], contrast: float) -> NDArray[np.bool_]:
     return far
 
 
-def _joined(labels: NDArray[np.uint16], contrasts: list[float]) -> list[tuple[Where, NDArray[np.bool_]]]:
-    """Return the regions, those that share much of a surface as one."""
-    boxes = ndimage.find_objects(labels)
-    owner = list(range(len(boxes) + 1))
-
-    def first(n: int) -> int:
-        while owner[n] != n:
-            n = owner[n]
-        return n
-
-    sizes = np.bincount(labels.ravel(), minlength=len(boxes) + 1)
-    order = sorted((n for n, b in enumerate(boxes, 1) if b is not None), key=lambda n: int(sizes[n]))
-    for number in order:
-        where = _grown(boxes[number - 1], SHELL_VOXELS, labels.shape)
-        near = labels[where]
-        away = edt.edt(near != number, anisotropy=CUBE)
+def _joined(field: LesionField, labels: NDArray[np.uint16], contrasts: list[float]) -> list[Body]:
+    """Return the regions; two that touch are one where both together are rounder than the larger alone."""
+    parts: dict[int, Body] = {}
+    for number, where in enumerate(ndimage.find_objects(labels), start=1):
+        if where is not None:
+            wide = _grown(where, SHELL_VOXELS, labels.shape)
+            parts[number] = wide, labels[wide] == number
+    owner = {n: n for n in parts}
+    for number in sorted(parts, key=lambda n: int(parts[n][1].sum())):
+        where, body = parts[number]
+        away = edt.edt(~body, anisotropy=CUBE)
         shell = (away > HALO_MM) & (away <= SHELL_VOXELS * SPACING_MM)
-        met = np.bincount(near[shell])
-        met[0] = 0
-        other = int(met.argmax())
-        if (
-            other
-            and met[other]
-            >= _needed(contrasts[number], contrasts[other], smaller=sizes[number] < sizes[other])
-            * shell.sum()
-        ):
-            owner[first(number)] = first(other)
-    groups: dict[int, list[int]] = {}
-    for number in order:
-        groups.setdefault(first(number), []).append(number)
-    found = []
-    for members in groups.values():
-        low = [min(boxes[n - 1][a].start for n in members) for a in range(3)]
-        high = [max(boxes[n - 1][a].stop for n in members) for a in range(3)]
-        where = _grown(
-            (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])), 4, labels.shape
+        met = np.bincount(labels[where][shell], minlength=1)
+        met[0] = met[number : number + 1] = 0
+        for other in np.argsort(met)[::-1]:
+            if met[other] < TOUCH_SHARE * shell.sum():
+                break
+            if _faint(contrasts[number], contrasts[other]):
+                continue
+            whole = _union(parts[number], parts[int(other)], labels.shape)
+            rounder = _roundness(_solid(field, whole)) / _roundness(_solid(field, parts[int(other)]))
+            if rounder > AS_ROUND:
+                owner[number] = int(other)
+                parts[int(other)] = whole
+                labels[whole[0]][whole[1]] = other
+                break
+    return [parts[n] for n in parts if owner[n] == n]
+
+
+def _faint(own: float, other: float) -> bool:
+    """Return whether one contrast is but the blur of another's edge."""
+    return own * other > 0 and min(abs(own), abs(other)) < FAINT_SHARE * max(abs(own), abs(other))
+
+
+def _union(one: Body, other: Body, shape: tuple[int, ...]) -> Body:
+    """Return two regions as one."""
+    low = [min(a.start, b.start) for a, b in zip(one[0], other[0], strict=True)]
+    high = [max(a.stop, b.stop) for a, b in zip(one[0], other[0], strict=True)]
+    where = _grown((slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2])), 0, shape)
+    whole = np.zeros(tuple(s.stop - s.start for s in where), np.bool_)
+    for box, body in (one, other):
+        whole[tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, where, strict=True))] |= (
+            body
         )
-        found.append((where, np.isin(labels[where], members)))
-    return found
+    return where, whole
 
 
-def _needed(own: float, other: float, *, smaller: bool) -> float:
-    """Return the share of a region's surface that must lie at another for both to be one lesion.
+def _solid(field: LesionField, part: Body) -> NDArray[np.bool_]:
+    """Return a region with its seams, its holes and the calcium at it filled."""
+    where, body = part
+    near = edt.edt(~body, anisotropy=CUBE) <= HALO_MM
+    closed = body | (edt.edt(near | (~field.known[where] & near), anisotropy=CUBE) > HALO_MM)
+    return _filled(closed)
 
-    What is much fainter than its neighbour is the blur of its edge, or chance beside it.
-    """
-    if own * other > 0 and min(abs(own), abs(other)) < FAINT_SHARE * max(abs(own), abs(other)):
-        return 2.0
-    return NODULE_SHARE if smaller else ENCLOSED_SHARE
+
+def _roundness(body: NDArray[np.bool_]) -> float:
+    """Return the depth of the deepest place over the radius of a ball of the same volume."""
+    if not body.any():
+        return 0.0
+    return float(edt.edt(body, anisotropy=CUBE, black_border=True).max()) / _ball_mm(body)
 
 
 def _ended(field: LesionField, where: Where, body: NDArray[np.bool_]) -> Region | None:
     """Return a region that ends at half of the contrast of what lies just inside its edge, without tails."""
-    body = _filled(opened(_filled(_closed(body, HALO_MM)), TUBE_MM))
+    body = _solid(field, (where, body))
     fine, known = field.fine[where], field.known[where]
     for _ in range(END_ROUNDS):
         depth = edt.edt(body, anisotropy=CUBE, black_border=True)
@@ -237,6 +259,8 @@ def _ended(field: LesionField, where: Where, body: NDArray[np.bool_]) -> Region 
         ends = (depth <= LAYER_MM[0]) & known & (np.sign(contrast) * fine < END_SHARE * abs(contrast))
         body &= ~ends
     depth = edt.edt(body, anisotropy=CUBE, black_border=True)
+    if float(depth.max()) < LEAST_ROUND * _ball_mm(body):
+        return None
     body = _filled(opened(body, max(TUBE_MM - 0.5 * SPACING_MM, TAIL_SHARE * float(depth.max()))))
     rim = field.inside[where] & (field.depth_mm[where] <= EDGE_MM) & ~field.duct[where]
     body |= rim & (edt.edt(~body, anisotropy=CUBE) <= EDGE_MM + 0.5)
@@ -249,6 +273,11 @@ def _ended(field: LesionField, where: Where, body: NDArray[np.bool_]) -> Region 
     return Region((k.start, j.start, i.start), body, body & known)
 
 
+def _ball_mm(body: NDArray[np.bool_]) -> float:
+    """Return the radius of a ball of a region's volume."""
+    return float(3 * body.sum() * SPACING_MM**3 / (4 * np.pi)) ** (1 / 3)
+
+
 def _grown(box: Where, margin: int, shape: tuple[int, ...]) -> Where:
     """Return a box with a margin, held within an array."""
     k, j, i = (
@@ -259,7 +288,7 @@ def _grown(box: Where, margin: int, shape: tuple[int, ...]) -> Where:
 
 def _tubes(vessel: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the vessels that are narrow: a lesion that fills with blood may be among the wide ones."""
-    return vessel & ~opened(vessel, 2.5 * TUBE_MM) if vessel.any() else vessel
+    return vessel & ~opened(vessel, WIDE_MM) if vessel.any() else vessel
 
 
 def opened(mask: NDArray[np.bool_], radius_mm: float) -> NDArray[np.bool_]:
@@ -269,13 +298,6 @@ def opened(mask: NDArray[np.bool_], radius_mm: float) -> NDArray[np.bool_]:
         return core
     wide: NDArray[np.bool_] = mask & (edt.edt(~core, anisotropy=CUBE) <= radius_mm + 0.5 * SPACING_MM)
     return wide
-
-
-def _closed(mask: NDArray[np.bool_], radius_mm: float) -> NDArray[np.bool_]:
-    """Return a mask with seams narrower than twice a radius filled."""
-    near = edt.edt(~mask, anisotropy=CUBE) <= radius_mm
-    closed: NDArray[np.bool_] = mask | (edt.edt(near, anisotropy=CUBE) > radius_mm)
-    return closed
 
 
 def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from hepalith.anatomy.lesion import Lesion
 from hepalith.anatomy.liver import Phase
+from hepalith.finding.host import KINDS
 
 __all__ = ["Blood", "enhancement_of", "kinds_of", "rise"]
 
@@ -30,10 +31,15 @@ SOLID_LOOKS: Mapping[str, tuple[tuple[float, float, float], ...]] = MappingProxy
 contrast measures 30 to 50 HU and gains 10 to 25 HU where it enhances little (textbooks, grade C; spreads
 are our judgement)."""
 
-PRIORS: Mapping[str, float] = MappingProxyType(
-    {"solid": 0.45, "fluid": 0.35, "fat": 0.03, "mixed": 0.09, "infiltrative": 0.08}
+PRIORS: Mapping[str, float] = MappingProxyType({"solid": 0.55, "fluid": 0.45})
+"""Solid and fluid among lesions that hold calcium, before they are looked at: our judgement."""
+
+WALLED_LOOKS: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {"fluid": (0.55, 23.0, 10.0), "mixed": (0.4, 33.0, 8.0), "solid": (0.05, 55.0, 20.0)}
 )
-"""Kinds of lesions that hold calcium, before they are looked at: our judgement."""
+"""A lesion whose wall is calcified: share, mean and spread of HU by kind. Such walls are those of old cysts
+and abscesses; content denser than fluid is inspissated or has turned solid, as in old hydatid cysts (WHO
+stages CE4 and CE5), and does not enhance. Our judgement."""
 
 FAT_SHARE, FAT_SLOPE = 0.05, 0.012
 """Share of fat at which a lesion is as likely as not called fatty, and how fast that grows: chance voxels and
@@ -67,30 +73,51 @@ def _density(hu: float, looks: tuple[tuple[float, float, float], ...], error: fl
     return sum(s * NormalDist(m, math.hypot(w, error)).pdf(hu) for s, m, w in looks) + 1e-6
 
 
-def kinds_of(lesion: Lesion, phase: Phase) -> Mapping[str, float]:
+def kinds_of(lesion: Lesion, phase: Phase, walled: float = 0.0) -> Mapping[str, float]:
     """Return the probability of each kind.
 
     Fat and blurred edges are told first, by their share and width; fluid from solid by the HU of the
-    core, against what each measures in this phase; and what is part fluid, part solid is mixed.
+    core, against what each measures in this phase; what is part fluid, part solid is mixed.
+
+    Parameters
+    ----------
+    lesion, phase
+        What is asked, and the contrast phase.
+    walled
+        Probability that its wall is calcified.
     """
     fat = rise(lesion.fat_share, FAT_SHARE, FAT_SLOPE)
-    blurred = rise(lesion.edge_mm, EDGE_MM, EDGE_SLOPE_MM) * rise(lesion.diameter_mm, 30.0, 5.0)
+    blurred = (
+        rise(lesion.edge_mm, EDGE_MM, EDGE_SLOPE_MM) * rise(lesion.diameter_mm, 30.0, 5.0) * (1 - walled)
+    )
+    plain, old = _by_density(lesion, phase), _by_density_walled(lesion)
+    rest = (1.0 - fat) * (1.0 - blurred)
+    shares = {n: rest * ((1 - walled) * plain[n] + walled * old[n]) for n in ("solid", "fluid", "mixed")}
+    shares["fat"], shares["infiltrative"] = fat, (1.0 - fat) * blurred
+    return MappingProxyType({name: shares[name] for name in KINDS})
+
+
+def _by_density(lesion: Lesion, phase: Phase) -> dict[str, float]:
+    """Return the shares of solid, fluid and mixed by the HU of the core and how it is parted."""
     looks = SOLID_LOOKS.get(phase.label, SOLID_LOOKS["unknown"])
     error = min(lesion.contrast_error_hu, 10.0)
     fluid = PRIORS["fluid"] * _density(lesion.core_hu, tuple(x[1:] for x in FLUID_LOOKS), error)
     solid = PRIORS["solid"] * _density(lesion.core_hu, looks, error)
-    fluid_share = fluid / (fluid + solid)
     parted = rise(lesion.fluid_share, MIXED_SHARE[0], 0.05) * rise(-lesion.fluid_share, -MIXED_SHARE[1], 0.05)
-    uneven = rise(lesion.texture_hu, UNEVEN_HU, UNEVEN_SLOPE_HU)
-    mixed = 0.1 + 0.8 * parted * uneven
-    shares = {"fat": fat}
-    rest = 1.0 - fat
-    shares["infiltrative"] = rest * blurred
-    rest *= 1.0 - blurred
-    shares["mixed"] = rest * mixed
-    rest *= 1.0 - mixed
-    shares["fluid"], shares["solid"] = rest * fluid_share, rest * (1.0 - fluid_share)
-    return MappingProxyType({name: shares[name] for name in PRIORS})
+    mixed = 0.1 + 0.8 * parted * rise(lesion.texture_hu, UNEVEN_HU, UNEVEN_SLOPE_HU)
+    watery = fluid / (fluid + solid)
+    return {"mixed": mixed, "fluid": (1 - mixed) * watery, "solid": (1 - mixed) * (1 - watery)}
+
+
+def _by_density_walled(lesion: Lesion) -> dict[str, float]:
+    """Return the shares of solid, fluid and mixed of a lesion whose wall is calcified."""
+    error = min(lesion.contrast_error_hu, 10.0)
+    found = {
+        name: share * (NormalDist(mean, math.hypot(spread, error)).pdf(lesion.core_hu) + 1e-6)
+        for name, (share, mean, spread) in WALLED_LOOKS.items()
+    }
+    total = sum(found.values())
+    return {name: value / total for name, value in found.items()}
 
 
 NODULE_SHARE = 0.08

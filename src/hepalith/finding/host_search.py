@@ -11,6 +11,7 @@ from types import MappingProxyType
 import edt
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from hepalith.anatomy.ducts import Ducts
 from hepalith.anatomy.lesion import Lesion, look_at_lesion
@@ -19,7 +20,7 @@ from hepalith.anatomy.lesion_outline import Region, outline_regions
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.phase import measure_aorta
 from hepalith.anatomy.vessels import Vessels
-from hepalith.calcification.focus import Foci, Focus
+from hepalith.calcification.focus import Foci
 from hepalith.finding.host import Host, HostRelation, Hosts
 from hepalith.finding.host_feature import features_of, position_of
 from hepalith.finding.host_kind import Blood, enhancement_of, kinds_of, rise
@@ -46,7 +47,19 @@ HELD_SHARE, HELD_SLOPE = 0.2, 0.05
 """Share of a focus's surroundings that is as likely as not enough for a lesion to hold or touch it: calcium
 in the wall of a large cyst has two fifths, chance neighbours seldom a tenth. Our judgement."""
 
-ROUND_MIDDLE, ROUND_SLOPE = 0.52, 0.035
+LINED_MM = 7.0
+"""How far from calcium the surface of a lesion that it lines may lie: its blur, and a voxel on either
+side."""
+
+LINED_SHARE, LINED_SLOPE = 0.18, 0.03
+"""Share of a lesion's surface that calcium must line, to be that of its wall. A rim covers a fifth to two
+thirds; a nodule beside a lesion less than a tenth. Our judgement."""
+
+WALL_SHARE, WALL_VOXELS = 0.25, 3
+"""Share of a lesion's surface that one focus must line for its wall to be called calcified, and how many
+voxels beneath the surface the wall ends. Our judgement."""
+
+ROUND_MIDDLE, ROUND_SLOPE = 0.5, 0.035
 """Roundness at which a region is as likely as not a lesion: stretches of vessels have 0.3 to 0.55, lesions
 0.6 to 0.95. From development phantoms."""
 
@@ -56,9 +69,13 @@ SIZE_ML, SIZE_SLOPE_ML = 0.35, 0.1
 CONTRAST_ERRORS, CONTRAST_SLOPE = 4.5, 0.6
 """Contrast over its error at which a region is as likely as not a lesion."""
 
-AT_EDGE_SHARE, AT_EDGE_SLOPE = 0.5, 0.05
-"""Share of its surface at the liver's edge at which a region is as likely as not a fissure, a neighbour or
-partial volume: a mass that reaches the surface has up to two fifths. Our judgement."""
+COMPACT_MIDDLE, COMPACT_SLOPE = 0.58, 0.035
+"""Compactness at which a region is as likely as not a lesion: stretches of vessels have 0.35 to 0.55,
+lesions 0.65 to 0.9. From development phantoms."""
+
+AT_EDGE_LESS_ROUND, AT_EDGE_SLOPE = -0.08, 0.04
+"""Share of its surface at the liver's edge less its roundness at which a region is as likely as not a
+fissure, a neighbour, ascites or partial volume: a mass that reaches the surface is round. Our judgement."""
 
 FOREIGN_SHARE, FOREIGN_SLOPE = 0.35, 0.06
 """What the network says of other organs where the region lies (gallbladder, gut, cava) at which it is as
@@ -79,7 +96,7 @@ USUAL_HOST_MM = 15.0
 SEEN_ERRORS = 4.0
 """Contrast, over the error of the mean at that size, that is seen."""
 
-SURE_OF_NONE = 0.8
+SURE_OF_NONE = 0.9
 """Least probability at which no host is called: below, the scan cannot say. Our judgement."""
 
 MASS_PROBABILITY, MASS_ML, MASS_ROUND, MASS_HU = 0.9, 0.7, 0.62, 10.0
@@ -105,6 +122,17 @@ class _Scene:
     phase: Phase
     field: LesionField
     labels: NDArray[np.uint16]
+    surface: NDArray[np.bool_]
+    regions: list[Region]
+
+
+@dataclass(frozen=True, slots=True)
+class _Near:
+    """How many voxels about a focus are seen, which region it belongs to (0: none), and how likely."""
+
+    seen: int
+    region: int
+    chance: float
 
 
 def find_hosts(
@@ -132,22 +160,19 @@ def find_hosts(
     lesions show, "none" is never said.
     """
     calcium = foci.calcifications
-    field = _lay(volume, liver, foci, vessels, ducts)
+    voxels = _voxels_of(foci)
+    field = _lay(volume, liver, voxels, vessels, ducts)
     if field is None:
         relation = HostRelation("not_assessable", 0, NotAssessable(LITTLE_REASON), "", 0.5, LITTLE_REASON)
         return Hosts(
             (), {f.id: relation for f in calcium}, (), liver.box, np.zeros(liver.box.shape, np.uint8)
         )
-    labels = np.zeros(field.inside.shape, np.uint16)
-    regions = outline_regions(field)
-    for number, region in enumerate(regions, start=1):
-        labels[region.slices][region.body] = number
-    scene = _Scene(volume, liver, foci, phase, field, labels)
-    places = {f.id: _place(scene, f) for f in calcium}
+    scene = _see(volume, liver, foci, phase, field)
+    places = {f.id: _place(field, voxels[f.id]) for f in calcium}
     near = {f.id: _about(scene, places[f.id]) for f in calcium}
-    wanted = {n for _, n, _ in near.values() if n}
+    wanted = {n.region for n in near.values()}
     seen: dict[int, Seen] = {}
-    for number, region in enumerate(regions, start=1):
+    for number, region in enumerate(scene.regions, start=1):
         if number in wanted or _may_be_mass(region):
             lesion = look_at_lesion(field, region)
             if lesion is not None:
@@ -155,8 +180,8 @@ def find_hosts(
     held: dict[int, list[int]] = {}
     chances: dict[int, float] = {}
     for f in calcium:
-        count, number, share = near[f.id]
-        chance = seen[number].probability * rise(share, HELD_SHARE, HELD_SLOPE) if number in seen else 0.0
+        number = near[f.id].region
+        chance = seen[number].probability * near[f.id].chance if number in seen else 0.0
         chances[f.id] = chance
         if chance >= 0.5:
             held.setdefault(number, []).append(f.id)
@@ -174,19 +199,34 @@ def find_hosts(
     ids = {n: rank for rank, n in enumerate((*order, *alone), start=1)}
     relations = {}
     for f in calcium:
-        count, number, _ = near[f.id]
+        number = near[f.id].region
         host = hosts[ids[number] - 1] if f.id in held.get(number, ()) else None
         relations[f.id] = (
             _held(host, places[f.id], seen[number].lesion, chances[f.id])
             if host is not None
-            else _not_held(scene, count, chances[f.id])
+            else _not_held(scene, near[f.id].seen, chances[f.id])
         )
     painted = _paint(scene, {n: seen[n].lesion.region for n in ids}, ids)
     return Hosts(hosts, MappingProxyType(relations), masses, liver.box, painted)
 
 
+def _see(volume: Volume, liver: Liver, foci: Foci, phase: Phase, field: LesionField) -> _Scene:
+    """Return the scene with its regions outlined."""
+    labels = np.zeros(field.inside.shape, np.uint16)
+    surface = np.zeros(field.inside.shape, np.bool_)
+    regions = outline_regions(field)
+    for number, region in enumerate(regions, start=1):
+        labels[region.slices][region.body] = number
+        surface[region.slices] |= region.body & ~np.asarray(ndimage.binary_erosion(region.body))
+    return _Scene(volume, liver, foci, phase, field, labels, surface, regions)
+
+
 def _lay(
-    volume: Volume, liver: Liver, foci: Foci, vessels: Vessels | None, ducts: Ducts | None
+    volume: Volume,
+    liver: Liver,
+    voxels: Mapping[int, NDArray[np.intp]],
+    vessels: Vessels | None,
+    ducts: Ducts | None,
 ) -> LesionField | None:
     """Return the 2 mm copy; None where no liver is in view.
 
@@ -195,38 +235,86 @@ def _lay(
     """
     if not liver.is_in_view:
         return None
-    dense = (foci.labels, foci.box, BLUR_MM) if foci.foci else None
+    dense = (np.concatenate(list(voxels.values())), BLUR_MM) if voxels else None
     blood = (vessels.labels, vessels.box) if vessels is not None and vessels.seen and vessels.bright else None
     bile = (ducts.labels, ducts.box) if ducts is not None and ducts.ducts else None
     return lay_lesion_field(volume, liver, dense=dense, vessels=blood, ducts=bile)
 
 
-def _place(scene: _Scene, focus: Focus) -> NDArray[np.intp]:
-    """Return the voxels of the copy that a focus touches, shape (n, 3)."""
-    field, foci = scene.field, scene.foci
-    at = np.argwhere(foci.labels == focus.id) + np.asarray(foci.box.start) - np.asarray(field.box.start)
-    cells = np.rint((at - np.asarray(field.coarse.first)) / np.asarray(field.coarse.step)).astype(np.intp)
-    cells = np.clip(cells, 0, np.asarray(field.inside.shape) - 1)
+def _voxels_of(foci: Foci) -> dict[int, NDArray[np.intp]]:
+    """Return the voxels of the image that each focus fills, shape (n, 3)."""
+    found = {}
+    for number, where in enumerate(ndimage.find_objects(foci.labels), start=1):
+        if where is not None:
+            start = [a + s.start for a, s in zip(foci.box.start, where, strict=True)]
+            found[number] = np.argwhere(foci.labels[where] == number) + start
+    return found
+
+
+def _place(field: LesionField, voxels: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the voxels of the copy that voxels of the image touch, shape (n, 3)."""
+    at = (voxels - np.asarray(field.box.start) - np.asarray(field.coarse.first)) / np.asarray(
+        field.coarse.step
+    )
+    cells = np.clip(np.rint(at).astype(np.intp), 0, np.asarray(field.inside.shape) - 1)
     return np.unique(cells, axis=0)
 
 
-def _about(scene: _Scene, cells: NDArray[np.intp]) -> tuple[int, int, float]:
-    """Return how much of a focus's surroundings is seen, which region most of it is, and what share."""
+def _about(scene: _Scene, cells: NDArray[np.intp]) -> _Near:
+    """Return which region most of a focus's surroundings is, or which region the focus lines."""
     reach = math.ceil(ABOUT_MM / SPACING_MM) + 1
     if cells.size == 0:
-        return 0, 0, 0.0
+        return _Near(0, 0, 0.0)
     low = np.maximum(cells.min(axis=0) - reach, 0)
     high = np.minimum(cells.max(axis=0) + reach + 1, scene.field.inside.shape)
     where = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    own = np.zeros(tuple(int(n) for n in high - low), np.bool_)
-    own[tuple((cells - low).T)] = True
-    away = edt.edt(~own, anisotropy=(SPACING_MM,) * 3)
+    away = edt.edt(~_marked(cells, where), anisotropy=(SPACING_MM,) * 3)
     shell = scene.field.known[where] & scene.field.inside[where] & (away <= ABOUT_MM)
     count = int(shell.sum())
-    met = np.bincount(scene.labels[where][shell], minlength=1)
+    near = scene.labels[where]
+    met = np.bincount(near[shell], minlength=1)
     met[0] = 0
     number = int(met.argmax())
-    return count, number, float(met[number]) / count if number else 0.0
+    if number == 0:
+        return _Near(count, 0, 0.0)
+    chance = rise(float(met[number]) / count, HELD_SHARE, HELD_SLOPE)
+    for other in np.flatnonzero(met):
+        region = scene.regions[other - 1]
+        lined = int((scene.surface[where] & (near == other) & (away <= LINED_MM)).sum())
+        share = lined / max(int(scene.surface[region.slices][region.body].sum()), 1)
+        lining = rise(share, LINED_SHARE, LINED_SLOPE)
+        if lining > chance:
+            number, chance = int(other), lining
+    return _Near(count, number, chance)
+
+
+def _walled(region: Region, scene: _Scene, foci: Mapping[int, NDArray[np.intp]]) -> float:
+    """Return the probability that one focus of calcium lines a lesion's wall, and does not lie within it."""
+    where = tuple(
+        slice(max(0, s.start - WALL_VOXELS), min(n, s.stop + WALL_VOXELS))
+        for s, n in zip(region.slices, scene.surface.shape, strict=True)
+    )
+    inner = tuple(
+        slice(s.start - w.start, s.stop - w.start) for s, w in zip(region.slices, where, strict=True)
+    )
+    edge = scene.surface[region.slices] & region.body
+    core = np.asarray(ndimage.binary_erosion(region.body, iterations=WALL_VOXELS))
+    most = 0.0
+    for cells in foci.values():
+        own = _marked(cells, where)
+        away = edt.edt(~own, anisotropy=(SPACING_MM,) * 3)[inner]
+        lined = float((edge & (away <= LINED_MM)).sum()) / max(int(edge.sum()), 1)
+        within = float((own[inner] & core).sum()) / len(cells)
+        most = max(most, rise(lined, WALL_SHARE, LINED_SLOPE) * (1.0 - within))
+    return most
+
+
+def _marked(cells: NDArray[np.intp], where: tuple[slice, ...]) -> NDArray[np.bool_]:
+    """Return voxels of the copy as a mask of a box; those outside it are left out."""
+    mask = np.zeros(tuple(s.stop - s.start for s in where), np.bool_)
+    at = cells - [s.start for s in where]
+    mask[tuple(at[((at >= 0) & (at < mask.shape)).all(axis=1)].T)] = True
+    return mask
 
 
 def _credibility(scene: _Scene, lesion: Lesion) -> float:
@@ -234,9 +322,10 @@ def _credibility(scene: _Scene, lesion: Lesion) -> float:
     return math.prod(
         (
             rise(lesion.roundness, ROUND_MIDDLE, ROUND_SLOPE),
-            rise(lesion.volume_ml, SIZE_ML, SIZE_SLOPE_ML),
+            rise(lesion.compactness, COMPACT_MIDDLE, COMPACT_SLOPE),
+            rise(lesion.seen_ml, SIZE_ML, SIZE_SLOPE_ML),
             rise(abs(lesion.contrast_hu) / lesion.contrast_error_hu, CONTRAST_ERRORS, CONTRAST_SLOPE),
-            1.0 - rise(lesion.edge_share, AT_EDGE_SHARE, AT_EDGE_SLOPE),
+            1.0 - rise(lesion.edge_share - lesion.roundness, AT_EDGE_LESS_ROUND, AT_EDGE_SLOPE),
             1.0 - rise(_foreign(scene, lesion.region), FOREIGN_SHARE, FOREIGN_SLOPE),
         )
     )
@@ -288,11 +377,11 @@ def _host(
     """Return the noun of one lesion."""
     number, rank = which
     lesion, probability = seen[number].lesion, seen[number].probability
-    kinds = kinds_of(lesion, scene.phase)
+    cells = np.concatenate(list(foci.values())) if foci else None
+    kinds = kinds_of(lesion, scene.phase, _walled(lesion.region, scene, foci))
     kind = max(kinds, key=lambda k: kinds[k])
     enhancements = enhancement_of(lesion, scene.phase, blood, scene.field.parenchyma_hu)
     enhancement = max(enhancements, key=lambda e: enhancements[e]) if enhancements else ""
-    cells = np.concatenate(list(foci.values())) if foci else None
     return Host(
         id=rank,
         kind=kind,
@@ -328,10 +417,8 @@ def _words(lesion: Lesion, kind: str) -> str:
     """Return what was seen, in a sentence."""
     side = "darker" if lesion.contrast_hu < 0 else "brighter"
     edge = "blurred" if kind == "infiltrative" else "distinct"
-    return (
-        f"a region of {lesion.diameter_mm:.0f} mm, {abs(lesion.contrast_hu):.0f} HU {side} than the liver about it "
-        f"(core {lesion.core_hu:.0f} HU), edge {edge}"
-    )
+    away = f"{abs(lesion.contrast_hu):.0f} HU {side} than the liver about it (core {lesion.core_hu:.0f} HU)"
+    return f"a region of {lesion.diameter_mm:.0f} mm, {away}, edge {edge}"
 
 
 def _held(host: Host, cells: NDArray[np.intp], lesion: Lesion, chance: float) -> HostRelation:
