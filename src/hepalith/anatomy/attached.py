@@ -25,14 +25,23 @@ LOOSE_SHARE = 0.09
 LEFT_MM, STOMACH_MM, LEFT_SHARE = 25.0, 45.0, 0.20
 """Left of the spine by the first and not farther in front of it than the second lie stomach and spleen;
 a part there with less than the third of its surface on the rest is one of them. Our judgement."""
+LIKELY = 0.6
+"""A part to which the network gives liver more than this on average stays: a lobe behind a narrow bridge."""
 BACK_SHARE = 0.30
 """The same for parts behind the vertebra's front and off the wall, where the kidney lies."""
 
 
 def drop_neighbours(
-    mask: NDArray[np.bool_], core: NDArray[np.bool_], body: Body, spine: Spine | None
+    mask: NDArray[np.bool_],
+    core: NDArray[np.bool_],
+    body: Body,
+    spine: Spine | None,
+    prior: NDArray[np.float32] | None = None,
 ) -> NDArray[np.bool_]:
-    """Return `mask` without the parts that hang on by a neck where a neighbour must be."""
+    """Return `mask` without the parts that hang on by a neck where a neighbour must be.
+
+    `prior` is the network's probability of liver, where it was asked.
+    """
     for neck_mm in NECKS_MM:
         depth = depth_within(mask)
         labels, count = ndimage.label(depth > neck_mm)
@@ -50,8 +59,11 @@ def drop_neighbours(
         for label in range(1, count + 1):
             if label == main_label or sizes[label] < LEAST_VOXELS:
                 continue
-            if _is_neighbour(parts == label, main, body, spine, kidney_only=neck_mm == NECKS_MM[0]):
-                drop |= parts == label
+            part = parts == label
+            if prior is not None and float(prior[part].mean()) > LIKELY:
+                continue
+            if _is_neighbour(part, main, body, spine, kidney_only=neck_mm == NECKS_MM[0]):
+                drop |= part
         mask = mask & ~drop
     return mask
 

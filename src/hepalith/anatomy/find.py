@@ -14,7 +14,7 @@ from hepalith.anatomy.coarsen import coarsen
 from hepalith.anatomy.liver import Liver
 from hepalith.anatomy.network import find_organs, weights_sha256
 from hepalith.anatomy.organs import Organs
-from hepalith.anatomy.outline import find_outline
+from hepalith.anatomy.outline import FAT_MEAN_HU, find_outline
 from hepalith.anatomy.quality import Quality, judge_outline, volume_error
 from hepalith.anatomy.segments import find_lobes
 from hepalith.anatomy.solid_core import Core, find_core
@@ -35,6 +35,8 @@ PATIENT_SHARE = 0.01
 """Least share of fat, air and bone within the skin: a patient shows 10 % and more. Our judgement."""
 LEAST_HEIGHT_MM = 36.0
 """Height of a scan below which the network is not asked: it was trained on slabs of 40 mm and more."""
+BILE_SEEN, BILE_HU = 0.4, 32.0
+"""Network's probability of gallbladder, and HU below which a voxel there is bile (0 to 25 HU, K)."""
 REACH_VOXELS = 34
 """Coarse slices above and below the core in which liver is looked for: 100 mm."""
 
@@ -77,6 +79,8 @@ def find_builtin(volume: Volume, organs: Organs | None) -> Liver:
     body = find_body(coarse.hu)
     if np.mean((coarse.hu[body.inside] < FAT_HU) | body.bone[body.inside]) < PATIENT_SHARE:
         return no_liver("builtin", "neither fat nor bone: no liver in view")
+    if organs is not None:
+        coarse = _without_bile(coarse, organs)
     prior, core = _find_led_core(coarse, body, organs)
     if core is None:
         return no_liver("builtin", "no large even organ right of the midline: no liver in view")
@@ -97,6 +101,17 @@ def find_builtin(volume: Volume, organs: Organs | None) -> Liver:
     cut = box.start[0] == 0 or box.stop[0] == volume.hu.shape[0]
     quality = judge_outline(coarse.hu, outline, body, millilitres, prior, cut=cut)
     return _assemble(volume, box, mask, "builtin", quality, error=volume_error(quality.score), organs=organs)
+
+
+def _without_bile(coarse: Coarse, organs: Organs) -> Coarse:
+    """Return the coarse copy with the gallbladder painted as fat, so that no outline takes it in.
+
+    The gallbladder is where the network sees it rather than liver and the HU are those of bile; a
+    cyst beside it that the network takes for liver is left.
+    """
+    seen = organs.on(coarse, "gallbladder")
+    bile = (seen > BILE_SEEN) & (coarse.hu < BILE_HU) & (seen > organs.on(coarse, "liver"))
+    return replace(coarse, hu=np.where(bile, np.float32(FAT_MEAN_HU), coarse.hu))
 
 
 def _find_led_core(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import edt
 import numpy as np
@@ -72,6 +72,9 @@ whatever it measures: masses, cysts, vessels, fat spared or held."""
 PRIOR_BLUR = 3.0
 """Voxels by which the network's probability is blurred first, 9 mm: nearer to its border than that, one and
 a half voxels of its own grid, it must not argue with the densities."""
+PRIOR_WALL, LED_WALL_MM = 0.6, 3.0
+"""Where the network gives liver more than the first, the face of the wall is taken to lie outside of it by
+the second: under the heart neither lung nor rib shows where the face runs, and it was 10 to 40 mm off."""
 PRIOR_WORTH = 0.7
 """Weight of the network's log odds beside those of the HU, which are held within 3: they are not
 independent. Our judgement, chosen among about six settings of this, of blur and of depth on eight variants
@@ -128,6 +131,9 @@ def find_outline(
     A `prior` probability of liver, from the network, says where it may grow, which seeds are sure, and
     leans the random walk; where the border runs is still read from the scan's own densities.
     """
+    if prior is not None:
+        led = np.where(prior > PRIOR_WALL, np.maximum(body.wall_depth_mm, LED_WALL_MM), body.wall_depth_mm)
+        body = replace(body, wall_depth_mm=led.astype(np.float32))
     tissue = find_tissue(hu, body, core.mean_hu)
     quiet = quieten(hu, tissue)
     bone = body.bone.copy()
@@ -166,7 +172,7 @@ def find_outline(
             even, seeds, leaning.astype(np.float32), never & ~held, edge_hu=edge_hu, trust=TRUST
         )
         mask = keep_touching(open_ball(probability > 0.5, THIN_MM) | core.mask, core.mask)
-        plain = drop_neighbours(mask, core.mask, body, spine)
+        plain = drop_neighbours(mask, core.mask, body, spine, prior)
         mask = add_masses(hu, plain, body)
         held |= mask & ~plain
         mass_share = int((held & mask).sum()) / max(1, int(mask.sum()))
