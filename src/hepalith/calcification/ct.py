@@ -188,7 +188,7 @@ def _fit_spheres(apertures: list[Aperture], bodies: list[Body], scene: Scene) ->
 def _words_for(aperture: Aperture, measured: Measured, scene: Scene) -> Words:
     """Return what the form of a body is called, with its probabilities."""
     form = look_at_form(aperture, scene) if blurs_across(measured, scene) >= FORMLESS_BLURS else None
-    best, probabilities = describe_morphology(form, measured.diameter)
+    best, probabilities = describe_morphology(form, measured.diameter, measured.volume)
     return Words(best, probabilities, form)
 
 

@@ -11,6 +11,9 @@ from importlib.resources import files
 from statistics import NormalDist
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hepalith.calcification.form import Form
 from hepalith.vocabulary import Measurement
 
@@ -20,9 +23,13 @@ PUNCTATE_MM = 3.5
 """Longest diameter up to which a compact focus is a dot: the vocabulary's definition, about what blur alone
 makes of a point in slices of 3 mm."""
 
-COARSE_MM, COARSE_SD_MM = 10.0, 1.0
-"""Longest diameter from which an irregular lump is coarse, by the vocabulary's definition, and the error with
-which that of an irregular body is known. Smaller irregular lumps are nodules."""
+LONGEST_OVER_SPHERE, LONGEST_SD = 1.04, 0.05
+"""Longest diameter of a compact focus over that of the sphere of its volume, and its spread: an ellipsoid
+with axes of 1, 0.9 and 0.85 has 1.09, a ball 1. Our judgement."""
+
+COARSE_MM, COARSE_HIDDEN, COARSE_SD_MM = 10.0, 1.08, 0.8
+"""Longest diameter from which an irregular lump is coarse, by the vocabulary's definition; by how much it is
+longer than it looks, since its thin ends fade; and the error of that. Smaller irregular lumps are nodules."""
 
 FORMLESS_BLURS = 2.2
 """Diameter in widths of the blur below which no form can be seen: only the size speaks, and nothing need be
@@ -34,46 +41,59 @@ SEEN_BLURS, SEEN_WIDTH = 3.3, 0.35
 LUMP = "lump"
 """What is compact and rounded in the table of forms: a dot or a nodule, by its size."""
 
-DEGREES = 4.0
-"""Degrees of freedom of the distribution of each measure: tails far heavier than a normal's, so that no one
-measure excludes a form."""
+DEGREES = 8.0
+"""Degrees of freedom of the distribution of the measures about what is usual: tails heavier than a normal's,
+so that no single strange measure excludes a form."""
 
-DEPENDENCE = 0.4
-"""Share of the summed evidence of all measures that counts: they see the same body and say much of it twice.
-Chosen for calibration on development phantoms by `benchmarks/forms.py`."""
-
-LUMP_ODDS = 6.0
-"""Odds of a lump over each other form before it is looked at: most calcium in livers is dots and nodules (14
-of 17 solitary foci, evidence A-). Our judgement for the number."""
+DEPENDENCE = 0.5
+"""Share of the evidence of all measures that counts: they see the same body, and more is dependent than their
+correlations say. Chosen for calibration on development phantoms by `benchmarks/forms.py`."""
 
 LEAST_PROBABILITY = 1e-4
 """Least probability stated of any form."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FormModel:
-    """What each form of calcium looks like: mean and spread of every measure, and where they are from."""
+    """What each form of calcium usually measures.
+
+    Parameters
+    ----------
+    source
+        Where the numbers are from.
+    measures
+        Names of the measures, as `measures_of` gives them.
+    forms
+        Ids of the forms, `LUMP` among them.
+    means, spreads
+        float64, shape (forms, measures).
+    odds
+        float64, shape (forms,): how often each is met, over the others.
+    precision
+        float64, (measures, measures): inverse of the correlation of the measures within a form.
+    """
 
     source: str
-    usual: Mapping[str, Mapping[str, tuple[float, float]]]
+    measures: tuple[str, ...]
+    forms: tuple[str, ...]
+    means: NDArray[np.float64]
+    spreads: NDArray[np.float64]
+    odds: NDArray[np.float64]
+    precision: NDArray[np.float64]
 
-    def probabilities_of(self, measures: Mapping[str, float]) -> dict[str, float]:
-        """Return the probability of every form of the table, given the measures of a body.
+    def probabilities_of(self, measured: Mapping[str, float]) -> dict[str, float]:
+        """Return the probability of every form, given the measures of a body.
 
-        Every measure adds the logarithm of a Student distribution about what is usual of the form;
-        `DEPENDENCE` tempers the sum.
+        The distance of a body from each form, in that form's spreads and with the correlation of the
+        measures, enters a Student distribution; `DEPENDENCE` tempers it.
         """
-        scores = {}
-        for name, usual in self.usual.items():
-            total = sum(
-                -(DEGREES + 1) / 2 * math.log1p(((measures[key] - mean) / spread) ** 2 / DEGREES)
-                - math.log(spread)
-                for key, (mean, spread) in usual.items()
-            )
-            scores[name] = DEPENDENCE * total + (math.log(LUMP_ODDS) if name == LUMP else 0.0)
-        best = max(scores.values())
-        shares = {name: math.exp(score - best) for name, score in scores.items()}
-        return {name: share / sum(shares.values()) for name, share in shares.items()}
+        values = np.array([measured[name] for name in self.measures])
+        away = (values - self.means) / self.spreads
+        distance = np.einsum("fi,ij,fj->f", away, self.precision, away)
+        told = -(DEGREES + len(values)) / 2 * np.log1p(distance / DEGREES) - np.log(self.spreads).sum(axis=1)
+        score = DEPENDENCE * told + np.log(self.odds)
+        share = np.exp(score - score.max())
+        return dict(zip(self.forms, (share / share.sum()).tolist(), strict=True))
 
 
 @lru_cache(maxsize=1)
@@ -81,11 +101,16 @@ def load_forms() -> FormModel:
     """Return the table of forms beside this module."""
     text = files("hepalith.calcification").joinpath("forms.toml").read_text(encoding="utf-8")
     table = tomllib.loads(text)
-    usual = {
-        row["id"]: MappingProxyType({k: (float(m), float(s)) for k, (m, s) in row["measures"].items()})
-        for row in table["form"]
-    }
-    return FormModel(table["source"], MappingProxyType(usual))
+    rows = table["form"]
+    return FormModel(
+        source=table["source"],
+        measures=tuple(table["measures"]),
+        forms=tuple(row["id"] for row in rows),
+        means=np.array([row["mean"] for row in rows], dtype=np.float64),
+        spreads=np.array([row["spread"] for row in rows], dtype=np.float64),
+        odds=np.array([row["odds"] for row in rows], dtype=np.float64),
+        precision=np.linalg.inv(np.array(table["correlation"], dtype=np.float64)),
+    )
 
 
 def measures_of(form: Form) -> Mapping[str, float]:
@@ -113,7 +138,9 @@ def measures_of(form: Form) -> Mapping[str, float]:
     }
 
 
-def describe_morphology(form: Form | None, diameter: Measurement) -> tuple[str, Mapping[str, float]]:
+def describe_morphology(
+    form: Form | None, diameter: Measurement, volume: Measurement
+) -> tuple[str, Mapping[str, float]]:
     """Return the form of a body and the probability of every form, likeliest first.
 
     Parameters
@@ -121,32 +148,34 @@ def describe_morphology(form: Form | None, diameter: Measurement) -> tuple[str, 
     form
         Its geometry; None where it is too small for any to be seen (`FORMLESS_BLURS`).
     diameter
-        Its longest diameter, with the interval that says how surely it is a dot.
+        Its longest diameter.
+    volume
+        Its volume, with the interval that says how surely it is a dot.
 
     Notes
     -----
     A body is compared with what each form of the vocabulary usually measures (`load_forms`). Near the blur no
     form shows, and the probability falls back on what size alone says: a dot or a nodule, by the share
-    of the diameter's distribution on either side of `PUNCTATE_MM`. An irregular lump is coarse by the
-    share above `COARSE_MM`.
+    on either side of `PUNCTATE_MM` of the longest diameter that goes with its volume. An irregular lump is
+    coarse by the share above `COARSE_MM`.
 
     Examples
     --------
-    >>> name, chances = describe_morphology(None, Measurement(1.2, "mm", 0.8, 1.6))
+    >>> name, chances = describe_morphology(None, Measurement(1.2, "mm"), Measurement(0.9, "mm3", 0.4, 1.9))
     >>> name, round(chances["punctate"], 2)
     ('punctate', 1.0)
     """
     model = load_forms()
-    found = dict.fromkeys(model.usual, 0.0)
+    found = dict.fromkeys(model.forms, 0.0)
     seen = 0.0
     if form is not None:
         seen = 1.0 / (1.0 + math.exp(-(form.blurs - SEEN_BLURS) / SEEN_WIDTH))
         found = {n: seen * p for n, p in model.probabilities_of(measures_of(form)).items()}
     lump = found.pop(LUMP) + 1.0 - seen
-    small = _share_below(diameter, PUNCTATE_MM)
+    small = _dot_chance(volume)
     longest = max(diameter.value, form.caliper_mm) if form is not None else diameter.value
-    large = NormalDist(COARSE_MM, COARSE_SD_MM).cdf(longest)
-    irregular = found.get("coarse", 0.0)
+    large = NormalDist(COARSE_MM, COARSE_SD_MM).cdf(COARSE_HIDDEN * longest)
+    irregular = found["coarse"]
     found["coarse"] = irregular * large
     found["punctate"] = small * lump
     found["nodular"] = (1.0 - small) * lump + irregular * (1.0 - large)
@@ -157,8 +186,10 @@ def describe_morphology(form: Form | None, diameter: Measurement) -> tuple[str, 
     return ordered[0][0], MappingProxyType(probabilities)
 
 
-def _share_below(measured: Measurement, limit: float) -> float:
-    """Return the probability that a measured size lies below a limit."""
-    if measured.low is None or measured.high is None or measured.high <= measured.low:
-        return 1.0 if measured.value <= limit else 0.0
-    return NormalDist(measured.value, (measured.high - measured.low) / 3.92).cdf(limit)
+def _dot_chance(volume: Measurement) -> float:
+    """Return the probability that the longest diameter of a compact body of some volume is that of a dot."""
+    middle = math.log(LONGEST_OVER_SPHERE) + math.log(6.0 * max(volume.value, 1e-3) / math.pi) / 3.0
+    spread = 0.0
+    if volume.low is not None and volume.high is not None:
+        spread = math.log(max(volume.high, 1e-3) / max(volume.low, 1e-3)) / 3.0 / 3.92
+    return NormalDist(middle, math.hypot(max(spread, 0.0), LONGEST_SD)).cdf(math.log(PUNCTATE_MM))
