@@ -9,7 +9,7 @@ from tests.anatomy.made_body import make_trunk
 from hepalith.anatomy.find import given_liver
 from hepalith.anatomy.liver import Liver
 from hepalith.anatomy.segments import SEGMENTS, find_lobes, find_segments
-from hepalith.anatomy.segments_atlas import PLANES, Planes, load_atlas
+from hepalith.anatomy.segments_atlas import PARAMETERS, PLANES, Planes, load_atlas
 from hepalith.anatomy.segments_landmarks import FEATURES, VIEWS
 from hepalith.image.volume import Volume
 
@@ -68,18 +68,18 @@ def test_the_atlas_holds_every_view_and_its_covariances_are_possible():
     atlas = load_atlas()
     assert set(atlas) == set(VIEWS.values())
     for table in atlas.values():
-        assert table.mean.size == len(FEATURES) + 26
+        assert table.mean.size == len(FEATURES) + PARAMETERS
         assert np.linalg.eigvalsh(table.covariance).min() > -1e-4
         assert table.count >= 200
 
 
 def test_a_point_seen_on_a_plane_draws_the_plane_to_it_and_narrows_it():
-    mean = np.zeros(26)
+    mean = np.zeros(PARAMETERS)
     mean[4 * PLANES.index("middle")] = 1.0
-    mean[-3:] = 0.1
-    planes = Planes(np.zeros(3), 100.0, mean, np.eye(26) * 0.01)
+    mean[23:26] = 0.1
+    planes = Planes(np.zeros(3), 100.0, mean, np.eye(PARAMETERS) * 0.01)
     at = np.array([[0.1, -0.3, 0.0]])
-    design = np.zeros((1, 26))
+    design = np.zeros((1, PARAMETERS))
     start = 4 * PLANES.index("middle")
     design[0, start : start + 4] = (*at[0], 1.0)
     after = planes.narrowed(design, np.zeros(1), np.array([1e-6]))

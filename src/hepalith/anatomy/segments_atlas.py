@@ -29,8 +29,9 @@ PLANES = ("right", "middle", "umbilical", "right_level", "left_level")
 """The planes of the right and the middle hepatic vein and of the umbilical fissure, whose normals point to
 the back, to the left and to the left; of the portal bifurcation on the right and of the left hepatic vein,
 whose normals point up."""
-PARAMETERS = 4 * len(PLANES) + 6
-"""Of each plane its normal and its offset; then centre and half-axes of the caudate's ellipsoid."""
+PARAMETERS = 4 * len(PLANES) + 9
+"""Of each plane its normal and its offset; then centre and half-axes of the caudate's ellipsoid, and where
+the portal vein divides."""
 FARTHEST_SD = 3.0
 """A landmark farther from the atlas's mean than this many standard deviations counts as no farther: the atlas
 was not made from such livers, and a straight line would lead astray."""
@@ -124,6 +125,16 @@ class Planes:
             ]
         )
 
+    @property
+    def hilum_lps_mm(self) -> Floats:
+        """Return where the portal vein is expected to divide."""
+        return np.asarray(self.origin + self.mean[-3:] * self.unit_mm)
+
+    @property
+    def hilum_sd_mm(self) -> float:
+        """Return the standard deviation of that, along one axis."""
+        return float(np.sqrt(np.diag(self.covariance)[-3:].mean())) * self.unit_mm
+
     def narrowed(self, design: Floats, value: Floats, variance: Floats) -> Planes:
         """Return the planes after observations ``design @ parameters = value`` of given variances."""
         spread = self.covariance @ design.T
@@ -174,5 +185,6 @@ def _moved(mean: Floats, doubt: float) -> Floats:
     moves = np.zeros((PARAMETERS, 2))
     for index in range(len(PLANES)):
         moves[4 * index + 3] = mean[4 * index : 4 * index + 2]
-    moves[4 * len(PLANES)][0] = moves[4 * len(PLANES) + 1][1] = 1.0
+    for start in (4 * len(PLANES), PARAMETERS - 3):
+        moves[start][0] = moves[start + 1][1] = 1.0
     return np.asarray(doubt * doubt * (moves @ moves.T))

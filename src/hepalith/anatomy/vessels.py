@@ -10,39 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from hepalith.anatomy.liver import Liver, Phase
-from hepalith.anatomy.vessels_field import look_for_blood, reach_box
+from hepalith.anatomy.vessels_field import look_for_blood, look_for_dark_veins, reach_box
+from hepalith.anatomy.vessels_kind import KINDS, VesselBranch, find_roots, trace_hepatic, trace_trees
 from hepalith.geometry import Box
 from hepalith.image.volume import Volume
 
 __all__ = ["KINDS", "VesselBranch", "Vessels", "find_vessels", "no_vessels"]
-
-KINDS = {1: "portal", 2: "hepatic", 3: "artery", 4: "unknown"}
-"""Kind of vessel by label in `Vessels.labels`."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VesselBranch:
-    """One unbranched stretch of a vessel.
-
-    Parameters
-    ----------
-    path_lps_mm
-        float64, shape (n, 3): points along its middle, from the side of its root on.
-    radii_mm
-        float64, shape (n,): radius at each point.
-    kind
-        One of `KINDS`.
-    parent
-        Place of its mother among the branches; -1 for a root.
-    probability
-        That it is of that kind, given that it is a vessel.
-    """
-
-    path_lps_mm: NDArray[np.float64]
-    radii_mm: NDArray[np.float64]
-    kind: str
-    parent: int = -1
-    probability: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,12 +82,20 @@ def find_vessels(volume: Volume, liver: Liver, phase: Phase) -> Vessels:
     """Return the vessels that stand out from the parenchyma.
 
     Bright in enhanced phases; dark in an unenhanced liver that is denser than blood, bright again in
-    a fatty one. Where blood and parenchyma measure alike nothing is seen, and the reason says so.
+    a fatty one. In the arterial phase portal branches and arteries are bright and hepatic veins dark.
+    Where blood and parenchyma measure alike nothing is seen, and the reason says so.
     """
     if not liver.is_in_view:
         return no_vessels(volume, liver, "no liver is in view")
     found = look_for_blood(volume, liver, phase)
     if isinstance(found, str):
         return no_vessels(volume, liver, found)
-    labels = found.on_volume(np.where(found.mask, 4, 0).astype(np.uint8))
-    return Vessels(found.box, labels, found.blood_hu, seen=True, reason="", bright=found.bright)
+    trees = trace_trees(found, find_roots(volume, liver), arterial=phase.label == "arterial")
+    labels, branches = trees.labels, list(trees.branches)
+    dark = look_for_dark_veins(volume, liver, phase)
+    if dark is not None:
+        veins = trace_hepatic(dark, first=len(branches))
+        labels = np.where((labels == 0) & (veins.labels > 0), veins.labels, labels)
+        branches += veins.branches
+    on_volume = found.on_volume(labels)
+    return Vessels(found.box, on_volume, found.blood_hu, True, "", tuple(branches), bright=found.bright)

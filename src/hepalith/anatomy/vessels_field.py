@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cc3d
+import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -15,7 +16,7 @@ from hepalith.anatomy.liver import Liver, Phase
 from hepalith.geometry import Box, Grid
 from hepalith.image.volume import Volume
 
-__all__ = ["VesselField", "look_for_blood", "reach_box"]
+__all__ = ["VesselField", "look_for_blood", "look_for_dark_veins", "reach_box"]
 
 SPACING_MM = 1.5
 """Spacing on which vessels are looked for: a branch of 3 mm is two voxels wide. Our judgement, from the
@@ -24,6 +25,21 @@ MARGIN_MM = 12.0
 """How far beyond the liver's box vessels are followed: the mouths of the hepatic veins and the hilum."""
 SMOOTH_VOXELS = 0.8
 """Gaussian blur before the threshold, in voxels of `SPACING_MM`."""
+WIDE_VOXELS = 1.3
+"""Further blur for a second look, at wide vessels in noisy scans."""
+WIDE_LEAST_HU = 4.0
+"""Least excess there, where noise is lower."""
+WIDEST_MM = 8.5
+"""Radius beyond which it is no vessel within the liver: the main portal vein has 6 to 8 mm."""
+LEAST_DEEP_VOXELS = 5_000
+"""Fewest voxels below the capsule from which vessels are looked for: 17 mL."""
+SURE, LEAST_AORTA_SLICES = 0.5, 3
+"""Probability and number of slices of the network's grid from which the aorta's blood is measured."""
+DENSE_HU = 25.0
+"""By so much must an enhanced liver exceed the aorta before its veins are taken to be darker than it: in the
+portal phase they exceed the aorta themselves."""
+DARKEST_HU = 22.0
+"""Below, what is dark is bile, water or fat, not blood."""
 BACKGROUND_MM = 15.0
 """Gaussian scale of the parenchyma's slow variation: several times the widest branch."""
 BACKGROUND_STRIDE = 4
@@ -33,6 +49,9 @@ CLIP_HU = (-60.0, 60.0)
 HIGH_SD, LOW_SD = 4.0, 2.2
 """Hysteresis: a vessel reaches the first many standard deviations of the smoothed noise somewhere, and
 the second everywhere."""
+EDGE_SHARE, CONTRAST_SHARE = 0.25, 90.0
+"""A vessel's edge has this share of the contrast of wide ones, which is this percentile of what is strong:
+half of it marks the edge of wide ones, thin ones never reach that half. Our judgement."""
 LEAST_EXCESS_HU = 6.0
 """... and at least this: below it, unevenness of the parenchyma passes for vessels."""
 LEAST_VOXELS = 60
@@ -124,47 +143,116 @@ def sampled_at(coarse: Coarse, part: NDArray[np.generic], start: tuple[int, int,
 
 def look_for_blood(volume: Volume, liver: Liver, phase: Phase) -> VesselField | str:
     """Return where blood stands out from the parenchyma, or why it does not."""
-    box = reach_box(volume, liver)
-    part = volume.cropped(box)
-    coarse = coarsen(part, SPACING_MM)
-    start = tuple(a - b for a, b in zip(liver.box.start, box.start, strict=True))
-    offset = (start[0], start[1], start[2])
-    inside = sampled_at(coarse, liver.mask.view(np.uint8), offset).astype(np.bool_)
-    deep = np.asarray(sampled_at(coarse, liver.depth_mm, offset), dtype=np.float32) > CAPSULE_MM
-    if np.count_nonzero(deep) < 5_000:
+    view = _View.of(volume, liver)
+    if np.count_nonzero(view.deep) < LEAST_DEEP_VOXELS:
         return "too little liver is in view to see vessels in"
-    middle = float(np.median(coarse.hu[deep]))
-    bright = _is_bright(middle, phase)
-    if bright is None:
-        return f"blood and liver measure alike on this unenhanced scan (liver {middle:.0f} HU)"
-    excess = _excess(coarse.hu, inside, middle)
-    sharp = coarse.hu - middle
-    if not bright:
-        excess = -excess
-    own = excess[deep]
-    low = own[own < 0]
-    noise = float(np.sqrt(np.mean(np.square(np.maximum(low, np.percentile(low, 2)))))) if low.size else 1.0
-    ceiling = ARTERIAL_CEILING_HU if phase.label in ("arterial", "unknown") else CEILING_HU
-    hard = ndimage.binary_dilation(sharp > ceiling, iterations=2) if bright else np.zeros_like(inside)
-    weak = (excess > max(LOW_SD * noise, LEAST_EXCESS_HU)) & deep & ~hard
-    strong = weak & (excess > max(HIGH_SD * noise, LEAST_EXCESS_HU))
-    mask = _hysteresis(weak, strong)
-    if np.count_nonzero(mask) < SEEN_SHARE * np.count_nonzero(inside):
-        return "no vessel stands out from the liver on this scan"
-    blood = float(np.percentile(coarse.hu[mask], 85 if bright else 15))
-    affine = part.grid.affine.copy()
-    affine[:3, 3] = part.grid.to_lps(coarse.first)
-    affine[:3, :3] = affine[:3, :3] * np.array(coarse.step)
-    return VesselField(box, coarse, Grid(coarse.hu.shape, affine), inside, excess, mask, noise, blood, bright)
+    middle = float(np.median(view.coarse.hu[view.deep]))
+    blood = _measure_blood(volume, liver)
+    blood = BLOOD_HU if blood is None and phase.label == "none" else blood
+    if phase.label in ("none", "unknown") and blood is not None and abs(blood - middle) < ALIKE_HU:
+        return f"blood ({blood:.0f} HU) and liver ({middle:.0f} HU) measure alike on this scan"
+    dense = phase.label != "none" and middle < (blood or middle) + DENSE_HU
+    bright = phase.label == "arterial" or blood is None or blood > middle or dense
+    found = _find_tubes(view, middle, phase, bright=bright)
+    return found or "no vessel stands out from the liver on this scan"
 
 
-def _is_bright(liver_hu: float, phase: Phase) -> bool | None:
-    """Return whether blood is brighter than parenchyma of `liver_hu`; None where they measure alike."""
-    if phase.label in ("arterial", "portal", "delayed"):
-        return True
-    if abs(liver_hu - BLOOD_HU) < ALIKE_HU:
+def look_for_dark_veins(volume: Volume, liver: Liver, phase: Phase) -> VesselField | None:
+    """Return hepatic veins that contrast has not reached, darker than parenchyma; None where none is seen.
+
+    Of use in the arterial phase alone: elsewhere what is dark in an enhanced liver is duct or lesion.
+    """
+    view = _View.of(volume, liver)
+    if phase.label != "arterial" or np.count_nonzero(view.deep) < LEAST_DEEP_VOXELS:
         return None
-    return liver_hu < BLOOD_HU or phase.label == "unknown"
+    return _find_tubes(view, float(np.median(view.coarse.hu[view.deep])), phase, bright=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """The liver at 1.5 mm: HU, liver, and what lies deep enough below the capsule."""
+
+    box: Box
+    coarse: Coarse
+    grid: Grid
+    inside: NDArray[np.bool_]
+    deep: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, volume: Volume, liver: Liver) -> _View:
+        box = reach_box(volume, liver)
+        part = volume.cropped(box)
+        coarse = coarsen(part, SPACING_MM)
+        start = [a - b for a, b in zip(liver.box.start, box.start, strict=True)]
+        offset = (start[0], start[1], start[2])
+        inside = sampled_at(coarse, liver.mask.view(np.uint8), offset).astype(np.bool_)
+        depth = np.asarray(sampled_at(coarse, liver.depth_mm, offset), dtype=np.float32)
+        affine = part.grid.affine.copy()
+        affine[:3, 3] = part.grid.to_lps(coarse.first)
+        affine[:3, :3] = affine[:3, :3] * np.array(coarse.step)
+        shape = coarse.hu.shape
+        grid = Grid((shape[0], shape[1], shape[2]), affine)
+        return cls(box, coarse, grid, inside, depth > CAPSULE_MM)
+
+
+def _measure_blood(volume: Volume, liver: Liver) -> float | None:
+    """Return the HU in the middle of the aorta, where the network sees it beside the liver; else None."""
+    if liver.organs is None:
+        return None
+    chance, coarse = liver.organs.of("aorta"), liver.organs.coarse
+    values = []
+    for k in range(chance.shape[0]):
+        place = np.round(coarse.first[0] + k * coarse.step[0])
+        if not liver.box.start[0] <= place < liver.box.stop[0] or chance[k].max() < SURE:
+            continue
+        weight = np.where(chance[k] > SURE, chance[k], 0)
+        row, column = ndimage.center_of_mass(weight)
+        j, i = (
+            round(f + v * t) for f, v, t in zip(coarse.first[1:], (row, column), coarse.step[1:], strict=True)
+        )
+        values.append(np.median(volume.hu[int(place), max(j - 2, 0) : j + 3, max(i - 2, 0) : i + 3]))
+    return float(np.median(values)) if len(values) >= LEAST_AORTA_SLICES else None
+
+
+def _find_tubes(view: _View, middle: float, phase: Phase, *, bright: bool) -> VesselField | None:
+    """Return what stands out on one side of the parenchyma and is no lump; None where too little does."""
+    hu = view.coarse.hu
+    ceiling = ARTERIAL_CEILING_HU if phase.label in ("arterial", "unknown") else CEILING_HU
+    excess = _excess(hu, view.inside, middle) * np.float32(1 if bright else -1)
+    hard = hu > middle + ceiling if bright else middle - excess < DARKEST_HU
+    allowed = view.deep & ~ndimage.binary_dilation(hard & view.inside, iterations=2)
+    wide = smooth(excess, WIDE_VOXELS)
+    mask = np.zeros(hu.shape, dtype=np.bool_)
+    noise = 1.0
+    for field, floor in ((wide, WIDE_LEAST_HU), (excess, LEAST_EXCESS_HU)):
+        noise = _noise(field[view.deep])
+        strong = (field > max(HIGH_SD * noise, floor)) & allowed
+        if strong.any():
+            contrast = float(np.percentile(field[strong], CONTRAST_SHARE))
+            weak = (field > max(LOW_SD * noise, floor, EDGE_SHARE * contrast)) & allowed
+            mask |= _hysteresis(weak, weak & strong)
+    mask = _without_lumps(mask)
+    if np.count_nonzero(mask) < SEEN_SHARE * np.count_nonzero(view.inside):
+        return None
+    blood = float(np.percentile(hu[mask], 85 if bright else 15))
+    return VesselField(view.box, view.coarse, view.grid, view.inside, excess, mask, noise, blood, bright)
+
+
+def _noise(values: NDArray[np.float32]) -> float:
+    """Return the standard deviation of parenchyma, from below its middle: no vessel lies there."""
+    low, middle = np.percentile(values[::3], (15.87, 50))
+    return max(float(middle - low), 0.1)
+
+
+def _without_lumps(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask without what is wider than any vessel within the liver: lesions."""
+    depth = edt.edt(mask)
+    core = depth * SPACING_MM > WIDEST_MM
+    if not core.any():
+        return mask
+    reach = (WIDEST_MM + 3.0) / SPACING_MM
+    near = edt.edt(~core) <= reach
+    return np.asarray(mask & ~near, dtype=np.bool_)
 
 
 def _excess(hu: NDArray[np.float32], inside: NDArray[np.bool_], middle: float) -> NDArray[np.float32]:

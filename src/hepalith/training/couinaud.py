@@ -59,7 +59,7 @@ class Row:
 
 
 def true_planes(liver: LiverModel) -> dict[str, Floats]:
-    """Return, LPS mm, offset and normal of each plane, and centre and half-axes of the caudate."""
+    """Return, LPS mm, offset and normal of each plane, centre and half-axes of the caudate, and the hilum."""
     probe = np.array([[0.0, 0, 0], [100, 0, 0], [0, 100, 0], [0, 0, 100]])
     frame = liver.frame.from_patient(*(probe[:, a].astype(np.float32) for a in range(3)))
     placed = np.stack(frame, axis=1).astype(np.float64)
@@ -72,6 +72,7 @@ def true_planes(liver: LiverModel) -> dict[str, Floats]:
     centre, radii = liver.planes.caudate
     scale = np.array(liver.frame.scale) * np.array(radii)
     found["caudate"] = np.concatenate([liver.frame.to_patient(centre), scale])
+    found["hilum"] = np.array(liver.hilum)
     return found
 
 
@@ -83,7 +84,8 @@ def parameters_of(planes: dict[str, Floats], landmarks: Landmarks) -> Floats:
         offset, normal = planes[name][0], planes[name][1:]
         found += [*normal, (offset + normal @ origin) / half]
     caudate = planes["caudate"]
-    return np.array([*found, *((caudate[:3] - origin) / half), *(caudate[3:] / half)])
+    hilum = (planes["hilum"] - origin) / half
+    return np.array([*found, *((caudate[:3] - origin) / half), *(caudate[3:] / half), *hilum])
 
 
 def make_rows(seed: int) -> Iterator[Row]:
