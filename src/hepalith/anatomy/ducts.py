@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from hepalith.anatomy.ducts_bile import BILE_HU, BILE_SD_HU, BileMap, map_bile
 from hepalith.anatomy.ducts_tube import Tube, find_tubes
 from hepalith.anatomy.liver import Liver, Phase
+from hepalith.anatomy.segments_atlas import place_planes
+from hepalith.anatomy.segments_landmarks import find_landmarks
 from hepalith.anatomy.vessels import Vessels
 from hepalith.geometry import Box
 from hepalith.image.volume import Volume
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable, State
 
-__all__ = ["Duct", "Ducts", "find_ducts", "no_ducts"]
+__all__ = ["DILATED_MM", "Duct", "Ducts", "find_ducts", "find_hilum", "no_ducts"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +88,8 @@ class Ducts:
         Calibre, in mm, of the narrowest duct that would have been seen.
     bile_hu, parenchyma_hu
         Density taken for bile, and of the liver around.
+    hilum_lps_mm
+        Where the ducts of both lobes are expected to meet; None where no landmark tells.
     """
 
     box: Box
@@ -96,6 +100,7 @@ class Ducts:
     smallest: Assessed
     bile_hu: float = 10.0
     parenchyma_hu: float = 55.0
+    hilum_lps_mm: NDArray[np.float64] | None = None
 
     @property
     def dilated(self) -> tuple[Duct, ...]:
@@ -108,6 +113,13 @@ LEAST_CONTRAST_HU = 10.0
 
 DILATED_MM, DILATED_SHARE = 2.0, 0.40
 """A duct is dilated above this calibre, or above this share of the portal branch beside it (issue 4)."""
+
+
+LEAST_ERROR_MM = 0.4
+"""Error of a calibre that comes from noise and from where the tube is cut off. Our judgement."""
+
+HILUM_ERROR_MM = 12.0
+"""How far the expected hilum may lie from the real one; nearer together, the ends of a duct are told by calibre."""
 
 
 def find_ducts(volume: Volume, liver: Liver, vessels: Vessels | None, phase: Phase) -> Ducts:
@@ -150,25 +162,49 @@ def _seen_in(bile: BileMap, volume: Volume, liver: Liver, phase: Phase) -> Ducts
         for axis, factor in enumerate(bile.factors):
             marked = marked.repeat(factor, axis)
         whole[tuple(slice(0, n) for n in marked.shape)] = marked
-    ducts = tuple(_as_duct(number, tube, bile, volume) for number, tube in enumerate(tubes, start=1))
+    hilum = find_hilum(volume, liver)
+    ducts = tuple(_as_duct(number, tube, bile, volume, hilum) for number, tube in enumerate(tubes, start=1))
     smallest = float(np.clip(2.0 * np.sqrt(4.0 * bile.noise) * float(np.mean(bile.spacing_mm)), 1.0, 30.0))
     reason = "" if ducts else "no dark tube is seen"
     return Ducts(
         liver.box, whole, ducts, bool(ducts), reason, Measurement(smallest, "mm"), BILE_HU,
-        BILE_HU + bile.contrast_hu,
+        BILE_HU + bile.contrast_hu, hilum,
     )  # fmt: skip
 
 
-def _as_duct(number: int, tube: Tube, bile: BileMap, volume: Volume) -> Duct:
+def find_hilum(volume: Volume, liver: Liver) -> NDArray[np.float64] | None:
+    """Return where the ducts of both lobes are expected to meet, LPS mm; None where no landmark tells."""
+    landmarks = find_landmarks(volume, liver)
+    return None if landmarks is None else np.asarray(place_planes(landmarks).hilum_lps_mm, dtype=np.float64)
+
+
+def _as_duct(
+    number: int, tube: Tube, bile: BileMap, volume: Volume, hilum: NDArray[np.float64] | None
+) -> Duct:
     """Return a dark tube as a duct, in the patient's millimetres."""
     course = tube.course
     paths = [volume.grid.to_lps(bile.to_index(p)) for p in (course.path, *course.branches)]
+    calibres = course.calibres_mm
+    if _is_inward(paths[0], calibres, hilum):
+        paths[0], calibres = paths[0][::-1], calibres[::-1]
     wide = tube.calibre_mm
-    error = wide * 0.5 * BILE_SD_HU / bile.contrast_hu + 0.4
+    error = wide * 0.5 * BILE_SD_HU / bile.contrast_hu + LEAST_ERROR_MM
     calibre = Measurement(wide, "mm", max(wide - 2 * error, 0.0), wide + 2 * error)
-    chance = 1.0 - NormalDist(wide, error).cdf(DILATED_MM)
+    chance = (1.0 - NormalDist(wide, error).cdf(DILATED_MM)) * tube.probability
     state = State.PRESENT if chance >= 0.5 else State.ABSENT
     return Duct(
-        number, paths[0], course.calibres_mm, calibre, state, chance, tuple(paths[1:]),
+        number, paths[0], calibres, calibre, state, chance, tuple(paths[1:]),
         course.branch_calibres_mm, course.length_mm,
     )  # fmt: skip
+
+
+def _is_inward(
+    path: NDArray[np.float64], calibres: NDArray[np.float64], hilum: NDArray[np.float64] | None
+) -> bool:
+    """Return whether a course runs toward the hilum: its end lies nearer to it, or is the wider one."""
+    if hilum is not None:
+        first, last = (float(np.linalg.norm(path[n] - hilum)) for n in (0, -1))
+        if abs(first - last) > HILUM_ERROR_MM:
+            return last < first
+    third = max(len(calibres) // 3, 1)
+    return float(calibres[-third:].mean()) > float(calibres[:third].mean())

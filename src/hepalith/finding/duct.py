@@ -8,7 +8,7 @@ portal triad" is all that can be said; where neither ducts nor portal branches c
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from types import MappingProxyType
@@ -35,6 +35,13 @@ RELATED_LABELS = ("calcification", "undetermined")
 LEAST_BILE, BILE_SPREAD = 0.28, 0.07
 """Darkening of the ring toward bile at which bile about a focus is as likely as not, and its spread without noise.
 Rings of foci in parenchyma have -0.2 to 0.15 on the development phantoms, of stones in bile 0.4 to 1."""
+
+LONE_BILE, PAIRED_BILE, STRUNG_BILE = 0.60, 0.42, 0.22
+"""The same where no duct is seen beyond the bile: for a focus alone, for one of two with bile about them, and for
+one of three and more. A small dark mass with calcium in it has 0.2 to 0.5; several in a row are stones."""
+
+COMPANY_MM = 15.0
+"""Distance, edge to edge, within which foci keep company: the widest gap between beads of a chain."""
 
 LEAST_SHELL = 0.15
 """Share of a focus's shell that a seen duct fills, from which the focus lies in or at it. Our judgement."""
@@ -114,22 +121,39 @@ def relate_to_ducts(  # noqa: PLR0917
         What is seen of ducts and vessels; without vessels nothing is said of the portal triad.
     """
     around = Surroundings(volume, liver, foci, ducts)
-    found: dict[int, DuctRelation] = {}
-    for focus in foci.foci:
-        if focus.label not in RELATED_LABELS:
-            found[focus.id] = DuctRelation("not_assessable", reason=NO_CALCIUM)
-            continue
-        ring = around.ring_of(focus.id)
-        related = None if ring is None else _in_duct(focus, ring, ducts)
+    calcium = [f for f in foci.foci if f.label in RELATED_LABELS]
+    rings = {f.id: around.ring_of(f.id) for f in calcium}
+    found = {f.id: DuctRelation("not_assessable", reason=NO_CALCIUM) for f in foci.foci}
+    for focus in calcium:
+        ring = rings[focus.id]
+        company = _company(focus, calcium, rings)
+        related = None if ring is None else _in_duct(focus, ring, ducts, company)
         found[focus.id] = related or _beside_triad(focus, ring, ducts, vessels, phase)
     return MappingProxyType(_with_sides(found, foci, ducts))
 
 
-def _in_duct(focus: Focus, ring: Ring, ducts: Ducts) -> DuctRelation | None:
+def _company(focus: Focus, foci: Sequence[Focus], rings: Mapping[int, Ring | None]) -> int:
+    """Return how many other foci near by have bile about them."""
+    count = 0
+    for other in foci:
+        ring = rings[other.id]
+        if other.id == focus.id or ring is None or _bile_chance(ring, LEAST_BILE) < 0.5:
+            continue
+        gap = math.dist(focus.centroid_lps_mm, other.centroid_lps_mm) - _radius(focus) - _radius(other)
+        count += gap <= COMPANY_MM
+    return count
+
+
+def _radius(focus: Focus) -> float:
+    return focus.diameter.value / 2 if isinstance(focus.diameter, Measurement) else 0.0
+
+
+def _in_duct(focus: Focus, ring: Ring, ducts: Ducts, company: int) -> DuctRelation | None:
     """Return the relation of a focus that lies in a duct or its wall; None where nothing says so."""
-    bile = _bile_chance(ring)
     duct, calibre, away = _nearest_duct(focus, ring, ducts)
     seen = ring.share >= LEAST_SHELL or (duct is not None and away <= calibre / 2 + AT_PATH_MM)
+    unseen = (LONE_BILE, PAIRED_BILE, STRUNG_BILE)[min(company, 2)]
+    bile = _bile_chance(ring, LEAST_BILE if seen else unseen)
     within_host = ring.bile is not None and ring.host > HOST_SHARE * max(ring.bile, 0.0) and not seen
     if within_host or not (seen or bile >= 0.5):
         return None
@@ -154,11 +178,11 @@ def _in_duct(focus: Focus, ring: Ring, ducts: Ducts) -> DuctRelation | None:
     )
 
 
-def _bile_chance(ring: Ring) -> float:
-    """Return the probability that bile lies around a focus."""
+def _bile_chance(ring: Ring, least: float) -> float:
+    """Return the probability that bile lies around a focus, given the darkening at which it is even."""
     if ring.bile is None:
         return 0.0
-    return NormalDist(LEAST_BILE, math.hypot(BILE_SPREAD, ring.noise)).cdf(ring.bile)
+    return NormalDist(least, math.hypot(BILE_SPREAD, ring.noise)).cdf(ring.bile)
 
 
 def _nearest_duct(focus: Focus, ring: Ring, ducts: Ducts) -> tuple[Duct | None, float, float]:
@@ -212,8 +236,8 @@ def _beside_triad(
     bile = State.NOT_ASSESSABLE
     chance = None
     if ring is not None and ring.bile is not None:
-        chance = _bile_chance(ring)
-        bile = State.ABSENT if chance < 0.5 else State.PRESENT
+        chance = min(_bile_chance(ring, LONE_BILE), 0.45)  # what is dark about it is no bile of a duct
+        bile = State.ABSENT
     portal = vessels is not None and vessels.sees("portal") and phase.label != "none"
     if vessels is None or not portal:
         if not ducts.dilated:
@@ -227,8 +251,7 @@ def _beside_triad(
         return DuctRelation(
             "apart", MappingProxyType(chances), bile_around=bile, bile_probability=chance, reason=why
         )
-    radius = focus.diameter.value / 2 if isinstance(focus.diameter, Measurement) else 0.0
-    away = float(vessels.distance_mm(focus.centroid_lps_mm, ("portal",))[0]) - radius
+    away = float(vessels.distance_mm(focus.centroid_lps_mm, ("portal",))[0]) - _radius(focus)
     triad = 1.0 / (1.0 + math.exp((away - NEAR_PORTAL_MM) / (0.25 * (APART_MM - NEAR_PORTAL_MM))))
     triad = 0.03 + 0.9 * triad
     chances = {"along_portal_triad": triad, "apart": 1.0 - triad}
