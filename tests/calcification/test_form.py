@@ -105,7 +105,7 @@ def test_geometry_is_that_of_the_solid() -> None:
     assert seen(plate).flatness > 2.5
     assert seen(fork).ends == 3
     assert seen(star).rays == 7
-    assert seen(sleeve).tube > 0.1
+    assert seen(sleeve).enclosed > 0.1
 
 
 def test_a_thin_shell_is_found_in_thick_slices() -> None:

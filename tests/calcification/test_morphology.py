@@ -18,7 +18,7 @@ from hepalith.vocabulary import Measurement, load_vocabulary
 
 LUMP_FORM = Form(
     caliper_mm=8.0, blurs=6.0, volume_mm3=260.0, contrast_hu=500.0, elongation=1.1, flatness=1.1,
-    solidity=0.82, ellipsoid=0.98, slimness=1.4, hollow=0.0, tube=0.0, cavities=0, shell_residual=0.26,
+    solidity=0.82, ellipsoid=0.98, slimness=1.4, hollow=0.0, enclosed=0.0, cavities=0, shell_residual=0.26,
     shell_cover=1.0, shell_radius=0.65, shell_empty=0.0, softness=1.3, grains=1, length=0.0, straight=0.9,
     ends=2, loops=0, rays=1, beads=1, necks=0.0,
 )  # fmt: skip

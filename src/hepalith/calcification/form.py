@@ -75,8 +75,8 @@ class Form:
         Longest caliper over twice the median depth of its inmost points: 1 for a ball.
     hollow
         Share of the body and what it encloses from two sides at least that is enclosed.
-    tube
-        The same for what is enclosed only across its long axis.
+    enclosed
+        The same for what is enclosed in any plane across an axis: the inside of a tube is, too.
     cavities
         Number of separate spaces that it encloses.
     shell_residual
@@ -105,7 +105,7 @@ class Form:
     ellipsoid: float
     slimness: float
     hollow: float
-    tube: float
+    enclosed: float
     cavities: int
     shell_residual: float
     shell_cover: float
@@ -161,7 +161,7 @@ def measure_form(grid: FormGrid, blur_mm: float) -> Form:
     surface = _places(grid.body & (grid.depth_mm < 1.01 * grid.step_mm), grid.step_mm)
     hull, caliper = _hull(surface, grid.step_mm)
     axes, ellipsoid = _axes(points, grid)
-    hollow, tube, cavities = _enclosed(grid)
+    hollow, enclosed, cavities = _enclosed(grid)
     shell = _look_from_inside(grid, points)
     slender = axes[0] > SLENDER * axes[1] or grid.volume_mm3 < SPARSE * hull
     course = follow_course(grid) if slender else COMPACT_COURSE
@@ -176,7 +176,7 @@ def measure_form(grid: FormGrid, blur_mm: float) -> Form:
         ellipsoid=ellipsoid,
         slimness=caliper / _thickness(grid),
         hollow=hollow,
-        tube=tube,
+        enclosed=enclosed,
         cavities=cavities,
         shell_residual=shell.residual,
         shell_cover=shell.cover,
@@ -230,18 +230,18 @@ def _thickness(grid: FormGrid) -> float:
 
 
 def _enclosed(grid: FormGrid) -> tuple[float, float, int]:
-    """Return the shares that are enclosed from all sides, and across the long axis only, and the cavities."""
+    """Return the shares that are enclosed from two sides and from one at least, and the cavities."""
     across = [_holes(grid.body, axis) for axis in range(3)]
     sides = across[0].astype(np.uint8) + across[1] + across[2]
     inside = sides >= 2
     body = float(np.count_nonzero(grid.body))
     hollow = float(np.count_nonzero(inside))
-    tube = float(np.count_nonzero(across[0] & (sides == 1)))
+    within = float(np.count_nonzero(sides))
     cavities = 0
     if hollow:
         counts = np.bincount(cc3d.connected_components(inside, connectivity=6).ravel())[1:]
         cavities = int((counts * grid.step_mm**3 >= CAVITY_MM3).sum())
-    return hollow / (hollow + body), tube / (tube + body), cavities
+    return hollow / (hollow + body), within / (within + body), cavities
 
 
 def _holes(body: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:

@@ -125,7 +125,7 @@ def measures_of(form: Form) -> Mapping[str, float]:
         "ellipsoid": math.log(max(form.ellipsoid, 1e-3)),
         "slimness": math.log(form.slimness),
         "hollow": math.sqrt(form.hollow),
-        "tube": math.sqrt(form.tube),
+        "enclosed": math.sqrt(form.enclosed),
         "shell_residual": form.shell_residual,
         "shell_cover": form.shell_cover,
         "shell_empty": form.shell_empty,
