@@ -151,7 +151,9 @@ def no_ducts(liver: Liver, reason: str) -> Ducts:
 
 
 def _seen_in(bile: BileMap, volume: Volume, liver: Liver, phase: Phase) -> Ducts:
-    labels, tubes = find_tubes(bile, phase)
+    hilum = find_hilum(volume, liver)
+    root = None if hilum is None else bile.from_index(volume.grid.to_index(hilum))
+    labels, tubes = find_tubes(bile, phase, root)
     tubes = sorted(tubes, key=lambda t: (-t.calibre_mm, t.label))
     numbers = np.zeros(int(labels.max()) + 1, dtype=np.int32)
     for number, tube in enumerate(tubes, start=1):
@@ -162,7 +164,6 @@ def _seen_in(bile: BileMap, volume: Volume, liver: Liver, phase: Phase) -> Ducts
         for axis, factor in enumerate(bile.factors):
             marked = marked.repeat(factor, axis)
         whole[tuple(slice(0, n) for n in marked.shape)] = marked
-    hilum = find_hilum(volume, liver)
     ducts = tuple(_as_duct(number, tube, bile, volume, hilum) for number, tube in enumerate(tubes, start=1))
     smallest = float(np.clip(2.0 * np.sqrt(4.0 * bile.noise) * float(np.mean(bile.spacing_mm)), 1.0, 30.0))
     reason = "" if ducts else "no dark tube is seen"

@@ -122,6 +122,12 @@ class BileMap:
         moved: NDArray[np.float64] = places * factors + (factors - 1) / 2 + np.asarray(self.box.start)
         return moved
 
+    def from_index(self, index: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return places on the map for indices (k, j, i) of the image, shape (n, 3)."""
+        factors = np.asarray(self.factors, dtype=np.float64)
+        moved: NDArray[np.float64] = (index - np.asarray(self.box.start) - (factors - 1) / 2) / factors
+        return moved
+
 
 def map_bile(volume: Volume, liver: Liver) -> BileMap:
     """Return the map of what is darkened toward bile.

@@ -66,7 +66,10 @@ def _calibres(areas_mm2: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def trace_course(
-    inside: NDArray[np.bool_], share: NDArray[np.float32], spacing: tuple[float, float, float]
+    inside: NDArray[np.bool_],
+    share: NDArray[np.float32],
+    spacing: tuple[float, float, float],
+    root: NDArray[np.float64] | None = None,
 ) -> Course:
     """Return the course of one connected tube.
 
@@ -79,11 +82,13 @@ def trace_course(
         scanner's blur has carried part of it.
     spacing
         Voxel spacing along (k, j, i), in mm.
+    root
+        Where the tree that the tube belongs to begins, as an index; the course then starts at what lies
+        nearest to it. None: at either of the two ends farthest apart.
 
     Notes
     -----
-    The longest course is the cheapest path between the two ends farthest apart, a step costing less the
-    deeper it lies; branches are then added one after another from the farthest point that lies beyond
+    The longest course is the cheapest path to the farthest end, a step costing less the deeper it lies; branches are then added one after another from the farthest point that lies beyond
     the wall (Sato et al., TEASAR, 2000). The cross-section at a point is the integral of `share` over all that
     is nearer to it than to any other point, divided by the length it stands for: so that a tube narrower
     than a voxel or than the blur keeps its true area.
@@ -91,8 +96,11 @@ def trace_course(
     places = np.argwhere(inside)
     depth = edt.edt(np.pad(inside, 1), anisotropy=spacing)[1:-1, 1:-1, 1:-1][inside].astype(np.float64)
     plain, centred = _graphs(places, inside.shape, depth, spacing)
-    far = dijkstra(plain, indices=int(depth.argmax()))
-    start = int(np.where(np.isfinite(far), far, -1).argmax())
+    if root is None:
+        far = dijkstra(plain, indices=int(depth.argmax()))
+        start = int(np.where(np.isfinite(far), far, -1).argmax())
+    else:
+        start = int(np.linalg.norm((places - root) * spacing, axis=1).argmin())
     reach = dijkstra(plain, indices=start)
     stop = int(np.where(np.isfinite(reach), reach, -1).argmax())
     _, before = dijkstra(centred, indices=start, return_predecessors=True)

@@ -102,7 +102,6 @@ class Form:
         Whether stones lie in it.
     """
 
-    held: float
     length_mm: float
     total_mm: float
     calibre_mm: float
@@ -110,10 +109,11 @@ class Form:
     thinness: float
     darkness: float
     margin_mm: float
-    around: float
     raggedness: float
     branches: int
     stones: bool
+    held: float = 1.0
+    around: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,8 +135,18 @@ class Tube:
         return judge_form(self.form)
 
 
-def find_tubes(bile: BileMap, phase: Phase) -> tuple[NDArray[np.int32], list[Tube]]:
-    """Return the dark bodies of the map, labelled, and those among them that are ducts."""
+def find_tubes(
+    bile: BileMap, phase: Phase, hilum: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.int32], list[Tube]]:
+    """Return the dark bodies of the map, labelled, and those among them that are ducts.
+
+    Parameters
+    ----------
+    bile, phase
+        The map, and the contrast phase of its image.
+    hilum
+        Where the ducts begin, as an index on the map; None where it is not known.
+    """
     labels, bodies = _find_bodies(bile, phase)
     tubes = []
     for label, where in bodies:
@@ -144,7 +154,8 @@ def find_tubes(bile: BileMap, phase: Phase) -> tuple[NDArray[np.int32], list[Tub
         held, around = _surroundings(inside, where, bile)
         if held < LEAST_HELD or around > MOST_AROUND:
             continue
-        tube = _measure(label, inside, where, bile, held, around)
+        tube = _measure(label, inside, where, bile, hilum)
+        tube = replace(tube, form=replace(tube.form, held=held, around=around))
         if tube.probability >= LEAST_PROBABILITY:
             tubes.append(tube)
     return labels, tubes
@@ -205,18 +216,22 @@ def _raggedness(inside: NDArray[np.bool_]) -> float:
 
 
 def _measure(
-    label: int, inside: NDArray[np.bool_], where: tuple[slice, ...], bile: BileMap, held: float, around: float
+    label: int,
+    inside: NDArray[np.bool_],
+    where: tuple[slice, ...],
+    bile: BileMap,
+    hilum: NDArray[np.float64] | None,
 ) -> Tube:
     """Return a dark body with its course and form."""
     stones = bile.stones[where] & inside
     share = np.where(stones, np.float32(1.0), bile.share[where])
-    course = trace_course(inside, share, bile.spacing_mm)
+    shift = np.array([s.start for s in where], dtype=np.float64)
+    course = trace_course(inside, share, bile.spacing_mm, None if hilum is None else hilum - shift)
     calibres = np.sort(course.calibres_mm)
     wide = float(np.median(calibres[len(calibres) // 2 :]))
     flatness, thinness = _local_form(inside, course, bile.spacing_mm, max(LOOK_MM, LOOK_CALIBRES * wide))
     at = tuple(np.rint(course.path).astype(np.intp).T)
     form = Form(
-        held=held,
         length_mm=course.length_mm,
         total_mm=course.total_mm,
         calibre_mm=wide,
@@ -224,12 +239,10 @@ def _measure(
         thinness=thinness,
         darkness=float(np.percentile(bile.quiet[where][inside & ~stones], 90)) if not stones.all() else 0.0,
         margin_mm=float(np.median(bile.margin_mm[where][at])),
-        around=around,
         raggedness=_raggedness(inside),
         branches=len(course.branches),
         stones=bool(stones.any()),
     )
-    shift = np.array([s.start for s in where], dtype=np.float64)
     moved = replace(course, path=course.path + shift, branches=tuple(b + shift for b in course.branches))
     return Tube(label, moved, form)
 

@@ -162,14 +162,15 @@ def _in_duct(focus: Focus, ring: Ring, ducts: Ducts, company: int) -> DuctRelati
     chances = {"in_lumen": chance * (1 - wall), "in_wall": chance * wall, "apart": 1.0 - chance}
     if duct is None:
         duct_id, measured = 0, _calibre_from_ring(focus, ring)
+        dilated = _dilated(measured)
     else:
-        duct_id, measured = duct.id, _local_calibre(duct, calibre)
+        duct_id, measured, dilated = duct.id, _local_calibre(duct, calibre), duct.dilated
     why = "a bile duct is seen about it" if seen else "bile lies around it"
     return DuctRelation(
         max(chances, key=lambda name: chances[name]),
         MappingProxyType(chances),
         measured,
-        _dilated(measured),
+        dilated,
         "none",
         State.PRESENT if bile >= 0.5 else State.ABSENT,
         bile,
