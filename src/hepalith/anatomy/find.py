@@ -17,6 +17,7 @@ from hepalith.anatomy.organs import Organs
 from hepalith.anatomy.outline import FAT_MEAN_HU, find_outline
 from hepalith.anatomy.quality import Quality, judge_outline, volume_error
 from hepalith.anatomy.segments import find_lobes
+from hepalith.anatomy.sharpen import sharpen
 from hepalith.anatomy.solid_core import Core, find_core
 from hepalith.anatomy.totalsegmentator import segment_liver
 from hepalith.geometry import Box
@@ -89,7 +90,7 @@ def find_builtin(volume: Volume, organs: Organs | None) -> Liver:
     prior = None if prior is None else np.ascontiguousarray(prior[near.slices])
     outline = find_outline(coarse.hu, body, core, prior)
     wide = coarse.box_of(Box.around(outline.mask), volume.hu.shape)
-    mask = _sharpen(outline.probability, coarse, wide)
+    mask = sharpen(volume, outline.probability, coarse, wide)
     inner = box_around(mask)
     if inner.is_empty:
         return no_liver("builtin", "no liver in view")
@@ -155,16 +156,6 @@ def _assemble(
         organs=organs,
     )
     return replace(liver, lobes=find_lobes(volume, liver))
-
-
-def _sharpen(probability: NDArray[np.float32], coarse: Coarse, box: Box) -> NDArray[np.bool_]:
-    """Return the outline on the volume's own voxels inside `box`, a few slices at a time."""
-    mask = np.zeros(box.shape, dtype=np.bool_)
-    for first in range(0, box.shape[0], 16):
-        last = min(first + 16, box.shape[0])
-        slab = Box((box.start[0] + first, box.start[1], box.start[2]), (box.start[0] + last, *box.stop[1:]))
-        mask[first:last] = coarse.to_volume(probability, slab) > 0.5
-    return mask
 
 
 def with_organs(volume: Volume, liver: Liver) -> Liver:
