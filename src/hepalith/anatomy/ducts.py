@@ -7,13 +7,14 @@ and is then never called absent: `Ducts.smallest` says how wide a duct must be t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy.ducts_bile import BILE_HU, BILE_SD_HU, BileMap, map_bile
+from hepalith.anatomy.ducts_gas import NO_GAS, Gas, find_gas
 from hepalith.anatomy.ducts_tube import Tube, find_tubes
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.segments_atlas import place_planes
@@ -90,6 +91,8 @@ class Ducts:
         Density taken for bile, and of the liver around.
     hilum_lps_mm
         Where the ducts of both lobes are expected to meet; None where no landmark tells.
+    gas
+        Gas in the liver's tubes.
     """
 
     box: Box
@@ -101,6 +104,7 @@ class Ducts:
     bile_hu: float = 10.0
     parenchyma_hu: float = 55.0
     hilum_lps_mm: NDArray[np.float64] | None = None
+    gas: Gas = NO_GAS
 
     @property
     def dilated(self) -> tuple[Duct, ...]:
@@ -122,6 +126,9 @@ HILUM_ERROR_MM = 12.0
 """How far the expected hilum may lie from the real one; nearer together, the ends of a duct are told by calibre."""
 
 
+FATTY = "the liver is about as dark as bile, as a fatty one is: ducts do not stand out"
+
+
 def find_ducts(volume: Volume, liver: Liver, vessels: Vessels | None, phase: Phase) -> Ducts:
     """Return the intrahepatic bile ducts that this scan shows.
 
@@ -134,12 +141,12 @@ def find_ducts(volume: Volume, liver: Liver, vessels: Vessels | None, phase: Pha
     """
     if not liver.is_in_view:
         return no_ducts(liver, "no liver is in view")
+    hilum = find_hilum(volume, liver)
+    gas = find_gas(volume, liver, hilum)
     bile = map_bile(volume, liver)
     if bile.contrast_hu < LEAST_CONTRAST_HU:
-        return no_ducts(
-            liver, "the liver is about as dark as bile, as a fatty one is: ducts do not stand out"
-        )
-    return _seen_in(bile, volume, liver, phase)
+        return replace(no_ducts(liver, FATTY), hilum_lps_mm=hilum, gas=gas)
+    return replace(_seen_in(bile, volume, liver, phase, hilum), hilum_lps_mm=hilum, gas=gas)
 
 
 def no_ducts(liver: Liver, reason: str) -> Ducts:
@@ -150,8 +157,10 @@ def no_ducts(liver: Liver, reason: str) -> Ducts:
     )  # fmt: skip
 
 
-def _seen_in(bile: BileMap, volume: Volume, liver: Liver, phase: Phase) -> Ducts:
-    hilum = find_hilum(volume, liver)
+def _seen_in(
+    bile: BileMap, volume: Volume, liver: Liver, phase: Phase, hilum: NDArray[np.float64] | None
+) -> Ducts:
+    """Return the ducts on a map that can show them."""
     root = None if hilum is None else bile.from_index(volume.grid.to_index(hilum))
     labels, tubes = find_tubes(bile, phase, root)
     tubes = sorted(tubes, key=lambda t: (-t.calibre_mm, t.label))
@@ -169,7 +178,7 @@ def _seen_in(bile: BileMap, volume: Volume, liver: Liver, phase: Phase) -> Ducts
     reason = "" if ducts else "no dark tube is seen"
     return Ducts(
         liver.box, whole, ducts, bool(ducts), reason, Measurement(smallest, "mm"), BILE_HU,
-        BILE_HU + bile.contrast_hu, hilum,
+        BILE_HU + bile.contrast_hu,
     )  # fmt: skip
 
 
