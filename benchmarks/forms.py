@@ -238,7 +238,7 @@ def _written(
     lines = [
         "# What each form of calcium usually measures: mean and spread of every measure of",
         "# `hepalith.calcification.morphology.measures_of`, and how they go together within a form.",
-        '# Made as benchmarks/forms.py makes it. "lump" is compact and rounded: a dot or a nodule by its size.',
+        '# Made as benchmarks/forms.py makes it. "lump" is compact and rounded: a dot or a nodule, by size.',
         "# Odds say how often a form is met as one body, over the others: our judgement.",
         "",
         'source = "phantoms of this package, development seeds; grade: simulated"',

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import cdist
 from scipy.stats import binom
 
-__all__ = ["clustering_ratio", "evenness", "find_chain"]
+__all__ = ["clustering_ratio", "evenness", "find_chain", "link_foci"]
 
 MAX_LINK_MM = 15.0
 """Largest distance between neighbouring beads of a chain. Stones lie close in a duct, while the spaces
@@ -84,7 +84,31 @@ def find_chain(
     return best, odds / (1.0 + odds)
 
 
+def link_foci(centres_mm: NDArray[np.float64], radii_mm: NDArray[np.float64]) -> tuple[tuple[int, ...], ...]:
+    """Return the groups of foci no wider apart than `MAX_LINK_MM` from edge to edge, one to the next.
+
+    Examples
+    --------
+    >>> link_foci(np.array([[0.0, 0, 0], [60, 0, 0], [12, 0, 0]]), np.ones(3))
+    ((0, 2), (1,))
+    """
+    neighbours = _link(centres_mm, radii_mm)
+    groups: list[tuple[int, ...]] = []
+    left = set(neighbours)
+    while left:
+        group, waiting = set[int](), [min(left)]
+        while waiting:
+            one = waiting.pop()
+            group.add(one)
+            waiting += [n for n in neighbours[one] if n not in group]
+        left -= group
+        groups.append(tuple(sorted(group)))
+    return tuple(groups)
+
+
 def _link(centres_mm: NDArray[np.float64], radii_mm: NDArray[np.float64]) -> dict[int, list[int]]:
+    if len(centres_mm) == 0:
+        return {}
     gaps = cdist(centres_mm, centres_mm) - radii_mm[:, None] - radii_mm[None, :]
     tree = minimum_spanning_tree(np.triu(np.maximum(gaps, 1e-3), k=1)).tocoo()
     neighbours: dict[int, list[int]] = {i: [] for i in range(len(centres_mm))}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hepalith.anatomy.liver import LOBES, Liver
 from hepalith.anatomy.vessels import Vessels
 from hepalith.calcification.focus import Foci, Focus
-from hepalith.finding.arrangement import clustering_ratio, evenness, find_chain
+from hepalith.finding.arrangement import clustering_ratio, evenness, find_chain, link_foci
 from hepalith.finding.duct import DuctRelation
 from hepalith.finding.finding import Pattern
 from hepalith.finding.host import Hosts
@@ -33,15 +33,15 @@ nine in ten of them (the vocabulary's). Our judgement."""
 
 MILIARY_SHARE = 0.9
 
-EVEN_FOCI = 4
+EVEN_FOCI = 5
 """Fewest foci whose evenness between the lobes is stated: fewer fit any density. Our judgement."""
 
 CLUSTERED_RATIO, SCATTERED_RATIO = 0.4, 0.7
 """Clark-Evans ratio at and below which foci are surely clustered, and from which surely scattered;
 linear between. Our judgement."""
 
-LEAST_SCATTERED = 3
-"""Fewest foci of which an arrangement is judged without reserve."""
+LEAST_CLUSTERED = 3
+"""Fewest foci of which it is said that they are clustered: two are close by chance too often."""
 
 SHATTERED = frozenset(
     {"rim", "eggshell", "curvilinear_septal", "granular", "amorphous", "coarse", "branching", "tram_track"}
@@ -117,7 +117,9 @@ def find_patterns(
         patterns += _alone(scene, patterns)
     elif len(set(units)) > 1:
         patterns += _find_spread(scene, units, patterns)
-    patterns += _find_even(scene)
+    patterns += _find_even(scene, units)
+    if any(p.id == "miliary" and p.probability >= SAID for p in patterns):
+        patterns = [p for p in patterns if p.id != "scattered"]  # which says less of the same
     stated: dict[tuple[str, tuple[int, ...]], Pattern] = {}
     for pattern in patterns:
         if pattern.probability >= SAID and pattern.foci:
@@ -189,20 +191,19 @@ def _find_chain(
 
 
 def _in_ducts(scene: _Scene, relations: Mapping[int, DuctRelation] | None) -> list[Pattern]:
-    """Return the foci that lie in one duct: several, or one that fills a stretch of it."""
-    by_duct: dict[int, list[int]] = {}
-    for n, focus in enumerate(scene.found):
-        relation = relations.get(focus.id) if relations is not None else None
-        if relation is not None and relation.relation in IN_DUCT and relation.duct:
-            by_duct.setdefault(relation.duct, []).append(n)
+    """Return the foci that lie in bile one after the other, or one that fills a stretch of duct."""
+    rows = [
+        n
+        for n, i in enumerate(scene.ids)
+        if relations is not None and i in relations and relations[i].relation in IN_DUCT
+    ]
     patterns = []
-    for rows in by_duct.values():
-        if len(rows) == 1 and scene.found[rows[0]].morphology not in ELONGATED:
+    for linked in link_foci(scene.centres[rows], scene.radii[rows]):
+        ids = tuple(sorted(scene.ids[rows[n]] for n in linked))
+        if len(ids) == 1 and scene.found[rows[linked[0]]].morphology not in ELONGATED:
             continue
-        chances = [_in_duct_chance(relations, scene.ids[n]) for n in rows]
-        patterns.append(
-            Pattern("along_duct", float(np.mean(chances)), tuple(sorted(scene.ids[n] for n in rows)))
-        )
+        chances = [_in_duct_chance(relations, i) for i in ids]
+        patterns.append(Pattern("along_duct", float(np.mean(chances)), ids))
     return patterns
 
 
@@ -279,28 +280,34 @@ def _alone(scene: _Scene, patterns: list[Pattern]) -> list[Pattern]:
 
 def _find_spread(scene: _Scene, units: list[int], patterns: list[Pattern]) -> list[Pattern]:
     """Return clustered or scattered, whichever is likelier, of what belongs to no larger unit."""
-    held = {
-        i for p in patterns if p.id in ("along_duct", "along_portal_triad", "septal_network") for i in p.foci
-    }
-    held |= {i for p in patterns if p.id == "within_mass" for i in p.foci if len(p.foci) > 1}
-    first = {unit: n for n, unit in reversed(list(enumerate(units)))}
-    rows = sorted(first.values())
+    larger = ("within_mass", "along_duct", "along_portal_triad", "septal_network")
+    held = {i for p in patterns if p.id in larger for i in p.foci}
     ids = tuple(i for i in scene.ids if i not in held)
-    if len(rows) < 2 or len({units[scene.ids.index(i)] for i in ids}) < 2:
+    rows = _first_rows([units[scene.ids.index(i)] for i in ids], [scene.ids.index(i) for i in ids])
+    if len(rows) < 2:
         return []
     ratio = clustering_ratio(scene.centres[rows], 1000.0 * scene.liver.volume.value)
     scattered = (ratio - CLUSTERED_RATIO) / (SCATTERED_RATIO - CLUSTERED_RATIO)
     scattered = min(max(scattered, 0.05), 0.95)
-    if len(rows) < LEAST_SCATTERED:
-        scattered = min(max(scattered, 0.2), 0.8)
     if scattered >= SAID:
-        return [Pattern("scattered", scattered, ids)]
-    return [Pattern("clustered", 1.0 - scattered, ids)]
+        return [Pattern("scattered", scattered if len(rows) >= LEAST_CLUSTERED else 0.8, ids)]
+    return [Pattern("clustered", 1.0 - scattered, ids)] if len(rows) >= LEAST_CLUSTERED else []
 
 
-def _find_even(scene: _Scene) -> list[Pattern]:
-    """Return whether both lobes hold as many foci per volume, and whether many small ones lie all over."""
-    lobes = [f.lobe for f in scene.found]
+def _first_rows(units: list[int], rows: list[int]) -> list[int]:
+    """Return the first row of each unit."""
+    first: dict[int, int] = {}
+    for unit, row in zip(units, rows, strict=True):
+        first.setdefault(unit, row)
+    return sorted(first.values())
+
+
+def _find_even(scene: _Scene, units: list[int]) -> list[Pattern]:
+    """Return whether both lobes hold as many foci per volume, and whether many small ones lie all over.
+
+    Foci of one unit count once: those of one mass or chain lie where it lies.
+    """
+    lobes = [scene.found[n].lobe for n in _first_rows(units, list(range(len(units))))]
     left, right = lobes.count("left"), lobes.count("right") + lobes.count("caudate")
     if None in lobes or left + right < EVEN_FOCI or not (left and right):
         return []
@@ -310,6 +317,6 @@ def _find_even(scene: _Scene) -> list[Pattern]:
     patterns = [Pattern("bilobar_even", even, scene.ids)]
     small = float(np.mean(2.0 * scene.radii <= MILIARY_MM))
     if small >= MILIARY_SHARE:
-        many = 1.0 / (1.0 + math.exp(-(len(scene.ids) - MILIARY_FOCI) / MILIARY_SPREAD))
+        many = 1.0 / (1.0 + math.exp(-(left + right - MILIARY_FOCI) / MILIARY_SPREAD))
         patterns.append(Pattern("miliary", many, scene.ids))
     return patterns
