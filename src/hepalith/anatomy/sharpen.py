@@ -77,9 +77,17 @@ def sharpen(volume: Volume, probability: NDArray[np.float32], coarse: Coarse, bo
 
 def _beside(dark: NDArray[np.bool_], reach: list[int]) -> NDArray[np.bool_]:
     """Return what lies within some voxels of what is dark, along the axes' diagonals too."""
-    found = dark
+    found = dark.copy()
     for axis, voxels in enumerate(reach):
-        found = ndimage.maximum_filter1d(found, 2 * voxels + 1, axis=axis, mode="nearest")
+        done = 0
+        while done < voxels:  # each pass doubles what was reached
+            by = min(done + 1, voxels - done)
+            near = tuple(slice(by, None) if a == axis else slice(None) for a in range(3))
+            far = tuple(slice(None, -by) if a == axis else slice(None) for a in range(3))
+            before = found.copy()
+            found[near] |= before[far]
+            found[far] |= before[near]
+            done += by
     return found
 
 
