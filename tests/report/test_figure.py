@@ -180,3 +180,13 @@ def test_no_bright_line_is_drawn_along_air(maps: Maps) -> None:
     flat = pixels(focus_pictures(replace(maps, hu=hu), 1)[0])
     liver = flat[128, 40]
     assert flat.max() <= liver + 3, "interpolation must not overshoot"
+
+
+def test_a_lesion_and_a_duct_are_outlined_where_they_were_looked_for(maps: Maps) -> None:
+    plain = focus_pictures(maps, 1)
+    assert {p.lesions for p in plain} == {p.ducts for p in plain} == {""}
+    marked = replace(maps, hosts=(maps.foci > 0).astype(np.uint8), ducts=np.zeros_like(maps.foci))
+    shown = focus_pictures(marked, 1)
+    assert shown[0].lesions.startswith("M")
+    assert shown[0].ducts == ""
+    assert shown[-1].lesions == ""  # the plain bone window

@@ -7,7 +7,7 @@ import io
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,8 +84,9 @@ class Mark:
 class Picture:
     """One picture and what is drawn over it, in pixels of the picture.
 
-    `outline` and `others` are SVG paths along voxel edges: of the focus (or the liver), and of
-    the other foci in the plane. `bar_px` is the length of the scale bar of `bar_mm`.
+    `outline`, `others`, `lesions` and `ducts` are SVG paths along voxel edges: of the focus (or the liver),
+    of the other foci in the plane, of lesions and of bile ducts. `bar_px` is the length of the scale bar
+    of `bar_mm`.
     """
 
     kind: str
@@ -100,6 +101,8 @@ class Picture:
     bar_px: float
     window: tuple[float, float]
     marks: tuple[Mark, ...] = ()
+    lesions: str = ""
+    ducts: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,13 @@ def cut_picture(
         nothing = np.zeros(labels.shape, dtype=np.bool_)
         return finish(hu, view, BONE_WINDOW, "bone", outline=nothing, others=nothing)
     mine = labels == focus_id
-    return finish(hu, view, SOFT_TISSUE_WINDOW, "soft", outline=mine, others=(labels > 0) & ~mine)
+    shown = finish(hu, view, SOFT_TISSUE_WINDOW, "soft", outline=mine, others=(labels > 0) & ~mine)
+    least = (field_mm / rows_mm, field_mm / columns_mm)
+
+    def traced(array: NDArray[Any] | None) -> str:
+        return "" if array is None else trace(pad_to(cut(array, axis, index), least, 0) > 0, view)
+
+    return replace(shown, lesions=traced(maps.hosts), ducts=traced(maps.ducts))
 
 
 def overview_pictures(
@@ -228,7 +237,12 @@ def overview_pictures(
             for array, value in ((maps.hu, AIR_HU), (maps.liver, 0), (maps.foci, 0))
         )
         view = whole_view(hu.shape, maps.volume.spacing_mm, axis)
-        pictures.append(finish(hu, view, SOFT_TISSUE_WINDOW, "outline", outline=liver, others=foci > 0))
+        shown = finish(hu, view, SOFT_TISSUE_WINDOW, "outline", outline=liver, others=foci > 0)
+        lesions, ducts = (
+            "" if array is None else trace(pad_slab(cut(array, axis, index), maps, axis, 0)[0] > 0, view)
+            for array in (maps.hosts, maps.ducts)
+        )
+        pictures.append(replace(shown, lesions=lesions, ducts=ducts))
     return tuple(pictures)
 
 
