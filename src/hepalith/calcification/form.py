@@ -140,6 +140,8 @@ def join_fragments(
     are others: a rib, a vessel.
     """
     bodies = (owners > 0) | extent
+    if not (bodies & ~extent).any():
+        return extent, np.zeros(extent.shape, np.bool_)
     away = edt.edt(~bodies, anisotropy=spacing_mm, black_border=False)
     chained = cc3d.connected_components(away <= FRAGMENT_GAP_MM / 2, connectivity=26)
     mates = np.isin(chained, np.unique(chained[extent])) & bodies

@@ -31,7 +31,7 @@ COARSE_MM, COARSE_HIDDEN, COARSE_SD_MM = 10.0, 1.08, 0.8
 """Longest diameter from which an irregular lump is coarse, by the vocabulary's definition; by how much it is
 longer than it looks, since its thin ends fade; and the error of that. Smaller irregular lumps are nodules."""
 
-FORMLESS_BLURS = 2.2
+FORMLESS_BLURS = 2.6
 """Diameter in widths of the blur below which no form can be seen: only the size speaks, and nothing need be
 measured."""
 
