@@ -30,15 +30,20 @@ class Anatomy:
     ----------
     neighbours, vessels, segments, ducts
         See there.
-    shown_by
-        Phase in which vessels and ducts were looked for.
+    shown, shown_by
+        The image in which vessels, ducts and lesions show best, on the grid of the one that is read, and its
+        phase: the same image, or one with another phase laid into it.
+    others
+        Further phases laid onto the image that is read.
     """
 
     neighbours: Neighbours
     vessels: Vessels
     segments: Segments
     ducts: Ducts
+    shown: Volume
     shown_by: Phase
+    others: tuple[PhaseImage, ...] = ()
 
 
 def map_anatomy(
@@ -61,7 +66,7 @@ def map_anatomy(
     vessels = find_vessels(shown, liver, by)
     segments = find_segments(volume, liver, vessels)
     ducts = find_ducts(shown, liver, vessels, by)
-    return Anatomy(neighbours, vessels, segments, ducts, by)
+    return Anatomy(neighbours, vessels, segments, ducts, shown, by, tuple(others))
 
 
 def _best_shown(volume: Volume, phase: Phase, others: Sequence[PhaseImage]) -> tuple[Volume, Phase]:

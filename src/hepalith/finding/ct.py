@@ -13,6 +13,7 @@ from hepalith.finding.around import describe_around
 from hepalith.finding.description import Description
 from hepalith.finding.duct import relate_to_ducts
 from hepalith.finding.duct_findings import describe_ducts
+from hepalith.finding.enhancement import follow_hosts
 from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.finding.host_finding import describe_hosts
 from hepalith.finding.host_search import find_hosts
@@ -104,10 +105,13 @@ def _keep_company(scene: _Scene, anatomy: Anatomy | None) -> Description:
         return Description(whole, find_patterns(foci, liver))
     vessels, ducts = anatomy.vessels, anatomy.ducts
     places = find_places(foci, liver, anatomy.segments, vessels)
-    relations = relate_to_ducts(volume, liver, foci, ducts, vessels, phase)
-    hosts = find_hosts(volume, liver, foci, phase=phase, vessels=vessels, ducts=ducts)
+    shown, by = anatomy.shown, anatomy.shown_by
+    relations = relate_to_ducts(shown, liver, foci, ducts, vessels, by)
+    hosts = find_hosts(shown, liver, foci, phase=by, vessels=vessels, ducts=ducts)
+    hosts = follow_hosts(hosts, foci, volume, liver, phase, others=anatomy.others)
     around = describe_around(volume, liver, anatomy.neighbours, phase)
-    findings = (*whole, *around, *describe_ducts(ducts, relations), *describe_hosts(hosts, foci, phase))
+    tubes = describe_ducts(ducts, relations, anatomy.shown_by, anatomy.segments, liver)
+    findings = (*whole, *around, *tubes, *describe_hosts(hosts, foci, by))
     patterns = find_patterns(foci, liver, vessels=vessels, relations=relations, hosts=hosts)
     return Description(findings, patterns, places, relations, hosts)
 
