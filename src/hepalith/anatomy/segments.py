@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hepalith.anatomy.liver import LOBES, Liver
 from hepalith.anatomy.segments_atlas import SEGMENTS, Planes, place_planes
+from hepalith.anatomy.segments_evidence import narrow_by_fissure, narrow_by_gallbladder, narrow_by_veins
 from hepalith.anatomy.segments_landmarks import find_landmarks
 from hepalith.anatomy.vessels import Vessels
 from hepalith.geometry import Box, Grid
@@ -110,7 +111,11 @@ def find_segments(volume: Volume, liver: Liver, vessels: Vessels | None = None) 
     landmarks = find_landmarks(volume, liver)
     if landmarks is None:
         return _not_assessed(volume, liver, "neither the vena cava nor the spine is in view")
-    return divide(volume, liver, place_planes(landmarks))
+    planes = narrow_by_gallbladder(place_planes(landmarks), landmarks)
+    planes = narrow_by_fissure(planes, volume, liver)
+    if vessels is not None and vessels.seen:
+        planes = narrow_by_veins(planes, vessels)
+    return divide(volume, liver, planes)
 
 
 def divide(volume: Volume, liver: Liver, planes: Planes) -> Segments:

@@ -53,6 +53,10 @@ EDGE = 1.0
 CUT_MM = 6.0
 """A surface so near to where the scan cuts the liver is the cut's."""
 
+CUT_MM2 = 1000.0
+"""A section of the liver larger than this, in the first or last slice, is a cut: a dome reaches 18 mm farther
+above one of this size. Our judgement."""
+
 VIEWS = {(False, False): "whole", (True, False): "upper", (False, True): "lower", (True, True): "slab"}
 """What a scan that cuts the liver below, above, sees of it."""
 
@@ -113,7 +117,7 @@ def find_landmarks(volume: Volume, liver: Liver) -> Landmarks | None:
     if not len(points):
         return None
     low, high = float(points[:, 2].min()), float(points[:, 2].max())
-    cut = (liver.box.start[0] == 0, liver.box.stop[0] == volume.hu.shape[0])
+    cut = _find_cuts(volume, liver)
     found = _find_cava(volume, liver, low, high)
     if found is None:
         return None
@@ -131,6 +135,17 @@ def find_landmarks(volume: Volume, liver: Liver) -> Landmarks | None:
         axis = "xyz".index(name[-1])
         features[name] = (place - origin[axis]) / half
     return Landmarks(origin, half, VIEWS[cut], MappingProxyType(features), doubt)
+
+
+def _find_cuts(volume: Volume, liver: Liver) -> tuple[bool, bool]:
+    """Return whether the scan cuts the liver below, and above; a sliver in the last slice is no cut."""
+    _, j_mm, i_mm = volume.spacing_mm
+    ends = (
+        (liver.box.start[0] == 0, liver.mask[0]),
+        (liver.box.stop[0] == volume.hu.shape[0], liver.mask[-1]),
+    )
+    low, high = (touches and np.count_nonzero(m) * j_mm * i_mm > CUT_MM2 for touches, m in ends)
+    return bool(low), bool(high)
 
 
 def _organ_places(

@@ -44,9 +44,9 @@ BACKGROUND_MM = 15.0
 """Gaussian scale of the parenchyma's slow variation: several times the widest branch."""
 BACKGROUND_STRIDE = 4
 """... which is measured on every so many voxels."""
-CLIP_HU = (-60.0, 60.0)
-"""Deviations from the parenchyma are held within these before it is averaged."""
-HIGH_SD, LOW_SD = 4.0, 2.2
+ODD_HU = 40.0
+"""What deviates more from the liver's median is not averaged into the parenchyma."""
+HIGH_SD, LOW_SD = 4.5, 2.6
 """Hysteresis: a vessel reaches the first many standard deviations of the smoothed noise somewhere, and
 the second everywhere."""
 EDGE_SHARE, CONTRAST_SHARE = 0.25, 90.0
@@ -58,6 +58,10 @@ LEAST_VOXELS = 60
 """Smallest connected body called a vessel: 0.2 mL."""
 CAPSULE_MM = 3.0
 """Within this depth of the capsule the partial volume of ribs, gut and fat looks like vessels."""
+DARK_CAPSULE_MM, DARK_SLICES = 6.0, 2.0
+"""... for dark vessels, and at least so many slices: below the dome slices mix liver with lung."""
+HALO_VOXELS = 3
+"""Reach of the blur around calcium, metal, bile and fat, which looks like blood."""
 CEILING_HU = 130.0
 """Excess over the parenchyma, before smoothing, beyond which it is no venous blood: calcium or metal."""
 ARTERIAL_CEILING_HU = 300.0
@@ -170,13 +174,14 @@ def look_for_dark_veins(volume: Volume, liver: Liver, phase: Phase) -> VesselFie
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
-    """The liver at 1.5 mm: HU, liver, and what lies deep enough below the capsule."""
+    """The liver at 1.5 mm: HU, liver, and what lies deep enough for bright and for dark vessels."""
 
     box: Box
     coarse: Coarse
     grid: Grid
     inside: NDArray[np.bool_]
     deep: NDArray[np.bool_]
+    deeper: NDArray[np.bool_]
 
     @classmethod
     def of(cls, volume: Volume, liver: Liver) -> _View:
@@ -192,7 +197,10 @@ class _View:
         affine[:3, :3] = affine[:3, :3] * np.array(coarse.step)
         shape = coarse.hu.shape
         grid = Grid((shape[0], shape[1], shape[2]), affine)
-        return cls(box, coarse, grid, inside, depth > CAPSULE_MM)
+        slice_mm = volume.spacing_mm[0]
+        return cls(
+            box, coarse, grid, inside, depth > CAPSULE_MM, depth > max(CAPSULE_MM, DARK_SLICES * slice_mm)
+        )
 
 
 def _measure_blood(volume: Volume, liver: Liver) -> float | None:
@@ -218,9 +226,10 @@ def _find_tubes(view: _View, middle: float, phase: Phase, *, bright: bool) -> Ve
     """Return what stands out on one side of the parenchyma and is no lump; None where too little does."""
     hu = view.coarse.hu
     ceiling = ARTERIAL_CEILING_HU if phase.label in ("arterial", "unknown") else CEILING_HU
-    excess = _excess(hu, view.inside, middle) * np.float32(1 if bright else -1)
+    excess = _excess(hu, view.inside, view.deep, middle) * np.float32(1 if bright else -1)
     hard = hu > middle + ceiling if bright else middle - excess < DARKEST_HU
-    allowed = view.deep & ~ndimage.binary_dilation(hard & view.inside, iterations=2)
+    deep = view.deep if bright else view.deeper
+    allowed = deep & ~ndimage.binary_dilation(hard & view.inside, iterations=HALO_VOXELS)
     wide = smooth(excess, WIDE_VOXELS)
     mask = np.zeros(hu.shape, dtype=np.bool_)
     noise = 1.0
@@ -255,16 +264,20 @@ def _without_lumps(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(mask & ~near, dtype=np.bool_)
 
 
-def _excess(hu: NDArray[np.float32], inside: NDArray[np.bool_], middle: float) -> NDArray[np.float32]:
+def _excess(
+    hu: NDArray[np.float32], inside: NDArray[np.bool_], deep: NDArray[np.bool_], middle: float
+) -> NDArray[np.float32]:
     """Return HU above the slowly varying parenchyma, a little smoothed."""
     field = np.where(inside, hu - np.float32(middle), np.float32(0))
     step = BACKGROUND_STRIDE
     view = (slice(step // 2, None, step),) * 3
     quiet = smooth(field, SMOOTH_VOXELS)
-    weight = inside[view].astype(np.float32)
+    # Beside the capsule partial volume would draw the parenchyma's mean to fat or lung, and a vessel, a
+    # cyst or the gallbladder would ring itself.
+    weight = (deep[view] & (np.abs(quiet[view]) < ODD_HU)).astype(np.float32)
     sigma = BACKGROUND_MM / SPACING_MM / step
     total = smooth(weight, sigma)
-    slow = smooth(np.clip(quiet[view], *CLIP_HU) * weight, sigma) / np.maximum(total, np.float32(1e-3))
+    slow = smooth(quiet[view] * weight, sigma) / np.maximum(total, np.float32(1e-3))
     field -= Coarse(slow, (step // 2,) * 3, (step,) * 3).to_volume(slow, Box((0, 0, 0), hu.shape))  # type: ignore[arg-type]
     # Outside the liver nothing is known: blur with the liver's own share only, so that its edge stays.
     cover = smooth(inside.astype(np.float32), SMOOTH_VOXELS)

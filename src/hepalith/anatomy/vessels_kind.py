@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csgraph
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
@@ -22,7 +23,7 @@ KINDS = {1: "portal", 2: "hepatic", 3: "artery", 4: "unknown"}
 """Kind of vessel by label in `Vessels.labels`."""
 LABEL_OF = {name: label for label, name in KINDS.items()}
 
-HILUM_MM = (12.0, 35.0)
+HILUM_MM = (12.0, 50.0)
 """Vessels within the first of where the portal vein is expected to divide are its root; up to the second they
 may be, at a price. The place is right within 4 mm on phantoms; the outline leaves out some of the hilum."""
 CAVA_MM = (22.0, 42.0)
@@ -33,6 +34,10 @@ ENTRY_COST = 1.5
 MOUTHS = (-0.36, -0.04)
 """Between these heights below the dome, in half-widths of the rib cage, the hepatic veins enter the cava.
 Our judgement after routine CT."""
+MOUTHS_ABOVE_HILUM = 0.42
+"""So far above the hilum, in half-widths of the rib cage, they enter, where the dome is out of view."""
+DETOUR = 1.5
+"""Price of the way to a root out of view, over the straight one."""
 STEEPNESS, OFFSET_MM = 6.0, 10.0
 """Odds that a vessel belongs to a root: ``e^(s (b - a) / (a + b + o))`` with the ways a and b to both.
 Chosen on the development bank's even half."""
@@ -77,12 +82,15 @@ class Roots:
     ----------
     hilum
         Where the portal vein is expected to divide.
+    mouths
+        Where the hepatic veins are expected to enter the cava: its middle at their middle height.
     cava
         x, y of the cava's middle, and the heights between which hepatic veins enter it; None where the
         dome is cut off.
     """
 
     hilum: Floats
+    mouths: Floats
     cava: tuple[float, float, float, float] | None
 
 
@@ -100,11 +108,12 @@ def find_roots(volume: Volume, liver: Liver) -> Roots | None:
     if landmarks is None:
         return None
     planes = place_planes(landmarks)
-    if landmarks.view not in ("whole", "upper"):
-        return Roots(planes.hilum_lps_mm, None)
-    low, high = (float(landmarks.origin[2] + m * landmarks.half_width_mm) for m in MOUTHS)
+    hilum, half = planes.hilum_lps_mm, landmarks.half_width_mm
     x, y = (float(v) for v in landmarks.origin[:2])
-    return Roots(planes.hilum_lps_mm, (x, y, low, high))
+    if landmarks.view not in ("whole", "upper"):
+        return Roots(hilum, np.array([x, y, hilum[2] + MOUTHS_ABOVE_HILUM * half]), None)
+    low, high = (float(landmarks.origin[2] + m * half) for m in MOUTHS)
+    return Roots(hilum, np.array([x, y, (low + high) / 2]), (x, y, low, high))
 
 
 def trace_trees(field: VesselField, roots: Roots | None, *, arterial: bool) -> Trees:
@@ -121,8 +130,9 @@ def trace_trees(field: VesselField, roots: Roots | None, *, arterial: bool) -> T
     to_hepatic, hepatic_before = reach_from(nodes, hepatic)
     if arterial:
         chance = np.full(len(to_portal), 0.95)
-    elif np.isfinite(portal).any() and np.isfinite(hepatic).any():
-        one, other = np.minimum(to_portal, FAR_MM), np.minimum(to_hepatic, FAR_MM)
+    elif roots is not None:
+        one = _or_straight(to_portal, portal, nodes, roots.hilum)
+        other = _or_straight(to_hepatic, hepatic, nodes, roots.mouths)
         chance = expit(STEEPNESS * (other - one) / (one + other + OFFSET_MM))
     else:
         chance = np.full(len(to_portal), 0.5)
@@ -130,13 +140,16 @@ def trace_trees(field: VesselField, roots: Roots | None, *, arterial: bool) -> T
     kind[chance >= SURE] = LABEL_OF["portal"]
     kind[chance <= 1 - SURE] = LABEL_OF["hepatic"]
     branches: list[VesselBranch] = []
-    cost = np.minimum(to_portal, to_hepatic)
-    nearer = np.where(to_portal <= to_hepatic, portal_before, hepatic_before)
-    for name, reached, sure in (
+    own = reach_from(nodes, _widest_of_each(nodes))
+    nearer = to_portal <= to_hepatic
+    nearest = (np.minimum(to_portal, to_hepatic), np.where(nearer, portal_before, hepatic_before))
+    for name, way, sure in (
         ("portal", (to_portal, portal_before), chance),
         ("hepatic", (to_hepatic, hepatic_before), 1 - chance),
-        ("unknown", (cost, nearer), np.maximum(chance, 1 - chance)),
+        ("unknown", nearest, np.maximum(chance, 1 - chance)),
     ):
+        known = np.isfinite(way[0])
+        reached = (np.where(known, way[0], own[0]), np.where(known, way[1], own[1]))
         branches += _branches(nodes, reached, kind == LABEL_OF[name], sure, name, first=len(branches))
     return Trees(_spread(field, nodes, kind), tuple(branches))
 
@@ -146,12 +159,20 @@ def trace_hepatic(field: VesselField, first: int) -> Trees:
     nodes = find_nodes(field)
     if nodes is None:
         return Trees(np.zeros(field.mask.shape, dtype=np.uint8), ())
-    entry = np.full(len(nodes.radius_mm), np.inf)
-    entry[nodes.radius_mm.argmax()] = 0
-    reached = reach_from(nodes, entry)
+    reached = reach_from(nodes, _widest_of_each(nodes))
     held = np.ones(len(reached[0]), dtype=np.bool_)
     branches = _branches(nodes, reached, held, np.full(held.size, 0.9), "hepatic", first=first)
     return Trees(np.where(field.mask, LABEL_OF["hepatic"], 0).astype(np.uint8), tuple(branches))
+
+
+def _widest_of_each(nodes: Nodes) -> Floats:
+    """Return the price of entering each middle where every connected body is entered at its widest."""
+    _, body = csgraph.connected_components(nodes.graph, directed=False)
+    order = np.lexsort((-nodes.radius_mm, body))
+    first = np.concatenate([[True], np.diff(body[order]) > 0])
+    entry = np.full(len(body), np.inf)
+    entry[order[first]] = 0
+    return entry
 
 
 def _portal_entry(nodes: Nodes, roots: Roots | None) -> Floats:
@@ -169,6 +190,13 @@ def _hepatic_entry(nodes: Nodes, roots: Roots | None) -> Floats:
     across = np.hypot(nodes.points_lps_mm[:, 0] - x, nodes.points_lps_mm[:, 1] - y)
     height = nodes.points_lps_mm[:, 2]
     return np.where((height > low) & (height < high), _entry(across, CAVA_MM), np.inf)
+
+
+def _or_straight(cost: Floats, entry: Floats, nodes: Nodes, root: Floats) -> Floats:
+    """Return the ways to a root; where it lies out of view, somewhat more than the straight ones."""
+    if np.isfinite(entry).any():
+        return np.minimum(cost, FAR_MM)
+    return np.asarray(DETOUR * np.linalg.norm(nodes.points_lps_mm - root, axis=1))
 
 
 def _entry(away: Floats, reach: tuple[float, float]) -> Floats:
