@@ -123,11 +123,12 @@ class SphereView:
         heights = axes_mm[0] - centre_mm[0]
         count = heights.size
         radius, edge = diameter_mm / 2, spread.edge
-        here = self._discs(radius, heights, edge)
-        larger = self._discs(radius * (1 + STEP), heights, edge)
-        higher, lower = (self._discs(radius, heights + h, edge) for h in (STEP, -STEP))
-        softer = self._discs(radius, heights, edge + EDGE_STEP)
-        around = self._discs(halo_mm / 2, heights, edge) * (math.pi / 6 * halo_mm**3)
+        cuts, whole = self._discs(radius)
+        here = self._weighed(cuts, whole, heights, edge)
+        larger = self._weighed(*self._discs(radius * (1 + STEP)), heights, edge)
+        higher, lower = (self._weighed(cuts, whole, heights + h, edge) for h in (STEP, -STEP))
+        softer = self._weighed(cuts, whole, heights, edge + EDGE_STEP)
+        around = self._weighed(*self._discs(halo_mm / 2), heights, edge) * (math.pi / 6 * halo_mm**3)
         passed, by_log_blur, by_boost = self._passed(spread)
         spectra = np.concatenate(
             [
@@ -176,15 +177,25 @@ class SphereView:
         by_log = -square * ((1 + boost) * sharp - boost * WIDE**2 * wide)
         return passed, by_log, sharp - wide + by_log * by_narrow
 
-    def _discs(self, radius: float, heights: NDArray[np.float64], edge: float) -> NDArray[np.float64]:
-        """Return the transform of each slice's discs, for a sphere of unit integral: (slice, frequency)."""
+    def _discs(self, radius: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return where a sphere of unit integral is cut into discs, and their transforms."""
         cuts = np.linspace(-radius, radius, CELLS + 1)
-        low, high = cuts[:-1], cuts[1:]
+        low, high = cuts[: CELLS // 2], cuts[1 : CELLS // 2 + 1]
         rho = np.sqrt(np.maximum(radius**2 - (low * low + low * high + high * high) / 3, 1e-12))
+        half = rho[:, None] * special.j1(rho[:, None] * self.frequency)
+        volume = float((2 * np.pi * rho**2).sum()) * (2 * radius / CELLS)
+        return cuts, np.concatenate([half, half[::-1]]) / volume
+
+    def _weighed(
+        self,
+        cuts: NDArray[np.float64],
+        discs: NDArray[np.float64],
+        heights: NDArray[np.float64],
+        edge: float,
+    ) -> NDArray[np.float64]:
+        """Return the transform that each slice sees of discs: (slice, frequency)."""
         below = _profile_below(cuts[None] - heights[:, None], self.slice_mm, edge)
-        transform = rho[:, None] * special.j1(rho[:, None] * self.frequency)
-        volume = float((np.pi * rho**2).sum()) * (2 * radius / CELLS)
-        return np.asarray(np.diff(below, axis=1) @ transform / volume)
+        return np.asarray(np.diff(below, axis=1) @ discs)
 
 
 def sphere_view(blur: Blur, spacing_mm: tuple[float, float, float]) -> SphereView:

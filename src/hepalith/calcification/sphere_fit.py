@@ -17,8 +17,8 @@ __all__ = ["BlurBelief", "SphereFit", "believe_blur", "fit_sphere"]
 ITERATIONS = 6
 """Gauss-Newton steps; a compact focus is there after four."""
 
-CONVERGED = 2e-3
-"""Largest change of any unknown (shares, mm², mm) after which no further step is made."""
+CONVERGED = 3e-3
+"""Largest change of any unknown (shares, mm², mm, 30 HU) after which no further step is made."""
 
 POWER_FLOOR = 0.15
 """Least power of the noise at any frequency that the fit reckons with, as a share of its mean: where noise is
@@ -50,7 +50,8 @@ KERNEL_NAMES = {
 
 KERNEL_BOOST = {
     "smooth": (0.03, 0.05),
-    "body": (0.08, 0.07),
+    "body": (0.1, 0.06),
+    "unknown": (0.04, 0.06),
     "sharp": (0.2, 0.12),
     "lung": (0.35, 0.25),
 }
@@ -64,8 +65,15 @@ LEAST_SD = (0.03, 0.05, 0.02)
 """Least standard deviations of blur, edge and boost that foci may together leave: a blurred edge may be the
 focus's own."""
 
-ONE_SD = (0.06, 0.1, 0.05)
-"""Least standard deviations with which one focus may say each, for the same reason."""
+ONE_SD = (0.04, 0.08, 0.04)
+"""Least standard deviations with which one focus may say each, for the same reason; how far it differs from a
+sphere adds to them (`UNLIKE_TELLS`)."""
+
+UNLIKE_TELLS = (1.5, 3.0, 1.5)
+"""Error of what a focus says of blur, edge and boost, over how far it may differ from a sphere."""
+
+COMMON_SD = (0.06, 0.1, 0.05)
+"""Standard deviation that all foci of a scan share: what they are made of and how they grew is alike."""
 
 HALO_MM = 2.5
 """How much wider the ball of medium about a focus is than the focus: a stone lies in bile, a calcification in
@@ -91,12 +99,18 @@ STRANGE_SHARE = 0.3
 """Share of what the sphere shows at a place that what it leaves there must exceed on top: where it is bright
 itself, a body that is no sphere leaves as much."""
 
+UNLIKE_HIDDEN = 0.05
+"""Most that noise is taken to hide of how a body differs from a sphere, as a share of its peak."""
+
 COUNT = 10
 """Unknowns: excess, squared diameter, place (3), log of the blur, the profile's edge, the kernel's boost, the
 medium about the body, background."""
 
 EXCESS, SIZE, BLUR, EDGE, BOOST, HALO, LEVEL = 0, 1, 5, 6, 7, 8, 9
 """Their places in the vector; the place of the focus stands between size and blur."""
+
+UNITS = np.array([1.0] * HALO + [30.0, 30.0])
+"""Units in which the unknowns' steps are compared: HU weigh less."""
 
 Array = NDArray[np.float32]
 
@@ -111,7 +125,7 @@ class BlurBelief:
 
     blur: tuple[float, float] = FIRST_BLUR
     edge: tuple[float, float] = FIRST_EDGE
-    boost: tuple[float, float] = KERNEL_BOOST["body"]
+    boost: tuple[float, float] = KERNEL_BOOST["unknown"]
 
     @classmethod
     def of(cls, scene: Scene) -> BlurBelief:
@@ -161,6 +175,8 @@ class SphereFit:
     level_sd_hu: float
     misfit: float
     foreign_hu_mm3: float
+    unlike: float
+    """How far, as a share of its peak, the body may differ from the sphere: beyond noise, or hidden by it."""
     first: BlurBelief
     """What was believed of the blur before."""
 
@@ -199,18 +215,18 @@ class SphereFit:
 
 
 def _kernel_class(kernel: str) -> str:
-    """Return the class of a kernel from its name; without a name that of body kernels.
+    """Return the class of a kernel from its name.
 
     Examples
     --------
     >>> [_kernel_class(name) for name in ("LUNG", "B30f", "Br40d", "DETAIL", "B10f", "")]
-    ['lung', 'body', 'body', 'sharp', 'smooth', 'body']
+    ['lung', 'body', 'body', 'sharp', 'smooth', 'unknown']
     """
     name = kernel.strip().lower()
     for kind, starts in KERNEL_NAMES.items():
         if name.startswith(starts):
             return kind
-    return "body"
+    return "body" if name else "unknown"
 
 
 def believe_blur(fits: list[SphereFit]) -> BlurBelief:
@@ -219,21 +235,25 @@ def believe_blur(fits: list[SphereFit]) -> BlurBelief:
     The edges of a focus larger than the blur show the blur itself; a smaller one is then measured with it.
     """
     first = fits[0].first if fits else BlurBelief()
-    solved = [fit.solved(first) for fit in fits if fit.holds]
+    solved = [(fit.unlike, *fit.solved(first)) for fit in fits if fit.holds]
     found = []
-    for place, (mean, sd), least, one in zip(
-        (BLUR, EDGE, BOOST), (first.blur, first.edge, first.boost), LEAST_SD, ONE_SD, strict=True
-    ):
-        total, weighted = sd**-2, mean * sd**-2
-        for solution, covariance in solved:
+    for n, (mean, sd) in enumerate((first.blur, first.edge, first.boost)):
+        place, told, weighted = (BLUR, EDGE, BOOST)[n], 0.0, 0.0
+        for unlike, solution, covariance in solved:
             alone = 1 / float(covariance[place, place])
             gained = alone - sd**-2
             if gained <= 0:
                 continue
             said = (float(solution[place]) * alone - mean * sd**-2) / gained
-            gained = 1 / (1 / gained + one**2)
-            total, weighted = total + gained, weighted + gained * said
-        found.append((weighted / total, math.hypot(total**-0.5, least)))
+            gained = 1 / (1 / gained + ONE_SD[n] ** 2 + (UNLIKE_TELLS[n] * unlike) ** 2)
+            told, weighted = told + gained, weighted + gained * said
+        if told == 0:
+            found.append((mean, sd))
+            continue
+        together = 1 / (1 / told + COMMON_SD[n] ** 2)
+        total = sd**-2 + together
+        middle = (mean * sd**-2 + together * weighted / told) / total
+        found.append((middle, max(total**-0.5, LEAST_SD[n])))
     return BlurBelief(*found)
 
 
@@ -285,6 +305,7 @@ def fit_sphere(aperture: Aperture, scene: Scene, view: SphereView, first_mm: flo
         window.level_sd,
         misfit,
         window.foreign(at, used, view),
+        window.unlike(rest, columns[EXCESS] * np.float32(at[EXCESS]), used, aperture.noise_share),
         first,
     )
 
@@ -304,6 +325,7 @@ class _Window:
     scale: float
     level_sd: float
     voxel_mm3: float
+    voxels_per_draw: float
 
     @classmethod
     def of(cls, aperture: Aperture, scene: Scene) -> _Window | None:
@@ -342,6 +364,7 @@ class _Window:
             max(total, float(weight.sum())) * voxel,
             max(math.hypot(aperture.level_se_hu, aperture.medium_se_hu), 0.2),
             voxel,
+            scene.noise.voxels_per_element,
         )
 
     def first(self, diameter_mm: float, belief: BlurBelief) -> NDArray[np.float64]:
@@ -364,7 +387,7 @@ class _Window:
             except np.linalg.LinAlgError:  # no voxel in use tells some unknown: it stays where it is
                 break
             after = _bounded(at, np.asarray(solved, np.float64))
-            moved = float(np.abs(after - at).max())
+            moved = float(np.abs((after - at) / UNITS).max())
             at = after
             if moved < CONVERGED:
                 break
@@ -453,6 +476,17 @@ class _Window:
         core = (shown > 0.25 * top) & used
         allowed = math.hypot(self.sd_hu, SHAPE_SHARE * top)
         return math.sqrt(float((rest[core] ** 2).mean())) / allowed if core.any() else math.inf
+
+    def unlike(self, rest: Array, shown: Array, used: NDArray[np.bool_], noise_share: float) -> float:
+        """Return how far, as a share of the peak, the body differs or may differ from the sphere."""
+        top = float(shown.max())
+        core = (shown > 0.25 * top) & used
+        noise2 = (noise_share * self.sd_hu / top) ** 2
+        draws = max(1.0, float(core.sum()) / self.voxels_per_draw)
+        left = 1 - min(0.8, COUNT / 2 / float(core.sum())) if core.any() else 1.0
+        seen2 = float((rest[core] ** 2).mean()) / top**2 - left * noise2 if core.any() else 1.0
+        hidden2 = min(noise2 * math.sqrt(2 / draws), UNLIKE_HIDDEN**2)
+        return math.sqrt(max(seen2, 0.0) + hidden2)
 
 
 def _bounded(at: NDArray[np.float64], step: NDArray[np.float64]) -> NDArray[np.float64]:

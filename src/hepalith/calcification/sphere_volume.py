@@ -22,19 +22,12 @@ calcified tissue and stones at 120 kVp stay below about 2000 HU. Our judgement."
 DIAMETERS_MM = np.geomspace(0.25, 16.0, 360)
 """Diameters that are weighed: the steps of 1.2 % are finer than any interval."""
 
-SIZE_ERROR = 1.05
-"""Factor on the error of the squared diameter for what the model does not know: the slice's profile, the
-kernel's true shape, noise that differs from place to place. From `benchmarks/intervals.py`, development
-seeds."""
+SIZE_SHARE, SIZE_UNLIKE = 0.01, 1.0
+"""Relative error of the squared diameter however little noise there is, and over how far the body may differ
+from a sphere. From the development phantoms."""
 
-SIZE_SHARE = 0.015
-"""Relative error of the squared diameter however little noise there is. From the same."""
-
-EXCESS_ERROR = 1.05
-"""Factor on the error of the integrated excess, for the same reasons. From the same."""
-
-EXCESS_SHARE = 0.015
-"""Relative error of the integrated excess however little noise there is. From the same."""
+EXCESS_SHARE, EXCESS_UNLIKE = 0.005, 0.4
+"""The same of the integrated excess."""
 
 Z95 = 1.96
 
@@ -68,9 +61,10 @@ def weigh_sphere(fit: SphereFit, belief: BlurBelief) -> SphereVolume:
     at, covariance = fit.solved(belief)
     scale = fit.scale_hu_mm3
     whole, size = scale * float(at[EXCESS]), float(at[SIZE])
-    size_sd = math.hypot(SIZE_ERROR * math.sqrt(float(covariance[SIZE, SIZE])), SIZE_SHARE * max(size, 0.0))
+    size_share = math.hypot(SIZE_SHARE, SIZE_UNLIKE * fit.unlike)
+    size_sd = math.hypot(math.sqrt(float(covariance[SIZE, SIZE])), size_share * max(size, 0.0))
     slope = scale * float(covariance[EXCESS, SIZE] / covariance[SIZE, SIZE])
-    alone = (scale * EXCESS_ERROR) ** 2 * float(
+    alone = scale**2 * float(
         covariance[EXCESS, EXCESS] - covariance[EXCESS, SIZE] ** 2 / covariance[SIZE, SIZE]
     )
     q = DIAMETERS_MM**2
@@ -85,9 +79,8 @@ def weigh_sphere(fit: SphereFit, belief: BlurBelief) -> SphereVolume:
     share = np.exp(weight - weight.max())
     share /= share.sum()
     mean = float((share * excess).sum())
-    spread = math.sqrt(
-        max(alone, 0.0) + float((share * (excess - mean) ** 2).sum()) + (EXCESS_SHARE * mean) ** 2
-    )
+    own = math.hypot(EXCESS_SHARE, EXCESS_UNLIKE * fit.unlike) * mean
+    spread = math.sqrt(max(alone, 0.0) + float((share * (excess - mean) ** 2).sum()) + own**2)
     below = np.cumsum(share) - 0.5 * share
     low, value, high = (math.exp(float(np.interp(p, below, np.log(volume)))) for p in (0.025, 0.5, 0.975))
     return SphereVolume(mean, spread, value, low, high)
