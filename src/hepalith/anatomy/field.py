@@ -53,13 +53,20 @@ def _double(field: NDArray[np.float32], step: int, shape: tuple[int, ...]) -> ND
     return whole[: shape[0], : shape[1], : shape[2]]
 
 
-def keep_touching(mask: NDArray[np.bool_], seed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the component of `mask` that shares most voxels with `seed`; `seed` where none does."""
+def keep_touching(
+    mask: NDArray[np.bool_], seed: NDArray[np.bool_], *, every: bool = False
+) -> NDArray[np.bool_]:
+    """Return the component of `mask` that shares most voxels with `seed`; `seed` where none does.
+
+    With `every`, all components that share any: a slab may show both ends of an organ and not its middle.
+    """
     labels, count = ndimage.label(mask)
     shared = np.bincount(labels[seed & mask], minlength=count + 1)
     shared[0] = 0
     if not shared.any():
         return seed
+    if every:
+        return np.asarray((shared > 0)[labels], dtype=np.bool_)
     return np.asarray(labels == shared.argmax(), dtype=np.bool_)
 
 

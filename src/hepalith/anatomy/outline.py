@@ -171,7 +171,8 @@ def find_outline(
         probability = walk(
             even, seeds, leaning.astype(np.float32), never & ~held, edge_hu=edge_hu, trust=TRUST
         )
-        mask = keep_touching(open_ball(probability > 0.5, THIN_MM) | core.mask, core.mask)
+        opened = open_ball(probability > 0.5, THIN_MM) | core.mask
+        mask = keep_touching(opened, core.mask, every=prior is not None)
         plain = drop_neighbours(mask, core.mask, body, spine, prior)
         mask = add_masses(hu, plain, body)
         held |= mask & ~plain
@@ -233,5 +234,5 @@ def _grow(
         local = share * near + (1 - share) * np.where(support > 1e-4, far, mean_hu)
         band = ((np.abs(even - local) < reach_hu) & ~never & (body.wall_depth_mm > -3)) | held
         reach = edt.edt(~mask, anisotropy=(SPACING_MM,) * 3, parallel=2)
-        mask = keep_touching((depth_within(band) > least_mm) & (reach < reach_mm), start) | mask
+        mask = keep_touching((depth_within(band) > least_mm) & (reach < reach_mm), start, every=True) | mask
     return mask, local.astype(np.float32)

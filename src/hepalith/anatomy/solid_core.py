@@ -126,11 +126,21 @@ def find_core(hu: NDArray[np.float32], body: Body, prior: NDArray[np.float32] | 
         band = (np.abs(quiet - local) < 2.5 * spread + 2) & room
         depth = depth_within(band)
         mask = keep_touching(depth > CORE_DEPTH_MM, heart)
+    if prior is not None:
+        mask = mask | heart | _other_parts((depth > CORE_DEPTH_MM) & (prior > PRIOR_SURE))
     if mask.sum() < min(LED_VOXELS if prior is not None else CORE_VOXELS, 25 * hu.shape[0]):
         return None
     if prior is None and not _is_on_the_right(mask, depth, np.broadcast_to(right, hu.shape)):
         return None
     return Core(mask, mean, spread, float((depth * mask).max()))
+
+
+def _other_parts(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the components of `mask` of some size: a slab may show both lobes and not what joins them."""
+    labels, count = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    return np.asarray((sizes >= LED_VOXELS)[labels], dtype=np.bool_)
 
 
 def _is_on_the_right(mask: NDArray[np.bool_], depth: NDArray[np.float32], right: NDArray[np.float64]) -> bool:
