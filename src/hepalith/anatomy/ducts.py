@@ -12,6 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from hepalith.anatomy.ducts_bile import BILE_HU, BILE_SD_HU, BileMap, map_bile
 from hepalith.anatomy.ducts_gas import NO_GAS, Gas, find_gas
@@ -53,6 +54,12 @@ class Duct:
         Whether gas lies in it.
     segment
         Couinaud segment that holds most of it; empty where segments are not known.
+    rim
+        Brightening of its wall over the parenchyma, as a share of the contrast between parenchyma and bile.
+    cut
+        Whether the scan ends where the duct's inner end lies.
+    certainty
+        Probability that it is a bile duct at all.
     """
 
     id: int
@@ -67,6 +74,9 @@ class Duct:
     portal_share: float | None = None
     holds_gas: bool = False
     segment: str = ""
+    rim: float = 0.0
+    cut: bool = False
+    certainty: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,8 +132,17 @@ DILATED_MM, DILATED_SHARE = 2.0, 0.40
 LEAST_ERROR_MM = 0.4
 """Error of a calibre that comes from noise and from where the tube is cut off. Our judgement."""
 
+BESIDE_MM = 4.0
+"""Gap between a duct and the portal branch it runs beside: sheath, artery, and the error of both paths."""
+
+SHARE_ERROR = 0.15
+"""Error of the ratio of both calibres. Our judgement."""
+
+CUT_MM = 5.0
+"""Ducts that end so near to where the scan ends may run on beyond it."""
+
 HILUM_ERROR_MM = 12.0
-"""How far the expected hilum may lie from the real one; nearer together, the ends of a duct are told by calibre."""
+"""How far the expected hilum may lie from the real one; ends no farther apart are told by their calibre."""
 
 
 FATTY = "the liver is about as dark as bile, as a fatty one is: ducts do not stand out"
@@ -146,7 +165,9 @@ def find_ducts(volume: Volume, liver: Liver, vessels: Vessels | None, phase: Pha
     bile = map_bile(volume, liver)
     if bile.contrast_hu < LEAST_CONTRAST_HU:
         return replace(no_ducts(liver, FATTY), hilum_lps_mm=hilum, gas=gas)
-    return replace(_seen_in(bile, volume, liver, phase, hilum), hilum_lps_mm=hilum, gas=gas)
+    seen = _seen_in(bile, volume, liver, phase, hilum)
+    ducts = tuple(_beside_portal(d, vessels) for d in seen.ducts)
+    return replace(seen, ducts=ducts, hilum_lps_mm=hilum, gas=gas)
 
 
 def no_ducts(liver: Liver, reason: str) -> Ducts:
@@ -204,8 +225,34 @@ def _as_duct(
     state = State.PRESENT if chance >= 0.5 else State.ABSENT
     return Duct(
         number, paths[0], calibres, calibre, state, chance, tuple(paths[1:]),
-        course.branch_calibres_mm, course.length_mm,
+        course.branch_calibres_mm, course.length_mm, rim=tube.form.rim, cut=_is_cut(paths[0][0], volume),
+        certainty=tube.probability,
     )  # fmt: skip
+
+
+def _beside_portal(duct: Duct, vessels: Vessels | None) -> Duct:
+    """Return a duct with its calibre over that of the portal branches beside it, and what follows."""
+    branches = () if vessels is None else vessels.of_kind("portal")
+    if not branches:
+        return duct
+    middle = np.concatenate([b.path_lps_mm for b in branches])
+    radius = np.concatenate([b.radii_mm for b in branches])
+    away, which = cKDTree(middle).query(duct.path_lps_mm)
+    beside = (away < BESIDE_MM + radius[which] + duct.calibres_mm / 2) & (radius[which] > 0)
+    if not beside.any():
+        return duct
+    share = float(np.median(duct.calibres_mm[beside] / (2 * radius[which][beside])))
+    wide = NormalDist(DILATED_SHARE, SHARE_ERROR).cdf(share)
+    chance = max(duct.probability, wide * duct.certainty)
+    state = State.PRESENT if chance >= 0.5 else State.ABSENT
+    return replace(duct, portal_share=share, probability=chance, dilated=state)
+
+
+def _is_cut(end: NDArray[np.float64], volume: Volume) -> bool:
+    """Return whether a place lies at the scan's first or last slice."""
+    k = float(volume.grid.to_index(end)[0])
+    margin = CUT_MM / volume.spacing_mm[0]
+    return not margin < k < volume.hu.shape[0] - 1 - margin
 
 
 def _is_inward(

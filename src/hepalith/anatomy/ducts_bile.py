@@ -56,13 +56,15 @@ STONE_SHELL_SHARE = 0.3
 """Share of a stone's surroundings that is bile: a stone may touch the wall on one side. Our judgement."""
 
 LARGEST_STONE_MM = 15.0
-"""Diameter of a ball as large as the largest stone, or run of fused stones, that is bridged. Our judgement."""
+"""Diameter of a ball as large as the largest stone, or run of fused stones, that is bridged. Our
+judgement."""
 
 BLURS_MM = (0.8, 1.2, 1.8)
 """Standard deviations of the blur that quietens the map, least first: a third of a dilated duct's calibre."""
 
 MOST_NOISE = 0.10
-"""Noise of the quiet map at which no more blur is added: a duct's darkening is then over four times as much."""
+"""Noise of the quiet map at which no more blur is added: a duct's darkening is then over four times as
+much."""
 
 LEAST_HU = 8.0
 """Least contrast by which darkening is divided."""
@@ -192,7 +194,7 @@ def _quieten(
 def _stones(
     bright: NDArray[np.bool_], dark: NDArray[np.bool_], spacing: tuple[float, float, float]
 ) -> NDArray[np.bool_]:
-    """Return the small bright bodies that bile lies about: enhanced vessels are large, or lie in parenchyma."""
+    """Return the small bright bodies in bile: enhanced vessels are large, or lie in parenchyma."""
     labels, count = ndimage.label(bright, np.ones((3, 3, 3), bool))
     if count == 0:
         return bright
@@ -228,7 +230,7 @@ def _gallbladder(
 def _distance_within(
     tissue: NDArray[np.bool_], spacing: tuple[float, float, float], box: Box, volume: Volume
 ) -> NDArray[np.float32]:
-    """Return the distance from the nearest place outside `tissue`; a face that ends the scan is no outside."""
+    """Return the distance from what is outside `tissue`; a face that ends the scan is no outside."""
     padded = np.pad(tissue, 1)
     if box.start[0] == 0:
         padded[0] = padded[1]

@@ -28,21 +28,22 @@ LEAST_DEPTH_MM = 4.0
 """Gas nearer to the capsule belongs to lung or bowel."""
 
 MOST_BALL = 0.35
-"""Share of the ball of its own length that gas in a tube fills at most; an abscess or a stomach fills more."""
+"""Share of the ball of its own length that gas in a tube fills at most; an abscess or a stomach fills
+more."""
 
 SMALL_MM = 6.0
 """Length below which the form of a bubble says nothing."""
 
 CENTRAL_DEPTH_MM, DEPTH_SPREAD_MM = 18.0, 6.0
-"""Depth at which gas is as likely to lie in ducts as in portal branches, and how fast that changes: portal venous
-gas is carried to within 2 cm of the capsule, biliary gas collects centrally (textbooks, grade K)."""
+"""Depth at which gas is as likely to lie in ducts as in portal branches, and how fast that changes: portal
+venous gas is carried to within 2 cm of the capsule, biliary gas collects centrally (textbooks, grade K)."""
 
 HILUM_MM, HILUM_SPREAD_MM = 55.0, 12.0
 """The same for the distance from the hilum. Our judgement."""
 
 PRIOR = 1.0
-"""Log-odds that gas in the liver's tubes is biliary, before its place is seen: it is the commoner by far, after
-sphincterotomy, stents and anastomoses. Our judgement."""
+"""Log-odds that gas in the liver's tubes is biliary, before its place is seen: it is the commoner by far,
+after sphincterotomy, stents and anastomoses. Our judgement."""
 
 
 @dataclass(frozen=True, slots=True)

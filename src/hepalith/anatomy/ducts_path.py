@@ -24,7 +24,8 @@ SMOOTH_MM = 5.0
 """Length over which a course and its calibre are averaged: about the calibre of the ducts looked for."""
 
 CENTRE_POWER = 2.0
-"""How strongly a course keeps to the middle of its tube: the cost of a step falls with this power of the depth."""
+"""How strongly a course keeps to the middle of its tube: the cost of a step falls with this power of the
+depth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,10 +89,11 @@ def trace_course(
 
     Notes
     -----
-    The longest course is the cheapest path to the farthest end, a step costing less the deeper it lies; branches are then added one after another from the farthest point that lies beyond
-    the wall (Sato et al., TEASAR, 2000). The cross-section at a point is the integral of `share` over all that
-    is nearer to it than to any other point, divided by the length it stands for: so that a tube narrower
-    than a voxel or than the blur keeps its true area.
+    The longest course is the cheapest path to the farthest end, a step costing less the deeper it lies;
+    branches are then added one after another from the farthest point that lies beyond the wall (Sato et al.,
+    TEASAR, 2000). The cross-section at a point is the integral of `share` over all that is nearer to it than
+    to any other point, divided by the length it stands for: so that a tube narrower than a voxel or than the
+    blur keeps its true area.
     """
     places = np.argwhere(inside)
     depth = edt.edt(np.pad(inside, 1), anisotropy=spacing)[1:-1, 1:-1, 1:-1][inside].astype(np.float64)

@@ -100,6 +100,9 @@ class Form:
         Number of side branches.
     stones
         Whether stones lie in it.
+    rim
+        Brightening of its wall over the parenchyma, as a share of the contrast, on the quarter of its
+        surroundings that shows least of it: a portal branch beside it brightens one side only.
     """
 
     length_mm: float
@@ -114,6 +117,7 @@ class Form:
     stones: bool
     held: float = 1.0
     around: float = 0.0
+    rim: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +159,8 @@ def find_tubes(
         if held < LEAST_HELD or around > MOST_AROUND:
             continue
         tube = _measure(label, inside, where, bile, hilum)
-        tube = replace(tube, form=replace(tube.form, held=held, around=around))
+        form = replace(tube.form, held=held, around=around, rim=_rim(inside, where, bile))
+        tube = replace(tube, form=form)
         if tube.probability >= LEAST_PROBABILITY:
             tubes.append(tube)
     return labels, tubes
@@ -164,7 +169,7 @@ def find_tubes(
 def _find_bodies(
     bile: BileMap, phase: Phase
 ) -> tuple[NDArray[np.int32], list[tuple[int, tuple[slice, ...]]]]:
-    """Return labelled dark bodies, and those dark and large enough, each with a box wide enough for its shell."""
+    """Return labelled dark bodies, and those dark and large enough, each with a box that holds its shell."""
     core_share, reach_share = _thresholds(bile, phase)
     inside = bile.inside
     core = inside & (bile.quiet > max(core_share, CORE_NOISE * bile.noise))
@@ -187,7 +192,7 @@ def _find_bodies(
 
 
 def _thresholds(bile: BileMap, phase: Phase) -> tuple[float, float]:
-    """Return how dark a duct must be somewhere, and everywhere: darker than unenhanced blood, where any is."""
+    """Return how dark a duct must be somewhere, and everywhere: darker than blood without contrast."""
     if phase.label in ENHANCED:
         return CORE_SHARE, REACH_SHARE
     blood = (BILE_HU + bile.contrast_hu - BLOOD_HU) / bile.contrast_hu
@@ -207,6 +212,13 @@ def _surroundings(inside: NDArray[np.bool_], where: tuple[slice, ...], bile: Bil
         return held, 1.0
     darker = max(float(np.median(bile.ground[where][beyond])) - SHADING, 0.0)
     return held, float(np.median(bile.quiet[where][beyond])) + darker
+
+
+def _rim(inside: NDArray[np.bool_], where: tuple[slice, ...], bile: BileMap) -> float:
+    """Return how much brighter than the parenchyma the wall is, on the quarter that shows least of it."""
+    wall = ndimage.binary_dilation(inside, iterations=bile.halo)
+    shell = ndimage.binary_dilation(wall) & ~wall & bile.inside[where]
+    return -float(np.percentile(bile.quiet[where][shell], 75)) if shell.any() else 0.0
 
 
 def _raggedness(inside: NDArray[np.bool_]) -> float:

@@ -33,12 +33,14 @@ RELATED_LABELS = ("calcification", "undetermined")
 """What a focus must be for its relation to ducts to mean anything."""
 
 LEAST_BILE, BILE_SPREAD = 0.28, 0.07
-"""Darkening of the ring toward bile at which bile about a focus is as likely as not, and its spread without noise.
-Rings of foci in parenchyma have -0.2 to 0.15 on the development phantoms, of stones in bile 0.4 to 1."""
+"""Darkening of the ring toward bile at which bile about a focus is as likely as not, and its spread without
+noise. Rings of foci in parenchyma have -0.2 to 0.15 on the development phantoms, of stones in bile 0.4 to
+1."""
 
 LONE_BILE, PAIRED_BILE, STRUNG_BILE = 0.60, 0.42, 0.22
-"""The same where no duct is seen beyond the bile: for a focus alone, for one of two with bile about them, and for
-one of three and more. A small dark mass with calcium in it has 0.2 to 0.5; several in a row are stones."""
+"""The same where no duct is seen beyond the bile: for a focus alone, for one of two with bile about them,
+and for one of three and more. A small dark mass with calcium in it has 0.2 to 0.5; several in a row are
+stones."""
 
 COMPANY_MM = 15.0
 """Distance, edge to edge, within which foci keep company: the widest gap between beads of a chain."""
@@ -53,19 +55,19 @@ ONE_SIDED = 0.40
 """Sidedness from which a focus lies in the wall: a plane wall has 0.5, bile all around 0. Our judgement."""
 
 HOST_SHARE = 0.6
-"""Darkness a few millimetres farther, over that of the ring, from which the focus lies in a mass or a cyst rather
-than in a duct. Our judgement."""
+"""Darkness a few millimetres farther, over that of the ring, from which the focus lies in a mass or a cyst
+rather than in a duct. Our judgement."""
 
 NEAR_PORTAL_MM = 2.5
-"""Distance between a focus and the wall of a portal branch within which it lies along the triad: duct and artery
-run within it, and the branch's path is known to about 1.5 mm. Our judgement."""
+"""Distance between a focus and the wall of a portal branch within which it lies along the triad: duct and
+artery run within it, and the branch's path is known to about 1.5 mm. Our judgement."""
 
 APART_MM = 5.0
 """Distance from the nearest portal branch from which a focus is surely apart from segmental ducts."""
 
 OUTLET_MM = 14.0
-"""Dilatation that reaches no farther than this toward the hilum from the innermost focus is all upstream of it: so
-far the duct widens about a stone itself. Our judgement."""
+"""Dilatation that reaches no farther than this toward the hilum from the innermost focus is all upstream of
+it: so far the duct widens about a stone itself. Our judgement."""
 
 NO_CALCIUM = "it is no calcification"
 NO_DUCT_SEEN = "no duct is seen at the focus"

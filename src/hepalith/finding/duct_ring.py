@@ -19,8 +19,8 @@ from hepalith.image.volume import Volume
 __all__ = ["Ring", "Surroundings"]
 
 RINGS_MM = ((1.5, 2.5), (2.5, 3.5))
-"""Distances from the focus within which bile is looked for. Nearer, the focus itself is blurred into the ring;
-farther, the wall of most ducts is reached. The darker of the two counts."""
+"""Distances from the focus within which bile is looked for. Nearer, the focus itself is blurred into the
+ring; farther, the wall of most ducts is reached. The darker of the two counts."""
 
 FAR_MM = (6.0, 10.0)
 """Distances at which the surroundings are taken for what the focus lies in."""
@@ -156,7 +156,7 @@ def _sidedness(
     away: NDArray[np.float32],
     spacing: tuple[float, float, float],
 ) -> float:
-    """Return how far the darkness of a ring lies on one side: length of its mean direction from the middle."""
+    """Return how far the darkness of a ring lies on one side: the length of its mean direction."""
     middle = np.argwhere(away == 0).mean(axis=0) if (away == 0).any() else np.zeros(3)
     places = np.argwhere(ring)
     rays = (places - middle) * np.asarray(spacing)
