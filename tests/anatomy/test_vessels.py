@@ -137,6 +137,6 @@ def test_a_round_lesion_and_calcium_are_no_vessels(trees: tuple[NDArray[np.bool_
 def test_distance_is_negative_inside_a_vessel(trees: tuple[NDArray[np.bool_], ...]):
     volume, liver = enhanced(trees, PORTAL, HEPATIC)
     vessels = find_vessels(volume, liver, Phase("arterial", 0.99))
-    inside, apart = vessels.distance_mm([[2 * 20, 60, 30], [2 * 20, 60, 30 + 20]], ("portal",))
+    inside, apart = vessels.distance_mm([[70, 60, 30], [70, 60, 50]], ("portal",))
     assert inside < 0
     assert apart == pytest.approx(20 - 4.4, abs=4)

@@ -44,6 +44,8 @@ BACKGROUND_MM = 15.0
 """Gaussian scale of the parenchyma's slow variation: several times the widest branch."""
 BACKGROUND_STRIDE = 4
 """... which is measured on every so many voxels."""
+HELD_HU = (-60.0, 150.0)
+"""Deviations are held within these before the field is smoothed: lung, gas and metal would shine through."""
 ODD_HU = 40.0
 """What deviates more from the liver's median is not averaged into the parenchyma."""
 HIGH_SD, LOW_SD = 4.5, 2.6
@@ -199,7 +201,12 @@ class _View:
         grid = Grid((shape[0], shape[1], shape[2]), affine)
         slice_mm = volume.spacing_mm[0]
         return cls(
-            box, coarse, grid, inside, depth > CAPSULE_MM, depth > max(CAPSULE_MM, DARK_SLICES * slice_mm)
+            box,
+            coarse,
+            grid,
+            inside,
+            depth > CAPSULE_MM,
+            depth > max(DARK_CAPSULE_MM, DARK_SLICES * slice_mm),
         )
 
 
@@ -281,6 +288,7 @@ def _excess(
     field -= Coarse(slow, (step // 2,) * 3, (step,) * 3).to_volume(slow, Box((0, 0, 0), hu.shape))  # type: ignore[arg-type]
     # Outside the liver nothing is known: blur with the liver's own share only, so that its edge stays.
     cover = smooth(inside.astype(np.float32), SMOOTH_VOXELS)
+    np.clip(field, *HELD_HU, out=field)
     field *= inside
     return np.asarray(smooth(field, SMOOTH_VOXELS) / np.maximum(cover, np.float32(0.2)), dtype=np.float32)
 
