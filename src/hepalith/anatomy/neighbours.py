@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hepalith.anatomy.body import FAT_HU, find_midline
+from hepalith.anatomy.body import FAT_HU, LUNG_HU, find_midline
 from hepalith.anatomy.coarse import SPACING_MM, Coarse
 from hepalith.anatomy.coarsen import coarsen
 from hepalith.anatomy.find import LEAST_HEIGHT_MM
@@ -79,6 +79,20 @@ is smaller may be another's voxels misnamed. Our judgement, from the development
 NOT_ASKED = "the scan is too low for the organs around the liver to be told apart"
 SINGLE = ("gallbladder", "spleen", "kidney_right", "kidney_left", "aorta", "vena_cava", "heart", "pancreas")
 """Organs in one piece: pieces apart from the largest are dropped."""
+KNOWN_BELOW_MM = 150.0
+"""How far below the liver the network's training scans went at least."""
+UNKNOWN_BELOW = (
+    "gallbladder",
+    "spleen",
+    "stomach",
+    "bowel",
+    "pancreas",
+    "heart",
+    "lung",
+    "vena_cava",
+    "aorta",
+)
+"""What is not named below that: gut and vessels go on there, but were not learnt."""
 TAKEN_IN = ("gallbladder", "vena_cava")
 """Organs against which the liver's outline does not prevail."""
 CUT_SHARE = 0.02
@@ -222,6 +236,7 @@ def find_neighbours(volume: Volume, liver: Liver) -> Neighbours:
     coarse = Coarse(part.hu, (start[0], start[1], start[2]), part.step)
     inside = _nearest(trunk, rough, coarse)
     labels = _label(coarse, inside, organs)
+    _forget_below(labels, coarse, liver)
     _lay_liver(labels, coarse, liver)
     if organs is not None:
         _split_kidneys(labels, inside)
@@ -271,6 +286,22 @@ def _lay_liver(labels: NDArray[np.uint8], coarse: Coarse, liver: Liver) -> None:
     part = labels[np.ix_(*places)]
     part[mask & ~np.isin(part, [LABEL[name] for name in TAKEN_IN])] = LABEL["liver"]
     labels[np.ix_(*places)] = part
+
+
+def _forget_below(labels: NDArray[np.uint8], coarse: Coarse, liver: Liver) -> None:
+    """Name no organ far below the liver: the network was never shown a pelvis and sees gut in it."""
+    if not liver.is_in_view:
+        return
+    millimetres = SPACING_MM / coarse.step[0]  # of one slice of the scan
+    lowest = liver.box.start[0] - KNOWN_BELOW_MM / millimetres
+    last = int(np.clip((lowest - coarse.first[0]) / coarse.step[0], 0, labels.shape[0]))
+    below, hu = labels[:last], coarse.hu[:last]
+    unknown = np.isin(below, [LABEL[name] for name in UNKNOWN_BELOW])
+    below[unknown] = np.where(
+        hu[unknown] < LUNG_HU,
+        LABEL["gas"],
+        np.where(hu[unknown] < FAT_HU, LABEL["fat"], LABEL["soft_tissue"]),
+    )
 
 
 def _split_kidneys(labels: NDArray[np.uint8], inside: NDArray[np.bool_]) -> None:

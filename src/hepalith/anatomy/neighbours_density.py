@@ -46,6 +46,8 @@ LEAST_OF_BILE = 0.1
 DENSE_BILE_HU = 42.0
 """A gallbladder of which half measures more is none: after its removal the network
 sees it in liver or gut."""
+MARROW_VOXELS = 330
+"""Largest hole of bone in a slice that is filled: 30 cm², the body of a vertebra; the chest is larger."""
 HOLLOW = ("stomach", "bowel")
 """Organs that hold gas."""
 FLUID_HU = (-8.0, 28.0)
@@ -144,8 +146,20 @@ def decide(coarse: Coarse, organs: Organs | None, densities: Densities) -> NDArr
     bladder = best == CLASSES.index("gallbladder")
     if bladder.any() and float(np.median(hu[bladder])) > DENSE_BILE_HU:
         best[bladder] = 0
+    _fill_marrow(best, hu)
     _name_gas(best, hu, organs, coarse)
     return best
+
+
+def _fill_marrow(best: NDArray[np.uint8], hu: NDArray[np.float32]) -> None:
+    """Give to bone what its cortex encloses in a slice: marrow measures like tissue or enhanced blood."""
+    bone = best == CLASSES.index("bone")
+    cross = ndimage.generate_binary_structure(3, 1) & np.array([False, True, False])[:, None, None]
+    closed = ndimage.binary_closing(bone, cross, iterations=2)
+    holes, count = ndimage.label(~closed, cross)
+    small = np.bincount(holes.ravel(), minlength=count + 1) <= MARROW_VOXELS
+    small[0] = True
+    best[small[holes] & ~bone & (hu > FAT_HU)] = CLASSES.index("bone")
 
 
 def _room(organs: Organs, label: int, coarse: Coarse) -> tuple[slice, slice, slice] | None:
