@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cc3d
 import edt
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,9 @@ edges of the same vessels stay in. Our judgement."""
 
 RING_ROUNDS = 3
 """Times the level is taken anew from what is left in the ring."""
+
+BEYOND_SPREADS = 4.0
+"""Deviations of the smoothed surroundings above which a voxel joined to a body is part of it."""
 
 OUTSIDE_SMOOTH_MM = 2.5
 """Width over which the tissue outside the liver is carried on below a focus at the surface."""
@@ -137,6 +141,10 @@ class Aperture:
     noise_share: float
     medium_se_hu: float
     """Standard error of the mean background below the aperture, for what strays about it."""
+    beyond_hu: float
+    """Sum of the excess of what goes on from the body beyond the aperture, too faint for its outline."""
+    cut: bool
+    """Whether the body reaches the end of the image."""
 
     def grown(self, margin: Sequence[int]) -> tuple[slice, ...]:
         """Return the part of the box that holds the aperture and a margin about it, in voxels."""
@@ -196,9 +204,46 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     variance = share**2 * variance + max(level_se**2 - own, 0.0) * count**2
     variance += (medium.error_hu * count) ** 2 + surface**2
     excess, error = hu - background, math.sqrt(variance)
+    owned = (scene.owners[box.slices] > 0) & (scene.owners[box.slices] != name)
+    beyond_hu = _sum_beyond(excess, extent, inside, liver & ~owned, scene)
+    ends = [n for n, k in ((0, box.start[0]), (-1, scene.hu.shape[0] - box.stop[0])) if k == 0]
+    cut = any(bool(extent[n].any()) for n in ends)
     return Aperture(
-        box, extent, inside, ring, free, liver, excess, level, level_se, error, share, medium.error_hu
-    )
+        box, extent, inside, ring, free, liver, excess, level, level_se, error, share, medium.error_hu,
+        beyond_hu, cut,
+    )  # fmt: skip
+
+
+def _sum_beyond(
+    excess: NDArray[np.float32],
+    extent: NDArray[np.bool_],
+    inside: NDArray[np.bool_],
+    allowed: NDArray[np.bool_],
+    scene: Scene,
+) -> float:
+    """Return the sum of what goes on from a body beyond its aperture: faint ends of rods, branches and walls.
+
+    Looked for in the image smoothed by its own blur, connected with the body, above what chance and blood
+    reach.
+    """
+    sigma = [0.0, *(scene.blur.in_plane_sigma_mm / s for s in scene.spacing_mm[1:])]
+    smooth = ndimage.gaussian_filter(excess, sigma)
+    outside = allowed & ~inside
+    if int(outside.sum()) < MIN_RING_VOXELS:
+        return 0.0
+    values = smooth[outside]
+    low = values[values < 0]
+    spread = 1.4826 * float(np.median(-low)) if low.size else 0.0
+    least = BEYOND_SPREADS * max(spread, 0.2 * scene.noise.sd_hu)
+    if scene.surroundings.blood_hu is not None:
+        least = max(least, scene.surroundings.blood_hu - scene.surroundings.liver_hu)
+    bright = (smooth > least) & (allowed | extent)
+    if not (bright & ~inside).any():
+        return 0.0
+    labels = cc3d.connected_components(bright | extent, connectivity=26)
+    own = np.unique(labels[extent])
+    more = np.isin(labels, own[own > 0]) & ~inside
+    return max(0.0, float(excess[more].sum(dtype=np.float64)))
 
 
 def _regions(

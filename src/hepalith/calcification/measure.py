@@ -44,6 +44,15 @@ APART_SHARE = 0.5
 """Share of the difference between the aperture's sum and a sphere that does not stand for the body which is
 taken as an error of the sum. Our judgement."""
 
+BEYOND_SHARE = 0.7
+"""Share of what goes on beyond the aperture that is taken as the body's; half of that is its error."""
+
+THIN_SHARE = 0.03
+"""Relative error of the sum over what is no sphere and thinner than the blur: its faintest parts are lost."""
+
+CUT_SHARE = 0.4
+"""Relative error of a body that reaches the end of the image: what lies beyond is not seen."""
+
 LIMITED_SD = 0.1
 """Standard deviation of the volume's logarithm above which a fitted sphere is limited by resolution."""
 
@@ -115,8 +124,14 @@ def measure(
     if fit is not None and body.unresolved and fit.holds:
         total -= fit.foreign_hu_mm3
     total_se = math.hypot(aperture.sum_se_hu * scene.grid.voxel_mm3, MODEL_SHARE * total)
-    peak = float(aperture.excess[aperture.extent].max())
     fitted = body.unresolved and body.compact and fit is not None and fit.holds
+    if not fitted:  # what goes on beyond the aperture may be the body's
+        beyond = aperture.beyond_hu * scene.grid.voxel_mm3
+        total, total_se = total + BEYOND_SHARE * beyond, math.hypot(total_se, BEYOND_SHARE * beyond / 2)
+        total_se = math.hypot(total_se, THIN_SHARE * total) if body.unresolved else total_se
+    if aperture.cut:
+        total_se = math.hypot(total_se, CUT_SHARE * total)
+    peak = float(aperture.excess[aperture.extent].max())
     limited = body.unresolved
     if fitted and fit is not None:
         sphere = weigh_sphere(fit, belief or BlurBelief())
