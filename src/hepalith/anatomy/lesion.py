@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hepalith.anatomy.lesion_field import EDGE_MM, SPACING_MM, LesionField
 from hepalith.anatomy.lesion_outline import Region
 
-__all__ = ["Lesion", "look_at_lesion"]
+__all__ = ["Lesion", "look_at_lesion", "spread_directions"]
 
 CORE_MM = 2.5
 """Deeper than this in a lesion the blur of its edge is left behind."""
@@ -42,9 +42,6 @@ EDGE_BINS_MM = tuple(float(v) for v in np.arange(-9.0, 9.5, 1.0))
 
 EDGE_SHARES = (0.2, 0.8)
 """Shares of the contrast between which the edge's width is taken, as in the 20-80 % rise distance."""
-
-DIRECTIONS = 64
-"""Directions in which the caliper is laid: the longest is then short by less than 1 %."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -244,8 +241,23 @@ def _edge_width(
 
 def _caliper(points_mm: NDArray[np.float64]) -> float:
     """Return the longest extent of points over evenly spread directions."""
-    n = np.arange(DIRECTIONS) + 0.5
-    z, turn = n / DIRECTIONS, math.pi * (1 + math.sqrt(5)) * n  # a half sphere: extents have no sign
-    ring = np.sqrt(1 - z * z)
-    along = points_mm @ np.stack([ring * np.cos(turn), ring * np.sin(turn), z])
-    return float(np.ptp(along, axis=0).max())
+    return float(np.ptp(points_mm @ HALF_SPHERE.T, axis=0).max())
+
+
+def spread_directions(count: int, *, half: bool = False) -> NDArray[np.float64]:
+    """Return unit vectors evenly spread over the sphere, or half of it, shape (count, 3) (Fibonacci lattice).
+
+    Examples
+    --------
+    >>> spread_directions(8).shape
+    (8, 3)
+    """
+    n = np.arange(count) + 0.5
+    z = n / count if half else 1 - 2 * n / count
+    turn, ring = math.pi * (1 + math.sqrt(5)) * n, np.sqrt(1 - z * z)
+    return np.stack([ring * np.cos(turn), ring * np.sin(turn), z], axis=1)
+
+
+HALF_SPHERE = spread_directions(64, half=True)
+"""Directions in which the caliper is laid: the longest is then short by less than 1 %; extents have no
+sign."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import cc3d
@@ -71,17 +72,31 @@ FAINT_SHARE = 0.35
 SHELL_VOXELS = 3
 """How far about a region its surroundings are looked at, beyond its halo."""
 
-TOUCH_SHARE = 0.12
+TOUCH_SHARE = 0.15
 """Least share of its surroundings in which a region meets another for both to be parts of one."""
+
+NODULE_SHARE, NODULE_VOXELS = 0.2, 10
+"""Share of its surface with which a nodule lies at its lesion, and how many voxels about that it is looked
+for."""
+
+NODULES_FROM_ML, LEAST_BLOOD_HU = 1.0, 25.0
+"""Smallest lesion whose nodules can be told from vessels, and least excess of blood over the parenchyma."""
 
 AS_ROUND = 0.98
 """Two parts are one where both together are as round as the larger alone, but for the ragged outline: a
 cyst in a cyst adds nothing to its outline, a vessel beside a lesion does. Our judgement."""
 
+REGROW_VOXELS, REGROW_GAIN, REGROW_KEPT = 10, 1.25, 0.9
+"""How far about a region weaker contrast is looked for, by how much its volume must then grow, and what
+share of the region must remain once tails are cut. Our judgement."""
+
 END_ROUNDS = 2
 """How often a region's end is looked for."""
 
-LEAST_ROUND = 0.3
+LEAST_FILL = 0.1
+"""Least share of its box that a region fills: a ball fills a half, a tree of vessels a twentieth."""
+
+LEAST_ROUND = 0.4
 """Depth of the deepest place over the radius of a ball of the same volume, below which a region is a tree
 of vessels or a sheet. Our judgement."""
 
@@ -125,13 +140,15 @@ class Region:
         return (k, j, i)
 
 
-def outline_regions(field: LesionField) -> list[Region]:
+def outline_regions(field: LesionField, blood_excess_hu: float | None = None) -> list[Region]:
     """Return the regions, largest first.
+
+    `blood_excess_hu` is how far blood stands above the parenchyma; None where that is not known.
 
     Strong contrasts are taken first, so that each region is cut at half of its own contrast; parts that
     touch (cysts in a cyst, a bright rim about a dark core) are then joined, and ended anew as one.
     """
-    free = field.inside & (field.depth_mm > EDGE_MM) & ~_tubes(field.vessel) & ~field.duct
+    free = field.inside & (field.depth_mm > EDGE_MM) & ~_tubes(field) & ~field.duct
     beside = None
     if not field.known.all():
         beside = edt.edt(field.known, anisotropy=CUBE) <= BESIDE_MM
@@ -140,7 +157,11 @@ def outline_regions(field: LesionField) -> list[Region]:
     for level, sign in itertools.product(LEVELS_HU, (-1, 1)):
         if level < SEEN_SPREADS * field.broad_sd:
             continue
-        for where, part in _at_level(field, free, beside, level * sign):
+        for found_at, found_part in _at_level(field, free, beside, level * sign):
+            left = found_at, found_part & free[found_at]
+            if not left[1].any() or _roundness(_solid(field, left)) < LEAST_ROUND:
+                continue  # vessels, or the ragged part of something that a weaker contrast shows whole
+            where, part = _regrown(field, free, left, level * sign)
             labels[where][part] = len(contrasts)
             contrasts.append(float(np.median(field.fine[where][part])))
             near = _grown(where, HALO_VOXELS, labels.shape)
@@ -148,9 +169,22 @@ def outline_regions(field: LesionField) -> list[Region]:
     found = []
     for where, body in _joined(field, labels, contrasts):
         ended = _ended(field, where, body)
+        if ended is not None and blood_excess_hu is not None:
+            ended = _with_nodules(field, ended, blood_excess_hu)
         if ended is not None:
             found.append(ended)
-    return sorted(found, key=lambda r: (-int(r.body.sum()), r.start))
+    return _apart(sorted(found, key=lambda r: (-int(r.body.sum()), r.start)), field.inside.shape)
+
+
+def _apart(regions: list[Region], shape: tuple[int, ...]) -> list[Region]:
+    """Return the regions that lie outside the larger ones before them."""
+    taken = np.zeros(shape, np.bool_)
+    kept = []
+    for region in regions:
+        if 2 * int((taken[region.slices] & region.body).sum()) < int(region.body.sum()):
+            taken[region.slices] |= region.body
+            kept.append(region)
+    return kept
 
 
 def _at_level(
@@ -168,14 +202,63 @@ def _at_level(
     wanted = seeds >= LEAST_SEEDS_ALONE
     if beside is not None:
         wanted |= (seeds >= LEAST_SEEDS) & (np.bincount(labels[beside], minlength=count + 1) > 0)
-    wanted &= np.bincount(labels.ravel(), minlength=count + 1) * CELL_ML >= LEAST_ML
     wanted[0] = False
-    boxes = cc3d.statistics(labels)["bounding_boxes"] if wanted.any() else []
+    if not wanted.any():
+        return []
+    known = cc3d.statistics(labels)
+    boxes, sizes = known["bounding_boxes"], known["voxel_counts"]
+    room = np.array([np.prod([max(s.stop - s.start, 1) for s in b]) for b in boxes])
+    wanted &= (sizes * CELL_ML >= LEAST_ML) & (sizes >= LEAST_FILL * room)
     found = []
     for number in np.flatnonzero(wanted):
         where = _grown(boxes[number], 1, labels.shape)
         found.append((where, labels[where] == number))
     return found
+
+
+def _regrown(field: LesionField, free: NDArray[np.bool_], part: Body, contrast: float) -> Body:
+    """Return a region with what lies about it at a weaker contrast, where it is as round with that.
+
+    So a pool of fluid grows to the infiltrate that it lies in, and a sharp lesion stays as it is.
+    """
+    near = _grown(part[0], SHELL_VOXELS, free.shape)
+    away = edt.edt(~_placed(part, near), anisotropy=CUBE)
+    shell = free[near] & (away > HALO_MM) & (away <= SHELL_VOXELS * SPACING_MM)
+    weak = max(FAINT_SHARE * abs(contrast), END_SHARE * SEEN_SPREADS * field.broad_sd)
+    if (shell & _beyond(field.broad[near], math.copysign(weak, contrast))).sum() < TOUCH_SHARE * shell.sum():
+        return part
+    where = _grown(part[0], REGROW_VOXELS, free.shape)
+    body = _placed(part, where)
+    depth = _depth(body)
+    for level in LEVELS_HU:
+        if not max(FAINT_SHARE * abs(contrast), SEEN_SPREADS * field.broad_sd) <= level < abs(contrast):
+            continue
+        quiet = END_SHARE * level < QUIET_SPREADS * field.fine_sd
+        outline = (field.broad if quiet else field.fine)[where]
+        wide = free[where] & _beyond(outline, math.copysign(END_SHARE * level, contrast))
+        labels = cc3d.connected_components(wide | body, connectivity=6)
+        wide = _solid(field, (where, labels == labels[body][0]))
+        wide = opened(wide, TAIL_SHARE * float(_depth(wide).max()))
+        if wide.sum() < REGROW_GAIN * body.sum() or (wide & body).sum() < REGROW_KEPT * body.sum():
+            continue
+        reach = _depth(wide)
+        if reach.max() / _ball_mm(wide) >= AS_ROUND * depth.max() / _ball_mm(body):
+            body, depth = wide & free[where], reach
+    return where, body
+
+
+def _depth(body: NDArray[np.bool_]) -> NDArray[np.float32]:
+    deep: NDArray[np.float32] = edt.edt(body, anisotropy=CUBE, black_border=True)
+    return deep
+
+
+def _placed(part: Body, where: Where) -> NDArray[np.bool_]:
+    """Return a region in a larger box."""
+    body = np.zeros(tuple(s.stop - s.start for s in where), np.bool_)
+    body[tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(part[0], where, strict=True))] = (
+        part[1]
+    )
+    return body
 
 
 def _beyond(field: NDArray[np.float32], contrast: float) -> NDArray[np.bool_]:
@@ -273,6 +356,34 @@ def _ended(field: LesionField, where: Where, body: NDArray[np.bool_]) -> Region 
     return Region((k.start, j.start, i.start), body, body & known)
 
 
+def _with_nodules(field: LesionField, region: Region, blood_excess_hu: float) -> Region:
+    """Return a dark region with the nodules at its edge that are as bright as blood: a haemangioma fills so.
+
+    Vessels that pass by are thinner, or lie at it with less of their surface.
+    """
+    volume = region.body.sum() * CELL_ML
+    dark = float(np.median(field.fine[region.slices][region.seen])) < 0 if region.seen.any() else False
+    if not dark or volume < NODULES_FROM_ML or blood_excess_hu < LEAST_BLOOD_HU:
+        return region
+    where = _grown(region.slices, NODULE_VOXELS, field.inside.shape)
+    body = _placed((region.slices, region.body), where)
+    bright = field.inside[where] & (field.fine[where] > END_SHARE * blood_excess_hu) & field.known[where]
+    bright = opened(bright & ~body, TUBE_MM)
+    labels, count = cc3d.connected_components(bright, connectivity=6, return_N=True)
+    near = edt.edt(~body, anisotropy=CUBE) <= HALO_MM + SPACING_MM
+    nodules = np.zeros(body.shape, np.bool_)
+    for number in range(1, count + 1):
+        part = labels == number
+        surface = part & ~np.asarray(ndimage.binary_erosion(part))
+        if part.sum() < body.sum() and (surface & near).sum() >= NODULE_SHARE * surface.sum():
+            nodules |= part
+    if not nodules.any():
+        return region
+    solid = _solid(field, (where, body | nodules))
+    k, j, i = where
+    return Region((k.start, j.start, i.start), solid, solid & field.known[where])
+
+
 def _ball_mm(body: NDArray[np.bool_]) -> float:
     """Return the radius of a ball of a region's volume."""
     return float(3 * body.sum() * SPACING_MM**3 / (4 * np.pi)) ** (1 / 3)
@@ -286,8 +397,9 @@ def _grown(box: Where, margin: int, shape: tuple[int, ...]) -> Where:
     return (k, j, i)
 
 
-def _tubes(vessel: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the vessels that are narrow: a lesion that fills with blood may be among the wide ones."""
+def _tubes(field: LesionField) -> NDArray[np.bool_]:
+    """Return the narrow bright vessels: a lesion that fills with blood may be among the wide ones."""
+    vessel = field.vessel & (field.fine > field.fine_sd)
     return vessel & ~opened(vessel, WIDE_MM) if vessel.any() else vessel
 
 

@@ -34,6 +34,9 @@ are our judgement)."""
 PRIORS: Mapping[str, float] = MappingProxyType({"solid": 0.55, "fluid": 0.45})
 """Solid and fluid among lesions that hold calcium, before they are looked at: our judgement."""
 
+NODULE_SHARE = 0.08
+"""Least share of bright nodules in a dark lesion for peripheral nodular enhancement. Our judgement."""
+
 WALLED_LOOKS: Mapping[str, tuple[float, float, float]] = MappingProxyType(
     {"fluid": (0.55, 23.0, 10.0), "mixed": (0.4, 33.0, 8.0), "solid": (0.05, 55.0, 20.0)}
 )
@@ -63,6 +66,12 @@ class Blood:
     aorta_hu: float | None
     vein_hu: float | None
 
+    def level(self, phase: Phase) -> float | None:
+        """Return what a lesion that enhances like blood measures in this phase."""
+        if phase.label == "arterial":
+            return self.aorta_hu
+        return self.vein_hu if self.vein_hu is not None else self.aorta_hu
+
 
 def rise(value: float, middle: float, slope: float) -> float:
     """Return a probability that grows with a value, one half at `middle`."""
@@ -77,7 +86,8 @@ def kinds_of(lesion: Lesion, phase: Phase, walled: float = 0.0) -> Mapping[str, 
     """Return the probability of each kind.
 
     Fat and blurred edges are told first, by their share and width; fluid from solid by the HU of the
-    core, against what each measures in this phase; what is part fluid, part solid is mixed.
+    core, against what each measures in this phase; what is part fluid, part solid is mixed; what holds
+    nodules as bright as blood is solid.
 
     Parameters
     ----------
@@ -90,9 +100,16 @@ def kinds_of(lesion: Lesion, phase: Phase, walled: float = 0.0) -> Mapping[str, 
     blurred = (
         rise(lesion.edge_mm, EDGE_MM, EDGE_SLOPE_MM) * rise(lesion.diameter_mm, 30.0, 5.0) * (1 - walled)
     )
+    nodular = (
+        rise(lesion.bright_share, NODULE_SHARE, 0.015)
+        if lesion.contrast_hu < 0 and lesion.bright_share
+        else 0.0
+    )
+    blurred *= 1 - nodular
     plain, old = _by_density(lesion, phase), _by_density_walled(lesion)
     rest = (1.0 - fat) * (1.0 - blurred)
     shares = {n: rest * ((1 - walled) * plain[n] + walled * old[n]) for n in ("solid", "fluid", "mixed")}
+    shares = {n: (1 - nodular) * p + (nodular * rest if n == "solid" else 0.0) for n, p in shares.items()}
     shares["fat"], shares["infiltrative"] = fat, (1.0 - fat) * blurred
     return MappingProxyType({name: shares[name] for name in KINDS})
 
@@ -120,9 +137,6 @@ def _by_density_walled(lesion: Lesion) -> dict[str, float]:
     return {name: value / total for name, value in found.items()}
 
 
-NODULE_SHARE = 0.08
-"""Least share of bright nodules in a dark lesion for peripheral nodular enhancement. Our judgement."""
-
 POOL_SHARE = 0.15
 """How near, as a share of the rise of blood over the liver, a lesion must come to blood to enhance like
 it."""
@@ -146,7 +160,7 @@ def enhancement_of(lesion: Lesion, phase: Phase, blood: Blood, parenchyma_hu: fl
         return MappingProxyType({})
     weights = {"none": 0.05, "peripheral_nodular": 0.01, "arterial": 0.02, "rim": 0.02, "delayed": 0.01}
     weights["blood_pool"] = 0.005
-    reference = blood.aorta_hu if phase.label == "arterial" else blood.vein_hu or blood.aorta_hu
+    reference = blood.level(phase)
     bright = lesion.contrast_hu > RISE_HU
     if lesion.contrast_hu < 0 and lesion.bright_share > NODULE_SHARE and reference is not None:
         near = abs(lesion.bright_hu - reference) < 2 * POOL_SHARE * max(reference - parenchyma_hu, 20.0)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.anatomy.ducts import Ducts
-from hepalith.anatomy.lesion import Lesion, look_at_lesion
+from hepalith.anatomy.lesion import Lesion, look_at_lesion, spread_directions
 from hepalith.anatomy.lesion_field import SPACING_MM, LesionField, lay_lesion_field
 from hepalith.anatomy.lesion_outline import Region, outline_regions
 from hepalith.anatomy.liver import Liver, Phase
@@ -55,9 +55,13 @@ LINED_SHARE, LINED_SLOPE = 0.18, 0.03
 """Share of a lesion's surface that calcium must line, to be that of its wall. A rim covers a fifth to two
 thirds; a nodule beside a lesion less than a tenth. Our judgement."""
 
-WALL_SHARE, WALL_VOXELS = 0.25, 3
-"""Share of a lesion's surface that one focus must line for its wall to be called calcified, and how many
-voxels beneath the surface the wall ends. Our judgement."""
+WALL_SHARE, WALL_SLOPE, WALL_FROM = 0.15, 0.03, 0.6
+"""Share of the directions from a lesion's middle in which one focus must be met for its wall to be called
+calcified, and from which share of the radius on it counts. A rim fills a fifth to all, a fleck of 5 mm in
+the wall of a cyst of 20 mm a twentieth. Our judgement."""
+
+DIRECTIONS = spread_directions(200)
+"""Evenly spread over the sphere."""
 
 ROUND_MIDDLE, ROUND_SLOPE = 0.5, 0.035
 """Roundness at which a region is as likely as not a lesion: stretches of vessels have 0.3 to 0.55, lesions
@@ -72,6 +76,10 @@ CONTRAST_ERRORS, CONTRAST_SLOPE = 4.5, 0.6
 COMPACT_MIDDLE, COMPACT_SLOPE = 0.58, 0.035
 """Compactness at which a region is as likely as not a lesion: stretches of vessels have 0.35 to 0.55,
 lesions 0.65 to 0.9. From development phantoms."""
+
+BRIGHT_COMPACT, BRIGHT_ML = 0.66, 0.8
+"""Compactness and volume at which a region brighter than parenchyma is as likely as not a lesion: where
+vessels meet or divide they are short and thick."""
 
 AT_EDGE_LESS_ROUND, AT_EDGE_SLOPE = -0.08, 0.04
 """Share of its surface at the liver's edge less its roundness at which a region is as likely as not a
@@ -167,7 +175,8 @@ def find_hosts(
         return Hosts(
             (), {f.id: relation for f in calcium}, (), liver.box, np.zeros(liver.box.shape, np.uint8)
         )
-    scene = _see(volume, liver, foci, phase, field)
+    blood = _blood(volume, liver, vessels, phase)
+    scene = _see(volume, liver, foci, phase, field=field, blood=blood)
     places = {f.id: _place(field, voxels[f.id]) for f in calcium}
     near = {f.id: _about(scene, places[f.id]) for f in calcium}
     wanted = {n.region for n in near.values()}
@@ -185,7 +194,6 @@ def find_hosts(
         chances[f.id] = chance
         if chance >= 0.5:
             held.setdefault(number, []).append(f.id)
-    blood = _blood(volume, liver, vessels, phase) if seen else Blood(None, None)
     order = sorted(held, key=lambda n: (-len(held[n]), -seen[n].lesion.volume_ml))
     hosts = tuple(
         _host(scene, seen, (n, rank), {f: places[f] for f in held[n]}, blood)
@@ -210,11 +218,14 @@ def find_hosts(
     return Hosts(hosts, MappingProxyType(relations), masses, liver.box, painted)
 
 
-def _see(volume: Volume, liver: Liver, foci: Foci, phase: Phase, field: LesionField) -> _Scene:
+def _see(
+    volume: Volume, liver: Liver, foci: Foci, phase: Phase, *, field: LesionField, blood: Blood
+) -> _Scene:
     """Return the scene with its regions outlined."""
+    level = blood.level(phase)
     labels = np.zeros(field.inside.shape, np.uint16)
     surface = np.zeros(field.inside.shape, np.bool_)
-    regions = outline_regions(field)
+    regions = outline_regions(field, None if level is None else level - field.parenchyma_hu)
     for number, region in enumerate(regions, start=1):
         labels[region.slices][region.body] = number
         surface[region.slices] |= region.body & ~np.asarray(ndimage.binary_erosion(region.body))
@@ -288,24 +299,25 @@ def _about(scene: _Scene, cells: NDArray[np.intp]) -> _Near:
     return _Near(count, number, chance)
 
 
-def _walled(region: Region, scene: _Scene, foci: Mapping[int, NDArray[np.intp]]) -> float:
-    """Return the probability that one focus of calcium lines a lesion's wall, and does not lie within it."""
-    where = tuple(
-        slice(max(0, s.start - WALL_VOXELS), min(n, s.stop + WALL_VOXELS))
-        for s, n in zip(region.slices, scene.surface.shape, strict=True)
-    )
-    inner = tuple(
-        slice(s.start - w.start, s.stop - w.start) for s, w in zip(region.slices, where, strict=True)
-    )
-    edge = scene.surface[region.slices] & region.body
-    core = np.asarray(ndimage.binary_erosion(region.body, iterations=WALL_VOXELS))
+def _walled(lesion: Lesion, foci: Mapping[int, NDArray[np.intp]]) -> float:
+    """Return the probability that one focus of calcium forms a good part of a lesion's wall.
+
+    Seen from the middle of the lesion, calcium in its wall fills a share of the directions; a fleck does not.
+    """
+    region = lesion.region
+    middle = np.argwhere(region.body).mean(axis=0) + np.asarray(region.start)
+    ball = (3 * float(region.body.sum()) / (4 * math.pi)) ** (1 / 3)
     most = 0.0
     for cells in foci.values():
-        own = _marked(cells, where)
-        away = edt.edt(~own, anisotropy=(SPACING_MM,) * 3)[inner]
-        lined = float((edge & (away <= LINED_MM)).sum()) / max(int(edge.sum()), 1)
-        within = float((own[inner] & core).sum()) / len(cells)
-        most = max(most, rise(lined, WALL_SHARE, LINED_SLOPE) * (1.0 - within))
+        ray = cells - middle
+        away = np.linalg.norm(ray, axis=1)
+        outer = away > WALL_FROM * ball
+        if not outer.any():
+            continue
+        rays = ray[outer] / away[outer][:, None]
+        width = math.cos(math.atan2(1.0, ball))
+        met = float(((DIRECTIONS @ rays.T).max(axis=1) > width).mean())
+        most = max(most, rise(met, WALL_SHARE, WALL_SLOPE) * float(outer.mean()))
     return most
 
 
@@ -326,9 +338,17 @@ def _credibility(scene: _Scene, lesion: Lesion) -> float:
             rise(lesion.seen_ml, SIZE_ML, SIZE_SLOPE_ML),
             rise(abs(lesion.contrast_hu) / lesion.contrast_error_hu, CONTRAST_ERRORS, CONTRAST_SLOPE),
             1.0 - rise(lesion.edge_share - lesion.roundness, AT_EDGE_LESS_ROUND, AT_EDGE_SLOPE),
+            _bright_enough(lesion),
             1.0 - rise(_foreign(scene, lesion.region), FOREIGN_SHARE, FOREIGN_SLOPE),
         )
     )
+
+
+def _bright_enough(lesion: Lesion) -> float:
+    """Return the probability that a bright region is no confluence of vessels; 1 for a dark one."""
+    if lesion.contrast_hu < 0:
+        return 1.0
+    return rise(lesion.compactness, BRIGHT_COMPACT, COMPACT_SLOPE) * rise(lesion.seen_ml, BRIGHT_ML, 0.2)
 
 
 def _foreign(scene: _Scene, region: Region) -> float:
@@ -378,7 +398,7 @@ def _host(
     number, rank = which
     lesion, probability = seen[number].lesion, seen[number].probability
     cells = np.concatenate(list(foci.values())) if foci else None
-    kinds = kinds_of(lesion, scene.phase, _walled(lesion.region, scene, foci))
+    kinds = kinds_of(lesion, scene.phase, _walled(lesion, foci))
     kind = max(kinds, key=lambda k: kinds[k])
     enhancements = enhancement_of(lesion, scene.phase, blood, scene.field.parenchyma_hu)
     enhancement = max(enhancements, key=lambda e: enhancements[e]) if enhancements else ""
