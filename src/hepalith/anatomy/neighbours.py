@@ -22,6 +22,7 @@ from hepalith.anatomy.neighbours_density import (
     Densities,
     decide,
     find_fluid,
+    grow_even,
     keep_largest,
     learn_densities,
 )
@@ -79,6 +80,8 @@ is smaller may be another's voxels misnamed. Our judgement, from the development
 NOT_ASKED = "the scan is too low for the organs around the liver to be told apart"
 SINGLE = ("gallbladder", "spleen", "kidney_right", "kidney_left", "aorta", "vena_cava", "heart", "pancreas")
 """Organs in one piece: pieces apart from the largest are dropped."""
+SOLID, GIVING = ("spleen", "kidney_right", "kidney_left"), ("soft_tissue", "bowel", "stomach", "pancreas")
+"""Even organs that grow to their border, and from what."""
 KNOWN_BELOW_MM = 150.0
 """How far below the liver the network's training scans went at least."""
 UNKNOWN_BELOW = (
@@ -242,6 +245,8 @@ def find_neighbours(volume: Volume, liver: Liver) -> Neighbours:
         _split_kidneys(labels, inside)
         for name in SINGLE:
             keep_largest(labels, LABEL[name], coarse.hu, LABEL["soft_tissue"], LABEL["fat"])
+        for name in SOLID:
+            grow_even(labels, LABEL[name], coarse.hu, tuple(LABEL[other] for other in GIVING))
         labels[find_fluid(coarse.hu, labels, LABEL)] = LABEL["fluid"]
     return _assemble(volume, coarse, labels, asked=organs is not None)
 

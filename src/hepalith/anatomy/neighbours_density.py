@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.anatomy.body import BONE_HU, FAT_HU, LUNG_HU
-from hepalith.anatomy.coarse import Coarse
+from hepalith.anatomy.coarse import SPACING_MM, Coarse, smooth
 from hepalith.anatomy.organs import CLASSES, Organs
+from hepalith.geometry import Box
 
-__all__ = ["Densities", "decide", "find_fluid", "keep_largest", "learn_densities"]
+__all__ = ["Densities", "decide", "find_fluid", "grow_even", "keep_largest", "learn_densities"]
 
 LOWEST_HU, HIGHEST_HU, BIN_HU = -1040, 1520, 10
 """Range and width of the histograms' bins: narrower than the noise at 3 mm."""
@@ -50,6 +52,12 @@ MARROW_VOXELS = 330
 """Largest hole of bone in a slice that is filled: 30 cm², the body of a vertebra; the chest is larger."""
 HOLLOW = ("stomach", "bowel")
 """Organs that hold gas."""
+GROW_MM, GROW_SPREADS, GROW_HU = 15.0, 2.5, (5.0, 10.0)
+"""A solid organ grows by at most the first, through tissue within so many of its spreads, held within the
+third, of its median. On the shared scan the spleen's Dice rose from 0.73 to 0.82; on the development
+phantoms it stayed as it was."""
+LEAST_INNER = 50
+"""Fewest voxels 6 mm within an organ (1.4 mL) from which it may grow."""
 FLUID_HU = (-8.0, 28.0)
 """HU of fluid free in the belly at 3 mm: ascites has 0 to 20 (K), the rest is noise."""
 FLUID_MIDDLE_HU, FLUID_QUARTILES_HU = 18.0, 8.0
@@ -223,6 +231,33 @@ def keep_largest(labels: NDArray[np.uint8], label: int, hu: NDArray[np.float32],
         lost = (pieces > 0) & (pieces != sizes.argmax())
         here[lost] = np.where(values[lost] < FAT_HU, fat, soft)
     here[ndimage.binary_fill_holes(here == label) & (values > FAT_HU)] = label
+
+
+def grow_even(
+    labels: NDArray[np.uint8], label: int, hu: NDArray[np.float32], others: tuple[int, ...]
+) -> None:
+    """Let a solid organ take what measures as it does, lies beside it and is thick.
+
+    Only from soft tissue and gut: in real scans the network often stops short of the border.
+    """
+    own = labels == label
+    box = Box.around(own)
+    if box.is_empty:
+        return
+    part = box.grown((round(GROW_MM / SPACING_MM) + 2,) * 3, labels.shape).slices
+    own, quiet = own[part], smooth(hu[part], 1.0)
+    inner = ndimage.binary_erosion(own, iterations=2)
+    if np.count_nonzero(inner) < LEAST_INNER:
+        return
+    middle = float(np.median(quiet[inner]))
+    spread = 1.48 * float(np.median(np.abs(quiet[inner] - middle)))
+    even = np.abs(quiet - middle) < np.clip(GROW_SPREADS * spread, *GROW_HU)
+    near = edt.edt(~own, anisotropy=(SPACING_MM,) * 3) < GROW_MM
+    room = own | (even & near & np.isin(labels[part], others))
+    thick = own | ndimage.binary_opening(room, iterations=2)
+    pieces, _ = ndimage.label(thick)
+    kept = np.unique(pieces[own])
+    labels[part][np.isin(pieces, kept)] = label
 
 
 def find_fluid(
