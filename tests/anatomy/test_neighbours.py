@@ -173,3 +173,47 @@ def test_a_label_map_beyond_the_trunk_is_outside() -> None:
     whole = neighbours.label_map_in(Box((0, 0, 0), (8, 8, 8)))
     assert int((whole == NAMES.index("spleen")).sum()) == 8
     assert whole[4, 4, 4] == NAMES.index("spleen")
+
+
+def test_marrow_that_measures_like_blood_is_bone() -> None:
+    volume, masks = scan()
+    hu = volume.hu.copy()
+    hu[:, 64:70, 48:54] = HU["aorta"]
+    volume = replace(volume, hu=hu)
+    liver = replace(given_liver(volume, masks["liver"]), organs=seen(volume, masks))
+    at = [(51 * SPACING, 67 * SPACING, 24 * SPACING)]
+    assert find_neighbours(volume, liver).at(at) == ("bone",)
+
+
+def test_a_spleen_of_which_the_network_sees_half_is_followed_to_its_border() -> None:
+    volume, masks = scan()
+    half = {name: mask.copy() for name, mask in masks.items()}
+    half["spleen"][:, :, 84:] = False
+    liver = replace(given_liver(volume, masks["liver"]), organs=seen(volume, half))
+    labels = find_neighbours(volume, liver).label_map_in(Box((0, 0, 0), SHAPE))
+    assert dice(labels == NAMES.index("spleen"), masks["spleen"]) > 0.9
+    assert dice(half["spleen"], masks["spleen"]) < 0.87
+
+
+def test_far_below_the_liver_no_gut_is_named() -> None:
+    volume, masks = scan()
+    tall = np.concatenate([volume.hu[:40]] * 2 + [volume.hu])
+    shape = tall.shape
+    mask = np.zeros(shape, dtype=np.bool_)
+    mask[80 + 8 : 80 + 40] = masks["liver"][8:40]
+    higher = {n: np.concatenate([m[:40]] * 2 + [m]) for n, m in masks.items() if n != "liver"} | {
+        "liver": mask
+    }
+    whole = Volume(tall, Grid(shape, grid().affine))
+    coarse = coarsen(whole, 2 * SPACING)
+    probability = np.zeros((len(CLASSES), *coarse.hu.shape), dtype=np.float32)
+    for name, m in higher.items():
+        probability[CLASSES.index(name)] = (
+            m.astype(np.float32).reshape(64, 2, 40, 2, 50, 2).mean(axis=(1, 3, 5))
+        )
+    probability[0] = np.clip(1 - probability.sum(axis=0), 0, 1)
+    liver = replace(given_liver(whole, mask), organs=Organs(coarse, probability))
+    neighbours = find_neighbours(whole, liver)
+    gut = (72 * SPACING, 22 * SPACING)
+    assert neighbours.at([(*gut, 89 * SPACING)]) == ("bowel",)
+    assert neighbours.at([(*gut, 8 * SPACING)]) == ("soft_tissue",)
