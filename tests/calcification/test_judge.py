@@ -19,7 +19,7 @@ STENT = WireTube(np.zeros((1, 3)), 54.0, 4.8, hollow=True, gas=True, metal=False
 GLUE = Cast(28.0, 20.0, 2, 0.1, 1100.0, 1300.0, 3.0)
 IN_GALLBLADDER = dataclasses.replace(ALONE, organs={"gallbladder": 0.7}, depth_mm=-3.0, fluid=0.8)
 IN_COLON = dataclasses.replace(ALONE, organs={"bowel": 0.6, "liver": 0.3}, depth_mm=1.0)
-AT_HILUM = dataclasses.replace(ALONE, organs={"background": 0.5, "liver": 0.4}, depth_mm=-2.0)
+AT_HILUM = dataclasses.replace(ALONE, organs={"background": 0.5, "liver": 0.4}, depth_mm=-2.0, at_hilum=1.0)
 ON_DOME = dataclasses.replace(ALONE, organs={"lung": 0.4}, depth_mm=-1.0, gas_mm=4.0)
 BY_GAS = dataclasses.replace(ALONE, gas_mm=1.5)
 CALCIUM = Appearance(
@@ -59,7 +59,10 @@ def test_probabilities_cover_every_label_and_sum_to_one() -> None:
     ("change", "label"),
     [
         ({"peak_hu": 2600.0, "metal_mm": 0.0}, "clip_or_coil"),
-        ({"peak_hu": 2600.0, "metal_mm": 0.0, "thickness": 5.0, "core_hu": 1500.0}, "calcification"),
+        (
+            {"peak_hu": 2600.0, "metal_mm": 0.0, "thickness": 5.0, "thick_mm": 6.0, "core_hu": 1500.0},
+            "calcification",
+        ),
         ({"company": dataclasses.replace(ALONE, tube=STENT)}, "stent_or_catheter"),
         ({"shape": CLOUD, "peak_hu": 1660.0, "peak_excess_hu": 1600.0, "texture": 0.5}, "lipiodol"),
         ({"shape": DRAWN_OUT, "peak_hu": 1160.0, "cast": GLUE}, "glue"),
@@ -69,7 +72,7 @@ def test_probabilities_cover_every_label_and_sum_to_one() -> None:
             {"company": AT_HILUM, "inside_share": 0.2, "liver_about": 0.4, "shape": BENT},
             "vessel_wall_calcification",
         ),
-        ({"company": ON_DOME, "inside_share": 0.4, "liver_about": 0.5}, "bone_or_cartilage"),
+        ({"company": ON_DOME, "inside_share": 0.4, "liver_about": 0.5, "shape": BENT}, "bone_or_cartilage"),
         ({"company": BY_GAS, "peak_hu": 135.0, "peak_excess_hu": 75.0}, "gas"),
         (
             {
@@ -124,7 +127,14 @@ def test_the_same_words_are_not_said_for_and_against() -> None:
 
 def test_a_rounded_body_clearly_darker_than_blood_is_no_vessel_though_enhanced() -> None:
     grain = dataclasses.replace(COMPACT, lengths_mm=(2.4, 2.3, 2.2), blurs=6.0)
-    body = {"shape": grain, "thickness": 3.0, "peak_hu": 260.0, "core_hu": 215.0, "peak_excess_hu": 195.0}
+    body = {
+        "shape": grain,
+        "thickness": 3.0,
+        "thick_mm": 4.0,
+        "peak_hu": 260.0,
+        "core_hu": 215.0,
+        "peak_excess_hu": 195.0,
+    }
     seen = dataclasses.replace(CALCIUM, enhanced=0.98, blood_hu=298.0, **body)  # type: ignore[arg-type]
     assert judge(seen).label == "calcification"
 

@@ -20,13 +20,32 @@ from hepalith.calcification.form import Form
 from hepalith.calcification.measure import Measured
 from hepalith.geometry import Box
 
-__all__ = ["Appearance", "Shape", "Words", "blurs_across", "describe_appearance", "describe_shape"]
+__all__ = [
+    "Appearance",
+    "Shape",
+    "Words",
+    "blurs_across",
+    "describe_appearance",
+    "describe_shape",
+    "is_tubular",
+]
 
 GAS_HU = -300
 """HU below which a voxel holds gas; fat stays above −150."""
 
 NEAR_MM = 12.0
 """How far around a focus gas is looked for."""
+
+
+TUBE_ELONGATION, TREE_FLATNESS = 1.6, 2.0
+"""Elongation of a stretch of tube, and flatness of a tree of them: branches leave near one plane. Our
+judgement."""
+
+PLATE_FILL, PLATE_ELONGATION = 0.6, 1.6
+"""A plate fills this share of its ellipsoid, and is less elongated."""
+
+MOSTLY = 0.6
+"""Probability of other forms from which a body is taken for one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +135,8 @@ class Appearance:
     shape: Shape
     thickness: float = 1.0
     """Greatest width in its slices, in widths of the blur: a wire has one."""
+    thick_mm: float = 1.5
+    """The same in mm."""
     texture: float = 0.0
     """Spread of what lies deep within it beyond noise, over its mean."""
     level_step_hu: float = 0.0
@@ -123,6 +144,20 @@ class Appearance:
     cast: Cast = field(default=NO_CAST)
     company: Company = field(default=ALONE)
     words: Words = field(default_factory=Words)
+
+
+def is_tubular(seen: Appearance) -> bool:
+    """Return whether a body is a tube or a tree of tubes, and no plate, cloud or lump.
+
+    A straight tube is elongated, a winding or branching one leaves most of its ellipsoid empty; a plate is
+    flat and fills it.
+    """
+    shape = seen.shape
+    drawn = shape.elongation >= TUBE_ELONGATION or shape.flatness >= TREE_FLATNESS
+    plate = shape.fill >= PLATE_FILL and shape.elongation < PLATE_ELONGATION
+    clump = seen.words.any_of("granular", "amorphous", "rim", "eggshell", "curvilinear_septal")
+    clump += seen.words.any_of("plaque") if shape.elongation < TUBE_ELONGATION else 0.0
+    return drawn and not plate and clump < MOSTLY
 
 
 def blurs_across(measured: Measured, scene: Scene) -> float:
@@ -185,6 +220,7 @@ def describe_appearance(
         dark = (aperture.level_hu - float(np.quantile(hu[in_slices], 0.02))) / scene.noise.sd_hu
     weights = core_weights(aperture.extent, scene.spacing_mm)
     core_hu, core_se = float((hu * weights).sum()), float(np.sqrt(scene.noise.variance_of(weights)))
+    thick_mm = _thickness(aperture, scene)
     metal_mm, same = _distance_mm(aperture, context.metal, scene)
     return Appearance(
         peak_hu=measured.peak.value,
@@ -207,7 +243,8 @@ def describe_appearance(
         enhanced=context.enhanced,
         bone_mm=_distance_mm(aperture, context.bone, scene)[0],
         shape=describe_shape(aperture, measured, scene),
-        thickness=_thickness(aperture, scene),
+        thickness=thick_mm / max(scene.blur.in_plane_fwhm_mm, 0.1),
+        thick_mm=thick_mm,
         texture=_texture(aperture, scene),
         level_step_hu=aperture.level_hu - scene.surroundings.liver_hu,
         cast=_cast(aperture, measured, scene),
@@ -217,12 +254,12 @@ def describe_appearance(
 
 
 def _thickness(aperture: Aperture, scene: Scene) -> float:
-    """Return the greatest width of a body within its slices, in in-plane widths of the blur."""
+    """Return the greatest width of a body within its slices, in mm."""
     box = Box.around(aperture.extent)
     padded = np.pad(aperture.extent[box.slices], ((0, 0), (1, 1), (1, 1)))
     # slices lie so far apart here that only distances within a slice count
     depth = float(edt.edt(padded, anisotropy=(1e4, *scene.spacing_mm[1:]), black_border=False).max())
-    return 2 * depth / max(scene.blur.in_plane_fwhm_mm, 0.1)
+    return 2 * depth
 
 
 def _texture(aperture: Aperture, scene: Scene) -> float:
@@ -239,14 +276,13 @@ def _texture(aperture: Aperture, scene: Scene) -> float:
 def _cast(aperture: Aperture, measured: Measured, scene: Scene) -> Cast:
     """Return how a body runs."""
     box = Box.around(aperture.extent)
-    width = 2 * float(np.sqrt(max(measured.axes_mm[1] * measured.axes_mm[2], 0.1)))
     return follow_cast(
         aperture.extent[box.slices],
         aperture.excess[box.slices],
         scene.spacing_mm,
         scene.blur,
         total_hu_mm3=max(measured.integrated_excess.value, 1.0),
-        width_mm=width,
+        width_mm=_thickness(aperture, scene),
     )
 
 

@@ -17,7 +17,7 @@ from hepalith.anatomy.organs import CLASSES, Organs
 from hepalith.anatomy.vessels import Vessels
 from hepalith.calcification.aperture import Aperture, Scene
 from hepalith.calcification.candidate import Candidate
-from hepalith.calcification.context import Context
+from hepalith.calcification.context import Context, lies_at_hilum
 from hepalith.calcification.wire_tube import BLOOD_MARGIN_HU, BRIGHT_HU, WireTube, find_wire_tubes
 from hepalith.geometry import Box
 
@@ -28,6 +28,12 @@ USUAL_KVP = 120.0
 
 NEAR_MM = 25.0
 """How far about a body others count as its company: flecks of one treated nodule, clips of one operation."""
+
+FLECK_SHARE = 0.08
+"""Volume of a fleck over that of what it lies about: less, by far, than a piece of the same body."""
+
+HOLLOW_ORGANS = ("gallbladder", "stomach", "bowel")
+"""Organs whose dense content misleads: there the neighbours, mapped by density as well, are asked, too."""
 
 PART_OF_TUBE_MM = 3.5
 """Distance from a wire tube within which a body is part of it: half of a mesh's cell and the blur."""
@@ -82,6 +88,8 @@ class Company:
         Share of its voxels within `BESIDE_MM` of a vessel's wall, without or within.
     vein_hu
         HU of the blood in the liver's wide vessels; None where they were not seen.
+    at_hilum
+        Share of its voxels with liver both in front of them and to their right (`lies_at_hilum`).
     held_hu
         Median HU of what it encloses; None where it encloses nothing.
     kvp
@@ -100,6 +108,7 @@ class Company:
     vessel_mm: float = float("inf")
     beside_vessel: float = 0.0
     vein_hu: float | None = None
+    at_hilum: float = 0.0
     held_hu: float | None = None
     kvp: float = USUAL_KVP
 
@@ -163,7 +172,7 @@ def survey(
     """Return what is known of the whole crop."""
     spacing = scene.spacing_mm
     level = max(scene.surroundings.liver_hu + BRIGHT_HU, context.blood_hu + BLOOD_MARGIN_HU)
-    tubes = find_wire_tubes(scene.hu, spacing, level, context.bone)
+    tubes = find_wire_tubes(scene.hu, scene.liver, spacing, level, context.bone)
     centres = np.zeros((len(found), 3))
     volumes = np.zeros(len(found))
     for n, candidate in enumerate(found):
@@ -198,7 +207,7 @@ def keep_company(number: int, aperture: Aperture, scene: Scene, vicinity: Vicini
         organs=_organs_at(own, vicinity),
         tube=_tube_at(own * spacing, vicinity.tubes, spacing),
         others=int(near.sum()),
-        small_others=int((near & (vicinity.volumes_mm3 < 0.2 * size)).sum()),
+        small_others=int((near & (vicinity.volumes_mm3 < FLECK_SHARE * size)).sum()),
         fluid=_fluid(aperture, scene),
         gas_mm=gas_mm,
         gas_out=gas_out,
@@ -207,6 +216,7 @@ def keep_company(number: int, aperture: Aperture, scene: Scene, vicinity: Vicini
         vessel_mm=vessel_mm,
         beside_vessel=beside,
         vein_hu=None if vicinity.anatomy.vessels is None else vicinity.anatomy.vessels.blood_hu,
+        at_hilum=_lies_at_hilum(own, scene),
         held_hu=_held(aperture, scene),
         kvp=vicinity.kvp,
     )
@@ -220,7 +230,18 @@ def _organs_at(own: NDArray[np.intp], vicinity: Vicinity) -> Mapping[str, float]
     at = np.rint((own + np.asarray(vicinity.box.start) - coarse.first) / coarse.step).astype(np.intp)
     at = np.clip(at, 0, np.asarray(coarse.hu.shape) - 1)
     mean = vicinity.organs.probability[:, at[:, 0], at[:, 1], at[:, 2]].mean(axis=1)
-    return {name: float(p) for name, p in zip(CLASSES, mean, strict=True)}
+    seen = {name: float(p) for name, p in zip(CLASSES, mean, strict=True)}
+    neighbours = vicinity.anatomy.neighbours
+    if neighbours is not None and neighbours.asked:
+        points = neighbours.grid.to_lps((own + np.asarray(vicinity.box.start)).astype(np.float64))
+        for name in HOLLOW_ORGANS:
+            seen[name] = max(seen[name], neighbours.share(name, points))
+    return seen
+
+
+def _lies_at_hilum(own: NDArray[np.intp], scene: Scene) -> float:
+    """Return the share of some voxels with liver in front and to the right."""
+    return float(lies_at_hilum(own, scene.liver).mean())
 
 
 def _tube_at(

@@ -14,7 +14,7 @@ from hepalith.calcification.background import Surroundings, blood_level
 from hepalith.calcification.candidate import METAL_HU
 from hepalith.geometry import Box
 
-__all__ = ["Context", "look_about"]
+__all__ = ["Bodies", "Context", "bodies_above", "lies_at_hilum", "look_about"]
 
 MOST_SAMPLES = 20_000
 """Most voxels of metal or bone that distances are measured to; thinner sampling adds less than a
@@ -41,6 +41,10 @@ BONE_INSIDE = 0.3
 BONE_SEEN = 0.2
 """Least mean probability of bone, as the network sees it, of a body that is bone: it looks at 6 mm, so that a
 rib's own voxels show it by half or more, calcium of an artery or a stent not at all. Our judgement."""
+
+HILUM_SHARE = 0.6
+"""Least share of a body with liver in front and to the right for which the network is asked: elsewhere a
+large dense body beside the liver is bone, whatever the network says."""
 
 ENHANCED = {"none": 0.0, "unknown": 0.5, "arterial": 1.0, "portal": 1.0, "delayed": 1.0}
 """Probability of contrast agent under each label of the phase."""
@@ -101,7 +105,7 @@ def look_about(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Bodies:
+class Bodies:
     """Voxels above a level, the body each belongs to, and what is counted of every body.
 
     `places` are flat indices into the crop; `body` counts from 1.
@@ -120,9 +124,9 @@ class _Bodies:
         return np.stack(np.unravel_index(places, shape), axis=1).astype(np.float64)
 
 
-def _bodies(
+def bodies_above(
     hu: NDArray[np.int16], liver: NDArray[np.bool_], level: int, spacing_mm: tuple[float, float, float]
-) -> _Bodies:
+) -> Bodies:
     """Return the bodies above a level; voxels less than `JOIN_MM` apart are joined.
 
     Only voxels above the level are looked at, and only cells of `JOIN_MM` are labelled.
@@ -135,7 +139,7 @@ def _bodies(
     cells[cell] = True
     labels, count = cc3d.connected_components(cells, connectivity=26, return_N=True)
     body = labels[cell]
-    return _Bodies(
+    return Bodies(
         places,
         body,
         np.bincount(body, minlength=count + 1),
@@ -150,7 +154,7 @@ def _metal(
     """Return bodies of metal: where it reaches `METAL_HU`, and what blooms about that."""
     if int(hu.max()) < METAL_HU:
         return np.zeros((0, 3))
-    bodies = _bodies(hu, liver, METAL_HU // 2, spacing_mm)
+    bodies = bodies_above(hu, liver, METAL_HU // 2, spacing_mm)
     return bodies.chosen(bodies.dense >= np.maximum(1, METAL_SHARE * bodies.size), hu.shape)
 
 
@@ -162,13 +166,31 @@ def _bone(
     seen: _BoneSeen | None,
 ) -> NDArray[np.float64]:
     """Return dense bodies of some size that lie mostly outside the liver: ribs and spine."""
-    bodies = _bodies(hu, liver, int(soft_hu + BONE_EXCESS_HU), spacing_mm)
+    bodies = bodies_above(hu, liver, int(soft_hu + BONE_EXCESS_HU), spacing_mm)
     large = bodies.size * float(np.prod(spacing_mm)) >= BONE_MM3
     outer = bodies.inside < BONE_INSIDE * bodies.size
     chosen = large & outer & (bodies.dense <= METAL_SHARE * bodies.size)
     if seen is not None:
-        chosen &= seen.of(bodies, hu.shape) >= BONE_SEEN
+        chosen &= (seen.of(bodies, hu.shape) >= BONE_SEEN) | (_share_at_hilum(bodies, liver) < HILUM_SHARE)
     return bodies.chosen(chosen, hu.shape)
+
+
+def lies_at_hilum(places: NDArray[np.intp], liver: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which of some voxels, shape (n, 3), have liver both in front of them and to their right.
+
+    So lie the hilum and all that runs there; ribs, cartilage and spine's processes do not.
+    """
+    right = np.where(liver.any(axis=2), liver.argmax(axis=2), liver.shape[2])
+    front = np.where(liver.any(axis=1), liver.argmax(axis=1), liver.shape[1])
+    k, j, i = places.T
+    return np.asarray((right[k, j] < i) & (front[k, i] < j))
+
+
+def _share_at_hilum(bodies: Bodies, liver: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the share of each body that lies at the hilum."""
+    where = np.stack(np.unravel_index(bodies.places, liver.shape), axis=1)
+    count = np.bincount(bodies.body, lies_at_hilum(where, liver), minlength=len(bodies.size))
+    return np.asarray(count / np.maximum(bodies.size, 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,7 +200,7 @@ class _BoneSeen:
     organs: Organs
     box: Box
 
-    def of(self, bodies: _Bodies, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    def of(self, bodies: Bodies, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Return the mean probability of bone over each body."""
         thin = max(1, len(bodies.places) // (10 * MOST_SAMPLES))
         where = np.stack(np.unravel_index(bodies.places[::thin], shape), axis=1) + np.asarray(self.box.start)

@@ -15,6 +15,7 @@ from hepalith.calcification.agatston import score_agatston
 from hepalith.calcification.aperture import Aperture, Scene, lay_aperture
 from hepalith.calcification.appearance import Appearance, Words, blurs_across, describe_appearance
 from hepalith.calcification.background import blood_level, describe_surroundings
+from hepalith.calcification.beside import NAMED_BESIDE, Outside, find_beside
 from hepalith.calcification.blur_model import sphere_response
 from hepalith.calcification.body import Body, look_at_body
 from hepalith.calcification.candidate import find_candidates
@@ -24,7 +25,7 @@ from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectabilit
 from hepalith.calcification.evidence import lay_evidence
 from hepalith.calcification.focus import Detectability, Foci, Focus
 from hepalith.calcification.form import look_at_form
-from hepalith.calcification.judge import judge
+from hepalith.calcification.judge import Verdict, judge
 from hepalith.calcification.measure import Measured, mass_of, measure
 from hepalith.calcification.morphology import FORMLESS_BLURS, describe_morphology
 from hepalith.calcification.sphere import sphere_view
@@ -115,6 +116,12 @@ def find_foci(
     owners = np.zeros(mask.shape, np.int32)
     for n, candidate in enumerate(found, start=1):
         owners[candidate.box.slices][candidate.extent] = n
+    context = look_about(crop.hu, mask, spacing, around, phase, organs=liver.organs, box=box)
+    level = max(around.liver_hu, blood)
+    outside = Outside(box, mask, level, noise.sd_hu, context.bone, liver.organs, neighbours)
+    own, found = len(found), found + find_beside(crop.hu, spacing, owners, outside)
+    for n, candidate in enumerate(found[own:], start=own + 1):
+        owners[candidate.box.slices][candidate.extent] = n
     scene = Scene(
         crop.hu,
         mask,
@@ -129,7 +136,6 @@ def find_foci(
         around,
         acquisition.kernel or "",
     )
-    context = look_about(crop.hu, mask, spacing, around, phase, organs=liver.organs, box=box)
     vicinity = survey(
         box,
         liver,
@@ -141,7 +147,7 @@ def find_foci(
     )
     apertures = [lay_aperture(candidate, n, scene) for n, candidate in enumerate(found, start=1)]
     bodies = [look_at_body(aperture, scene) for aperture in apertures]
-    fits = _fit_spheres(apertures, bodies, scene)
+    fits = _fit_spheres(apertures[:own], bodies[:own], scene) + [None] * (len(found) - own)
     belief = believe_blur([fit for fit in fits if fit is not None])
     rows = []
     for n, (candidate, aperture, body, fit) in enumerate(
@@ -155,17 +161,20 @@ def find_foci(
         seen = describe_appearance(
             candidate, aperture, measured, scene, context, company=company, words=words
         )
-        rows.append((measured.integrated_excess.value, n, candidate, aperture, measured, seen))
+        verdict = judge(seen)
+        if n > own and verdict.label not in NAMED_BESIDE:
+            continue
+        rows.append((measured.integrated_excess.value, n, candidate, aperture, measured, seen, verdict))
     rows.sort(key=lambda row: (-row[0], row[1]))
     labels = np.zeros(mask.shape, np.int32)
     foci = []
-    for number, (_, _, candidate, aperture, measured, seen) in enumerate(rows, start=1):
+    for number, (_, _, candidate, aperture, measured, seen, verdict) in enumerate(rows, start=1):
         labels[candidate.box.slices][candidate.extent] = number
         score = score_agatston(aperture, scene, phase)
         start = [a - b for a, b in zip(box.start, liver.box.start, strict=True)]
         centre = np.array(measured.centroid) + start
         place = _place(centre, scene, liver, scene.grid.to_lps(measured.centroid))
-        foci.append(_focus(number, seen, measured, place, score=score, settings=settings))
+        foci.append(_focus(number, verdict, seen, measured, place, score=score, settings=settings))
     given = phase.label != "none"
     detectability = find_detectability(evidence, asked, around, scene, blood_hu=blood, enhanced=given)
     return Foci(tuple(foci), box, labels, detectability)
@@ -213,6 +222,7 @@ def _place(centre: NDArray[np.float64], scene: Scene, liver: Liver, lps_mm: NDAr
 
 def _focus(
     number: int,
+    verdict: Verdict,
     seen: Appearance,
     measured: Measured,
     place: _Place,
@@ -221,7 +231,6 @@ def _focus(
     settings: Settings,
 ) -> Focus:
     """Return the noun of one measured candidate."""
-    verdict = judge(seen)
     word, words = seen.words.best, seen.words.probabilities
     return Focus(
         id=number,

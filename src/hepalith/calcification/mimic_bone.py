@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hepalith.calcification.appearance import Appearance
+from hepalith.calcification.mimic_gallstone_and_bowel import is_dense_pool
 from hepalith.calcification.vote import Vote
 
 __all__ = ["judge_bone"]
@@ -27,9 +28,15 @@ MOSTLY_OUTSIDE = 0.4
 """Share of liver in its surroundings below which a body lies beside the liver; a body on the capsule has
 about one half."""
 
-DOME_MM = 7.0
+DOME_MM = 11.0
 """Distance from lung within which a plate on the liver lies in the diaphragm or the pleura: the diaphragm is
-2-5 mm thick, and blur brings both nearer."""
+2-5 mm thick, and its muscle and fat about as much."""
+
+DOME_SEEN = 5.0
+"""Evidence, from least to most, of the network's view that the plate lies outside the liver."""
+
+DOME_PLATE_MM = 4.5
+"""Least diameter of such a plate; dots beneath the capsule are the liver's."""
 
 DOME_DEPTH_MM = 2.0
 """Greatest depth beneath the surface of the mask of a plate that lies on the liver and not within it: the
@@ -40,10 +47,14 @@ def judge_bone(seen: Appearance) -> list[Vote]:
     """Return the evidence for bone and cartilage."""
     if seen.metal_mm == 0.0 or seen.company.tube is not None:
         return []
-    votes = _rib(seen)
-    if seen.company.gas_mm <= DOME_MM and seen.company.depth_mm <= DOME_DEPTH_MM and seen.liver_about < 0.8:
-        outer = 1.0 - min(1.0, max(0.0, seen.company.depth_mm / DOME_DEPTH_MM))
-        weight = 3.5 + 3.0 * outer + 2.0 * (1.0 - seen.liver_about)
+    votes = [] if is_dense_pool(seen) else _rib(seen)
+    plate = 3.5 * max(seen.shape.lengths_mm) >= DOME_PLATE_MM
+    outer = seen.company.depth_mm <= DOME_DEPTH_MM and seen.liver_about < 0.64
+    if seen.company.gas_mm <= DOME_MM and outer and plate:
+        away = 1.0 - min(1.0, max(0.0, seen.company.depth_mm / DOME_DEPTH_MM))
+        weight = 3.5 + 2.0 * away + 2.0 * (1.0 - seen.liver_about)
+        if seen.company.organs:
+            weight += DOME_SEEN * (seen.company.organ("background", "lung", "bone") - 0.4)
         words = f"lies on the dome, {seen.company.gas_mm:.0f} mm from lung: diaphragm, pleura or rib"
         votes.append(Vote("bone_or_cartilage", weight, words))
     return votes

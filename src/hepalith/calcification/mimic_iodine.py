@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from hepalith.calcification.appearance import Appearance
+from hepalith.calcification.appearance import Appearance, is_tubular
 from hepalith.calcification.mimic_metal import at_120_kvp
 from hepalith.calcification.vote import Vote
 
@@ -27,6 +27,9 @@ SOLID_FILL, SOLID_FLATNESS = 0.7, 1.7
 
 RESOLVED = 1.6
 """Width in widths of the blur from which the middle of a body shows its own density."""
+
+RESOLVED_MM, FEW_VOXELS = 2.4, 12
+"""The same in mm where pixels are wider than the blur, and the fewest voxels that show a form at all."""
 
 POOLED_SHARE = 0.88
 """Share of the HU of blood that a resolved body must reach to be a pool of it: what is clearly darker and
@@ -51,6 +54,28 @@ DUCT_EVEN = 0.32
 """Unevenness along the middle line up to which a tube is evenly filled; stones in a row are not. Sampling by
 thick slices alone makes 0.2."""
 
+LEAST_WIDTH_MM, CONTRAST_SHARE = 1.8, 0.15
+"""Width from which the density of a tube is told from its blurred image, and its error as a share."""
+
+ARTERY_MM, ARTERY_DEPTH_MM, LONG_MM = 2.0, 7.0, 20.0
+"""Width, depth beneath the surface and length from which a tube is no artery of the liver: beyond the hilum
+they are 1-2 mm wide. What is so wide, so long and brighter than the veins is a duct, or calcium."""
+
+WIDE_AGAINST, SHELL_AGAINST = 4.0, 5.0
+"""Evidence against a vessel of such a tube, and of a shell."""
+
+ARTERY_SHARE = 0.8
+"""Share of the brightest blood that a tube must reach to be an artery: contrast of the same bolus."""
+
+DUCT_WIDE_MM = 7.0
+"""Widest duct that contrast is looked for in: wider ones are the hilum's."""
+
+BRANCHING = 1.5
+"""Evidence of a tree's form."""
+
+IN_LIVER = 0.6
+"""Least share of liver about a duct that is looked at."""
+
 DUCT_LONG_MM = 22.0
 """Length from which an even tube is longer than most calcified strands."""
 
@@ -59,16 +84,22 @@ def judge_iodine_in_vessel(seen: Appearance) -> list[Vote]:
     """Return the evidence for contrast in a vessel: no brighter than blood, drawn out, going on."""
     if seen.enhanced < 0.2:
         return []
-    held = seen.company.held_hu
-    if held is not None and held < seen.core_hu - seen.peak_excess_hu - SHELL_DARK_HU:
+    held, level = seen.company.held_hu, seen.peak_hu - seen.peak_excess_hu
+    if held is not None and held < level - SHELL_DARK_HU:
         return []  # a shell about fluid
     odds = math.log(seen.enhanced / max(1.0 - seen.enhanced, 0.02))
     error = math.hypot(seen.core_se_hu, BLOOD_ERROR_HU)
     noise = seen.peak_excess_hu / max(seen.deviations, 1.0)
     top = seen.peak_hu - BEYOND_PEAK * noise
     beyond = max((seen.core_hu - seen.blood_hu) / error, (top - seen.blood_hu) / BLOOD_ERROR_HU)
+    if seen.cast.width_mm >= LEAST_WIDTH_MM and is_tubular(seen):
+        spread = BLOOD_ERROR_HU + CONTRAST_SHARE * seen.cast.contrast_hu
+        beyond = max(beyond, (_true_hu(seen) - seen.blood_hu) / spread)
     drawn_out = seen.shape.elongation > DRAWN_OUT or seen.shape.branches > 0
     weight = odds + _form(seen, drawn_out=drawn_out) - max(beyond, -2.0)
+    weight -= SHELL_AGAINST * seen.words.any_of("rim", "eggshell")
+    if _is_too_wide_for_an_artery(seen):
+        weight -= WIDE_AGAINST
     if weight <= 0:
         return []
     words = "drawn out and " if drawn_out else ""
@@ -80,7 +111,7 @@ def _form(seen: Appearance, *, drawn_out: bool) -> float:
     """Return how far the form of a body speaks for a vessel."""
     shape = seen.shape
     solid = not drawn_out and shape.fill >= SOLID_FILL and shape.flatness <= SOLID_FLATNESS
-    if solid and seen.thickness >= RESOLVED:
+    if solid and seen.thickness >= RESOLVED and seen.thick_mm >= RESOLVED_MM and seen.voxels >= FEW_VOXELS:
         pooled = seen.core_hu >= POOLED_SHARE * seen.blood_hu and 3.5 * max(shape.lengths_mm) >= LEAST_POOL_MM
         if not pooled:
             return ISOLATED if not seen.goes_on else -1.0
@@ -99,12 +130,41 @@ def judge_iodine_in_duct(seen: Appearance) -> list[Vote]:
     dense = at_120_kvp(cast.ridge_hu, seen.company.kvp)
     if not DUCT_HU[0] <= dense <= DUCT_HU[1] or cast.slender < DUCT_SLENDER or cast.unevenness > DUCT_EVEN:
         return []
-    vein = seen.company.vein_hu
-    if seen.enhanced > 0.5 and (vein is None or seen.core_hu < vein + 2 * BLOOD_ERROR_HU):
+    if seen.liver_about < IN_LIVER:
+        return []
+    if not is_tubular(seen) or cast.width_mm > DUCT_WIDE_MM or _is_as_bright_as_blood(seen):
         return []
     long = min(1.0, max(0.0, (cast.length_mm - 8.0) / DUCT_LONG_MM))
-    weight = 2.0 + 3.0 * long + (1.0 if cast.arms > 1 else 0.0) + 3.0 * seen.company.beside_vessel
+    weight = 3.0 + 3.5 * long + (1.0 if cast.arms > 1 else 0.0) + 2.0 * seen.company.beside_vessel
+    weight -= 4.0 * seen.enhanced * max(0.0, seen.company.in_vessel - 0.5)
+    weight += BRANCHING * seen.words.any_of("branching")
     words = f"an evenly filled tube {cast.length_mm:.0f} mm long"
     if seen.company.beside_vessel > 0.4:
         words += " along the vessels"
     return [Vote("iodine_in_duct", weight, words)]
+
+
+def _is_too_wide_for_an_artery(seen: Appearance) -> bool:
+    """Return whether a long tube deep in the liver is brighter than its veins and wider than its arteries."""
+    vein, cast = seen.company.vein_hu, seen.cast
+    if vein is None or not is_tubular(seen) or cast.length_mm < LONG_MM or cast.width_mm < ARTERY_MM:
+        return False
+    return seen.company.depth_mm >= ARTERY_DEPTH_MM and _true_hu(seen) > vein + 3 * BLOOD_ERROR_HU
+
+
+def _true_hu(seen: Appearance) -> float:
+    """Return what a tube measures with the blur undone."""
+    return seen.peak_hu - seen.peak_excess_hu + seen.cast.contrast_hu
+
+
+def _is_as_bright_as_blood(seen: Appearance) -> bool:
+    """Return whether a tube, blur undone, measures what veins or arteries of this scan measure."""
+    if seen.enhanced < 0.5:
+        return False
+    vein = seen.company.vein_hu
+    true_hu = _true_hu(seen)
+    if vein is None or true_hu < vein + 2 * BLOOD_ERROR_HU:
+        return True
+    if seen.cast.width_mm >= ARTERY_MM and seen.company.depth_mm >= ARTERY_DEPTH_MM:
+        return False
+    return ARTERY_SHARE * seen.blood_hu <= true_hu <= seen.blood_hu + 2 * BLOOD_ERROR_HU

@@ -18,6 +18,12 @@ WIRE_THICKNESS, BODY_THICKNESS = 2.2, 3.2
 """Greatest width, in widths of the blur, of what may be a clip or a wire blurred by the scan, and from which
 it is wider: metal so wide would clip the scale in full. Clips are 1-3 mm thick."""
 
+BODY_MM = 4.5
+"""The same in mm, where pixels are wider than the blur."""
+
+UNEVEN = 0.35
+"""Spread within a body over its mean that a piece of metal does not show, however blurred; a cloud does."""
+
 PLATEAU_HU = 2400
 """Mean of a wide body's core below which it is no metal: resolved metal measures its own 8000 HU and more."""
 
@@ -34,11 +40,15 @@ STREAK_DEVIATIONS = 6.0
 METAL_NEAR_MM = 10.0
 """Distance from metal within which brightness is the metal's own: blooming. Our judgement."""
 
-COIL_MM = (6.0, 18.0)
+COIL_MM = (5.0, 16.0)
 """Diameter of a packed coil as seen."""
 
 COIL_PEAK_HU = 700.0
 """Least excess of a coil's brightest voxel: 0.4 mm of platinum in slices of 5 mm."""
+
+COIL_HELD = 0.25
+"""Least brightness of what a tangle encloses over its own: loops a millimetre or two apart blur into each
+other; fluid in a shell stays dark."""
 
 COIL_FILL = 0.66
 """Most of the ellipsoid with its axes that a tangle of wire fills; rounded calcium fills 0.8 and more."""
@@ -64,17 +74,27 @@ def judge_metal(seen: Appearance) -> list[Vote]:
             f"part of a tube of wire {tube.length_mm:.0f} mm long and {2 * tube.radius_mm:.0f} mm wide{gas}"
         )
         return [Vote("stent_or_catheter", TUBE, words)]
-    return _dense(seen) or _near(seen) or _coil(seen)
+    dense = _dense(seen)
+    if dense and dense[0].weight < 0:
+        return dense
+    ways = [votes for votes in (dense, _near(seen), _coil(seen)) if votes]
+    return max(ways, key=lambda votes: votes[0].weight) if ways else []
 
 
 def _dense(seen: Appearance) -> list[Vote]:
     """Return votes for what is as bright as metal."""
     peak = at_120_kvp(seen.peak_hu, seen.company.kvp)
-    wide = seen.thickness >= BODY_THICKNESS and seen.core_hu < PLATEAU_HU and seen.peak_hu < CLIPPED_HU
+    wide = (
+        seen.thickness >= BODY_THICKNESS
+        and seen.thick_mm >= BODY_MM
+        and seen.core_hu < PLATEAU_HU
+        and seen.peak_hu < CLIPPED_HU
+    )
     if seen.peak_hu >= METAL_HU and not wide:
         sure = seen.peak_hu >= CLIPPED_HU
         weight = 11.0 if sure else 9.0
-        weight -= 4.0 * max(0.0, min(1.0, seen.thickness - WIRE_THICKNESS)) if not sure else 0.0
+        broad = seen.thickness > WIRE_THICKNESS and seen.thick_mm > BODY_MM
+        weight -= 4.0 if (broad or seen.texture > UNEVEN) and not sure else 0.0
         why = f"peak {seen.peak_hu:.0f} HU, denser than calcium, and as thin as wire"
         if sure:
             why = f"peak {seen.peak_hu:.0f} HU, denser than calcium"
@@ -82,14 +102,14 @@ def _dense(seen: Appearance) -> list[Vote]:
     if wide:
         why = f"wide enough to show its density, {seen.core_hu:.0f} HU, too little for metal"
         return [Vote("clip_or_coil", -2.0, why)]
-    thin = seen.thickness <= WIRE_THICKNESS
+    thin = seen.thickness <= BODY_THICKNESS or seen.thick_mm <= BODY_MM
     short = CLIP_MM[0] <= 3.5 * max(seen.shape.lengths_mm) <= CLIP_MM[1]
     if peak >= LIKELY_HU and seen.dark_about > STREAK_DEVIATIONS and thin:
         why = f"peak {seen.peak_hu:.0f} HU with dark bands beside it"
         return [Vote("clip_or_coil", 7.0, why), Vote("stent_or_catheter", 3.5, why)]
-    if peak >= LIKELY_HU and thin and short and seen.shape.elongation * seen.shape.flatness > 1.8:
-        why = f"a short bar of {seen.peak_hu:.0f} HU"
-        return [Vote("clip_or_coil", 3.0 + 6.0 * min(1.0, (peak - LIKELY_HU) / 400.0), why)]
+    if peak >= LIKELY_HU and thin and short:
+        why = f"a short, thin body of {seen.peak_hu:.0f} HU"
+        return [Vote("clip_or_coil", 4.0 + 6.0 * min(1.0, (peak - LIKELY_HU) / 400.0), why)]
     return []
 
 
@@ -108,10 +128,12 @@ def _coil(seen: Appearance) -> list[Vote]:
     size = 3.5 * max(seen.shape.lengths_mm)
     compact = seen.shape.elongation < 1.8 and COIL_MM[0] <= size <= COIL_MM[1]
     held = seen.company.held_hu
+    form = seen.words.any_of("tram_track", "rim", "stellate")
     open_within = seen.shape.fill < COIL_FILL and (held is not None or seen.shape.hollow > 0)
-    if not compact or not open_within or seen.peak_excess_hu < COIL_PEAK_HU:
+    open_within |= held is not None and form > 0.5
+    if not compact or not open_within or at_120_kvp(seen.peak_excess_hu, seen.company.kvp) < COIL_PEAK_HU:
         return []
-    if held is not None and held < 0.35 * seen.core_hu:
+    if held is not None and held < COIL_HELD * seen.core_hu:
         return []  # fluid in a shell
     why = f"a tangle {size:.0f} mm across, open within, {seen.peak_hu:.0f} HU at its brightest"
     return [Vote("clip_or_coil", 9.0, why)]

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
-from hepalith.calcification.appearance import Appearance
+from hepalith.calcification.appearance import Appearance, is_tubular
+from hepalith.calcification.candidate import METAL_HU
 from hepalith.calcification.mimic_metal import at_120_kvp
 from hepalith.calcification.vote import Vote
 
 __all__ = ["judge_glue", "judge_lipiodol"]
 
-CLOUD_TEXTURE = (0.22, 0.42)
+CLOUD_TEXTURE = (0.20, 0.36)
 """Spread within a body over its mean between which it turns from even into cloudy: oil fills tumour vessels
 patchily, calcium of a healed focus is solid."""
 
 CLOUD_FILL = 0.45
 """Least share of the ellipsoid with its axes that a cloud fills."""
 
-DENSE_CLOUD_HU = (700.0, 1500.0)
+DENSE_CLOUD_HU = (900.0, 1500.0)
 """Excess at 120 kVp of the brightest part of a cloud between which oil becomes more likely than calcium. Oil
 measures 283 ± 152 HU above the liver on average, 365 and more where it stays for weeks, and in its densest
 parts above 1500 (PMID 24094672, 8402781); faint, cloudy calcium of mucinous metastases stays below 450 on
 average."""
 
+IN_LIVER = 0.5
+"""Least share of liver about what was left in it."""
+
+LEAST_CLOUD_MM = 4.5
+"""Least diameter of a cloud."""
+
+COARSE_AGAINST = 2.5
+"""Evidence against oil of a coarse chunk: lumps grown into each other, each of its own density."""
+
 IN_MASS_HU = -6.0
 """How far below the liver the surroundings of oil measure, kept in a nodule."""
 
-GLUE_RIDGE_HU = (500.0, 950.0)
+GLUE_RIDGE_HU = (500.0, 900.0)
 """Excess at 120 kVp along the middle of a drawn-out body between which it becomes a cast of glue: glue is
 mixed with iodised oil and measures 700-2500 HU; calcium in strands of 1-3 mm is blurred to a few hundred."""
+
+GLUE_CONTRAST_HU, GLUE_WIDTH_MM = (700.0, 1150.0), 1.6
+"""The same of its density with the blur undone, and the width from which that is told: calcium averages up to
+1000 HU in strands, and those are mostly thinner."""
+
+GLUE_MM, GLUE_LONG_MM = 10.0, 17.0
+"""Least length of a cast, and of one that is as bright as metal: clips are no longer as seen."""
 
 GLUE_SLENDER = 4.0
 """Length in widths of a cast."""
@@ -34,8 +51,8 @@ GLUE_SLENDER = 4.0
 GLUE_EVEN = 0.34
 """Unevenness along the middle up to which a tube is a cast."""
 
-GLUE_ELONGATED = 1.8
-"""Elongation from which a body without arms is drawn out."""
+GLUE_WIDE_MM = 10.0
+"""Widest branch that glue is looked for in: half of a wide portal trunk."""
 
 
 def _ramp(value: float, ends: tuple[float, float]) -> float:
@@ -47,10 +64,17 @@ def judge_lipiodol(seen: Appearance) -> list[Vote]:
     """Return the evidence for iodised oil: a dense, patchy cloud, flecks about it, in a nodule."""
     size = 3.5 * max(seen.shape.lengths_mm)
     cloudy = _ramp(max(seen.texture, seen.shape.variation - 0.12), CLOUD_TEXTURE)
-    if size < 6.0 or seen.shape.elongation > 2.4 or seen.shape.fill < CLOUD_FILL or cloudy == 0.0:
+    if (
+        seen.liver_about < IN_LIVER
+        or size < LEAST_CLOUD_MM
+        or seen.shape.elongation > 2.4
+        or seen.shape.fill < CLOUD_FILL
+        or cloudy == 0.0
+    ):
         return []
     peak = at_120_kvp(seen.peak_excess_hu, seen.company.kvp)
-    weight = cloudy * (2.0 + 6.0 * _ramp(peak, DENSE_CLOUD_HU))
+    weight = cloudy * (2.0 + 6.5 * _ramp(peak, DENSE_CLOUD_HU))
+    weight -= COARSE_AGAINST * seen.words.any_of("coarse")
     words = f"a patchy cloud {size:.0f} mm across, up to {seen.peak_hu:.0f} HU"
     if seen.company.small_others:
         weight += min(2.0, 0.7 * seen.company.small_others)
@@ -64,13 +88,18 @@ def judge_lipiodol(seen: Appearance) -> list[Vote]:
 def judge_glue(seen: Appearance) -> list[Vote]:
     """Return the evidence for glue: a very dense, even cast of a vessel's branches."""
     cast = seen.cast
-    drawn_out = seen.shape.elongation > GLUE_ELONGATED or cast.arms > 1 or cast.slender > 6.0
-    if not drawn_out or cast.slender < GLUE_SLENDER or cast.unevenness > GLUE_EVEN or seen.thickness > 4.0:
+    if not is_tubular(seen) or cast.slender < GLUE_SLENDER or cast.unevenness > GLUE_EVEN:
         return []
+    if cast.width_mm > GLUE_WIDE_MM or seen.liver_about < IN_LIVER:
+        return []
+    if cast.length_mm < GLUE_MM or (seen.peak_hu >= METAL_HU and cast.length_mm < GLUE_LONG_MM):
+        return []  # a short bar as bright as metal is metal
     dense = _ramp(at_120_kvp(cast.ridge_hu, seen.company.kvp), GLUE_RIDGE_HU)
+    if cast.width_mm >= GLUE_WIDTH_MM:
+        dense = max(dense, _ramp(at_120_kvp(cast.contrast_hu, seen.company.kvp), GLUE_CONTRAST_HU))
     if dense == 0.0:
         return []
-    weight = 3.0 + 8.0 * dense - 6.0 * max(0.0, seen.texture - 0.2)
+    weight = 4.0 + 8.0 * dense - 3.0 * max(0.0, seen.texture - 0.2)
     words = (
         f"an even cast {cast.length_mm:.0f} mm long, {cast.ridge_hu:.0f} HU above the liver along its middle"
     )

@@ -10,14 +10,23 @@ __all__ = ["judge_vessel_wall"]
 AT_HILUM_DEPTH_MM = 4.0
 """Greatest depth beneath the mask's surface of what lies at the hilum, where the outline is least sure."""
 
+HILUM_SHARE = 0.5
+"""Least share of a body with liver in front of it and to its right."""
+
+OUTSIDE_SEEN = 3.0
+"""Evidence, from least to most, of the network's view that it lies outside the liver."""
+
 CLEAR_OF_WALL_MM = 12.0
 """Distance from bone that what lies at the hilum has; ribs and cartilage run along the other surfaces."""
 
 CLEAR_OF_LUNG_MM = 10.0
 """Distance from lung and gas, likewise."""
 
-BLOOD_HU = 22.0
-"""How far below the liver, and no further, what a calcified wall encloses measures in an unenhanced scan."""
+TRACK_LEAST = 0.25
+"""Least probability of the form of a tram track that is evidence for a vessel's wall."""
+
+TRACK_ELONGATION, TRACK_MM = 1.3, 14.0
+"""Elongation and diameter, one of which a tram track reaches: shorter ones may be a coil or a shell."""
 
 SHELL_FILL = 0.62
 """Share of the ellipsoid with its axes below which a body is no solid grain but a wall or a piece of one."""
@@ -29,6 +38,7 @@ def judge_vessel_wall(seen: Appearance) -> list[Vote]:
     votes = []
     at_hilum = (
         company.depth_mm <= AT_HILUM_DEPTH_MM
+        and company.at_hilum >= HILUM_SHARE
         and (seen.inside_share < 0.9 or seen.liver_about < 0.75)
         and seen.bone_mm > CLEAR_OF_WALL_MM
         and company.gas_mm > CLEAR_OF_LUNG_MM
@@ -38,6 +48,13 @@ def judge_vessel_wall(seen: Appearance) -> list[Vote]:
     if at_hilum:
         outer = 1.0 - min(1.0, max(0.0, company.depth_mm / AT_HILUM_DEPTH_MM))
         weight = 3.0 + 2.0 * outer + (2.5 if wall else 0.0)
+        if company.organs:
+            weight += OUTSIDE_SEEN * (company.organ("background", "pancreas") - 0.3)
         words = "beside the liver at its hilum, where the hepatic artery runs"
         votes.append(Vote("vessel_wall_calcification", weight, words))
+    track = seen.words.any_of("tram_track")
+    packed = seen.shape.elongation < TRACK_ELONGATION and 3.5 * max(seen.shape.lengths_mm) < TRACK_MM
+    if track > TRACK_LEAST and not packed:
+        words = "the wall of a tube, two lines where a slice cuts it lengthwise"
+        votes.append(Vote("vessel_wall_calcification", 2.0 + 6.0 * track, words))
     return votes

@@ -49,8 +49,16 @@ SLENDER = 8.0
 """Least length over radius of metal that is not seen to be hollow, a plastic stent or a catheter: clips in a
 row are no tube."""
 
+LIVER_RIGHT = 0.25
+"""Least share of a tube with liver to its right: stents and catheters of the liver lie so, leads and wires on
+the chest do not."""
+
 FILLED = 0.9
 """Least share of the tube's length that shows wire."""
+
+LONG_MM, DENSE_WALL_HU = 38.0, 650.0
+"""Length and median HU of the wall from which a hollow tube filled with bile is a stent: calcified walls of
+veins are shorter and less dense. Our judgement."""
 
 LEAST_METAL = 0.01
 """Share of voxels that clip as metal does, from which a long body is metal even where it is not hollow."""
@@ -87,6 +95,7 @@ class WireTube:
 
 def find_wire_tubes(
     hu: NDArray[np.int16],
+    liver: NDArray[np.bool_],
     spacing_mm: tuple[float, float, float],
     level_hu: float,
     barred: NDArray[np.float64],
@@ -95,8 +104,8 @@ def find_wire_tubes(
 
     Parameters
     ----------
-    hu
-        The crop.
+    hu, liver
+        The crop and the liver's mask.
     spacing_mm
         Voxel spacing.
     level_hu
@@ -131,13 +140,21 @@ def find_wire_tubes(
         span = (own.max(axis=0) - own.min(axis=0)) * np.asarray(spacing_mm)
         if not LEAST_MM <= float(np.linalg.norm(span)) <= 1.7 * MOST_MM:
             continue
-        tube = _tube(hu, own, np.asarray(spacing_mm))
+        tube = _tube(hu, liver, own, np.asarray(spacing_mm))
         if tube is not None:
             found.append(tube)
     return tuple(found)
 
 
-def _tube(hu: NDArray[np.int16], own: NDArray[np.intp], spacing: NDArray[np.float64]) -> WireTube | None:
+def _has_liver_at_its_right(own: NDArray[np.intp], liver: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return, for some voxels of the crop, whether liver lies to the patient's right of them."""
+    first = np.where(liver.any(axis=2), liver.argmax(axis=2), liver.shape[2])
+    return np.asarray(first[own[:, 0], own[:, 1]] <= own[:, 2])
+
+
+def _tube(
+    hu: NDArray[np.int16], liver: NDArray[np.bool_], own: NDArray[np.intp], spacing: NDArray[np.float64]
+) -> WireTube | None:
     """Return the tube that an object is; None where it is none."""
     own = own[:: max(1, len(own) // MOST_SAMPLES)]
     points = own * spacing
@@ -158,15 +175,18 @@ def _tube(hu: NDArray[np.int16], own: NDArray[np.intp], spacing: NDArray[np.floa
     apart -= np.outer(apart @ axes[0], axes[0])
     radius = np.linalg.norm(apart, axis=1)
     mean = float(radius.mean())
-    if not LEAST_RADIUS_MM <= mean <= MOST_RADIUS_MM or float(radius.std()) > ROUND * mean:
+    if not LEAST_RADIUS_MM <= mean <= MOST_RADIUS_MM:
         return None
     inside, gas = _inside(hu, middles, spacing, mean)
     wall = float(np.median(hu[tuple(own.T)]))
     metal = float((hu[tuple(own.T)] >= METAL_HU).mean()) >= LEAST_METAL
-    hollow = inside < wall - DARK_INSIDE_HU
+    hollow = inside < wall - DARK_INSIDE_HU and float(radius.std()) <= ROUND * mean
     holds_gas = gas >= GAS_SHARE
-    slender = length >= SLENDER * mean and float((counts > 0).mean()) >= FILLED
-    if not (hollow and (metal or holds_gas)) and not (metal and slender):
+    slender = length >= SLENDER * float(np.median(radius)) and float((counts > 0).mean()) >= FILLED
+    dense = length >= LONG_MM and wall >= DENSE_WALL_HU
+    if float(_has_liver_at_its_right(own, liver).mean()) < LIVER_RIGHT:
+        return None
+    if not (hollow and (metal or holds_gas or dense)) and not (metal and slender):
         return None
     return WireTube(own.astype(np.float64), length, mean, hollow, holds_gas, metal)
 
