@@ -43,12 +43,14 @@ def name_by_size(morphology: str, diameter_mm: float) -> str:
     """Return the contract's word for one body made as a dot, a nodule, a chunk or a bead of that size.
 
     Each bead of a chain is a body of its own, a dot or a nodule; that they lie on one line is the pattern's
-    and the group's to say. Every other form keeps its name.
+    and the group's to say. Sand and clouds no larger than a dot are dots. Every other form keeps its name.
 
     Examples
     --------
     >>> name_by_size("punctate", 8.0), name_by_size("beaded", 3.0), name_by_size("coarse", 9.0)
     ('nodular', 'punctate', 'nodular')
+    >>> name_by_size("granular", 3.0), name_by_size("granular", 12.0)
+    ('punctate', 'granular')
     """
     if morphology in ("punctate", "nodular", "beaded") or (
         morphology == "coarse" and diameter_mm < COARSE_MM
