@@ -26,6 +26,8 @@ __all__ = ["SEGMENTS", "SEGMENT_LOBE", "Segments", "divide", "find_lobes", "find
 
 GRID_MM = 4.0
 """Spacing on which probabilities are worked out: they change over some 10 mm."""
+DOME_VIEWS = ("whole", "upper")
+"""Views in which hepatic veins can be followed from the cava; elsewhere their kind is too often mistaken."""
 LEAST_ML = 100.0
 """A smaller part of a liver is not divided. Our judgement."""
 
@@ -113,7 +115,7 @@ def find_segments(volume: Volume, liver: Liver, vessels: Vessels | None = None) 
         return _not_assessed(volume, liver, "neither the vena cava nor the spine is in view")
     planes = narrow_by_gallbladder(place_planes(landmarks), landmarks)
     planes = narrow_by_fissure(planes, volume, liver)
-    if vessels is not None and vessels.seen:
+    if vessels is not None and vessels.seen and landmarks.view in DOME_VIEWS:
         planes = narrow_by_veins(planes, vessels)
     return divide(volume, liver, planes)
 

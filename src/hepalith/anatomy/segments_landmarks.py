@@ -14,7 +14,7 @@ from hepalith.anatomy.organs import Organs
 from hepalith.anatomy.vertebra import find_vertebra
 from hepalith.image.volume import Volume
 
-__all__ = ["FEATURES", "VIEWS", "Landmarks", "find_landmarks"]
+__all__ = ["FEATURES", "UNDERSIDE_AT", "VIEWS", "Landmarks", "find_landmarks"]
 
 GRID_MM = 4.0
 """Spacing on which the outline is read: extents and heights are then good to about 2 mm."""

@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.vessels_field import look_for_blood, look_for_dark_veins, reach_box
-from hepalith.anatomy.vessels_kind import KINDS, VesselBranch, find_roots, trace_hepatic, trace_trees
+from hepalith.anatomy.vessels_kind import KINDS, Roots, VesselBranch, find_roots, trace_hepatic, trace_trees
 from hepalith.geometry import Box
 from hepalith.image.volume import Volume
 
@@ -38,6 +38,8 @@ class Vessels:
         Mothers before daughters.
     bright
         Whether blood is brighter than the parenchyma; in an unenhanced liver it is darker.
+    roots
+        Where portal and hepatic veins are expected to begin; None where no landmark tells.
     """
 
     box: Box
@@ -47,6 +49,7 @@ class Vessels:
     reason: str
     branches: tuple[VesselBranch, ...] = ()
     bright: bool = True
+    roots: Roots | None = None
 
     def of_kind(self, *kinds: str) -> tuple[VesselBranch, ...]:
         """Return the branches of some kinds."""
@@ -90,12 +93,13 @@ def find_vessels(volume: Volume, liver: Liver, phase: Phase) -> Vessels:
     found = look_for_blood(volume, liver, phase)
     if isinstance(found, str):
         return no_vessels(volume, liver, found)
-    trees = trace_trees(found, find_roots(volume, liver), arterial=phase.label == "arterial")
+    roots = find_roots(volume, liver)
+    trees = trace_trees(found, roots, arterial=phase.label == "arterial")
     labels, branches = trees.labels, list(trees.branches)
-    dark = look_for_dark_veins(volume, liver, phase)
+    dark = look_for_dark_veins(volume, liver, phase) if phase.label == "arterial" else None
     if dark is not None:
         veins = trace_hepatic(dark, first=len(branches))
         labels = np.where((labels == 0) & (veins.labels > 0), veins.labels, labels)
         branches += veins.branches
     on_volume = found.on_volume(labels)
-    return Vessels(found.box, on_volume, found.blood_hu, True, "", tuple(branches), bright=found.bright)
+    return Vessels(found.box, on_volume, found.blood_hu, True, "", tuple(branches), found.bright, roots)

@@ -164,12 +164,12 @@ def look_for_blood(volume: Volume, liver: Liver, phase: Phase) -> VesselField | 
 
 
 def look_for_dark_veins(volume: Volume, liver: Liver, phase: Phase) -> VesselField | None:
-    """Return hepatic veins that contrast has not reached, darker than parenchyma; None where none is seen.
+    """Return veins that contrast has not reached, darker than parenchyma; None where none is seen.
 
-    Of use in the arterial phase alone: elsewhere what is dark in an enhanced liver is duct or lesion.
+    In the arterial phase these are the hepatic veins; later, what is dark and no bile is filled or narrowed.
     """
     view = _View.of(volume, liver)
-    if phase.label != "arterial" or np.count_nonzero(view.deep) < LEAST_DEEP_VOXELS:
+    if np.count_nonzero(view.deep) < LEAST_DEEP_VOXELS:
         return None
     return _find_tubes(view, float(np.median(view.coarse.hu[view.deep])), phase, bright=False)
 

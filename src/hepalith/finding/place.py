@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
 from types import MappingProxyType
 
 import numpy as np
@@ -16,6 +17,10 @@ from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 
 __all__ = ["Place", "find_places"]
 
+SUBCAPSULAR_MM = 3.0
+"""A focus whose centre lies within this of the capsule is subcapsular: see `hepalith.finding.ct`."""
+UNREFINED = 0.5
+"""Probability of a lobe that the outline alone gives, where segments were not assessed."""
 PATH_ERROR_MM = 1.5
 """Error (95 %) of a distance from a traced vessel: the spacing of the grid that it is traced on."""
 
@@ -38,6 +43,8 @@ class Place:
         Of every segment.
     capsule_distance
         Of its centre from the capsule, mm.
+    subcapsular_probability
+        That its centre lies within `SUBCAPSULAR_MM` of the capsule; None where that was not measured.
     periportal
         Distance of its centre from the wall of the nearest portal branch, mm; zero inside one. Not
         assessable where no portal branch was seen.
@@ -51,33 +58,55 @@ class Place:
     segment_probability: float
     segment_probabilities: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     capsule_distance: Assessed | None = None
+    subcapsular_probability: float | None = None
     periportal: Assessed = field(default_factory=lambda: NotAssessable("no portal branch was looked for"))
     reason: str = ""
 
 
 def find_places(foci: Foci, liver: Liver, segments: Segments, vessels: Vessels) -> Mapping[int, Place]:
-    """Return the place of every focus, by its id."""
+    """Return the place of every focus, by its id; of none where no liver is in view."""
+    if not liver.is_in_view:
+        return MappingProxyType({})
     return MappingProxyType({f.id: _place_of(f, segments, vessels) for f in foci.foci})
 
 
 def _place_of(focus: Focus, segments: Segments, vessels: Vessels) -> Place:
     """Return the place of one focus."""
-    near = _portal_distance(focus, vessels)
+    place = Place(
+        lobe=focus.lobe,
+        lobe_probability=UNREFINED,
+        segment=None,
+        segment_probability=0.0,
+        capsule_distance=focus.capsule_distance,
+        subcapsular_probability=_chance_subcapsular(focus.capsule_distance),
+        periportal=_portal_distance(focus, vessels),
+        reason=segments.reason,
+    )
     chances = segments.at(focus.centroid_lps_mm)
     if not chances:
-        return Place(
-            focus.lobe, 0.5, None, 0.0, capsule_distance=focus.capsule_distance, periportal=near,
-            reason=segments.reason,
-        )  # fmt: skip
+        return place
     lobes: dict[str, float] = {}
     for name, chance in chances.items():
         lobes[SEGMENT_LOBE[name]] = lobes.get(SEGMENT_LOBE[name], 0.0) + chance
     lobe = max(lobes, key=lambda name: lobes[name])
     segment = max(chances, key=lambda name: chances[name])
-    return Place(
-        lobe, lobes[lobe], segment, chances[segment], MappingProxyType(dict(chances)), focus.capsule_distance,
-        near,
-    )  # fmt: skip
+    return replace(
+        place,
+        lobe=lobe,
+        lobe_probability=lobes[lobe],
+        segment=segment,
+        segment_probability=chances[segment],
+        segment_probabilities=MappingProxyType(dict(chances)),
+    )
+
+
+def _chance_subcapsular(depth: Assessed | None) -> float | None:
+    """Return the probability that a depth below the capsule is less than `SUBCAPSULAR_MM`."""
+    if not isinstance(depth, Measurement):
+        return None
+    if depth.low is None or depth.high is None or depth.high <= depth.low:
+        return 0.95 if depth.value < SUBCAPSULAR_MM else 0.05
+    return NormalDist(depth.value, (depth.high - depth.low) / 3.92).cdf(SUBCAPSULAR_MM)
 
 
 def _portal_distance(focus: Focus, vessels: Vessels) -> Assessed:
