@@ -161,8 +161,8 @@ def find_ducts(volume: Volume, liver: Liver, vessels: Vessels | None, phase: Pha
     if not liver.is_in_view:
         return no_ducts(liver, "no liver is in view")
     hilum = find_hilum(volume, liver)
-    gas = find_gas(volume, liver, hilum)
     bile = map_bile(volume, liver)
+    gas = find_gas(volume, liver, bile, hilum)
     if bile.contrast_hu < LEAST_CONTRAST_HU:
         return replace(no_ducts(liver, FATTY), hilum_lps_mm=hilum, gas=gas)
     seen = _seen_in(bile, volume, liver, phase, hilum)

@@ -82,6 +82,8 @@ class BileMap:
         Voxels of the image along (k, j, i) in one of the map.
     spacing_mm
         Of the map, along (k, j, i).
+    hu
+        float32: mean density of the voxels of the image in each of the map.
     share
         float32: darkening over that of pure bile; 0 parenchyma, 1 bile.
     quiet
@@ -104,6 +106,7 @@ class BileMap:
     box: Box
     factors: tuple[int, int, int]
     spacing_mm: tuple[float, float, float]
+    hu: NDArray[np.float32]
     share: NDArray[np.float32]
     quiet: NDArray[np.float32]
     noise: float
@@ -173,7 +176,7 @@ def map_bile(volume: Volume, liver: Liver) -> BileMap:
     stones = _stones(mask & (above > BRIGHT_HU), quiet > STONE_BILE_SHARE, spacing)
     typical = np.float32(usual + BILE_HU)
     ground = np.asarray((typical - parenchyma) / max(usual, LEAST_HU), dtype=np.float32)
-    return BileMap(box, steps, spacing, share, quiet, noise, margin, ground, stones, usual, halo)
+    return BileMap(box, steps, spacing, hu, share, quiet, noise, margin, ground, stones, usual, halo)
 
 
 def _quieten(
