@@ -31,6 +31,9 @@ CALIPER_VOXELS, CALIPER_BLUR = 0.35, 0.15
 rod aslant its ends fade. From `benchmarks/intervals.py`."""
 
 
+CALIPER_THIN = 1.7
+"""How much larger the caliper's error is of what blur thins: its ends fade into the slices beside."""
+
 BODY_SHARE, BODY_UNLIKE = 0.01, 0.6
 """Standard deviation, as a share, by which the integrated excess of a compact body may differ from that of
 the sphere that explains it best: at least, and over how far it is seen to differ. From the development
@@ -52,6 +55,11 @@ THIN_SHARE = 0.03
 
 CUT_SHARE = 0.4
 """Relative error of a body that reaches the end of the image: what lies beyond is not seen."""
+
+UNEVEN, UNEVEN_SD, UNEVEN_OTHER = 1.5, 0.25, 0.05
+"""Standard deviation of the logarithm of the volume for gaps and uneven density within: over how far the body
+differs from a sphere, most, and of a body that blur resolves and no sphere was fitted to. Lobed and porous
+chunks hold 0.7 to 1.3 times what their outline says. From the development phantoms."""
 
 LIMITED_SD = 0.1
 """Standard deviation of the volume's logarithm above which a fitted sphere is limited by resolution."""
@@ -147,13 +155,18 @@ def measure(
             fitted_total = weigh_sphere(fit, belief or BlurBelief()).excess
             total_se = math.hypot(total_se, _apart(total, total_se, fitted_total))
         volume, plateau = volume_below_blur(total, total_se, peak, scene)
+        volume = _doubted(volume, UNEVEN_SD)
     elif body.unresolved:
         volume, plateau = volume_of_thin(total, total_se, aperture, scene, long=body.long)
     else:
         volume, plateau = volume_above_blur(total, total_se, aperture, scene)
+        uneven = min(UNEVEN_SD, UNEVEN * fit.unlike) if fit is not None else UNEVEN_OTHER
+        volume = _doubted(volume, uneven)
+        limited = uneven > LIMITED_SD
     # a rod or wall that blur thins differs in brightness along itself: it ends where half of that is left
     level = ndimage.maximum_filter(aperture.excess, 3) if body.unresolved else plateau
-    as_sphere = body.unresolved and body.round and (fitted or body.solid)
+    small = body.solid and body.sphere_mm < 2 * scene.blur.in_plane_fwhm_mm
+    as_sphere = body.unresolved and body.round and (fitted or small)
     stretch = min(STRETCH_MOST, STRETCH * fit.unlike) if fitted and fit is not None else STRETCH_MOST
     diameter = _diameter(aperture, scene, volume, 0.5 * level, stretch=stretch if as_sphere else None)
     share = aperture.extent / max(1.0, float(aperture.extent.sum()))
@@ -173,6 +186,15 @@ def measure(
         body.axes_mm,
         body.fill,
     )
+
+
+def _doubted(volume: Measurement, sd: float) -> Measurement:
+    """Return a volume with a further error of its logarithm: gaps and uneven density that blur hides."""
+    value, low, high = volume.value, volume.low or 1e-3, volume.high or volume.value
+    if not 0 < low <= value <= high:
+        return volume
+    down, up = (math.hypot(math.log(r), Z95 * sd) for r in (value / low, high / value))
+    return Measurement(value, volume.unit, value * math.exp(-down), value * math.exp(up))
 
 
 def _apart(total: float, total_se: float, fitted: float) -> float:
@@ -232,6 +254,8 @@ def _diameter(
     longest, direction = longest_caliper_mm(crossings(aperture.excess, aperture.extent, level), spacing)
     along = math.sqrt(sum((s * d) ** 2 for s, d in zip(spacing, direction, strict=True)))
     error = Z95 * math.hypot(CALIPER_VOXELS * along, CALIPER_BLUR * _blur_along(scene, direction))
+    if stretch is None and not isinstance(level, float):
+        error *= CALIPER_THIN
     blur = _blur_along(scene, direction)
     if stretch is not None:
         sphere_sd = math.hypot((high - low) / (2 * Z95), stretch * middle / 2)
