@@ -1,4 +1,4 @@
-"""Where a focus lies: the likeliest segment with its probability, the lobe that follows, depth, portal branch."""
+"""Where a focus lies: the likeliest segment and its probability, lobe, depth, portal branch."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from hepalith.anatomy.liver import Liver, Phase
-from hepalith.anatomy.vessels_field import look_for_blood, look_for_dark_veins, reach_box
+from hepalith.anatomy.vessels_field import look_for_veins, reach_box
 from hepalith.anatomy.vessels_kind import KINDS, Roots, VesselBranch, find_roots, trace_hepatic, trace_trees
 from hepalith.geometry import Box
 from hepalith.image.volume import Volume
@@ -90,13 +90,12 @@ def find_vessels(volume: Volume, liver: Liver, phase: Phase) -> Vessels:
     """
     if not liver.is_in_view:
         return no_vessels(volume, liver, "no liver is in view")
-    found = look_for_blood(volume, liver, phase)
+    found, dark = look_for_veins(volume, liver, phase)
     if isinstance(found, str):
         return no_vessels(volume, liver, found)
     roots = find_roots(volume, liver)
     trees = trace_trees(found, roots, arterial=phase.label == "arterial")
     labels, branches = trees.labels, list(trees.branches)
-    dark = look_for_dark_veins(volume, liver, phase) if phase.label == "arterial" else None
     if dark is not None:
         veins = trace_hepatic(dark, first=len(branches))
         labels = np.where((labels == 0) & (veins.labels > 0), veins.labels, labels)

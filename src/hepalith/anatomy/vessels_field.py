@@ -16,7 +16,7 @@ from hepalith.anatomy.liver import Liver, Phase
 from hepalith.geometry import Box, Grid
 from hepalith.image.volume import Volume
 
-__all__ = ["VesselField", "look_for_blood", "look_for_dark_veins", "reach_box"]
+__all__ = ["VesselField", "look_for_blood", "look_for_dark_veins", "look_for_veins", "reach_box"]
 
 SPACING_MM = 1.5
 """Spacing on which vessels are looked for: a branch of 3 mm is two voxels wide. Our judgement, from the
@@ -149,18 +149,7 @@ def sampled_at(coarse: Coarse, part: NDArray[np.generic], start: tuple[int, int,
 
 def look_for_blood(volume: Volume, liver: Liver, phase: Phase) -> VesselField | str:
     """Return where blood stands out from the parenchyma, or why it does not."""
-    view = _View.of(volume, liver)
-    if np.count_nonzero(view.deep) < LEAST_DEEP_VOXELS:
-        return "too little liver is in view to see vessels in"
-    middle = float(np.median(view.coarse.hu[view.deep]))
-    blood = _measure_blood(volume, liver)
-    blood = BLOOD_HU if blood is None and phase.label == "none" else blood
-    if phase.label in ("none", "unknown") and blood is not None and abs(blood - middle) < ALIKE_HU:
-        return f"blood ({blood:.0f} HU) and liver ({middle:.0f} HU) measure alike on this scan"
-    dense = phase.label != "none" and middle < (blood or middle) + DENSE_HU
-    bright = phase.label == "arterial" or blood is None or blood > middle or dense
-    found = _find_tubes(view, middle, phase, bright=bright)
-    return found or "no vessel stands out from the liver on this scan"
+    return look_for_veins(volume, liver, phase)[0]
 
 
 def look_for_dark_veins(volume: Volume, liver: Liver, phase: Phase) -> VesselField | None:
@@ -169,14 +158,31 @@ def look_for_dark_veins(volume: Volume, liver: Liver, phase: Phase) -> VesselFie
     In the arterial phase these are the hepatic veins; later, what is dark and no bile is filled or narrowed.
     """
     view = _View.of(volume, liver)
-    if np.count_nonzero(view.deep) < LEAST_DEEP_VOXELS:
-        return None
-    return _find_tubes(view, float(np.median(view.coarse.hu[view.deep])), phase, bright=False)
+    return None if view is None else _find_tubes(view, phase, bright=False)
+
+
+def look_for_veins(
+    volume: Volume, liver: Liver, phase: Phase
+) -> tuple[VesselField | str, VesselField | None]:
+    """Return where blood stands out, or why it does not; and, in the arterial phase, the veins still dark."""
+    view = _View.of(volume, liver)
+    if view is None:
+        return "too little liver is in view to see vessels in", None
+    middle = view.middle
+    blood = _measure_blood(volume, liver)
+    blood = BLOOD_HU if blood is None and phase.label == "none" else blood
+    if phase.label in ("none", "unknown") and blood is not None and abs(blood - middle) < ALIKE_HU:
+        return f"blood ({blood:.0f} HU) and liver ({middle:.0f} HU) measure alike on this scan", None
+    dense = phase.label != "none" and middle < (blood or middle) + DENSE_HU
+    bright = phase.label == "arterial" or blood is None or blood > middle or dense
+    found = _find_tubes(view, phase, bright=bright)
+    dark = _find_tubes(view, phase, bright=False) if phase.label == "arterial" else None
+    return found or "no vessel stands out from the liver on this scan", dark
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _View:
-    """The liver at 1.5 mm: HU, liver, and what lies deep enough for bright and for dark vessels."""
+    """The liver at 1.5 mm: its median HU, the excess over it, and what lies deep enough for vessels."""
 
     box: Box
     coarse: Coarse
@@ -184,9 +190,12 @@ class _View:
     inside: NDArray[np.bool_]
     deep: NDArray[np.bool_]
     deeper: NDArray[np.bool_]
+    middle: float
+    excess: NDArray[np.float32]
 
     @classmethod
-    def of(cls, volume: Volume, liver: Liver) -> _View:
+    def of(cls, volume: Volume, liver: Liver) -> _View | None:
+        """Return the view; None where too little of the liver lies deep enough."""
         box = reach_box(volume, liver)
         part = volume.cropped(box)
         coarse = coarsen(part, SPACING_MM)
@@ -199,15 +208,13 @@ class _View:
         affine[:3, :3] = affine[:3, :3] * np.array(coarse.step)
         shape = coarse.hu.shape
         grid = Grid((shape[0], shape[1], shape[2]), affine)
-        slice_mm = volume.spacing_mm[0]
-        return cls(
-            box,
-            coarse,
-            grid,
-            inside,
-            depth > CAPSULE_MM,
-            depth > max(DARK_CAPSULE_MM, DARK_SLICES * slice_mm),
-        )
+        deep = depth > CAPSULE_MM
+        if np.count_nonzero(deep) < LEAST_DEEP_VOXELS:
+            return None
+        deeper = depth > max(DARK_CAPSULE_MM, DARK_SLICES * volume.spacing_mm[0])
+        middle = float(np.median(coarse.hu[deep]))
+        excess = _excess(coarse.hu, inside, deep, middle)
+        return cls(box, coarse, grid, inside, deep, deeper, middle, excess)
 
 
 def _measure_blood(volume: Volume, liver: Liver) -> float | None:
@@ -229,11 +236,11 @@ def _measure_blood(volume: Volume, liver: Liver) -> float | None:
     return float(np.median(values)) if len(values) >= LEAST_AORTA_SLICES else None
 
 
-def _find_tubes(view: _View, middle: float, phase: Phase, *, bright: bool) -> VesselField | None:
+def _find_tubes(view: _View, phase: Phase, *, bright: bool) -> VesselField | None:
     """Return what stands out on one side of the parenchyma and is no lump; None where too little does."""
-    hu = view.coarse.hu
+    hu, middle = view.coarse.hu, view.middle
     ceiling = ARTERIAL_CEILING_HU if phase.label in ("arterial", "unknown") else CEILING_HU
-    excess = _excess(hu, view.inside, view.deep, middle) * np.float32(1 if bright else -1)
+    excess = view.excess if bright else -view.excess
     hard = hu > middle + ceiling if bright else middle - excess < DARKEST_HU
     deep = view.deep if bright else view.deeper
     allowed = deep & ~ndimage.binary_dilation(hard & view.inside, iterations=HALO_VOXELS)
