@@ -56,6 +56,8 @@ def name_by_size(morphology: str, diameter_mm: float) -> str:
         morphology == "coarse" and diameter_mm < COARSE_MM
     ):
         return "punctate" if diameter_mm <= PUNCTATE_MM else "nodular"
+    if morphology in ("granular", "amorphous") and diameter_mm <= PUNCTATE_MM:
+        return "punctate"
     return morphology
 
 
