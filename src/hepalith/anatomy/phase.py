@@ -111,12 +111,16 @@ class _Plane:
 
 def measure_aorta(volume: Volume, liver: Liver) -> float | None:
     """Return the HU of the aorta in front of the spine at the height of the liver; None where not found."""
-    return _aorta_among(_planes(volume, liver.box.start[0], liver.box.stop[0]), liver)
+    return _aorta_among(_planes(volume, liver.box.start[0], liver.box.stop[0]), volume, liver)
 
 
-def _aorta_among(planes: Iterable[tuple[int, _Plane]], liver: Liver) -> float | None:
+def _aorta_among(planes: Iterable[tuple[int, _Plane]], volume: Volume, liver: Liver) -> float | None:
     """Return the aorta's HU in those planes that lie at the height of the liver."""
-    found = [_aorta_in(plane) for k, plane in planes if liver.box.start[0] <= k < liver.box.stop[0]]
+    found = [
+        _aorta_in(plane, _reduced(volume, liver, k, plane))
+        for k, plane in planes
+        if liver.box.start[0] <= k < liver.box.stop[0]
+    ]
     known = [value for value in found if value is not None]
     return float(np.median(known)) if known else None
 
@@ -227,8 +231,8 @@ def _average(slab: NDArray[np.int16], rows: int, columns: int) -> NDArray[np.flo
     return np.asarray(blocks / (len(slab) * rows * columns), dtype=np.float32)
 
 
-def _aorta_in(plane: _Plane) -> float | None:
-    """Return the HU of the brightest even disc in front of and left of the vertebra in one plane."""
+def _aorta_in(plane: _Plane, liver: NDArray[np.bool_]) -> float | None:
+    """Return the HU of the brightest even disc in front of and left of the vertebra, off the liver."""
     hu, j_mm, i_mm, radius = plane.hu, plane.j_mm, plane.i_mm, plane.radius
     spine_row, spine_column = plane.spine
     row, column = np.indices(hu.shape)
@@ -236,7 +240,7 @@ def _aorta_in(plane: _Plane) -> float | None:
     left = (column - spine_column) * i_mm
     away = np.hypot(forward, left)
     place = (away > radius + DISC_MM + 2) & (away < radius + 34) & (forward > 3) & (left > -10) & (left < 36)
-    place &= ~_vertebra(plane.bone_depth, plane.spine, j_mm, i_mm)
+    place &= ~liver & ~_vertebra(plane.bone_depth, plane.spine, j_mm, i_mm)
     count_rows, count_columns = max(1, round(DISC_MM / j_mm)), max(1, round(DISC_MM / i_mm))
     size = (2 * count_rows - 1, 2 * count_columns - 1)
     mean = ndimage.uniform_filter(np.clip(hu, -200, 600), size)
@@ -268,7 +272,7 @@ def estimate_phase(volume: Volume, liver: Liver, acquisition: Acquisition) -> Ph
         return Phase("unknown", 1.0)
     organ = measure_liver(volume, liver)
     planes = list(_planes_with_kidneys(volume, liver))
-    aorta = _aorta_among(planes, liver)
+    aorta = _aorta_among(planes, volume, liver)
     flank = _flank_among(planes, volume, liver)
     weights = {}
     for label, look in LOOKS.items():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -42,6 +44,25 @@ MIN_SHARE = 0.08
 
 BLOOD_ABOVE_LIVER_HU = 25.0
 """How far large vessels must stand above the liver to be seen as enhanced. Our judgement."""
+
+AORTA_LEAST_HU = 5.0
+"""How far an enhanced aorta stands above the liver at least; another body was measured where it does not. A
+fatty liver apart, delayed blood is some 10 HU brighter (grade K)."""
+
+HEART_MOST = 1.25
+"""Most that large even bodies are of the aorta's HU while they are taken for heart and great veins; brighter
+ones are bone. Our judgement."""
+
+PORTAL_MOST = 1.3
+"""Most that the portal vein's HU is of the aorta's: in the portal phase it may be brighter by a fifth."""
+
+VESSEL_QUANTILE_WITHIN = 0.95
+"""Quantile of the cells of long bright structures in the liver that is taken as the HU of their blood: most
+cells hold a vessel's edge too. Our judgement."""
+
+VESSEL_SPREADS, VESSEL_LEAST_HU, VESSEL_LENGTH_MM, VESSEL_LEAST_CELLS = 3.0, 12.0, 25.0, 20
+"""Vessels in the liver are connected cells so many spreads, and so many HU, above the background, that are so
+long in all; so many cells at least must be of that kind. Our judgement."""
 
 BLOOD_MOST_HU = 550.0
 """Most HU of enhanced blood; denser even bodies are bone, barium or metal."""
@@ -102,7 +123,12 @@ class Surroundings:
     block_error_hu: tuple[float, ...]
     vessel_excess_hu: float
     blood_hu: float | None
-    """HU of the brightest large vessels in the crop; None where none is brighter than the liver."""
+    """HU of the brightest large even bodies in the crop, which may be bone; None where none is brighter than
+    the liver."""
+    aorta_hu: float | None = None
+    """HU of the aorta; None where it is not seen."""
+    vein_hu: float | None = None
+    """HU of what is bright and long in the liver; None without."""
 
     def error_of(self, volume_mm3: float) -> float:
         """Return the error that the liver's structure gives to the mean excess of a region, in HU.
@@ -118,13 +144,19 @@ class Surroundings:
 def blood_level(around: Surroundings, phase: Phase) -> float:
     """Return the most HU that blood reaches: in large vessels where seen, else as usual in the phase.
 
-    Without contrast agent what is brighter than the liver is bone and bowel, not blood.
+    No vessel is brighter than the aorta but, after the arterial phase, the portal vein, which is looked for
+    in the liver. Without contrast agent what is brighter than the liver is bone and bowel, not blood.
     """
     usual = around.liver_hu + USUAL_BLOOD_HU.get(phase.label, USUAL_BLOOD_HU["unknown"])
     if phase.label == "none" and phase.probability >= 0.5:
         return usual
-    if around.blood_hu is not None:
-        return around.blood_hu
+    if around.aorta_hu is not None and around.aorta_hu > around.liver_hu + AORTA_LEAST_HU:
+        if phase.label == "arterial" or around.vein_hu is None:
+            return around.aorta_hu
+        even = around.blood_hu or 0.0
+        return max(around.aorta_hu, around.vein_hu, even if even < HEART_MOST * around.aorta_hu else 0.0)
+    if around.blood_hu is not None or around.vein_hu is not None:
+        return max(around.blood_hu or 0.0, around.vein_hu or 0.0)
     return max(usual, around.liver_hu + around.vessel_excess_hu)
 
 
@@ -160,6 +192,8 @@ def describe_surroundings(
     liver: NDArray[np.bool_],
     spacing_mm: tuple[float, float, float],
     noise: Noise,
+    *,
+    aorta_hu: float | None = None,
 ) -> Surroundings:
     """Return the local background of a liver: level, spread and what its own vessels reach.
 
@@ -176,6 +210,8 @@ def describe_surroundings(
         Voxel spacing.
     noise
         Of this liver.
+    aorta_hu
+        HU of the aorta, where it is seen.
     """
     step = _step(spacing_mm)
     few = (slice(None, None, step[0]), slice(None, None, step[1]), slice(None, None, step[2]))
@@ -197,16 +233,22 @@ def describe_surroundings(
     core = ndimage.binary_erosion(count >= 0.6 * size)
     residual = (total / np.maximum(count, 1) - level)[core]
     in_liver, total_liver = _sums(hu, liver, cells)
-    excess = (total_liver / np.maximum(in_liver, 1) - level)[in_liver >= 0.9 * size]
+    mean, inside = total_liver / np.maximum(in_liver, np.float32(1)), in_liver >= 0.9 * size
+    excess = (mean - level)[inside]
+    grid = _CellGrid(spacing_mm, step, cells)
     return Surroundings(
         full_cells,
         level,
         _local_spread(hu, usable, level, cells, window=window, noise=noise),
         liver_hu,
         _texture(residual, noise, cells, step),
-        *_block_errors(count, total, in_liver, _CellGrid(spacing_mm, step, cells), noise),
+        *_block_errors(count, total, in_liver, grid, noise),
         _vessel_excess(excess, residual),
         _large_vessels(hu, cells, liver_hu, noise),
+        aorta_hu,
+        _vessels_within(
+            mean, level, inside, grid.size_mm, BLOOD_MOST_HU if aorta_hu is None else PORTAL_MOST * aorta_hu
+        ),
     )
 
 
@@ -350,13 +392,40 @@ def _vessel_excess(excess: NDArray[np.floating], residual: NDArray[np.floating])
     return max(0.0, top - 2.6 * spread)
 
 
+def _vessels_within(
+    mean: NDArray[np.floating],
+    level: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    size_mm: Sequence[float],
+    most_hu: float,
+) -> float | None:
+    """Return the HU that vessels reach in the liver, by the cells of what is bright and long; None without.
+
+    A vessel of 6 mm fills some of the cells along its way. What exceeds `most_hu` is none.
+    """
+    excess = np.where(inside, mean - level, np.float32(0))
+    spread = 1.4826 * float(np.median(np.abs(excess[inside]))) if inside.any() else 0.0
+    labels = cc3d.connected_components(
+        excess > max(VESSEL_SPREADS * spread, VESSEL_LEAST_HU), connectivity=26
+    )
+    boxes = cc3d.statistics(labels)["bounding_boxes"]
+    lengths = [
+        math.hypot(*((part.stop - part.start) * s for part, s in zip(box, size_mm, strict=True)))
+        for box in boxes
+    ]
+    long = np.array(lengths) > VESSEL_LENGTH_MM
+    long[0] = False
+    chosen = mean[long[labels] & (mean < most_hu)]
+    return float(np.quantile(chosen, VESSEL_QUANTILE_WITHIN)) if chosen.size >= VESSEL_LEAST_CELLS else None
+
+
 def _large_vessels(
     hu: NDArray[np.int16], cells: tuple[int, int, int], liver_hu: float, noise: Noise
 ) -> float | None:
-    """Return the HU of the even bodies of 9 mm and more that are brighter than the liver.
+    """Return the HU of the even bodies of 15 mm and more in the crop that are brighter than the liver.
 
-    In an enhanced scan these are vessels, heart, kidneys and spleen: none is brighter than blood.
-    Marrow may be as bright; it is uneven and seldom brighter than arterial blood.
+    In an enhanced scan these are vessels, heart, kidneys and spleen, none much brighter than blood, and
+    bone where it is even.
     """
     size = float(np.prod(cells))
     mean = ndimage.uniform_filter(reduce_sum(hu, cells) / size, (1, 3, 3))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hepalith.anatomy import LOBES, Liver, Phase
 from hepalith.anatomy.ducts import Ducts
 from hepalith.anatomy.neighbours import Neighbours
+from hepalith.anatomy.phase import measure_aorta
 from hepalith.anatomy.vessels import Vessels
 from hepalith.calcification.agatston import score_agatston
 from hepalith.calcification.aperture import Aperture, Scene, lay_aperture
@@ -107,11 +108,12 @@ def find_foci(
         sphere_response(replace(blur, in_plane_fwhm_mm=blur.in_plane_fwhm_mm * factor), spacing)
         for factor in (1.0, 1.0 - BLUR_SHARE, 1.0 + BLUR_SHARE)
     )
-    around = describe_surroundings(crop.hu, mask, spacing, noise)
+    around = describe_surroundings(crop.hu, mask, spacing, noise, aorta_hu=measure_aorta(volume, liver))
     evidence = lay_evidence(crop.hu, mask, spacing, noise=noise, blur=blur, surroundings=around)
     blood = blood_level(around, phase)
+    given = phase.label != "none"
     found, bright, asked = find_candidates(
-        crop.hu, mask, spacing, surroundings=around, evidence=evidence, blood_hu=blood
+        crop.hu, mask, spacing, surroundings=around, evidence=evidence, blood_hu=blood, enhanced=given
     )
     owners = np.zeros(mask.shape, np.int32)
     for n, candidate in enumerate(found, start=1):
@@ -175,7 +177,6 @@ def find_foci(
         centre = np.array(measured.centroid) + start
         place = _place(centre, scene, liver, scene.grid.to_lps(measured.centroid))
         foci.append(_focus(number, verdict, seen, measured, place, score=score, settings=settings))
-    given = phase.label != "none"
     detectability = find_detectability(evidence, asked, around, scene, blood_hu=blood, enhanced=given)
     return Foci(tuple(foci), box, labels, detectability)
 

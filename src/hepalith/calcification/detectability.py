@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import cc3d
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import ndimage
 
 from hepalith.calcification.aperture import Scene
 from hepalith.calcification.background import Surroundings, reduce_sum
-from hepalith.calcification.candidate import BLOOD_MARGIN_HU, MIN_EXCESS_HU, MIN_PEAK_HU
+from hepalith.calcification.candidate import BLOOD_MARGIN_HU, MIN_EXCESS_HU, MIN_PEAK_HU, SURE_DEVIATIONS
 from hepalith.calcification.evidence import STEPS_PER_UNIT, Evidence
 from hepalith.calcification.focus import Detectability
 from hepalith.calcification.hit import PATH_LEAST, PATH_MM, PATH_SHARE
@@ -33,11 +34,14 @@ SMALLEST_MM, LARGEST_MM = 0.5, 20.0
 BISECTIONS = 9
 """Halvings of that range's logarithm: to 1 %."""
 
-DRAWS = 60
-"""Draws of noise for every sub-voxel place, of which there are dozens."""
+PLACES = 600
+"""Places of the liver at which the sphere is imagined: the share found is then known to about 1 %."""
 
-LEVELS = 16
-"""Groups into which the places of the liver are put by what they ask for, of equal share."""
+CENTRES = 4
+"""Sub-voxel places of its centre that are tried at each."""
+
+WAYS = ((0, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
+"""Samples of an output that are looked at: the nearest, and those about it."""
 
 BESIDE_MM = 3.0
 """How far from a vessel a focus of the stated size runs into it in an enhanced scan: the reach of its own
@@ -52,7 +56,7 @@ Where vessels are wide, the rule alone would lose places at which larger foci ar
 700010 it gave no size at all, while of spheres of 1.3 times the size without it 30 of 30 were found."""
 
 SEED = 1
-"""Of the draws: the same scan gives the same statement."""
+"""Of the choice of places: the same scan gives the same statement."""
 
 
 def find_detectability(
@@ -79,17 +83,16 @@ def find_detectability(
 
     Notes
     -----
-    The operating characteristic of the filters themselves: for spheres at every sub-voxel place the outputs
-    of all filters, at the voxel and its neighbours, are drawn from a Gaussian with their mean and
-    covariance, and compared with what the places of this liver ask for. Checked by
-    `benchmarks/detection.py`.
+    The operating characteristic of the filters themselves: to their outputs all over this very liver, noise,
+    vessels and all, that of a sphere is added, which is right because they are linear; the sums are compared
+    with what the places ask for. Checked by `benchmarks/detection.py`.
     """
-    noise = _noise_draws(evidence)
-    needed = _needed(evidence, asked, surroundings, scene, blood_hu, beside=False)
-    low, diameter = _smallest(evidence, needed, noise)
+    places = _sample(evidence, asked, surroundings, scene)
+    low, diameter = _smallest(evidence, places, blood_hu)
     if enhanced and diameter <= 0.99 * LARGEST_MM:
-        needed = _needed(evidence, asked, surroundings, scene, blood_hu, beside=True)
-        raised = max(1.0, min(_smallest(evidence, needed, noise)[1] / diameter, BESIDE_MOST))
+        beside = _vessels_beside(evidence, scene.spacing_mm)[tuple(places.cell.T)]
+        raised = _smallest(evidence, places.beside(beside), blood_hu)[1] / diameter
+        raised = max(1.0, min(raised, BESIDE_MOST))
         low, diameter = low * raised, diameter * raised
     blur = scene.blur
     size = int(np.argmin([abs(math.log(diameter / d)) for d in evidence.bank.diameter_mm]))
@@ -107,54 +110,78 @@ def find_detectability(
     return Detectability(Measurement(diameter, "mm", low, diameter), AT_EXCESS_HU, words)
 
 
-def _smallest(
-    evidence: Evidence, needed: NDArray[np.float64], noise: NDArray[np.float64]
-) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Places:
+    """Places of the liver at which the sphere is imagined.
+
+    Parameters
+    ----------
+    cell
+        (places, 3): coarse cells.
+    scale
+        Local deviation at each.
+    least, asked
+        What a focus must reach at each, and what one no brighter than blood must.
+    level_hu
+        Background at each.
+    found
+        (places, sizes, neighbours): what the outputs are there, without the sphere.
+    """
+
+    cell: NDArray[np.intp]
+    scale: NDArray[np.float64]
+    least: NDArray[np.float64]
+    asked: NDArray[np.float64]
+    level_hu: NDArray[np.float64]
+    found: NDArray[np.float32]
+
+    def beside(self, vessels: NDArray[np.float32]) -> _Places:
+        """Return the places with the evidence of vessels on them or beside them.
+
+        There a focus must outshine the vessel, not to be taken for part of what goes on.
+        """
+        asked = np.where(vessels > PATH_LEAST, np.maximum(self.asked, vessels / PATH_SHARE), self.asked)
+        return replace(self, asked=asked)
+
+
+def _sample(
+    evidence: Evidence, asked: NDArray[np.float32], surroundings: Surroundings, scene: Scene
+) -> _Places:
+    """Return places all over the liver, with what is there."""
+    cells = np.array(surroundings.factor)
+    places = np.argwhere(reduce_sum(scene.liver, surroundings.factor) > 0.5 * float(np.prod(cells)))
+    if len(places) == 0:
+        places = np.argwhere(np.ones(evidence.scale.shape, np.bool_))
+    random = np.random.default_rng(SEED)
+    places = places[np.sort(random.permutation(len(places))[:PLACES])]
+    last = np.array(scene.hu.shape) - 1
+    voxel = np.minimum(places * cells + random.integers(0, cells, places.shape), last)
+    found = []
+    for output in evidence.outputs:
+        ways = [np.array(way) * output.stride for way in WAYS]
+        found.append(np.stack([output.at(np.clip(voxel + way, 0, last)) for way in ways], axis=1))
+    at = tuple(places.T)
+    level = surroundings.level_hu[at].astype(np.float64)
+    scale = evidence.scale[at].astype(np.float64)
+    sampled = _Places(
+        places,
+        scale,
+        evidence.threshold * scale,
+        asked[at].astype(np.float64),
+        level,
+        np.stack(found, axis=1),
+    )
+    return sampled.beside(sampled.found[:, :, 0].max(axis=1))
+
+
+def _smallest(evidence: Evidence, places: _Places, blood_hu: float) -> tuple[float, float]:
     """Return diameters, 1 % apart, between which the share found passes `POWER`."""
     low, high = math.log(SMALLEST_MM), math.log(LARGEST_MM)
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
-        found = _share_found(math.exp(middle), evidence, needed, noise)
+        found = _share_found(math.exp(middle), evidence, places, blood_hu)
         low, high = (middle, high) if found < POWER else (low, middle)
     return math.exp(low), math.exp(high)
-
-
-def _needed(
-    evidence: Evidence,
-    asked: NDArray[np.float32],
-    surroundings: Surroundings,
-    scene: Scene,
-    blood_hu: float,
-    *,
-    beside: bool,
-) -> NDArray[np.float64]:
-    """Return what places of the liver ask of each filter's output: shape (`LEVELS`, sizes).
-
-    With `beside`, also what vessels beside them ask.
-    """
-    cells = surroundings.factor
-    places = np.argwhere(reduce_sum(scene.liver, cells) > 0.5 * float(np.prod(cells)))
-    if len(places) == 0:
-        places = np.argwhere(np.ones(evidence.scale.shape, np.bool_))
-    at = tuple(places.T)
-    voxel = np.minimum(places * cells + np.array(cells) // 2, np.array(scene.hu.shape) - 1)
-    chance = asked[at]
-    here = evidence.best_at(voxel)[0]
-    if beside:
-        here = np.maximum(here, _vessels_beside(evidence, scene.spacing_mm)[at])
-    # on a vessel a focus must outshine it, not to be taken for part of what goes on
-    chance = np.where(here > PATH_LEAST, np.maximum(chance, here / PATH_SHARE), chance)
-    floor = np.maximum(MIN_EXCESS_HU, MIN_PEAK_HU - surroundings.level_hu[at])
-    shares = (np.arange(LEVELS) + 0.5) / LEVELS
-    peaks = np.array([evidence.peak_hu(n) for n in range(len(evidence.outputs))])
-    level = float(np.median(surroundings.level_hu[at]))
-    dense = (blood_hu + BLOOD_MARGIN_HU - level) * np.array(evidence.bank.recovery)
-    least = np.maximum(np.median(floor), dense) / peaks
-    asked_here = np.maximum(np.quantile(chance, shares)[:, None], least[None, :])
-    if beside:  # what outshines blood in the image itself is found and named wherever it lies
-        above = np.maximum((blood_hu + 2 * BLOOD_MARGIN_HU - level) / peaks, evidence.threshold)
-        asked_here = np.minimum(asked_here, np.maximum(above, least)[None, :])
-    return np.asarray(asked_here)
 
 
 def _vessels_beside(evidence: Evidence, spacing_mm: tuple[float, float, float]) -> NDArray[np.float32]:
@@ -186,45 +213,37 @@ def _most(output: Output, stride: tuple[int, int, int]) -> NDArray[np.float32]:
     return values * np.float32(output.unit)
 
 
-def _noise_draws(evidence: Evidence) -> NDArray[np.float64]:
-    """Return draws of the noise in all outputs about a place: shape (draws, sizes, neighbours)."""
-    sizes, steps = len(evidence.outputs), len(_steps((1, 1, 1)))
-    points = [(size, place) for size in range(sizes) for place in _steps(evidence.bank.strides[size])]
-    covariance = evidence.bank.correlation(points)
-    values, vectors = np.linalg.eigh(0.5 * (covariance + covariance.T))
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    white = np.random.default_rng(SEED).standard_normal((DRAWS, len(points)))
-    return np.asarray((white @ root.T).reshape(DRAWS, sizes, steps))
-
-
 def _steps(stride: tuple[int, int, int]) -> list[tuple[float, float, float]]:
     """Return where the sample nearest to a focus lies, and the six about it, in voxels.
 
     Samples lie in the middle of their strides: the nearest is off by half a voxel where a stride is even.
     """
     off = np.array([0.5 * (n % 2 == 0) for n in stride])
-    ways = [(0, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)]
-    places = [off + np.array(way) * stride for way in ways]
+    places = [off + np.array(way) * stride for way in WAYS]
     return [(float(k), float(j), float(i)) for k, j, i in places]
 
 
-def _share_found(
-    diameter_mm: float,
-    evidence: Evidence,
-    needed: NDArray[np.float64],
-    noise: NDArray[np.float64],
-) -> float:
-    """Return the share of spheres found, over sub-voxel places, draws of noise and places of the liver."""
+def _share_found(diameter_mm: float, evidence: Evidence, places: _Places, blood_hu: float) -> float:
+    """Return the share of spheres found, over places of the liver and sub-voxel places of their centres.
+
+    Found is, as in the search, what exceeds the threshold and stands out enough, and either outshines blood
+    or is denser than blood and reaches what the place asks of what is not.
+    """
     bank = evidence.bank
     images = sphere_images(diameter_mm, bank.blur, bank.spacing_mm, bank.reach) * AT_EXCESS_HU
     images = images.reshape(len(images), -1)
+    tried = np.arange(CENTRES) * (len(images) // CENTRES) + np.arange(len(places.cell))[:, None]
     best = []
     for size, output in enumerate(evidence.outputs):
         moved = np.stack([bank.moved(size, step).ravel() for step in _steps(bank.strides[size])])
-        mean = images @ moved.T * (STEPS_PER_UNIT * output.unit)
-        best.append((mean[:, None, :] + noise[None, :, size, :]).max(axis=2).ravel())
-    reached = np.stack(best, axis=1)
-    share = 0.0
-    for row in needed:
-        share += float((reached >= row).any(axis=1).mean())
-    return share / len(needed)
+        added = images @ moved.T * (STEPS_PER_UNIT * output.unit)
+        best.append((added[tried % len(images)] + places.found[:, None, size, :]).max(axis=2))
+    value = np.maximum(np.max(best, axis=0), 1e-3)
+    peaks = np.array([evidence.peak_hu(n) for n in range(len(evidence.outputs))])
+    peak = value * peaks[np.argmax(best, axis=0)]
+    level = places.level_hu[:, None]
+    seen = (value > places.least[:, None]) & (peak >= np.maximum(MIN_EXCESS_HU, MIN_PEAK_HU - level))
+    surely = peak * (1 - SURE_DEVIATIONS * places.scale[:, None] / value)
+    outshines = level + surely >= blood_hu + BLOOD_MARGIN_HU
+    denser = level + AT_EXCESS_HU >= blood_hu + BLOOD_MARGIN_HU
+    return float((seen & (outshines | (denser & (value >= places.asked[:, None])))).mean())

@@ -52,6 +52,10 @@ STEPS_PER_UNIT = 64
 MOST_STEPS = 32000
 """Most steps: 500 deviations."""
 
+LIKELY = 1.92
+"""Difference of log-likelihood within which a size belongs to its 95 % interval: half of the chi-square
+quantile of one degree of freedom."""
+
 WORKERS = 2
 """Threads of a Fourier transform."""
 
@@ -100,6 +104,18 @@ class Evidence:
     def small_at(self, box: Box, body: NDArray[np.bool_]) -> float:
         """Return the greatest evidence for one of the two smallest sizes in a body."""
         return max(float(output.within(box)[body].max()) for output in self.outputs[:2])
+
+    def densest_hu(self, place: tuple[int, int, int]) -> float:
+        """Return the greatest contrast of a sphere at a voxel among the sizes that are nearly as likely.
+
+        The logarithm of a size's likelihood is half of the square of its evidence; those within
+        `LIKELY` of the greatest make the 95 % interval of the size.
+        """
+        at = np.array([place])
+        values = np.array([max(float(output.at(at)[0]), 0.0) for output in self.outputs])
+        likely = values**2 > values.max() ** 2 - 2 * LIKELY
+        contrasts = [v * self.peak_hu(n) / self.bank.recovery[n] for n, v in enumerate(values) if likely[n]]
+        return float(max(contrasts))
 
     def best_at(self, place: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
         """Return the greatest evidence at some voxels, in deviations, and the size that gives it."""
