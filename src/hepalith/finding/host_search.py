@@ -20,7 +20,7 @@ from hepalith.anatomy.lesion_outline import Region, outline_regions
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.phase import measure_aorta
 from hepalith.anatomy.vessels import Vessels
-from hepalith.calcification.focus import Foci
+from hepalith.calcification.focus import Foci, Focus
 from hepalith.finding.host import Host, HostRelation, Hosts
 from hepalith.finding.host_feature import features_of, position_of
 from hepalith.finding.host_kind import Blood, enhancement_of, kinds_of, rise
@@ -91,8 +91,18 @@ likely as not one of them."""
 
 FOREIGN = ("gallbladder", "stomach", "bowel", "kidney", "vena_cava", "heart", "lung", "spleen")
 
-HOST_PRIOR = 0.15
-"""Share of calcifications that lie in a lesion, before the image is looked at: our judgement."""
+HOST_PRIOR, SHELL_PRIOR = 0.15, 0.9
+"""Share of calcifications that lie in a lesion, before the image is looked at, and of those that are shells: a
+shell is the wall of a cyst, a scar or an aneurysm. Our judgement."""
+
+SHELLS = ("rim", "eggshell")
+"""Forms of calcium that enclose something."""
+
+LEAST_CHANCE = 0.05
+"""Below this a region is not asked whether it is a focus's host."""
+
+MISSED_LEAST = 0.1
+"""Share of lesions that measure like the liver in a phase whatever the noise. Our judgement (grade C)."""
 
 USUAL_CONTRAST = (30.0, 0.8)
 """Median of the contrast of lesions in an enhanced phase, HU, and the spread of its logarithm: of tumours
@@ -134,13 +144,12 @@ class _Scene:
     regions: list[Region]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Near:
-    """How many voxels about a focus are seen, which region it belongs to (0: none), and how likely."""
+    """How many voxels about a focus are seen, and how likely it belongs to which regions about it."""
 
     seen: int
-    region: int
-    chance: float
+    regions: Mapping[int, float]
 
 
 def find_hosts(
@@ -179,19 +188,17 @@ def find_hosts(
     scene = _see(volume, liver, foci, phase, field=field, blood=blood)
     places = {f.id: _place(field, voxels[f.id]) for f in calcium}
     near = {f.id: _about(scene, places[f.id]) for f in calcium}
-    wanted = {n.region for n in near.values()}
+    wanted = {number for n in near.values() for number in n.regions}
     seen: dict[int, Seen] = {}
     for number, region in enumerate(scene.regions, start=1):
         if number in wanted or _may_be_mass(region):
             lesion = look_at_lesion(field, region)
             if lesion is not None:
                 seen[number] = Seen(lesion, _credibility(scene, lesion))
+    owner = {f.id: _owner(near[f.id], seen) for f in calcium}
     held: dict[int, list[int]] = {}
-    chances: dict[int, float] = {}
     for f in calcium:
-        number = near[f.id].region
-        chance = seen[number].probability * near[f.id].chance if number in seen else 0.0
-        chances[f.id] = chance
+        number, chance = owner[f.id]
         if chance >= 0.5:
             held.setdefault(number, []).append(f.id)
     order = sorted(held, key=lambda n: (-len(held[n]), -seen[n].lesion.volume_ml))
@@ -207,15 +214,27 @@ def find_hosts(
     ids = {n: rank for rank, n in enumerate((*order, *alone), start=1)}
     relations = {}
     for f in calcium:
-        number = near[f.id].region
-        host = hosts[ids[number] - 1] if f.id in held.get(number, ()) else None
+        number, chance = owner[f.id]
         relations[f.id] = (
-            _held(host, places[f.id], seen[number].lesion, chances[f.id])
-            if host is not None
-            else _not_held(scene, near[f.id].seen, chances[f.id])
+            _held(hosts[ids[number] - 1], places[f.id], seen[number].lesion, chance)
+            if chance >= 0.5
+            else _not_held(scene, near[f.id].seen, chance, _host_prior(f))
         )
     painted = _paint(scene, {n: seen[n].lesion.region for n in ids}, ids)
     return Hosts(hosts, MappingProxyType(relations), masses, liver.box, painted)
+
+
+def _owner(near: _Near, seen: Mapping[int, Seen]) -> tuple[int, float]:
+    """Return the lesion that a focus belongs to most likely, and how likely; 0 where none is near."""
+    chances = {n: p * seen[n].probability for n, p in near.regions.items() if n in seen}
+    best = max(chances, key=lambda n: (chances[n], -n), default=0)
+    return best, chances.get(best, 0.0)
+
+
+def _host_prior(focus: Focus) -> float:
+    """Return how often calcium of this form lies in a lesion: a shell of it encloses something."""
+    shell = sum(focus.morphology_probabilities.get(name, 0.0) for name in SHELLS)
+    return shell * SHELL_PRIOR + (1.0 - shell) * HOST_PRIOR
 
 
 def _see(
@@ -275,7 +294,7 @@ def _about(scene: _Scene, cells: NDArray[np.intp]) -> _Near:
     """Return which region most of a focus's surroundings is, or which region the focus lines."""
     reach = math.ceil(ABOUT_MM / SPACING_MM) + 1
     if cells.size == 0:
-        return _Near(0, 0, 0.0)
+        return _Near(0, {})
     low = np.maximum(cells.min(axis=0) - reach, 0)
     high = np.minimum(cells.max(axis=0) + reach + 1, scene.field.inside.shape)
     where = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
@@ -285,18 +304,16 @@ def _about(scene: _Scene, cells: NDArray[np.intp]) -> _Near:
     near = scene.labels[where]
     met = np.bincount(near[shell], minlength=1)
     met[0] = 0
-    number = int(met.argmax())
-    if number == 0:
-        return _Near(count, 0, 0.0)
-    chance = rise(float(met[number]) / count, HELD_SHARE, HELD_SLOPE)
-    for other in np.flatnonzero(met):
-        region = scene.regions[other - 1]
-        lined = int((scene.surface[where] & (near == other) & (away <= LINED_MM)).sum())
+    chances = {}
+    for number in np.flatnonzero(met):
+        region = scene.regions[number - 1]
+        lined = int((scene.surface[where] & (near == number) & (away <= LINED_MM)).sum())
         share = lined / max(int(scene.surface[region.slices][region.body].sum()), 1)
-        lining = rise(share, LINED_SHARE, LINED_SLOPE)
-        if lining > chance:
-            number, chance = int(other), lining
-    return _Near(count, number, chance)
+        held = rise(float(met[number]) / count, HELD_SHARE, HELD_SLOPE)
+        chance = max(held, rise(share, LINED_SHARE, LINED_SLOPE))
+        if chance > LEAST_CHANCE:
+            chances[int(number)] = chance
+    return _Near(count, chances)
 
 
 def _walled(lesion: Lesion, foci: Mapping[int, NDArray[np.intp]]) -> float:
@@ -455,10 +472,10 @@ def _held(host: Host, cells: NDArray[np.intp], lesion: Lesion, chance: float) ->
     )
 
 
-def _not_held(scene: _Scene, count: int, chance: float) -> HostRelation:
+def _not_held(scene: _Scene, count: int, chance: float, prior: float) -> HostRelation:
     """Return the relation of a focus about which no lesion is seen."""
     missed, least = _missed(scene)
-    hidden = HOST_PRIOR * missed / (1.0 - HOST_PRIOR + HOST_PRIOR * missed)
+    hidden = prior * missed / (1.0 - prior + prior * missed)
     none = (1.0 - hidden) * (1.0 - chance)
     nothing = NotAssessable("no lesion was seen")
     if scene.phase.label in ("none", "unknown") or count < LEAST_ABOUT or none < SURE_OF_NONE:
@@ -468,6 +485,10 @@ def _not_held(scene: _Scene, count: int, chance: float) -> HostRelation:
             reason = UNENHANCED_REASON
         elif scene.phase.label == "unknown":
             reason = PHASE_REASON
+        elif chance > 0.5 * (1.0 - SURE_OF_NONE):
+            reason = "the tissue about it differs from the liver, but not clearly as a lesion"
+        elif prior > 0.5:
+            reason = "calcium of this form encloses something, but what it encloses is hidden by its blur"
         else:
             reason = f"a lesion that differs from the liver by less than {least:.0f} HU would be missed here"
         return HostRelation("not_assessable", 0, NotAssessable(reason), "", none, reason)
@@ -481,7 +502,8 @@ def _missed(scene: _Scene) -> tuple[float, float]:
     """Return the share of usual lesions that this scan would not show, and the least contrast it shows."""
     least = SEEN_ERRORS * scene.field.broad_sd
     median, spread = USUAL_CONTRAST
-    return NormalDist(math.log(median), spread).cdf(math.log(max(least, 0.1))), least
+    faint = NormalDist(math.log(median), spread).cdf(math.log(max(least, 0.1)))
+    return max(MISSED_LEAST, faint), least
 
 
 def _paint(scene: _Scene, regions: dict[int, Region], ids: dict[int, int]) -> NDArray[np.uint8]:
