@@ -47,6 +47,10 @@ MOST_BALL = 0.35
 """Share of the ball of its own length that gas in a tube fills at most; an abscess or a stomach fills
 more."""
 
+LENGTH_PER_SPREAD = 4.0
+"""Length of a body over the standard deviation of its points along its longest axis: 3.5 for a rod, 4.5 a
+ball."""
+
 SMALL_MM = 6.0
 """Length below which the form of a bubble says nothing."""
 
@@ -184,7 +188,8 @@ def _is_in_tube(
     """Return whether one body of gas can be that of a duct or vessel."""
     if values[own].min() > DENSE_GAS_HU or np.median(depth[own]) < LEAST_DEPTH_MM:
         return False
-    length = float(np.linalg.norm(np.ptp(points[own], axis=0)))
+    spread = np.cov(points[own].T) if int(own.sum()) > 1 else np.zeros((3, 3))
+    length = LENGTH_PER_SPREAD * float(np.sqrt(np.linalg.eigvalsh(spread)[-1]))
     return length < SMALL_MM or amount_mm3 < MOST_BALL * math.pi / 6 * length**3
 
 
