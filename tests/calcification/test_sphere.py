@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hepalith.calcification.blur_belief import FIRST_BLUR, BlurBelief
 from hepalith.calcification.sphere import PointSpread, Seen, sphere_view
-from hepalith.calcification.sphere_fit import FIRST_BLUR, BlurBelief, believe_blur
+from hepalith.calcification.sphere_fit import believe_blur
 from hepalith.image.noise import Blur
 
 SPACING = (2.5, 0.7, 0.7)

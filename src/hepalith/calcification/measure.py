@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.calcification.aperture import Aperture, Scene
+from hepalith.calcification.blur_belief import BlurBelief
 from hepalith.calcification.body import Body, sum_of
 from hepalith.calcification.caliper import crossings, longest_caliper_mm
-from hepalith.calcification.sphere_fit import BlurBelief, SphereFit
+from hepalith.calcification.sphere_fit import SphereFit
 from hepalith.calcification.sphere_volume import weigh_sphere
 from hepalith.calcification.volume import volume_above_blur, volume_below_blur, volume_of_thin
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hepalith.calcification.sphere_fit import EXCESS, SIZE, BlurBelief, SphereFit
+from hepalith.calcification.blur_belief import EXCESS, SIZE, BlurBelief
+from hepalith.calcification.sphere_fit import SphereFit
 
 __all__ = ["CONTRAST_SPREAD", "MAX_CONTRAST_HU", "USUAL_CONTRAST_HU", "SphereVolume", "weigh_sphere"]
 
