@@ -45,15 +45,12 @@ WAYS = ((0, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 
 
 BESIDE_MM = 3.0
 """How far from a vessel a focus of the stated size runs into it in an enhanced scan: the reach of its own
-evidence above `PATH_SHARE`. Our judgement, checked on healthy enhanced livers of the development seeds
-700000-700009 with 30 spheres of the stated size in each and the true liver given: 278 of 300 are found and
-named. With vessels counted only where they lie themselves, and so smaller spheres, it was 234 of 330 on seeds
-700000-700010."""
+evidence above `PATH_SHARE`. Our judgement; `benchmarks/detection.py` checks what comes of it."""
 
 BESIDE_MOST = 1.6
-"""Most that vessels beside a focus raise the stated size, as a factor: the most on those seeds (1.05-1.6).
-Where vessels are wide, the rule alone would lose places at which larger foci are found all the same: on seed
-700010 it gave no size at all, while of spheres of 1.3 times the size without it 30 of 30 were found."""
+"""Most that vessels beside a focus raise the stated size, as a factor. Where vessels are wide, the rule alone
+would lose places at which larger foci are found all the same: on development seed 700010 it gave no size at
+all, while of spheres of 1.3 times the size without it 30 of 30 were found."""
 
 SEED = 1
 """Of the choice of places: the same scan gives the same statement."""
