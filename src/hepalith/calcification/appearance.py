@@ -44,7 +44,7 @@ judgement."""
 PLATE_FILL, PLATE_ELONGATION = 0.6, 1.6
 """A plate fills this share of its ellipsoid, and is less elongated."""
 
-MOSTLY = 0.6
+MOSTLY = 0.75
 """Probability of other forms from which a body is taken for one of them."""
 
 

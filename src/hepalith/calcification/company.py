@@ -35,6 +35,9 @@ FLECK_SHARE = 0.08
 HOLLOW_ORGANS = ("gallbladder", "stomach", "bowel")
 """Organs whose dense content misleads: there the neighbours, mapped by density as well, are asked, too."""
 
+DENSER_HU = 400.0
+"""How much denser a wire tube is looked for where none is found: what touches it is then left out."""
+
 PART_OF_TUBE_MM = 3.5
 """Distance from a wire tube within which a body is part of it: half of a mesh's cell and the blur."""
 
@@ -173,6 +176,8 @@ def survey(
     spacing = scene.spacing_mm
     level = max(scene.surroundings.liver_hu + BRIGHT_HU, context.blood_hu + BLOOD_MARGIN_HU)
     tubes = find_wire_tubes(scene.hu, scene.liver, spacing, level, context.bone)
+    if not tubes:  # at low voltage or after contrast much is as bright as the struts' edges
+        tubes = find_wire_tubes(scene.hu, scene.liver, spacing, level + DENSER_HU, context.bone)
     centres = np.zeros((len(found), 3))
     volumes = np.zeros(len(found))
     for n, candidate in enumerate(found):

@@ -44,8 +44,10 @@ LABELS: dict[str, float] = {
 """Prior log odds against calcification of what stands out in a liver mask beyond noise. Our
 judgement: most such bodies well inside a liver are calcium; each mimic needs evidence of its own."""
 
-TEMPERATURE = 1.0
-"""What the summed evidence is divided by: judges that see the same thing twice count it twice."""
+TEMPERATURE = 1.2
+"""What the summed evidence is divided by: judges that see the same thing twice count it twice. The least log
+loss over 248 named bodies of development phantoms of even number (0.67 against 0.71 without; odd ones 0.88
+against 0.93)."""
 
 FAINT_HU = 130.0
 """HU below which a body is fainter than the convention for calcium; it may still be a small one."""

@@ -35,7 +35,7 @@ DOME_MM = 11.0
 DOME_SEEN = 5.0
 """Evidence, from least to most, of the network's view that the plate lies outside the liver."""
 
-DOME_PLATE_MM = 4.5
+DOME_PLATE_MM = 3.6
 """Least diameter of such a plate; dots beneath the capsule are the liver's."""
 
 DOME_DEPTH_MM = 2.0

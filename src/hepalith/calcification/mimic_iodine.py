@@ -22,6 +22,12 @@ IN_VESSEL, END_ON, NODULE, ISOLATED = 5.0, 2.0, 1.0, -3.0
 goes on but looks round; that ends all about it and is drawn out or as bright as blood (an enhancing nodule
 is, too); that ends all about it and is not. A vessel does not end all about. Our judgement."""
 
+STRETCH = 2.0
+"""The same of a body that is drawn out and ends all about."""
+
+JOINED_SHARE, JOINED_MM = 0.5, 1.5
+"""Share of a body in a vessel that the scan shows, or distance from its wall, from which it is part of it."""
+
 SOLID_FILL, SOLID_FLATNESS = 0.7, 1.7
 """Share of the ellipsoid with its axes that a rounded grain fills at least, and its greatest flatness."""
 
@@ -70,7 +76,11 @@ ARTERY_SHARE = 0.8
 DUCT_WIDE_MM = 7.0
 """Widest duct that contrast is looked for in: wider ones are the hilum's."""
 
-BRANCHING = 1.5
+DUCT_DENSE_HU, DENSE_AGAINST = (550.0, 900.0), 6.0
+"""Excess at 120 kVp between which a tube becomes too dense for contrast medium thinned by bile, and the
+evidence that is against it."""
+
+BRANCHING = 0.5
 """Evidence of a tree's form."""
 
 IN_LIVER = 0.6
@@ -116,9 +126,12 @@ def _form(seen: Appearance, *, drawn_out: bool) -> float:
         if not pooled:
             return ISOLATED if not seen.goes_on else -1.0
         return NODULE
-    if seen.goes_on:
+    joined = seen.company.in_vessel >= JOINED_SHARE or seen.company.vessel_mm <= JOINED_MM
+    if seen.goes_on or (joined and drawn_out):
         return IN_VESSEL if drawn_out else END_ON
-    return NODULE if drawn_out or shape.blurs > 3.0 else ISOLATED
+    if drawn_out:
+        return STRETCH
+    return NODULE if shape.blurs > 3.0 else ISOLATED
 
 
 def judge_iodine_in_duct(seen: Appearance) -> list[Vote]:
@@ -137,6 +150,10 @@ def judge_iodine_in_duct(seen: Appearance) -> list[Vote]:
     long = min(1.0, max(0.0, (cast.length_mm - 8.0) / DUCT_LONG_MM))
     weight = 3.0 + 3.5 * long + (1.0 if cast.arms > 1 else 0.0) + 2.0 * seen.company.beside_vessel
     weight -= 4.0 * seen.enhanced * max(0.0, seen.company.in_vessel - 0.5)
+    true = at_120_kvp(max(cast.ridge_hu, min(cast.contrast_hu, 2 * cast.ridge_hu)), seen.company.kvp)
+    weight -= DENSE_AGAINST * min(
+        1.0, max(0.0, (true - DUCT_DENSE_HU[0]) / (DUCT_DENSE_HU[1] - DUCT_DENSE_HU[0]))
+    )
     weight += BRANCHING * seen.words.any_of("branching")
     words = f"an evenly filled tube {cast.length_mm:.0f} mm long"
     if seen.company.beside_vessel > 0.4:

@@ -107,7 +107,7 @@ def _dense(seen: Appearance) -> list[Vote]:
     if peak >= LIKELY_HU and seen.dark_about > STREAK_DEVIATIONS and thin:
         why = f"peak {seen.peak_hu:.0f} HU with dark bands beside it"
         return [Vote("clip_or_coil", 7.0, why), Vote("stent_or_catheter", 3.5, why)]
-    if peak >= LIKELY_HU and thin and short:
+    if peak >= LIKELY_HU and thin and short and seen.texture <= UNEVEN:
         why = f"a short, thin body of {seen.peak_hu:.0f} HU"
         return [Vote("clip_or_coil", 4.0 + 6.0 * min(1.0, (peak - LIKELY_HU) / 400.0), why)]
     return []

@@ -45,6 +45,9 @@ GLUE_CONTRAST_HU, GLUE_WIDTH_MM = (700.0, 1150.0), 1.6
 GLUE_MM, GLUE_LONG_MM = 10.0, 17.0
 """Least length of a cast, and of one that is as bright as metal: clips are no longer as seen."""
 
+LOOPED = 1.8
+"""Elongation below which a cast that encloses something is a tangle."""
+
 GLUE_SLENDER = 4.0
 """Length in widths of a cast."""
 
@@ -73,7 +76,7 @@ def judge_lipiodol(seen: Appearance) -> list[Vote]:
     ):
         return []
     peak = at_120_kvp(seen.peak_excess_hu, seen.company.kvp)
-    weight = cloudy * (2.0 + 6.5 * _ramp(peak, DENSE_CLOUD_HU))
+    weight = cloudy * (3.0 + 6.0 * _ramp(peak, DENSE_CLOUD_HU))
     weight -= COARSE_AGAINST * seen.words.any_of("coarse")
     words = f"a patchy cloud {size:.0f} mm across, up to {seen.peak_hu:.0f} HU"
     if seen.company.small_others:
@@ -92,6 +95,8 @@ def judge_glue(seen: Appearance) -> list[Vote]:
         return []
     if cast.width_mm > GLUE_WIDE_MM or seen.liver_about < IN_LIVER:
         return []
+    if seen.company.held_hu is not None and seen.shape.elongation < LOOPED:
+        return []  # loops about something, as a coil's
     if cast.length_mm < GLUE_MM or (seen.peak_hu >= METAL_HU and cast.length_mm < GLUE_LONG_MM):
         return []  # a short bar as bright as metal is metal
     dense = _ramp(at_120_kvp(cast.ridge_hu, seen.company.kvp), GLUE_RIDGE_HU)
