@@ -139,6 +139,13 @@ def test_calcium_on_the_wall_of_a_cyst_is_not_within_a_mass() -> None:
     assert named(patterns) == {"solitary"}
 
 
+def test_a_shell_about_solid_content_is_not_within_a_mass_and_a_nodule_at_its_edge_is() -> None:
+    rim = focus(1, (50, 60, 40), 30.0, morphology="rim", morphology_probabilities={"rim": 0.9})
+    around = host((1,), "solid", "peripheral")
+    assert "within_mass" not in named(find_patterns(foci(rim), liver(), hosts=around))
+    assert "within_mass" in named(find_patterns(foci(focus(1, (50, 60, 40))), liver(), hosts=around))
+
+
 def test_a_bright_centre_in_a_solid_mass_is_a_bulls_eye() -> None:
     one = foci(focus(1, (50, 60, 40)))
     assert "bulls_eye" in named(find_patterns(one, liver(), hosts=host((1,), "solid", "central")))

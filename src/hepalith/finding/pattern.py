@@ -48,6 +48,9 @@ SHATTERED = frozenset(
 )
 """Forms whose pieces may be found as several foci."""
 
+SHELLS = frozenset({"rim", "eggshell"})
+"""Forms that lie on a wall."""
+
 SHATTERED_GAP_MM = 3.0
 """Gap between the calipers of two foci of one such form up to which they are pieces of one thing."""
 
@@ -154,13 +157,14 @@ class _Scene:
 def _in_masses(found: tuple[Focus, ...], hosts: Hosts | None) -> list[Pattern]:
     """Return the foci within each mass, and which of those masses have a bright centre in a dark rim.
 
-    Calcium on the wall of a cyst is not within a mass.
+    Calcium on the wall of a cyst, or a shell about what was one, is not within a mass.
     """
     patterns = []
-    known = {f.id for f in found}
+    known = {f.id: f for f in found}
     for host in hosts.hosts if hosts is not None else ():
         ids = tuple(sorted(i for i in host.foci if i in known))
-        wall = host.kind == "fluid" and host.position == "peripheral"
+        shells = all(known[i].morphology in SHELLS for i in ids)
+        wall = host.position == "peripheral" and (host.kind == "fluid" or shells)
         if not ids or wall:
             continue
         patterns.append(Pattern("within_mass", host.probability, ids))
