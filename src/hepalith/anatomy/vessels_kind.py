@@ -29,6 +29,9 @@ may be, at a price. The place is right within 4 mm on phantoms; the outline leav
 CAVA_MM = (22.0, 42.0)
 """The same of hepatic veins, from the cava's middle across: its radius is 10 to 14 mm, and the outline and
 the depth at which vessels are looked for leave out as much again."""
+CAVA_CORE_MM = 11.0
+"""What lies so near to the cava's middle, across, is the cava itself, which some outlines take in: its radius
+is 10 to 14 mm. No way leads through it, else hepatic veins would be reached from the hilum."""
 ENTRY_COST = 1.5
 """Price, per mm, of lying farther from a root."""
 MOUTHS = (-0.36, -0.04)
@@ -41,6 +44,8 @@ DETOUR = 1.5
 STEEPNESS, OFFSET_MM = 6.0, 10.0
 """Odds that a vessel belongs to a root: ``e^(s (b - a) / (a + b + o))`` with the ways a and b to both.
 Chosen on the development bank's even half."""
+FEWEST_NODES = 3
+"""Fewest middles of which a tree is made."""
 FAR_MM = 1000.0
 """Stands for a root that cannot be reached."""
 SURE = 0.65
@@ -124,6 +129,11 @@ def trace_trees(field: VesselField, roots: Roots | None, *, arterial: bool) -> T
     nodes = find_nodes(field)
     if nodes is None:
         return Trees(np.where(field.mask, LABEL_OF["unknown"], 0).astype(np.uint8), ())
+    if roots is not None:
+        outside = _across(nodes.points_lps_mm, roots) > CAVA_CORE_MM
+        if np.count_nonzero(outside) < FEWEST_NODES:
+            return Trees(np.zeros(field.mask.shape, dtype=np.uint8), ())
+        nodes = nodes.only(outside)
     portal = _portal_entry(nodes, roots)
     hepatic = _hepatic_entry(nodes, roots)
     to_portal, portal_before = reach_from(nodes, portal)
@@ -151,7 +161,7 @@ def trace_trees(field: VesselField, roots: Roots | None, *, arterial: bool) -> T
         known = np.isfinite(way[0])
         reached = (np.where(known, way[0], own[0]), np.where(known, way[1], own[1]))
         branches += _branches(nodes, reached, kind == LABEL_OF[name], sure, name, first=len(branches))
-    return Trees(_spread(field, nodes, kind), tuple(branches))
+    return Trees(_spread(field, nodes, kind, roots), tuple(branches))
 
 
 def trace_hepatic(field: VesselField, first: int) -> Trees:
@@ -175,6 +185,12 @@ def _widest_of_each(nodes: Nodes) -> Floats:
     return entry
 
 
+def _across(points_lps_mm: Floats, roots: Roots) -> Floats:
+    """Return how far points lie from the cava's middle, across."""
+    x, y, _ = roots.mouths
+    return np.asarray(np.hypot(points_lps_mm[:, 0] - x, points_lps_mm[:, 1] - y))
+
+
 def _portal_entry(nodes: Nodes, roots: Roots | None) -> Floats:
     """Return the price of entering each middle from the porta hepatis."""
     if roots is None:
@@ -186,8 +202,8 @@ def _hepatic_entry(nodes: Nodes, roots: Roots | None) -> Floats:
     """Return the price of entering each middle from the cava."""
     if roots is None or roots.cava is None:
         return np.full(len(nodes.radius_mm), np.inf)
-    x, y, low, high = roots.cava
-    across = np.hypot(nodes.points_lps_mm[:, 0] - x, nodes.points_lps_mm[:, 1] - y)
+    _, _, low, high = roots.cava
+    across = _across(nodes.points_lps_mm, roots)
     height = nodes.points_lps_mm[:, 2]
     return np.where((height > low) & (height < high), _entry(across, CAVA_MM), np.inf)
 
@@ -226,9 +242,13 @@ def _branches(
     ]
 
 
-def _spread(field: VesselField, nodes: Nodes, kind: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the kind of every voxel of the mask: that of the nearest middle."""
+def _spread(
+    field: VesselField, nodes: Nodes, kind: NDArray[np.uint8], roots: Roots | None
+) -> NDArray[np.uint8]:
+    """Return the kind of every voxel of the mask, that of the nearest middle; 0 within the cava."""
     index = np.argwhere(field.mask)
+    if roots is not None:
+        index = index[_across(field.grid.to_lps(index), roots) > CAVA_CORE_MM]
     _, nearest = cKDTree(nodes.index).query(index)
     labels = np.zeros(field.mask.shape, dtype=np.uint8)
     labels[tuple(index.T)] = kind[nearest]

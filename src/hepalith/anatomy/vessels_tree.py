@@ -63,6 +63,12 @@ class Nodes:
     radius_mm: Floats
     graph: sparse.csr_matrix
 
+    def only(self, held: NDArray[np.bool_]) -> Nodes:
+        """Return those held, and the ways between them."""
+        return Nodes(
+            self.index[held], self.points_lps_mm[held], self.radius_mm[held], self.graph[held][:, held]
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
