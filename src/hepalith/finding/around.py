@@ -166,7 +166,7 @@ def _spleen_calcium(scene: _Scene) -> Finding:
     ground = None if missing else scene.ground(scene.organ("spleen"))
     if ground is None:
         return _unable(name, missing or "too little of the spleen is in view", "spleen")
-    bodies = find_bright(scene.volume, ground, scene.blood)
+    bodies = find_bright(scene.volume, ground, scene.blood, rim=True)
     if bodies:
         return _judged(name, _calcium(bodies), "spleen")
     if scene.neighbours.is_cut("spleen"):
@@ -180,7 +180,7 @@ def _kidney_calcium(scene: _Scene) -> Finding:
     ground = None if missing else scene.ground(scene.organ("kidney"))
     if ground is None:
         return _unable(name, missing or "too little of the kidneys is in view", "kidneys")
-    bodies = find_bright(scene.volume, ground, scene.blood)
+    bodies = find_bright(scene.volume, ground, scene.blood, rim=True)
     if bodies and scene.phase.label not in ("none", "arterial"):
         large = any(body.volume_mm3 > EXCRETED_MM3 for body in bodies)
         if large or scene.phase.label != "portal":

@@ -40,6 +40,9 @@ ISOLATED_MM = 9.0
 """How much longer than a sphere of its volume what is joined to a body may be: its rim, at both ends."""
 MOST_BODIES = 60
 """Most bodies looked at in one organ, largest first: one that holds more is full of contrast or noise."""
+RIM_MM, RIM_EXCESS_HU = 1.5, 150.0
+"""What lies this near to the part searched is the organ's own rim; only bodies this far above the organ may
+reach into it, since fainter ones there are what ribs and gut leave of themselves by blur."""
 LEAST_AORTA_VOXELS = 60
 """Fewest voxels of aorta at 3 mm (1.6 mL) from which blood is measured."""
 
@@ -157,6 +160,7 @@ def find_bright(
     *,
     least_hu: float = 0.0,
     isolated_hu: float | None = None,
+    rim: bool = False,
 ) -> tuple[Bright, ...]:
     """Return the bright bodies in an organ, largest excess first.
 
@@ -173,6 +177,8 @@ def find_bright(
     isolated_hu
         Where given, what is joined to a body above this level may reach little beyond it: a nodule in
         the lung stands alone, a vessel goes on.
+    rim
+        Whether a dense body may reach into the rim that was left out of the search.
     """
     level = max(
         ground.middle + max(DEVIATIONS * ground.spread, LEAST_EXCESS_HU), blood + BLOOD_MARGIN_HU, least_hu
@@ -186,7 +192,9 @@ def find_bright(
     block_mm3 = float(np.prod(ground.block)) * volume.grid.voxel_mm3
     chosen = np.argsort(-sizes, kind="stable")[:MOST_BODIES]
     found = [
-        _body(volume, ground, boxes[n], labels[boxes[n]] == n + 1, block_mm3, isolated_hu=isolated_hu)
+        _body(
+            volume, ground, boxes[n], labels[boxes[n]] == n + 1, block_mm3, isolated_hu=isolated_hu, rim=rim
+        )
         for n in chosen
     ]
     bodies = [body for body in found if body is not None]
@@ -201,6 +209,7 @@ def _body(
     block_mm3: float,
     *,
     isolated_hu: float | None,
+    rim: bool,
 ) -> Bright | None:
     """Return one bright body, followed down to half its peak; None where it is too small or goes on."""
     step = np.array(volume.spacing_mm) * ground.block
@@ -213,7 +222,12 @@ def _body(
     seeded[start] = seed
     whole = _joined(hu > half, seeded)
     own = whole & inside
+    if rim and peak - ground.middle > RIM_EXCESS_HU:
+        reach = [2 * round(RIM_MM / s) + 1 for s in step]
+        own = whole & ndimage.binary_dilation(inside, np.ones(reach, dtype=np.bool_))
     size = int(own.sum())
+    if float(hu[whole].max()) > peak + LEAST_EXCESS_HU / 4:
+        return None  # it is densest beyond the organ
     if size * block_mm3 < LEAST_MM3 or size < INSIDE_SHARE * int(whole.sum()):
         return None
     at = np.argwhere(own)
