@@ -90,10 +90,10 @@ def find_vessels(volume: Volume, liver: Liver, phase: Phase) -> Vessels:
     """
     if not liver.is_in_view:
         return no_vessels(volume, liver, "no liver is in view")
-    found, dark = look_for_veins(volume, liver, phase)
+    roots = find_roots(volume, liver)
+    found, dark = look_for_veins(volume, liver, phase, None if roots is None else roots.hilum)
     if isinstance(found, str):
         return no_vessels(volume, liver, found)
-    roots = find_roots(volume, liver)
     trees = trace_trees(found, roots, arterial=phase.label == "arterial")
     labels, branches = trees.labels, list(trees.branches)
     if dark is not None:

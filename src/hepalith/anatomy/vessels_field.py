@@ -62,6 +62,8 @@ CAPSULE_MM = 3.0
 """Within this depth of the capsule the partial volume of ribs, gut and fat looks like vessels."""
 DARK_CAPSULE_MM, DARK_SLICES = 6.0, 2.0
 """... for dark vessels, and at least so many slices: below the dome slices mix liver with lung."""
+HILUM_MM = 25.0
+"""... but for those so near to where the portal vein divides."""
 HALO_VOXELS = 3
 """Reach of the blur around calcium, metal, bile and fat, which looks like blood."""
 CEILING_HU = 130.0
@@ -162,10 +164,13 @@ def look_for_dark_veins(volume: Volume, liver: Liver, phase: Phase) -> VesselFie
 
 
 def look_for_veins(
-    volume: Volume, liver: Liver, phase: Phase
+    volume: Volume, liver: Liver, phase: Phase, hilum_lps_mm: NDArray[np.float64] | None = None
 ) -> tuple[VesselField | str, VesselField | None]:
-    """Return where blood stands out, or why it does not; and, in the arterial phase, the veins still dark."""
-    view = _View.of(volume, liver)
+    """Return where blood stands out, or why it does not; and, in the arterial phase, the veins still dark.
+
+    Near the hilum, where known, dark vessels are looked for up to the surface: there the portal vein enters.
+    """
+    view = _View.of(volume, liver, hilum_lps_mm)
     if view is None:
         return "too little liver is in view to see vessels in", None
     middle = view.middle
@@ -194,7 +199,9 @@ class _View:
     excess: NDArray[np.float32]
 
     @classmethod
-    def of(cls, volume: Volume, liver: Liver) -> _View | None:
+    def of(
+        cls, volume: Volume, liver: Liver, hilum_lps_mm: NDArray[np.float64] | None = None
+    ) -> _View | None:
         """Return the view; None where too little of the liver lies deep enough."""
         box = reach_box(volume, liver)
         part = volume.cropped(box)
@@ -212,6 +219,11 @@ class _View:
         if np.count_nonzero(deep) < LEAST_DEEP_VOXELS:
             return None
         deeper = depth > max(DARK_CAPSULE_MM, DARK_SLICES * volume.spacing_mm[0])
+        if hilum_lps_mm is not None:
+            away = (
+                g - h for g, h in zip(np.ogrid[*map(slice, shape)], grid.to_index(hilum_lps_mm), strict=True)
+            )
+            deeper |= deep & (sum(a * a for a in away) < (HILUM_MM / SPACING_MM) ** 2)
         middle = float(np.median(coarse.hu[deep]))
         excess = _excess(coarse.hu, inside, deep, middle)
         return cls(box, coarse, grid, inside, deep, deeper, middle, excess)
