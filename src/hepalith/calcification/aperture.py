@@ -42,6 +42,9 @@ MIN_RING_VOXELS = 30
 MIN_CONTENT_VOXELS = 12
 """Fewest voxels within a shell, beyond the reach of its blur, whose median is taken as its content."""
 
+ABOUT_MM, ABOUT_PIXELS = 5.5, 3.5
+"""How far from the aperture its medium is looked at; in coarse images so many pixels."""
+
 RING_CLIP = 2.5
 """Deviations of the smoothed ring from its level beyond which voxels (vessels, fat) are left out."""
 
@@ -173,7 +176,7 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     The error adds in quadrature the noise of sum and background with the noise's correlation, the
     fine texture of the liver, and the unseen course of the surface below a focus that straddles it.
     """
-    box, extent, inside, ring, free = _regions(candidate, name, scene)
+    box, extent, inside, ring, free, about = _regions(candidate, name, scene)
     hu = scene.hu[box.slices].astype(np.float32)
     liver = _continued_liver(scene.liver[box.slices], inside)
     level, level_se, weights = _ring_level(hu, ring, liver, scene)
@@ -181,7 +184,7 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     share = scene.noise_share(box)
     medium = carry_medium(
         hu,
-        free & liver & ~inside,
+        about & liver & ~inside,
         inside,
         level,
         spacing_mm=scene.spacing_mm,
@@ -248,8 +251,10 @@ def _sum_beyond(
 
 def _regions(
     candidate: Candidate, name: int, scene: Scene
-) -> tuple[Box, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the box about a candidate, its extent, its aperture, its background ring, and what is free."""
+) -> tuple[
+    Box, NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]
+]:
+    """Return the box about a candidate, its extent, aperture and background ring, what is free, and near."""
     spacing = scene.spacing_mm
     reach = _reach(scene)
     reach_mm = (reach[0] * spacing[0], reach[1], reach[1])
@@ -269,7 +274,8 @@ def _regions(
         blocked |= theirs
     apart = edt.edt(~grown, anisotropy=spacing, black_border=False)
     ring = (apart > RING_GAP_MM) & (apart <= RING_MM + RING_GAP_MM) & ~blocked
-    return box, extent, inside, ring, ~blocked
+    about = (apart <= max(ABOUT_MM, ABOUT_PIXELS * max(spacing[1:]))) & ~blocked
+    return box, extent, inside, ring, ~blocked, about
 
 
 def _dilated(
