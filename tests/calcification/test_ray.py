@@ -38,7 +38,7 @@ def test_a_neighbour_beside_a_focus_does_not_lead_on() -> None:
         ("portal", 150.0, 140.0, 180.0, 180.0),  # heart
         ("arterial", 300.0, 120.0, 320.0, 300.0),
         ("delayed", None, 120.0, 140.0, 140.0),
-        ("portal", 100.0 + 0.5 * AORTA_LEAST_HU, 170.0, 160.0, 170.0),  # no aorta, whatever it was
+        ("portal", 100.0 + 0.5 * AORTA_LEAST_HU, 190.0, 160.0, 170.0),  # no aorta, whatever it was
         ("none", 45.0, None, 300.0, 145.0),
     ],
 )

@@ -15,7 +15,14 @@ from scipy import ndimage
 from hepalith.anatomy import Phase
 from hepalith.image.noise import Noise
 
-__all__ = ["Surroundings", "blood_level", "describe_surroundings", "enlarge", "reduce_sum"]
+__all__ = [
+    "Surroundings",
+    "blood_level",
+    "describe_surroundings",
+    "enlarge",
+    "reduce_sum",
+    "wide_blood_level",
+]
 
 CELL_MM = 3.0
 """Size of the cells over which HU are averaged before the background is smoothed: below the size
@@ -46,8 +53,8 @@ BLOOD_ABOVE_LIVER_HU = 25.0
 """How far large vessels must stand above the liver to be seen as enhanced. Our judgement."""
 
 AORTA_LEAST_HU = 5.0
-"""How far an enhanced aorta stands above the liver at least; another body was measured where it does not. A
-fatty liver apart, delayed blood is some 10 HU brighter (grade K)."""
+"""How far an enhanced aorta stands above the liver at least; where it does not, another body was measured or
+the liver is unusually dense, and blood is taken as usual. Delayed blood is some 10 HU brighter (grade K)."""
 
 HEART_MOST = 1.25
 """Most that large even bodies are of the aorta's HU while they are taken for heart and great veins; brighter
@@ -150,7 +157,9 @@ def blood_level(around: Surroundings, phase: Phase) -> float:
     usual = around.liver_hu + USUAL_BLOOD_HU.get(phase.label, USUAL_BLOOD_HU["unknown"])
     if phase.label == "none" and phase.probability >= 0.5:
         return usual
-    if around.aorta_hu is not None and around.aorta_hu > around.liver_hu + AORTA_LEAST_HU:
+    if around.aorta_hu is not None:
+        if around.aorta_hu < around.liver_hu + AORTA_LEAST_HU:
+            return usual
         if phase.label == "arterial" or around.vein_hu is None:
             return around.aorta_hu
         even = around.blood_hu or 0.0
@@ -158,6 +167,17 @@ def blood_level(around: Surroundings, phase: Phase) -> float:
     if around.blood_hu is not None or around.vein_hu is not None:
         return max(around.blood_hu or 0.0, around.vein_hu or 0.0)
     return max(usual, around.liver_hu + around.vessel_excess_hu)
+
+
+def wide_blood_level(around: Surroundings, phase: Phase) -> float:
+    """Return the most HU that blood reaches in what is no small artery.
+
+    In the arterial phase the liver's veins are hardly enhanced; its arteries are, but none is wide, nor ends
+    all about.
+    """
+    if phase.label == "arterial" and around.vein_hu is not None:
+        return min(around.vein_hu, blood_level(around, phase))
+    return blood_level(around, phase)
 
 
 def reduce_sum(array: NDArray[Any], factor: tuple[int, int, int]) -> NDArray[np.float32]:

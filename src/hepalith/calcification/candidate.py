@@ -140,7 +140,8 @@ def find_candidates(
     surroundings: Surroundings,
     evidence: Evidence,
     blood_hu: float,
-    enhanced: bool = False,
+    wide_hu: float,
+    enhanced: bool,
 ) -> tuple[list[Candidate], Layer, NDArray[np.float32]]:
     """Return the candidates of a liver, what is too bright to serve as background, and what places ask for.
 
@@ -156,6 +157,8 @@ def find_candidates(
         Of this liver.
     blood_hu
         The most that vessels reach in this scan.
+    wide_hu
+        The most that those reach which are no small arteries (`wide_blood_level`).
     enhanced
         Whether contrast agent was given.
 
@@ -180,7 +183,7 @@ def find_candidates(
     hits = find_hits(evidence, spacing_mm)
     asked = ask_places(hits, evidence, surroundings, blood_hu, spacing_mm, enhanced=enhanced)
     outlined = [_led(c, hits) for c in _bodies(sharp, surroundings) if _has_evidence(c, evidence)]
-    vessels = _Vessels(evidence, asked, blood_hu, spacing_mm, enhanced)
+    vessels = _Vessels(evidence, asked, blood_hu, wide_hu, spacing_mm, enhanced)
     faint = _faint(hits, outlined, hu, surroundings, vessels)
     kept = [_followed(c, sharp, spacing_mm) for c in _of_liver(outlined + faint, liver, sharp, spacing_mm)]
     kept += _metal_in_notches(sharp, kept, liver, surroundings, spacing_mm)
@@ -251,6 +254,7 @@ class _Vessels:
     evidence: Evidence
     asked: NDArray[np.float32]
     blood_hu: float
+    wide_hu: float
     spacing_mm: tuple[float, float, float]
     enhanced: bool
 
@@ -258,11 +262,7 @@ class _Vessels:
         """Return whether a hit no brighter than blood may be part of a vessel."""
         cell = tuple(n // f for n, f in zip(hit.place, self.evidence.cells, strict=True))
         densest = max(hit.contrast_hu, self.evidence.densest_hu(hit.place))
-        if (
-            hit.goes_on
-            or level_hu + densest < self.blood_hu + BLOOD_MARGIN_HU
-            or hit.value < self.asked[cell]
-        ):
+        if hit.goes_on or level_hu + densest < self.wide_hu + BLOOD_MARGIN_HU or hit.value < self.asked[cell]:
             return True
         if not self.enhanced:
             return False

@@ -15,7 +15,7 @@ from hepalith.anatomy.vessels import Vessels
 from hepalith.calcification.agatston import score_agatston
 from hepalith.calcification.aperture import Aperture, Scene, lay_aperture
 from hepalith.calcification.appearance import Appearance, Words, blurs_across, describe_appearance
-from hepalith.calcification.background import blood_level, describe_surroundings
+from hepalith.calcification.background import blood_level, describe_surroundings, wide_blood_level
 from hepalith.calcification.beside import NAMED_BESIDE, Outside, find_beside
 from hepalith.calcification.blur_model import sphere_response
 from hepalith.calcification.body import Body, look_at_body
@@ -110,10 +110,17 @@ def find_foci(
     )
     around = describe_surroundings(crop.hu, mask, spacing, noise, aorta_hu=measure_aorta(volume, liver))
     evidence = lay_evidence(crop.hu, mask, spacing, noise=noise, blur=blur, surroundings=around)
-    blood = blood_level(around, phase)
+    blood, wide = blood_level(around, phase), wide_blood_level(around, phase)
     given = phase.label != "none"
     found, bright, asked = find_candidates(
-        crop.hu, mask, spacing, surroundings=around, evidence=evidence, blood_hu=blood, enhanced=given
+        crop.hu,
+        mask,
+        spacing,
+        surroundings=around,
+        evidence=evidence,
+        blood_hu=blood,
+        wide_hu=wide,
+        enhanced=given,
     )
     owners = np.zeros(mask.shape, np.int32)
     for n, candidate in enumerate(found, start=1):
@@ -177,7 +184,9 @@ def find_foci(
         centre = np.array(measured.centroid) + start
         place = _place(centre, scene, liver, scene.grid.to_lps(measured.centroid))
         foci.append(_focus(number, verdict, seen, measured, place, score=score, settings=settings))
-    detectability = find_detectability(evidence, asked, around, scene, blood_hu=blood, enhanced=given)
+    detectability = find_detectability(
+        evidence, asked, around, scene, blood_hu=blood, wide_hu=wide, enhanced=given
+    )
     return Foci(tuple(foci), box, labels, detectability)
 
 

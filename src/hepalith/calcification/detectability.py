@@ -63,6 +63,7 @@ def find_detectability(
     scene: Scene,
     *,
     blood_hu: float,
+    wide_hu: float,
     enhanced: bool,
 ) -> Detectability:
     """Return the diameter of the sphere at `AT_EXCESS_HU` that is found with probability 0.9.
@@ -75,6 +76,8 @@ def find_detectability(
         Noise, blur and grid.
     blood_hu
         The most that vessels reach.
+    wide_hu
+        The most that those reach which are no small arteries.
     enhanced
         Whether contrast agent was given: for the words.
 
@@ -85,10 +88,10 @@ def find_detectability(
     with what the places ask for. Checked by `benchmarks/detection.py`.
     """
     places = _sample(evidence, asked, surroundings, scene)
-    low, diameter = _smallest(evidence, places, blood_hu)
+    low, diameter = _smallest(evidence, places, (blood_hu, wide_hu))
     if enhanced and diameter <= 0.99 * LARGEST_MM:
         beside = _vessels_beside(evidence, scene.spacing_mm)[tuple(places.cell.T)]
-        raised = _smallest(evidence, places.beside(beside), blood_hu)[1] / diameter
+        raised = _smallest(evidence, places.beside(beside), (blood_hu, wide_hu))[1] / diameter
         raised = max(1.0, min(raised, BESIDE_MOST))
         low, diameter = low * raised, diameter * raised
     blur = scene.blur
@@ -171,7 +174,7 @@ def _sample(
     return sampled.beside(sampled.found[:, :, 0].max(axis=1))
 
 
-def _smallest(evidence: Evidence, places: _Places, blood_hu: float) -> tuple[float, float]:
+def _smallest(evidence: Evidence, places: _Places, blood_hu: tuple[float, float]) -> tuple[float, float]:
     """Return diameters, 1 % apart, between which the share found passes `POWER`."""
     low, high = math.log(SMALLEST_MM), math.log(LARGEST_MM)
     for _ in range(BISECTIONS):
@@ -220,11 +223,14 @@ def _steps(stride: tuple[int, int, int]) -> list[tuple[float, float, float]]:
     return [(float(k), float(j), float(i)) for k, j, i in places]
 
 
-def _share_found(diameter_mm: float, evidence: Evidence, places: _Places, blood_hu: float) -> float:
+def _share_found(
+    diameter_mm: float, evidence: Evidence, places: _Places, blood_hu: tuple[float, float]
+) -> float:
     """Return the share of spheres found, over places of the liver and sub-voxel places of their centres.
 
     Found is, as in the search, what exceeds the threshold and stands out enough, and either outshines blood
-    or is denser than blood and reaches what the place asks of what is not.
+    or is denser than blood and reaches what the place asks of what is not. `blood_hu` is that of all vessels,
+    and that of those which are no small arteries.
     """
     bank = evidence.bank
     images = sphere_images(diameter_mm, bank.blur, bank.spacing_mm, bank.reach) * AT_EXCESS_HU
@@ -241,6 +247,6 @@ def _share_found(diameter_mm: float, evidence: Evidence, places: _Places, blood_
     level = places.level_hu[:, None]
     seen = (value > places.least[:, None]) & (peak >= np.maximum(MIN_EXCESS_HU, MIN_PEAK_HU - level))
     surely = peak * (1 - SURE_DEVIATIONS * places.scale[:, None] / value)
-    outshines = level + surely >= blood_hu + BLOOD_MARGIN_HU
-    denser = level + AT_EXCESS_HU >= blood_hu + BLOOD_MARGIN_HU
+    outshines = level + surely >= blood_hu[0] + BLOOD_MARGIN_HU
+    denser = level + AT_EXCESS_HU >= blood_hu[1] + BLOOD_MARGIN_HU
     return float((seen & (outshines | (denser & (value >= places.asked[:, None])))).mean())
