@@ -20,6 +20,9 @@ SPACING_MM = 1.4
 """Spacing of the map. A duct of 3 mm spans two such voxels; averaging the usual 0.7 mm pixels in pairs halves
 their noise. Our judgement."""
 
+SLICE_MM = 2.0
+"""Most height of the map's slices where those of the image are thinner: thin slices are noisy."""
+
 BILE_HU, BILE_SD_HU = 8.0, 6.0
 """Density of bile in ducts, and its spread among patients: 0 to 20 HU is usual (textbooks, grade K)."""
 
@@ -36,6 +39,9 @@ FAT_HU = -35.0
 
 QUIET_MM = 1.0
 """Standard deviation of the blur that makes the quiet copy, lest noise in dark bile pass for fat."""
+
+EVERY = 5
+"""Every so many voxels are taken for a median over the liver: it is then still known to a thousandth."""
 
 EDGE_MM = 2.5
 """Distance from the capsule, from fat and from gas that is left out, and at least one slice: partial volume
@@ -149,11 +155,7 @@ def map_bile(volume: Volume, liver: Liver) -> BileMap:
     The parenchyma around is a Gaussian average over the liver's voxels that are like their
     neighbourhood, taken twice: the second time without what the first shows to be vessel, duct or lesion.
     """
-    factors = tuple(
-        max(1, min(n, int(SPACING_MM / s + 0.35)))
-        for n, s in zip(liver.box.shape, volume.spacing_mm, strict=True)
-    )
-    steps = (factors[0], factors[1], factors[2])
+    steps = _factors(liver.box.shape, volume.spacing_mm)
     shape = [n // f * f for n, f in zip(liver.box.shape, steps, strict=True)]
     stop = [a + n for a, n in zip(liver.box.start, shape, strict=True)]
     box = Box(liver.box.start, (stop[0], stop[1], stop[2]))
@@ -179,13 +181,21 @@ def map_bile(volume: Volume, liver: Liver) -> BileMap:
     return BileMap(box, steps, spacing, hu, share, quiet, noise, margin, ground, stones, usual, halo)
 
 
+def _factors(shape: tuple[int, int, int], spacing_mm: tuple[float, float, float]) -> tuple[int, int, int]:
+    """Return how many voxels of the image are averaged along (k, j, i)."""
+    k, j, i = spacing_mm
+    wanted = (int(SLICE_MM / k + 0.05), int(SPACING_MM / j + 0.35), int(SPACING_MM / i + 0.35))
+    a, b, c = (max(1, min(n, f)) for n, f in zip(shape, wanted, strict=True))
+    return (a, b, c)
+
+
 def _quieten(
     share: NDArray[np.float32], inside: NDArray[np.bool_], spacing: tuple[float, float, float]
 ) -> tuple[NDArray[np.float32], float, int]:
     """Return the map blurred as little as its noise allows, the noise that is left, and the blur's halo."""
     for halo, blur_mm in enumerate(BLURS_MM, start=1):
         quiet = ndimage.gaussian_filter(share, [blur_mm / s for s in spacing], mode="nearest", truncate=3.0)
-        values = quiet[inside]
+        values = quiet[inside][::EVERY]
         if values.size == 0:
             return quiet, 1.0, halo
         noise = 1.4826 * float(np.median(np.abs(values - np.median(values))))
@@ -268,7 +278,7 @@ def _parenchyma(
     for _ in range(2):
         plain = inside & (np.abs(hu - about) < limit)
         about = _average(hu, plain, spacing, middle)
-        spread = 1.4826 * float(np.median(np.abs((hu - about)[inside])))
+        spread = 1.4826 * float(np.median(np.abs((hu - about)[inside][::EVERY])))
         limit = max(PLAIN_HU, 2.5 * spread)
     return about
 

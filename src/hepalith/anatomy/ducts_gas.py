@@ -21,6 +21,9 @@ __all__ = ["NO_GAS", "Gas", "find_gas"]
 GAS_HU = -150.0
 """Below, on the map, gas: fat measures -120 and above."""
 
+TISSUE_HU, PURE_GAS_HU = 60.0, -975.0
+"""Density about the gas, and of gas itself: what lies between is filled in part."""
+
 DENSE_GAS_HU = -190.0
 """A body of gas is somewhere darker than this: noise and the edge of a fissure are not. Our judgement."""
 
@@ -153,7 +156,8 @@ def find_gas(volume: Volume, liver: Liver, bile: BileMap, hilum: NDArray[np.floa
     if hilum is not None:
         away = float(np.median(np.linalg.norm(points[every] - hilum, axis=1)))
         odds += _bounded((HILUM_MM - away) / HILUM_SPREAD_MM)
-    amount = float(every.sum()) * voxel_mm3
+    filled = np.clip((TISSUE_HU - values[every]) / (TISSUE_HU - PURE_GAS_HU), 0.0, 1.0)
+    amount = float(filled.sum()) * voxel_mm3
     return Gas(amount, 1.0 / (1.0 + math.exp(-odds)), (x, y, z))
 
 
