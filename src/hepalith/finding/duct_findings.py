@@ -45,6 +45,9 @@ RIM, RIM_SPREAD = 0.05, 0.025
 Bile is blurred into a normal wall, which then reads -0.14 to -0.03 on the development phantoms; a wall of 3
 mm that enhances by 40 HU reads 0.12."""
 
+MUCH_GAS_MM3 = 300.0
+"""Gas from which ducts are widely open to the gut: their calibre then says nothing of an obstruction."""
+
 ENHANCED = ("arterial", "portal", "delayed")
 """Phases in which a wall can be seen to enhance."""
 
@@ -130,6 +133,8 @@ def _dilated(scene: _Scene) -> Finding:
         best = max(blocked, key=lambda r: r.bile_probability or 0.0)
         value = best.calibre if isinstance(best.calibre, Measurement) else None
         return _called(name, max(best.bile_probability or 0.0, 0.5), "", value)
+    if ducts.gas.biliary >= 0.5 and ducts.gas.volume_mm3 > MUCH_GAS_MM3:
+        return _unjudged(name, "gas fills the ducts: their width is not that of ducts under bile")
     if not isinstance(ducts.smallest, Measurement):
         return _unjudged(name, ducts.reason)
     if ducts.smallest.value > LEAST_SEEN_MM:
