@@ -200,7 +200,7 @@ def _doubted(volume: Measurement, sd: float) -> Measurement:
 
 def _apart(total: float, total_se: float, fitted: float) -> float:
     """Return the error that a difference between sum and sphere shows, beyond what the sum's own explains."""
-    return APART_SHARE * max(0.0, abs(total - fitted) - total_se)
+    return APART_SHARE * min(max(0.0, abs(total - fitted) - total_se), abs(total))
 
 
 def _joined(
