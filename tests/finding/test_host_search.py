@@ -178,3 +178,13 @@ def test_findings_speak_of_the_leading_host() -> None:
     assert found["enhancement"].value == "none"
     assert found["fat_attenuation"].state is State.ABSENT
     assert found["mass_without_calcium"].state is State.ABSENT
+
+
+def test_a_ring_of_calcium_with_blood_in_it_is_an_aneurysm_until_shown_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hepalith.finding.host_scene.measure_aorta", lambda *_: 160.0)
+    shell = (np.abs(distance() - 15) < 1.0) & (np.indices(SHAPE)[1] > 40)
+    full = make(with_ball(160.0), shell, PORTAL).hosts.hosts[0]
+    empty = make(with_ball(6.0), shell, PORTAL).hosts.hosts[0]
+    assert full.features["blood_pool_ring"] > 0.5 > empty.features["blood_pool_ring"]

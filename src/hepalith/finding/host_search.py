@@ -18,7 +18,7 @@ from hepalith.anatomy.vessels import Vessels
 from hepalith.calcification.focus import Foci, Focus
 from hepalith.finding.host import Host, HostRelation, Hosts
 from hepalith.finding.host_feature import features_of, position_of
-from hepalith.finding.host_kind import Blood, enhancement_of, kinds_of
+from hepalith.finding.host_kind import Blood, enhancement_of, kinds_of, rise
 from hepalith.finding.host_lesion import Seen, credibility, is_mass, may_be_mass, wall_calcified
 from hepalith.finding.host_scene import (
     HostScene,
@@ -47,6 +47,10 @@ LEAST_ABOUT = 25
 HOST_PRIOR, SHELL_PRIOR = 0.15, 0.9
 """Share of calcifications that lie in a lesion, before the image is looked at, and of those that are
 shells: a shell is the wall of a cyst, a scar or an aneurysm. Our judgement."""
+
+LEAST_RISE_HU, NEAR_BLOOD = 20.0, 0.25
+"""Least excess of blood over the parenchyma, and how near, as a share of it, the inside of a ring of
+calcium must come to blood to be called an aneurysm until shown otherwise. Our judgement."""
 
 REACHED = 0.85
 """Probability that calcium near an infiltrate, as `REACH_MM` says, belongs to it. Our judgement."""
@@ -171,7 +175,14 @@ def _host(
     number, rank = which
     lesion, probability = seen[number].lesion, seen[number].probability
     cells = np.concatenate(list(foci.values())) if foci else None
-    kinds = kinds_of(lesion, scene.phase, wall_calcified(lesion, foci))
+    walled = wall_calcified(lesion, foci)
+    kinds = kinds_of(lesion, scene.phase, walled)
+    others = [s.lesion for n, s in seen.items() if n != number and is_mass(s)]
+    features = {**features_of(lesion, kinds, others)}
+    level = blood.level(scene.phase) if scene.phase.label != "none" else None
+    if level is not None and level - scene.field.parenchyma_hu > LEAST_RISE_HU:
+        near = NEAR_BLOOD * (level - scene.field.parenchyma_hu)
+        features["blood_pool_ring"] = walled * (1.0 - rise(abs(lesion.core_hu - level), near, 4.0))
     kind = max(kinds, key=lambda k: kinds[k])
     enhancements = enhancement_of(lesion, scene.phase, blood, scene.field.parenchyma_hu)
     enhancement = max(enhancements, key=lambda e: enhancements[e]) if enhancements else ""
@@ -185,9 +196,7 @@ def _host(
         foci=tuple(foci),
         enhancement=enhancement,
         enhancements=enhancements,
-        features=features_of(
-            lesion, kinds, [s.lesion for n, s in seen.items() if n != number and is_mass(s)]
-        ),
+        features=MappingProxyType(features),
         centre_lps_mm=lesion.centre_lps_mm,
         mean_hu=lesion.core_hu,
         reason=_words(lesion, kind),
