@@ -185,9 +185,8 @@ def look(
     with clock.stage("anatomy"):
         anatomy = map_anatomy(volume, liver, phase, others)
     with clock.stage("calcification"):
-        known = (
-            {} if anatomy is None else {n: getattr(anatomy, n) for n in ("neighbours", "vessels", "ducts")}
-        )
+        names = () if anatomy is None else ("neighbours", "vessels", "ducts", "others")
+        known = {name: getattr(anatomy, name) for name in names}
         foci = find_foci(volume, liver, phase, acquisition, settings, **known)
     with clock.stage("findings"):
         return anatomy, foci, describe(volume, liver, foci, phase, anatomy)

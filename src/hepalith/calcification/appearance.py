@@ -14,6 +14,7 @@ from hepalith.calcification.aperture import Aperture, Scene
 from hepalith.calcification.body import core_weights
 from hepalith.calcification.candidate import Candidate
 from hepalith.calcification.casting import NO_CAST, Cast, follow_cast
+from hepalith.calcification.change import Change
 from hepalith.calcification.company import ALONE, Company
 from hepalith.calcification.context import Context
 from hepalith.calcification.form import Form
@@ -143,6 +144,10 @@ class Appearance:
     """How far its surroundings differ from the liver at large."""
     cast: Cast = field(default=NO_CAST)
     company: Company = field(default=ALONE)
+    read_in: str = "unknown"
+    """Label of the phase that is read."""
+    changes: tuple[Change, ...] = ()
+    """What becomes of it in other phases of the examination."""
     words: Words = field(default_factory=Words)
 
 

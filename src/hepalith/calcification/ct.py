@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from hepalith.anatomy import LOBES, Liver, Phase
 from hepalith.anatomy.ducts import Ducts
 from hepalith.anatomy.neighbours import Neighbours
 from hepalith.anatomy.phase import measure_aorta
+from hepalith.anatomy.phases import PhaseImage
 from hepalith.anatomy.vessels import Vessels
 from hepalith.calcification.agatston import score_agatston
 from hepalith.calcification.aperture import Aperture, Scene, lay_aperture
@@ -20,6 +22,7 @@ from hepalith.calcification.beside import NAMED_BESIDE, Outside, find_beside
 from hepalith.calcification.blur_model import sphere_response
 from hepalith.calcification.body import Body, look_at_body
 from hepalith.calcification.candidate import find_candidates
+from hepalith.calcification.change import changes_of
 from hepalith.calcification.company import Anatomy, keep_company, survey
 from hepalith.calcification.context import look_about
 from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectability
@@ -70,6 +73,7 @@ def find_foci(
     neighbours: Neighbours | None = None,
     vessels: Vessels | None = None,
     ducts: Ducts | None = None,
+    others: Sequence[PhaseImage] = (),
 ) -> Foci:
     """Return every bright body in or at the liver, measured and named.
 
@@ -85,6 +89,8 @@ def find_foci(
         For the slice thickness.
     settings
         `hu_per_mg_ml` calibrates mass.
+    others
+        Further phases laid onto the image: what fades in them is contrast medium.
     neighbours, vessels, ducts
         What is known of the anatomy: it tells mimics from calcium. Without it the network's own view of the
         organs (`Liver.organs`) and densities must do.
@@ -170,6 +176,7 @@ def find_foci(
         seen = describe_appearance(
             candidate, aperture, measured, scene, context, company=company, words=words
         )
+        seen = replace(seen, read_in=phase.label, changes=changes_of(candidate, scene, box, others))
         verdict = judge(seen)
         if n > own and verdict.label not in NAMED_BESIDE:
             continue

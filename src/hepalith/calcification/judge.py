@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from hepalith.calcification.appearance import Appearance
 from hepalith.calcification.candidate import METAL_HU
+from hepalith.calcification.change import judge_change
 from hepalith.calcification.mimic_bone import judge_bone
 from hepalith.calcification.mimic_gallstone_and_bowel import judge_beside, judge_bowel, judge_gallstone
 from hepalith.calcification.mimic_gas import judge_gas
@@ -111,6 +112,10 @@ def _judge_calcium(seen: Appearance) -> list[Vote]:
     return [Vote("calcification", min(2.0, seen.peak_excess_hu / 200.0), why)]
 
 
+def _judge_other_phases(seen: Appearance) -> list[Vote]:
+    return judge_change(seen.changes, seen.read_in)
+
+
 JUDGES: tuple[Callable[[Appearance], list[Vote]], ...] = (
     judge_metal,
     judge_streak,
@@ -123,6 +128,7 @@ JUDGES: tuple[Callable[[Appearance], list[Vote]], ...] = (
     judge_bowel,
     judge_vessel_wall,
     judge_gas,
+    _judge_other_phases,
     judge_beside,
     _judge_faint,
     _judge_calcium,

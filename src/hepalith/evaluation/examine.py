@@ -263,7 +263,9 @@ def _scored(read: _Read, examination: Examination, physics: _Physics | None) -> 
         for n in cluster.truth:
             others = [found[f].label for f in np.flatnonzero(scored.touching[:, n])]
             named = CALCIFICATION if cluster.found else next(iter(others), "")
-            true[n] = replace(true[n], found=bool(cluster.found), named=named, cluster=place)
+            own = true[n].label != CALCIFICATION and true[n].label in others  # calcium in a wall, named so
+            named = true[n].label if own and not cluster.found else named
+            true[n] = replace(true[n], found=bool(cluster.found) or own, named=named, cluster=place)
     mimics = []
     for mimic, call in zip(examination.mimics, scored.mimics, strict=True):
         record = _plain_truth(mimic, mimic_name(mimic))

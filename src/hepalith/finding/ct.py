@@ -20,6 +20,7 @@ from hepalith.finding.host_search import find_hosts
 from hepalith.finding.parenchyma import describe_parenchyma
 from hepalith.finding.pattern import SUBCAPSULAR_MM, find_patterns, share_below
 from hepalith.finding.place import find_places
+from hepalith.finding.vein import find_vein_occlusion
 from hepalith.image.volume import Volume
 from hepalith.vocabulary import Measurement, State, load_vocabulary
 
@@ -111,7 +112,8 @@ def _keep_company(scene: _Scene, anatomy: Anatomy | None) -> Description:
     hosts = follow_hosts(hosts, foci, volume, liver, phase, others=anatomy.others)
     around = describe_around(volume, liver, anatomy.neighbours, phase)
     tubes = describe_ducts(ducts, relations, anatomy.shown_by, anatomy.segments, liver)
-    findings = (*whole, *around, *tubes, *describe_hosts(hosts, foci, by))
+    occluded = find_vein_occlusion(shown, liver, vessels, by)
+    findings = (*whole, *around, *tubes, occluded, *describe_hosts(hosts, foci, by))
     patterns = find_patterns(foci, liver, vessels=vessels, relations=relations, hosts=hosts)
     return Description(findings, patterns, places, relations, hosts)
 

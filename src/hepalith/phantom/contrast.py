@@ -187,7 +187,8 @@ def make_tissues(
         found[name] = round(found[name] * variation.bone_density, 3)
     found["muscle"] = round(found["muscle"] - 18.0 * max(1.0 - variation.muscle, 0.0), 3)
     mixing = {-1: 0.0, 0: 75.0, 1: 22.0, 2: 0.0}[phase] * dose
-    moire = MOIRE_HU * dose * float(random.uniform(0.4, 1.4)) if variation.phase == "arterial" else 1.0
+    uneven = float(random.uniform(0.4, 1.4))  # drawn in every phase: the phases of one seed are one patient's
+    moire = MOIRE_HU * dose * uneven if variation.phase == "arterial" else 1.0
     return Tissues(
         MappingProxyType(found),
         round(moire, 3),
