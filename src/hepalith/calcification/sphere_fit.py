@@ -65,7 +65,7 @@ its scar, and a film of either may hide in the blur. Our judgement."""
 HALO_SDS = (2.0, 40.0)
 """What that medium may differ from the background further off, in HU: where it is the same, and where not."""
 
-HALO_ODDS = 0.1
+HALO_ODDS = 0.05
 """Share of foci that lie in a medium of their own which no wider surroundings show. Our judgement."""
 
 MISFIT = 1.2
@@ -126,6 +126,8 @@ class SphereFit:
     foreign_hu_mm3: float
     unlike: float
     """How far, as a share of its peak, the body may differ from the sphere: beyond noise, or hidden by it."""
+    strain: float
+    """By how much less the evidence for a medium counts, as the sphere leaves more than noise."""
     first: BlurBelief
     """What was believed of the blur before."""
 
@@ -146,7 +148,7 @@ class SphereFit:
         well it explains the voxels; their difference adds to the covariance.
         """
         found, weights = [], []
-        for sd, odds in zip(HALO_SDS, (1 - HALO_ODDS, HALO_ODDS), strict=True):
+        for sd in HALO_SDS:
             mean, prior = belief.prior(sd, self.level_sd_hu)
             precision = self.told + np.diag(prior)
             inverse = np.linalg.inv(precision)
@@ -154,9 +156,10 @@ class SphereFit:
             solution = inverse @ (pull + prior * mean)
             covariance = inverse @ (self.noise + np.diag(prior)) @ inverse
             fits = (pull + prior * mean) @ solution - (prior * mean) @ mean
-            weights.append(0.5 * fits - 0.5 * float(np.linalg.slogdet(precision)[1]) + math.log(odds / sd))
+            weights.append(0.5 * fits - 0.5 * float(np.linalg.slogdet(precision)[1]) - math.log(sd))
             found.append((solution, covariance))
-        share = np.exp(np.asarray(weights) - max(weights))
+        share = np.exp((np.asarray(weights) - max(weights)) / self.strain)
+        share *= (1 - HALO_ODDS, HALO_ODDS)
         share /= share.sum()
         (a, ca), (b, cb) = found
         apart = (a - b)[:, None] * (a - b)[None]
@@ -240,6 +243,7 @@ def fit_sphere(aperture: Aperture, scene: Scene, view: SphereView, first_mm: flo
         misfit,
         window.foreign(at, used, view),
         window.unlike(rest, columns[EXCESS] * np.float32(at[EXCESS]), used, aperture.noise_share),
+        window.strain(rest, columns[EXCESS], used),
         first,
     )
 
@@ -410,6 +414,12 @@ class _Window:
         core = (shown > 0.25 * top) & used
         allowed = math.hypot(self.sd_hu, SHAPE_SHARE * top)
         return math.sqrt(float((rest[core] ** 2).mean())) / allowed if core.any() else math.inf
+
+    def strain(self, rest: Array, shown: Array, used: NDArray[np.bool_]) -> float:
+        """Return how much less the voxels may be believed, as the sphere leaves more than noise of them."""
+        core = (shown > 0.1 * float(shown.max())) & used
+        left = float((rest[core] ** 2).mean()) if core.any() else 0.0
+        return max(1.0, left / self.sd_hu**2) ** 2
 
     def unlike(self, rest: Array, shown: Array, used: NDArray[np.bool_], noise_share: float) -> float:
         """Return how far, as a share of the peak, the body differs or may differ from the sphere."""
