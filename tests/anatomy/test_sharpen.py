@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy.coarsen import coarsen
-from hepalith.anatomy.sharpen import sharpen
+from hepalith.anatomy.sharpen import fill_holes, sharpen
 from hepalith.geometry import Box, Grid
 from hepalith.image.volume import Volume
 
@@ -61,3 +61,13 @@ def test_a_mass_within_stays_whatever_it_measures() -> None:
     hu[ball(10.0)] = -60
     found = sharpened(Volume(hu, volume.grid), liver)
     assert found[ball(10.0)].all()
+
+
+def test_what_a_liver_encloses_is_of_the_liver_and_what_is_open_is_not() -> None:
+    mask = np.ones((12, 12, 12), bool)
+    mask[4:7, 4:7, 4:7] = False  # a cyst
+    mask[9:, 9, 9] = False  # a notch, open to the upper face
+    filled = fill_holes(mask)
+    assert filled[5, 5, 5]
+    assert not filled[10, 9, 9]
+    assert np.count_nonzero(~filled) == 3

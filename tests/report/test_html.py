@@ -154,7 +154,12 @@ def test_plan_dates_and_policy_are_shown(english: str) -> None:
 def test_not_judged_and_not_looked_for_stay_apart(english: str) -> None:
     text = plain(english)
     judged, looked = text.index("Looked for, could not be judged"), text.index("Not looked for")
-    assert judged < text.index("enhancement cannot be seen") < looked < text.index("duct dilated upstream", looked)
+    assert (
+        judged
+        < text.index("enhancement cannot be seen")
+        < looked
+        < text.index("duct dilated upstream", looked)
+    )
 
 
 def test_how_it_was_made_is_shown(english: str) -> None:

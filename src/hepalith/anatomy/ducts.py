@@ -126,7 +126,8 @@ LEAST_CONTRAST_HU = 10.0
 """Parenchyma less bile below which a duct is not told from its surroundings: a fatty liver. Our judgement."""
 
 DILATED_MM, DILATED_SHARE = 2.0, 0.40
-"""A duct is dilated above this calibre, or above this share of the portal branch beside it (issue 4)."""
+"""A duct is dilated above this calibre, or above this share of the portal branch beside it: the usual bounds
+of ultrasound and CT (textbooks, grade K)."""
 
 
 LEAST_ERROR_MM = 0.4

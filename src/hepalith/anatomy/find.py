@@ -17,7 +17,7 @@ from hepalith.anatomy.organs import Organs
 from hepalith.anatomy.outline import FAT_MEAN_HU, find_outline
 from hepalith.anatomy.quality import Quality, judge_outline, volume_error
 from hepalith.anatomy.segments import find_lobes
-from hepalith.anatomy.sharpen import sharpen
+from hepalith.anatomy.sharpen import fill_holes, sharpen
 from hepalith.anatomy.solid_core import Core, find_core
 from hepalith.anatomy.totalsegmentator import segment_liver
 from hepalith.geometry import Box
@@ -97,7 +97,7 @@ def find_builtin(volume: Volume, organs: Organs | None) -> Liver:
     start = [a + b for a, b in zip(wide.start, inner.start, strict=True)]
     stop = [a + b for a, b in zip(wide.start, inner.stop, strict=True)]
     box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-    mask = np.ascontiguousarray(mask[inner.slices])
+    mask = fill_holes(np.ascontiguousarray(mask[inner.slices]))
     millilitres = float(np.count_nonzero(mask)) * volume.grid.voxel_mm3 / 1000
     cut = box.start[0] == 0 or box.stop[0] == volume.hu.shape[0]
     quality = judge_outline(coarse.hu, outline, body, millilitres, prior, cut=cut)

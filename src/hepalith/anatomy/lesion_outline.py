@@ -386,7 +386,7 @@ def _with_nodules(field: LesionField, region: Region, blood_excess_hu: float) ->
 
 def _ball_mm(body: NDArray[np.bool_]) -> float:
     """Return the radius of a ball of a region's volume."""
-    return float(3 * body.sum() * SPACING_MM**3 / (4 * np.pi)) ** (1 / 3)
+    return math.cbrt(3 * float(body.sum()) * SPACING_MM**3 / (4 * math.pi))
 
 
 def _grown(box: Where, margin: int, shape: tuple[int, ...]) -> Where:

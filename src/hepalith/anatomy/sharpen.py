@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -10,7 +11,7 @@ from hepalith.anatomy.coarse import Coarse
 from hepalith.geometry import Box
 from hepalith.image.volume import Volume
 
-__all__ = ["sharpen"]
+__all__ = ["fill_holes", "sharpen"]
 
 SURE, UNSURE = 0.85, 0.3
 """Probability on the coarse copy above which a voxel stays liver, and below which it is none, whatever it
@@ -121,3 +122,17 @@ def _measure(
         return 0.0, 0.0
     middle = float(np.median(values))
     return middle, 1.48 * float(np.median(np.abs(values - middle)))
+
+
+def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask with what it encloses on all sides: cysts and gas within the liver are of the liver.
+
+    What is open to any face of the box is no hole.
+    """
+    labels = cc3d.connected_components(~mask, connectivity=6)
+    faces = [labels[0], labels[-1], labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1]]
+    outer = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.bool_)
+    outer[0] = True  # the mask itself
+    for face in faces:
+        outer[np.unique(face)] = True
+    return np.asarray(mask | ~outer[labels])

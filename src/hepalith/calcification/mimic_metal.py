@@ -98,7 +98,11 @@ def _dense(seen: Appearance) -> list[Vote]:
         why = f"peak {seen.peak_hu:.0f} HU, denser than calcium, and as thin as wire"
         if sure:
             why = f"peak {seen.peak_hu:.0f} HU, denser than calcium"
-        return [Vote("clip_or_coil", weight, why), Vote("stent_or_catheter", weight - 4.0, why)]
+        long = 3.5 * max(seen.shape.lengths_mm) > CLIP_MM[1]  # no clip or coil is so long
+        likely, other = (
+            ("stent_or_catheter", "clip_or_coil") if long else ("clip_or_coil", "stent_or_catheter")
+        )
+        return [Vote(likely, weight, why), Vote(other, weight - 4.0, why)]
     if wide:
         why = f"wide enough to show its density, {seen.core_hu:.0f} HU, too little for metal"
         return [Vote("clip_or_coil", -2.0, why)]

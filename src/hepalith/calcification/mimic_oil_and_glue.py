@@ -48,6 +48,9 @@ GLUE_MM, GLUE_LONG_MM = 10.0, 17.0
 LOOPED = 1.8
 """Elongation below which a cast that encloses something is a tangle."""
 
+STRAIGHT = 8.0
+"""Elongation from which a tube runs straight: a quarter of a circle has about 5. Our judgement."""
+
 GLUE_SLENDER = 4.0
 """Length in widths of a cast."""
 
@@ -93,12 +96,13 @@ def judge_glue(seen: Appearance) -> list[Vote]:
     cast = seen.cast
     if not is_tubular(seen) or cast.slender < GLUE_SLENDER or cast.unevenness > GLUE_EVEN:
         return []
-    if cast.width_mm > GLUE_WIDE_MM or seen.liver_about < IN_LIVER:
+    looped = seen.company.held_hu is not None and seen.shape.elongation < LOOPED  # as a coil's
+    if cast.width_mm > GLUE_WIDE_MM or seen.liver_about < IN_LIVER or looped:
         return []
-    if seen.company.held_hu is not None and seen.shape.elongation < LOOPED:
-        return []  # loops about something, as a coil's
     if cast.length_mm < GLUE_MM or (seen.peak_hu >= METAL_HU and cast.length_mm < GLUE_LONG_MM):
         return []  # a short bar as bright as metal is metal
+    if seen.peak_hu >= METAL_HU and seen.shape.elongation > STRAIGHT and not seen.shape.branches:
+        return []  # a straight rod as bright as metal is metal: what fills vessels bends with them
     dense = _ramp(at_120_kvp(cast.ridge_hu, seen.company.kvp), GLUE_RIDGE_HU)
     if cast.width_mm >= GLUE_WIDTH_MM:
         dense = max(dense, _ramp(at_120_kvp(cast.contrast_hu, seen.company.kvp), GLUE_CONTRAST_HU))
