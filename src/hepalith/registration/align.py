@@ -6,6 +6,8 @@ information, not difference (Mattes et al., doi:10.1109/TMI.2003.809072). The op
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -50,8 +52,8 @@ SAMPLES = 20_000
 SEED = 20_003
 """ITK shifts the evenly spread points a little at random; drawn from the clock unless it is told."""
 
-THREADS = 2
-"""With a fixed number of threads sums keep their order."""
+THREADS = 1
+"""More would add their sums in the order in which they end: the same images would not be laid the same way."""
 
 LEAST_OVERLAP = 0.25
 """Share of the region that both images must cover; below it there is nothing to lay over. Our judgement."""
@@ -76,6 +78,23 @@ def align(fixed: Volume, moving: Volume, region: Box) -> Alignment | None:
     lie `KNOTS_MM` apart. Sliding along the ribs is not modelled: what lies outside the region may
     be laid wrongly.
     """
+    with _few_threads():
+        return _align(fixed, moving, region)
+
+
+@contextlib.contextmanager
+def _few_threads() -> Iterator[None]:
+    """Hold ITK's metrics, which ask for their own threads, to `THREADS` for a while."""
+    before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(THREADS)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+
+
+def _align(fixed: Volume, moving: Volume, region: Box) -> Alignment | None:
+    """Return how one image lies on another; see `align`."""
     margin = [int(np.ceil(MARGIN_MM / s)) for s in fixed.spacing_mm]
     about = region.grown(margin, fixed.hu.shape)
     target = _resampled(fixed.cropped(about), SPACING_MM)
@@ -153,7 +172,6 @@ def _resampled(volume: Volume, spacing_mm: float) -> Any:
 def _method(target: Any) -> Any:
     """Return a registration by mutual information over evenly spread voxels, so that it is repeatable."""
     method = sitk.ImageRegistrationMethod()
-    method.SetGlobalDefaultNumberOfThreads(THREADS)
     method.SetNumberOfThreads(THREADS)
     method.SetMetricAsMattesMutualInformation(BINS)
     method.SetMetricSamplingStrategy(method.REGULAR)
