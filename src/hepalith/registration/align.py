@@ -53,7 +53,7 @@ SEED = 20_003
 """ITK shifts the evenly spread points a little at random; drawn from the clock unless it is told."""
 
 THREADS = 1
-"""More would add their sums in the order in which they end: the same images would not be laid the same way."""
+"""More would add their sums in the order in which they end: no image would be laid the same way twice."""
 
 LEAST_OVERLAP = 0.25
 """Share of the region that both images must cover; below it there is nothing to lay over. Our judgement."""
