@@ -15,7 +15,7 @@ LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 REASSURANCE = re.compile(
     r"good prognosis|nothing to worry|harmless|no cancer|certainly benign|definitely benign"
-    r"|预后良好|完全无害|不用担心|排除癌",
+    r"|预后良好|完全无害|不用担心|(?<!不能)排除癌",
     re.IGNORECASE,
 )
 
@@ -42,7 +42,7 @@ def test_an_unenhanced_scan_never_says_that_there_is_no_mass(read_phantom: ReadP
         "mixed",
     }
     hosts = [f for f in document["findings"] if f["subject"]["kind"] == "host"]
-    assert all(f["state"] != "absent" for f in hosts)
+    assert {f["id"] for f in hosts if f["state"] == "absent"} <= {"fat_attenuation", "gas_in_lesion"}
 
 
 def test_a_reading_without_foci_states_what_it_could_have_missed(

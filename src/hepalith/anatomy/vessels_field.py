@@ -296,7 +296,9 @@ def _excess(
     """Return HU above the slowly varying parenchyma, a little smoothed."""
     field = np.where(inside, hu - np.float32(middle), np.float32(0))
     step = BACKGROUND_STRIDE
-    view = (slice(step // 2, None, step),) * 3
+    # A slab of three slices is one coarse voxel high: sampled from its first.
+    first = tuple(min(step // 2, n - 1) for n in hu.shape)
+    view = tuple(slice(a, None, step) for a in first)
     quiet = smooth(field, SMOOTH_VOXELS)
     # Beside the capsule partial volume would draw the parenchyma's mean to fat or lung, and a vessel, a
     # cyst or the gallbladder would ring itself.
@@ -304,7 +306,7 @@ def _excess(
     sigma = BACKGROUND_MM / SPACING_MM / step
     total = smooth(weight, sigma)
     slow = smooth(quiet[view] * weight, sigma) / np.maximum(total, np.float32(1e-3))
-    field -= Coarse(slow, (step // 2,) * 3, (step,) * 3).to_volume(slow, Box((0, 0, 0), hu.shape))  # type: ignore[arg-type]
+    field -= Coarse(slow, first, (step,) * 3).to_volume(slow, Box((0, 0, 0), hu.shape))  # type: ignore[arg-type]
     # Outside the liver nothing is known: blur with the liver's own share only, so that its edge stays.
     cover = smooth(inside.astype(np.float32), SMOOTH_VOXELS)
     np.clip(field, *HELD_HU, out=field)

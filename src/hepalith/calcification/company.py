@@ -133,6 +133,10 @@ class Anatomy:
     ducts: Ducts | None = None
 
 
+WITHIN = 0.5
+"""Share of a body within a liver that somebody drew from which it is taken to lie there."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Vicinity:
     """What is known of the whole crop, from which the company of each body is told.
@@ -151,6 +155,8 @@ class Vicinity:
         Of all candidates, (n, 3) and (n,), in mm within the crop.
     kvp
         Tube voltage.
+    drawn
+        Whether the liver was drawn by somebody: within it the network is not asked what lies there.
     """
 
     box: Box
@@ -160,6 +166,7 @@ class Vicinity:
     centres_mm: NDArray[np.float64]
     volumes_mm3: NDArray[np.float64]
     kvp: float
+    drawn: bool = False
 
 
 def survey(
@@ -183,7 +190,8 @@ def survey(
     for n, candidate in enumerate(found):
         centres[n] = (np.argwhere(candidate.extent).mean(axis=0) + candidate.box.start) * spacing
         volumes[n] = float(candidate.extent.sum()) * scene.grid.voxel_mm3
-    return Vicinity(box, liver.organs, anatomy, tubes, centres, volumes, kvp or USUAL_KVP)
+    drawn = liver.source != "builtin"
+    return Vicinity(box, liver.organs, anatomy, tubes, centres, volumes, kvp or USUAL_KVP, drawn)
 
 
 def keep_company(number: int, aperture: Aperture, scene: Scene, vicinity: Vicinity) -> Company:
@@ -208,8 +216,9 @@ def keep_company(number: int, aperture: Aperture, scene: Scene, vicinity: Vicini
     size = vicinity.volumes_mm3[number]
     gas_mm, gas_out, depth = _surface(aperture, scene)
     in_vessel, vessel_mm, beside = _vessels_at(own, scene, vicinity)
+    trusted = vicinity.drawn and float(scene.liver[tuple(own.T)].mean()) >= WITHIN
     return Company(
-        organs=_organs_at(own, vicinity),
+        organs={} if trusted else _organs_at(own, vicinity),
         tube=_tube_at(own * spacing, vicinity.tubes, spacing),
         others=int(near.sum()),
         small_others=int((near & (vicinity.volumes_mm3 < FLECK_SHARE * size)).sum()),

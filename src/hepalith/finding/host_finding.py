@@ -62,11 +62,18 @@ def _of_host(host: Host, phase: Phase) -> list[Finding]:
         share = host.features.get(name)
         if share is None:
             found.append(Finding(name, subject, State.UNKNOWN))
+        elif share < 0.5 and phase.label == "none" and name not in SEEN_PLAIN:
+            found.append(Finding(name, subject, State.NOT_ASSESSABLE, reason=PLAIN_REASON))
         else:
             state = State.PRESENT if share >= 0.5 else State.ABSENT
             found.append(Finding(name, subject, state, share))
     return found
 
+
+SEEN_PLAIN = frozenset({"fat_attenuation", "gas_in_lesion"})
+"""What an unenhanced scan shows so surely that it can be called absent; the rest it can miss."""
+
+PLAIN_REASON = "without contrast agent it can be seen in a lesion, but not excluded"
 
 POSITION_SURE = 0.85
 """Probability of a position called: its three words shade into one another. On the development phantoms."""
