@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,10 @@ chunks hold 0.7 to 1.3 times what their outline says. From the development phant
 LIMITED_SD = 0.1
 """Standard deviation of the volume's logarithm above which a fitted sphere is limited by resolution."""
 
+
+OWN_SHARE = 0.5
+"""Share of what stands above half a body's contrast that is its own for sure: a neighbour's skirt, or a medium
+of its own, lifts the rest at most. Our judgement."""
 
 LARGEST_FIT = 1.5
 """Most times the seen body's diameter, beyond one blur, that a fitted sphere may have: a larger one follows
@@ -173,8 +177,10 @@ def measure(
     share = aperture.extent / max(1.0, float(aperture.extent.sum()))
     mean_se = math.sqrt(scene.noise.variance_of(share))
     hu = scene.hu[aperture.box.slices]
+    summed = _interval(total, total_se, "[hnsf'U].mm3")
+    least = min(total, max(summed.low or 0.0, _held_at_least(aperture, scene)))
     return Measured(
-        _interval(total, total_se, "[hnsf'U].mm3"),
+        replace(summed, low=least),
         volume,
         limited,
         diameter,
@@ -187,6 +193,18 @@ def measure(
         body.axes_mm,
         body.fill,
     )
+
+
+def _held_at_least(aperture: Aperture, scene: Scene) -> float:
+    """Return an integrated excess that a body exceeds whatever is wrong about its model.
+
+    `OWN_SHARE` of what stands in the voxels above half its contrast, less the errors of noise and background.
+    """
+    seen = aperture.excess[aperture.extent]
+    share = aperture.extent / max(1.0, float(seen.size))
+    error = math.hypot(aperture.level_se_hu, math.sqrt(scene.noise.variance_of(share)))
+    stands = float(seen.sum()) - Z95 * error * seen.size
+    return OWN_SHARE * max(0.0, stands) * scene.grid.voxel_mm3
 
 
 def _doubted(volume: Measurement, sd: float) -> Measurement:
