@@ -67,8 +67,8 @@ LIMITED_SD = 0.1
 
 
 OWN_SHARE = 0.5
-"""Share of what stands above half a body's contrast that is its own for sure: a neighbour's skirt, or a medium
-of its own, lifts the rest at most. Our judgement."""
+"""Share of what stands above half a body's contrast that is its own for sure: a neighbour's skirt, or a
+medium about it, lifts the rest at most. Our judgement."""
 
 LARGEST_FIT = 1.5
 """Most times the seen body's diameter, beyond one blur, that a fitted sphere may have: a larger one follows
