@@ -20,7 +20,7 @@ def test_english_is_left_alone() -> None:
         (
             "noise 11 HU, in-plane blur 1.3 mm, slices 2.5 mm every 2.5 mm: "
             "a voxel must stand 89 HU above the liver",
-            "噪声11 HU，层内模糊1.3 mm，层厚2.5 mm，层间距2.5 mm，体素须高于肝实质89 HU",
+            "噪声11 HU，层内模糊1.3 mm，层厚2.5 mm，层间距2.5 mm，小病灶须高于肝实质89 HU",
         ),
         (
             "continues into a large dense body outside the liver; "
