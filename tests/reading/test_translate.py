@@ -19,7 +19,7 @@ def test_english_is_left_alone() -> None:
         ("no liver is in view", "图像中未见肝脏"),
         (
             "noise 11 HU, in-plane blur 1.3 mm, slices 2.5 mm every 2.5 mm: "
-            "a voxel must stand 89 HU above the liver",
+            "a small focus must stand 89 HU above the liver",
             "噪声11 HU，层内模糊1.3 mm，层厚2.5 mm，层间距2.5 mm，小病灶须高于肝实质89 HU",
         ),
         (
