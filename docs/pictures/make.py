@@ -34,7 +34,7 @@ def main() -> int:
         command += [f"--user-data-dir={scratch}/profile", f"--window-size={WIDTH},{HEIGHT}"]
         command += [f"--screenshot={shot}", REPORT.as_uri()]
         subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603
-        picture = Image.open(shot).convert("RGB").quantize(128)
+        picture = Image.open(shot).convert("RGB").quantize(256)
         picture.save(HERE / "report.png", optimize=True)
     return 0
 
