@@ -76,8 +76,9 @@ def test_patterns_are_counted_by_study_both_ways() -> None:
     there = one_study(
         true_patterns=("solitary",), patterns=MappingProxyType({"solitary": 0.9, "miliary": 0.2})
     )
-    wrong = one_study(true_patterns=(), patterns=MappingProxyType({"solitary": 0.8}))
-    rows = {row[0]: row[1:] for row in pattern_rows([there, wrong])}
+    wrong = one_study(true_patterns=("scattered",), patterns=MappingProxyType({"solitary": 0.8}))
+    unsaid = one_study(true_patterns=(), patterns=MappingProxyType({"solitary": 0.8}))
+    rows = {row[0]: row[1:] for row in pattern_rows([there, wrong, unsaid])}
     assert rows["solitary"][0].startswith("1/1")
     assert rows["solitary"][1].startswith("1/2")
 

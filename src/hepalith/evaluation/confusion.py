@@ -144,8 +144,11 @@ def host_confusion(records: Sequence[StudyRecord], *, enhanced: bool) -> Confusi
 
 
 def pattern_rows(records: Sequence[StudyRecord]) -> list[list[str]]:
-    """Return for each pattern in how many studies it was called where it is, and is where it was called."""
-    readings = [r for record in records if (r := record.of("foci")) and not r.failure]
+    """Return for each pattern in how many studies it was called where it is, and is where it was called.
+
+    Only studies whose phantom states a pattern count: of the others nobody knows.
+    """
+    readings = [r for record in records if (r := record.of("foci")) and r.true_patterns]
     rows = []
     for name in sorted({p for r in readings for p in (*r.true_patterns, *r.patterns)}):
         true = [r for r in readings if name in r.true_patterns]
