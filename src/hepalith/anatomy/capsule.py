@@ -20,8 +20,6 @@ sitk: Any = SimpleITK
 DEPTH_SPACING_MM = 2.0
 """Depth is measured on a grid of about this spacing: finer adds time, not meaning, for an outline
 that is itself good to about a millimetre. Our judgement."""
-LIVER_ML = 1400.0
-"""Volume of an adult liver, in mL, for the share in view when the scan cuts it. K (textbook 1.2-1.7 L)."""
 LIVER_HEIGHT_MM = 160.0
 """Craniocaudal extent of an adult liver in mm. K (textbook 130-170 in the midclavicular line)."""
 

@@ -132,11 +132,6 @@ class Planes:
         """Return where the portal vein is expected to divide."""
         return np.asarray(self.origin + self.mean[-3:] * self.unit_mm)
 
-    @property
-    def hilum_sd_mm(self) -> float:
-        """Return the standard deviation of that, along one axis."""
-        return float(np.sqrt(np.diag(self.covariance)[-3:].mean())) * self.unit_mm
-
     def narrowed(self, design: Floats, value: Floats, variance: Floats) -> Planes:
         """Return the planes after observations ``design @ parameters = value`` of given variances."""
         spread = self.covariance @ design.T

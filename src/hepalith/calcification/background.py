@@ -137,16 +137,6 @@ class Surroundings:
     vein_hu: float | None = None
     """HU of what is bright and long in the liver; None without."""
 
-    def error_of(self, volume_mm3: float) -> float:
-        """Return the error that the liver's structure gives to the mean excess of a region, in HU.
-
-        Between the sizes of blocks the logarithm is interpolated; outside them the nearest counts.
-        """
-        if not self.block_mm3:
-            return self.texture_hu
-        error = np.interp(np.log(max(volume_mm3, 1e-3)), np.log(self.block_mm3), np.log(self.block_error_hu))
-        return float(np.exp(error))
-
 
 def blood_level(around: Surroundings, phase: Phase) -> float:
     """Return the most HU that blood reaches: in large vessels where seen, else as usual in the phase.

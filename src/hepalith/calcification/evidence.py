@@ -93,10 +93,6 @@ class Evidence:
     region: SearchRegion
     cells: tuple[int, int, int]
 
-    def needed_at(self, box: Box) -> NDArray[np.float32]:
-        """Return what the outputs must exceed at every voxel of a box."""
-        return np.asarray(self.threshold * coarse_at(self.scale, self.cells, box), dtype=np.float32)
-
     def peak_hu(self, size: int) -> float:
         """Return by how many HU a sphere's brightest voxel stands out where the output for a size is 1."""
         return self.bank.peak_hu[size] / (STEPS_PER_UNIT * self.outputs[size].unit)

@@ -65,9 +65,6 @@ USUAL_CONTRAST = (30.0, 0.8)
 """Median of the contrast of lesions in an enhanced phase, HU, and the spread of its logarithm: of tumours
 from iso- to markedly hypodense, and cysts. Our judgement (grade C)."""
 
-USUAL_HOST_MM = 15.0
-"""Diameter of the lesion that is asked for where none is seen."""
-
 SEEN_ERRORS = 4.0
 """Contrast, over the error of the mean at that size, that is seen."""
 
