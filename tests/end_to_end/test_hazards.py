@@ -42,7 +42,9 @@ def test_an_unenhanced_scan_never_says_that_there_is_no_mass(read_phantom: ReadP
         "mixed",
     }
     hosts = [f for f in document["findings"] if f["subject"]["kind"] == "host"]
-    assert {f["id"] for f in hosts if f["state"] == "absent"} <= {"fat_attenuation", "gas_in_lesion"}
+    absent = {f["id"] for f in hosts if f["state"] == "absent"}
+    seen = any(f["id"] == "host_kind" and f["state"] == "present" for f in hosts)
+    assert absent <= ({"fat_attenuation", "gas_in_lesion"} if seen else set())  # of a lesion that is seen
 
 
 def test_a_reading_without_foci_states_what_it_could_have_missed(

@@ -213,6 +213,11 @@ class LocationEntry(Entry):
     segment: Literal["I", "II", "III", "IV", "V", "VI", "VII", "VIII"] | None = None
     segment_probability: Probability | None = None
     capsule_distance: Measured
+    lobe_probability: Probability | None = None
+    segment_probabilities: dict[str, Probability] = Field(default_factory=dict)
+    subcapsular_probability: Probability | None = None
+    periportal: Measured | None = None
+    """Distance from the wall of the nearest portal branch, in mm; null: not looked for."""
 
 
 class MorphologyEntry(Entry):
@@ -229,6 +234,7 @@ class DuctEntry(Entry):
     calibre: Measured
     dilated: Literal["present", "absent", "unknown", "not_assessable"]
     side: Literal["upstream", "downstream", "both", "none"] | None
+    bile_around: Literal["present", "absent", "unknown", "not_assessable"] = "unknown"
     probabilities: dict[str, Probability] = Field(default_factory=dict)
     reason: str | None = None
 

@@ -107,6 +107,10 @@ def location_entry(focus: Focus, place: Place | None) -> LocationEntry:
         segment=place.segment,
         segment_probability=None if place.segment is None else place.segment_probability,
         capsule_distance=depth,
+        lobe_probability=None if place.lobe is None else place.lobe_probability,
+        segment_probabilities=dict(sorted(place.segment_probabilities.items())),
+        subcapsular_probability=place.subcapsular_probability,
+        periportal=measured(place.periportal),
     )
 
 
@@ -122,6 +126,7 @@ def duct_entry(relation: DuctRelation | None) -> DuctEntry:
         calibre=measured(relation.calibre),
         dilated=relation.dilated.value,
         side=relation.side if known else None,
+        bile_around=relation.bile_around.value,
         reason=relation.reason or None,
     )
 
