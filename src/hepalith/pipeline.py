@@ -31,7 +31,8 @@ from hepalith.image.decode import decode
 from hepalith.image.mask import lay_masks
 from hepalith.image.noise import estimate_noise
 from hepalith.management import advise
-from hepalith.reading import DEFAULT_PSEUDONYM_KEY, Assessment, Examined, Reading, Run, assemble
+from hepalith.reading import DEFAULT_PSEUDONYM_KEY, Assessment, Examined, Reading, Run
+from hepalith.reading.assemble import assemble
 from hepalith.report import write_folder
 from hepalith.settings import Settings
 from hepalith.study import Acquisition, Patient, SeriesLeft, Study

@@ -18,7 +18,8 @@ from hepalith.finding.description import Description
 from hepalith.geometry import Box, Grid, StoredOrder
 from hepalith.image import Volume
 from hepalith.management import Action, Alert, NextTest, Plan, Repeat
-from hepalith.reading import Assessment, Examined, Reading, assemble
+from hepalith.reading import Assessment, Examined, Reading
+from hepalith.reading.assemble import assemble
 from hepalith.settings import Settings
 from hepalith.study import Acquisition, Identity, InputFile, Instance, Series, SeriesLeft, Study
 from hepalith.study.patient import Patient

@@ -11,7 +11,8 @@ import pytest
 
 from hepalith.anatomy import Phase
 from hepalith.geometry import Box
-from hepalith.reading import Reading, assemble, to_json
+from hepalith.reading import Reading, to_json
+from hepalith.reading.assemble import assemble
 from hepalith.settings import MaskSource, Settings
 from hepalith.study.patient import Patient
 

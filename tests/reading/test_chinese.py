@@ -17,7 +17,8 @@ from hepalith.finding import findings_from_patient
 from hepalith.finding.ct import describe
 from hepalith.management import advise, list_policies
 from hepalith.management.policy import load_alerts, load_tests
-from hepalith.reading import Reading, assemble
+from hepalith.reading import Reading
+from hepalith.reading.assemble import assemble
 from hepalith.report import render_html, render_patient
 from hepalith.settings import Settings
 from hepalith.study.patient import Lab, Patient

@@ -12,7 +12,8 @@ import pytest
 from hepalith.differential import Differential
 from hepalith.finding import Finding, Pattern, Subject
 from hepalith.management import Plan
-from hepalith.reading import Document, assemble
+from hepalith.reading import Document
+from hepalith.reading.assemble import assemble
 from hepalith.reading.phrases import load_phrases, phrase
 from hepalith.settings import Settings
 from hepalith.study.patient import Patient

@@ -14,7 +14,8 @@ import pytest
 
 from hepalith.errors import OutputError
 from hepalith.finding import Finding, Subject
-from hepalith.reading import assemble, load_reading
+from hepalith.reading import load_reading
+from hepalith.reading.assemble import assemble
 from hepalith.report import render_html, write_folder, write_html
 from hepalith.report.words import load_words
 from hepalith.settings import Settings

@@ -12,7 +12,8 @@ import pytest
 
 from hepalith.errors import OutputError
 from hepalith.management import Action, Plan, Repeat
-from hepalith.reading import assemble, load_reading
+from hepalith.reading import load_reading
+from hepalith.reading.assemble import assemble
 from hepalith.report import render_patient, write_folder, write_patient
 from hepalith.report.patient import load_words
 from hepalith.settings import Settings

@@ -1,29 +1,38 @@
-"""Readings: everything found in one examination, held together; the one writer and reader of the folder."""
+"""Readings: everything found in one examination, held together; the one writer and reader of the folder.
 
-from hepalith.reading.assemble import Assessment, Examined, assemble
-from hepalith.reading.document import NOTICE, SCHEMA, Document, reading_schema, to_json
-from hepalith.reading.folder import Writer, refuse_occupied, write_folder
-from hepalith.reading.identity import DEFAULT_PSEUDONYM_KEY
-from hepalith.reading.load import load_document, load_reading
-from hepalith.reading.reading import Maps, Reading, Run, Source
+Names are loaded when first used: an opinion without images (`opinion`) loads no image library.
+"""
 
-__all__ = [
-    "DEFAULT_PSEUDONYM_KEY",
-    "NOTICE",
-    "SCHEMA",
-    "Assessment",
-    "Document",
-    "Examined",
-    "Maps",
-    "Reading",
-    "Run",
-    "Source",
-    "Writer",
-    "assemble",
-    "load_document",
-    "load_reading",
-    "reading_schema",
-    "refuse_occupied",
-    "to_json",
-    "write_folder",
-]
+from importlib import import_module as _import_module
+
+_HOMES = {
+    "DEFAULT_PSEUDONYM_KEY": "identity",
+    "NOTICE": "document",
+    "SCHEMA": "document",
+    "Assessment": "assemble",
+    "Document": "document",
+    "Examined": "assemble",
+    "Maps": "reading",
+    "Reading": "reading",
+    "Run": "reading",
+    "Source": "reading",
+    "Writer": "folder",
+    "load_document": "load",
+    "load_reading": "load",
+    "reading_schema": "document",
+    "refuse_occupied": "folder",
+    "to_json": "document",
+    "write_folder": "folder",
+}
+"""Public names, by the module of this room that they live in."""
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hepalith.reading' has no attribute {name!r}")
+    value: object = getattr(_import_module(f"hepalith.reading.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

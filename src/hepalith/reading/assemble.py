@@ -23,7 +23,7 @@ from hepalith.finding.description import Description
 from hepalith.geometry import Box
 from hepalith.image import Volume
 from hepalith.management import Plan
-from hepalith.reading import entries
+from hepalith.reading import entries, focus_entries
 from hepalith.reading.document import (
     AgeSex,
     Document,
@@ -251,8 +251,10 @@ def make_document(
         ),
         series_left=series_left_entries(examined, hidden=hidden, key=key),
         liver=liver_entry(assessment.liver),
-        detectability=entries.detectability_entry(assessment.foci.detectability),
-        foci=tuple(entries.focus_entry(f, tracking[f.id], assessment.seen) for f in assessment.foci.foci),
+        detectability=focus_entries.detectability_entry(assessment.foci.detectability),
+        foci=tuple(
+            focus_entries.focus_entry(f, tracking[f.id], assessment.seen) for f in assessment.foci.foci
+        ),
         patterns=tuple(entries.pattern_entry(p) for p in assessment.seen.patterns),
         findings=tuple(entries.finding_entry(f, PRIMARY_IMAGE) for f in assessment.findings),
         differential=entries.differential_entries(assessment.differential),
@@ -405,7 +407,7 @@ def liver_entry(liver: Liver) -> LiverEntry:
         )
     return LiverEntry(
         source=liver.source,
-        volume=entries.measured(liver.volume),
+        volume=focus_entries.measured(liver.volume),
         in_view=liver.in_view,
         quality=LiverQuality(score=liver.quality, reasons=reasons),
     )

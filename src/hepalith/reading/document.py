@@ -7,7 +7,7 @@ import math
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
     "ActionEntry",
@@ -58,7 +58,7 @@ ROUNDING = 1e-9
 """By how much a sum of probabilities may pass 0 or 1 from rounding alone; beyond it, it is refused."""
 
 
-def forgive_rounding(value: float) -> float:
+def forgive_rounding(value: Any) -> Any:
     """Return a probability that rounding took past 0 or 1 as 0 or 1, and any other value as it is.
 
     Examples
@@ -66,13 +66,15 @@ def forgive_rounding(value: float) -> float:
     >>> forgive_rounding(1.0000000000000002), forgive_rounding(1.01)
     (1.0, 1.01)
     """
+    if not isinstance(value, float):
+        return value
     nearest = min(max(value, 0.0), 1.0)
     return nearest if abs(value - nearest) <= ROUNDING else value
 
 
 Number = Annotated[float, AfterValidator(round_number)]
 Probability = Annotated[
-    float, AfterValidator(forgive_rounding), Field(ge=0, le=1), AfterValidator(round_number)
+    float, Field(ge=0, le=1), BeforeValidator(forgive_rounding), AfterValidator(round_number)
 ]
 Term = Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9_]*$")]
 Lps = tuple[Number, Number, Number]

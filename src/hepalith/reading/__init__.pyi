@@ -1,0 +1,19 @@
+from hepalith.reading.assemble import Assessment as Assessment
+from hepalith.reading.assemble import Examined as Examined
+from hepalith.reading.document import NOTICE as NOTICE
+from hepalith.reading.document import SCHEMA as SCHEMA
+from hepalith.reading.document import Document as Document
+from hepalith.reading.document import reading_schema as reading_schema
+from hepalith.reading.document import to_json as to_json
+from hepalith.reading.folder import Writer as Writer
+from hepalith.reading.folder import refuse_occupied as refuse_occupied
+from hepalith.reading.folder import write_folder as write_folder
+from hepalith.reading.identity import DEFAULT_PSEUDONYM_KEY as DEFAULT_PSEUDONYM_KEY
+from hepalith.reading.load import load_document as load_document
+from hepalith.reading.load import load_reading as load_reading
+from hepalith.reading.reading import Maps as Maps
+from hepalith.reading.reading import Reading as Reading
+from hepalith.reading.reading import Run as Run
+from hepalith.reading.reading import Source as Source
+
+__all__: list[str]
