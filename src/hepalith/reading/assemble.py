@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import Any
 
@@ -275,7 +275,7 @@ def make_document(
 
 def without_dates(plan: Plan) -> Plan:
     """Return the plan with intervals only, as a de-identified reading says them."""
-    return replace(plan, actions=tuple(replace(action, due=None) for action in plan.actions))
+    return plan.without_dates()
 
 
 def patient_entry(examined: Examined, patient: Patient, key: bytes, *, hidden: bool) -> AgeSex:
