@@ -75,7 +75,7 @@ def test_an_empty_file_leaves_everything_unknown(tmp_path: Path) -> None:
         ("history = { cirhosis = true }", "cirrhosis"),
         ('history = { known_primary = "colorectum" }', "colorectal"),
         ("symptoms = { feverish = true }", "fever"),
-        ('labs = { alk = { value = 1, unit = "U/L" } }', "alp"),
+        ('labs = { alpp = { value = 1, unit = "U/L" } }', "alp"),
         ('labs = { alp = { value = 1, unit = "U/L", upper = 2 } }', "upper_limit"),
         ('setting = "oncologi"', "oncology"),
     ],
