@@ -1,10 +1,12 @@
 """The differential: inference over the findings, and its explanation."""
 
+from hepalith.differential.belief import Belief, hypothesise
 from hepalith.differential.diagnose import choose_setting, diagnose
 from hepalith.differential.differential import Diagnosis, Differential, Evidence, Process
 from hepalith.differential.entry import Knowledge, load_knowledge
 
 __all__ = [
+    "Belief",
     "Diagnosis",
     "Differential",
     "Evidence",
@@ -12,5 +14,6 @@ __all__ = [
     "Process",
     "choose_setting",
     "diagnose",
+    "hypothesise",
     "load_knowledge",
 ]

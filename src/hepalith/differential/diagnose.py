@@ -8,19 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.differential.differential import Diagnosis, Differential, Evidence, Process
-from hepalith.differential.model import Model, load_model
-from hepalith.differential.statement import Statement, combine, known_features, list_statements
+from hepalith.differential.model import Model
+from hepalith.differential.prior import draw_priors, set_priors
+from hepalith.differential.question import CHILD_BELOW_YEARS, ask, choose_setting, in_bands, say
+from hepalith.differential.statement import Statement
 from hepalith.differential.weigh import share_within_unit, weigh_findings
 from hepalith.finding.finding import Finding, Pattern
-from hepalith.finding.person import findings_from_patient
 from hepalith.study.patient import Patient
-from hepalith.vocabulary import State
 
-__all__ = ["choose_setting", "diagnose"]
-
-CHILD_BELOW_YEARS = 5.0
-"""Below this age the child's priors are used: nine in ten hepatoblastomas come before it (the article,
-S57; grade K)."""
+__all__ = ["CHILD_BELOW_YEARS", "choose_setting", "diagnose"]
 
 INTERVAL_PERCENT = (2.5, 97.5)
 """Ends of the 95 % interval of a probability, over the draws."""
@@ -40,21 +36,6 @@ CHAIN = "along_portal_triad"
 
 LEAST_PROCESS = 0.01
 """Marginals below one in a hundred are left out of `processes`. Our judgement."""
-
-
-def choose_setting(patient: Patient) -> str:
-    """Return which population's priors are used.
-
-    What the patient file says comes first; then a child below five; then a known cancer; else an
-    incidental finding where tuberculosis is rare.
-    """
-    if patient.setting is not None:
-        return patient.setting
-    if patient.age_years is not None and patient.age_years < CHILD_BELOW_YEARS:
-        return "child_under_five"
-    if patient.knows("cancer_history") is True or patient.knows("known_primary") is not None:
-        return "oncology"
-    return load_model().knowledge.default_setting
 
 
 def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: Patient) -> Differential:
@@ -77,17 +58,14 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
         equals its posterior log10 odds. Without diagnoses where there is no calcification to
         explain, where that could not be assessed, or for a fetus, whose pathway is its own.
     """
-    model = load_model()
-    setting = choose_setting(patient)
+    question = ask(findings, patterns, patient)
+    model, setting, population = question.model, question.setting, question.population
     digest = model.knowledge.digest
-    heard = _with_patient(findings, patient)
-    if patient.subject == "fetus" or not _something_to_explain(heard):
+    if question.is_empty:
         return Differential((), setting=setting, knowledge_digest=digest)
-    population = model.knowledge.settings[setting]
-    statements = list_statements(heard, patterns, patient, model.knowledge, population)
-    units = _units(model, statements)
+    statements, units = question.statements, question.units
 
-    prior, prior_draws = _priors(model, setting, patient)
+    prior, prior_draws = set_priors(model, setting, patient), draw_priors(model, setting, patient)
     shares = _shares(model, units, population.age_bands)
     log_atoms = np.log(prior[model.diagnosis_of]) + np.log(model.share)
     prior_odds, odds, weights = weigh_findings(model, log_atoms, shares)
@@ -97,7 +75,7 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
     low, high = _interval(drawn, posterior)
     first = np.bincount(drawn.argmax(axis=0), minlength=len(posterior)) / drawn.shape[1]
 
-    cited = [(s, _cite(model, s, _said(model, unit))) for unit in units.values() for s in unit]
+    cited = [(s, _cite(model, s, say(model, unit))) for unit in units.values() for s in unit]
     evidence = [_evidence(cited, d, weights[d]) for d in range(len(posterior))]
     ranked = sorted(range(len(posterior)), key=lambda d: (-odds[d], model.knowledge.entries[d].id))
     diagnoses = tuple(
@@ -113,37 +91,8 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
         )
         for d in ranked
     )
-    shown_by = _foci_of(heard, patterns)
+    shown_by = _foci_of(question.heard, patterns)
     return Differential(diagnoses, _processes(model, diagnoses, statements, shown_by), setting, digest)
-
-
-def _with_patient(findings: Sequence[Finding], patient: Patient) -> tuple[Finding, ...]:
-    stated = findings_from_patient(patient)
-    return (*findings, *(f for f in stated if f not in findings))
-
-
-def _something_to_explain(findings: Sequence[Finding]) -> bool:
-    states = {f.state for f in findings if f.id == "intrahepatic_calcification"}
-    return not states or State.PRESENT in states or states == {State.UNKNOWN}
-
-
-def _units(model: Model, statements: Sequence[Statement]) -> dict[str, list[Statement]]:
-    units: dict[str, list[Statement]] = {}
-    for statement in statements:
-        units.setdefault(model.root_of(statement.feature), []).append(statement)
-    return units
-
-
-def _said(model: Model, unit: Sequence[Statement]) -> dict[str, NDArray[np.float64]]:
-    return {
-        feature: combine(together, len(model.tables[feature].feature.values))
-        for feature, together in known_features(unit).items()
-    }
-
-
-def _in_bands(model: Model, age_bands: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
-    ages = model.tables["age"].feature.values
-    return {"age": np.array([float(band in age_bands) for band in ages])}
 
 
 def _shares(
@@ -154,31 +103,9 @@ def _shares(
     for root, unit in units.items():
         shared = share_within_unit(model, root, unit)
         if root == "age" and age_bands:
-            shared = shared - np.log(model.likelihood("age", _in_bands(model, age_bands)))
+            shared = shared - np.log(model.likelihood("age", in_bands(model, age_bands)))
         rows.append(shared)
     return np.concatenate(rows)
-
-
-def _priors(model: Model, setting: str, patient: Patient) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the setting's priors and their draws, the share of metastases divided by the known primary.
-
-    A known primary is a setting and no finding: it moves probability among the metastases, and
-    leaves their sum what the setting says.
-    """
-    points, draws = model.priors(setting)
-    primary = patient.knows("known_primary")
-    source = model.knowledge.primaries.get(str(primary))
-    if source is None:
-        return points, draws
-    members = np.array([entry.family == "metastasis" for entry in model.knowledge.entries])
-    is_source = np.array([entry.id == source for entry in model.knowledge.entries])
-    factor = np.where(
-        is_source, model.knowledge.primary_share.value, 1.0 - model.knowledge.primary_share.value
-    )
-    rest = members & ~is_source
-    weight = np.where(rest, factor * points / points[rest].sum(), factor)
-    moved = np.where(members, points[members].sum() * weight, points)
-    return moved, np.where(members[:, None], draws[members].sum(axis=0) * weight[:, None], draws)
 
 
 def _safe(log_p: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -195,15 +122,15 @@ def _gather(model: Model, atoms: NDArray[np.float64]) -> NDArray[np.float64]:
 def _posterior_draws(
     model: Model,
     units: Mapping[str, Sequence[Statement]],
-    prior_draws: NDArray[np.float64],
+    prior_draws: NDArray[np.float32],
     age_bands: Sequence[str],
 ) -> NDArray[np.float64]:
     """Return posteriors of shape (diagnoses, draws), one for each draw of every number."""
     atoms = prior_draws[model.diagnosis_of].astype(np.float64) * model.share_draws
     for root, unit in units.items():
-        atoms *= model.likelihood(root, _said(model, unit), drawn=True)
+        atoms *= model.likelihood(root, say(model, unit), drawn=True)
         if root == "age" and age_bands:
-            atoms /= model.likelihood("age", _in_bands(model, age_bands), drawn=True)
+            atoms /= model.likelihood("age", in_bands(model, age_bands), drawn=True)
     posterior = _gather(model, atoms)
     posterior /= posterior.sum(axis=0)
     return posterior

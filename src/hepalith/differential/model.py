@@ -71,10 +71,10 @@ class Model:
     """Shape (atoms, draws)."""
     tables: Mapping[str, Table]
     children: Mapping[str, tuple[str, ...]]
-    draws_made: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    draws_made: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """Draws of a feature's rows, made when first asked for; the same whenever that is."""
 
-    def draws(self, feature: str) -> NDArray[np.float64]:
+    def draws(self, feature: str) -> NDArray[np.float32]:
         """Return the draws of one feature, shape (rows, values, draws), summing to 1 along values."""
         if feature not in self.draws_made:
             place = list(self.tables).index(feature)
@@ -86,15 +86,20 @@ class Model:
             self.draws_made[feature] = drawn / drawn.sum(axis=1, keepdims=True)
         return self.draws_made[feature]
 
-    def priors(self, setting: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return P(diagnosis) in a setting, and its draws of shape (diagnoses, draws)."""
-        numbers = [entry.prior[setting] for entry in self.knowledge.entries]
-        points, low_z, high_z = (np.array(v) for v in zip(*map(_logit_range, numbers), strict=True))
+    def priors(self, setting: str) -> NDArray[np.float64]:
+        """Return P(diagnosis) in a setting, shape (diagnoses,)."""
+        points = np.array([entry.prior[setting].value for entry in self.knowledge.entries])
+        return np.asarray(points / points.sum())
+
+    def draw_priors(self, setting: str) -> NDArray[np.float32]:
+        """Return draws of the priors of a setting, shape (diagnoses, draws), summing to 1."""
         if (setting_key := f"prior of {setting}") not in self.draws_made:
+            numbers = [entry.prior[setting] for entry in self.knowledge.entries]
+            points, low_z, high_z = (np.array(v) for v in zip(*map(_logit_range, numbers), strict=True))
             rng = np.random.default_rng([SEED, 10_000 + list(self.knowledge.settings).index(setting)])
             drawn = _draw(points, low_z, high_z, rng)
             self.draws_made[setting_key] = drawn / drawn.sum(axis=0)
-        return points / points.sum(), self.draws_made[setting_key]
+        return self.draws_made[setting_key]
 
     def likelihood(
         self, root: str, said: Mapping[str, NDArray[np.float64]], *, drawn: bool = False
@@ -152,7 +157,7 @@ def load_model() -> Model:
     )
 
 
-def _weigh(rows: NDArray[np.float64], said: NDArray[np.float64]) -> NDArray[np.float64]:
+def _weigh(rows: NDArray[np.floating], said: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the sum over values (axis 1) of `rows` weighted by what was said."""
     return np.asarray(rows @ said if rows.ndim == 2 else said.astype(np.float32) @ rows)
 
@@ -162,7 +167,7 @@ def _atoms(knowledge: Knowledge) -> Iterator[tuple[Entry, Variant | None]]:
         yield from ((entry, variant) for variant in entry.variant or (None,))
 
 
-def _sums(values: NDArray[np.float64], owners: NDArray[np.intp]) -> NDArray[np.float64]:
+def _sums(values: NDArray[np.floating], owners: NDArray[np.intp]) -> NDArray[np.float64]:
     sums = np.zeros((owners.max() + 1, *values.shape[1:]))
     np.add.at(sums, owners, values)
     return sums
@@ -183,7 +188,7 @@ def _draw(
     low_z: NDArray[np.float64],
     high_z: NDArray[np.float64],
     rng: np.random.Generator,
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """Return draws whose median is the point and whose 2.5 and 97.5 % quantiles are the range.
 
     A two-piece normal on the logit scale, in single precision. Points at 0 or 1 stay there.
