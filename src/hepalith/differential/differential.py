@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Diagnosis", "Differential", "Evidence", "Process"]
+__all__ = ["Contradiction", "Diagnosis", "Differential", "Evidence", "Process"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,19 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Findings that cannot all be true, and what was done about it.
+
+    `findings` are ids, in the order of the alphabet; `reason` says in ``en`` and ``zh`` why they clash and
+    which of them counts; `dropped` those that do not count.
+    """
+
+    findings: tuple[str, ...]
+    reason: Mapping[str, str]
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Differential:
     """The ranking (exclusive, exhaustive, sums to 1) and the knowledge it came from.
 
@@ -53,3 +67,4 @@ class Differential:
     processes: tuple[Process, ...] = ()
     setting: str = ""
     knowledge_digest: str = ""
+    contradictions: tuple[Contradiction, ...] = ()
