@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from hepalith.errors import PatientFileError
-from hepalith.study.patient import Lab, Patient, list_patient_schema, read_patient
+from hepalith.study.patient import Doubtful, Lab, Patient
+from hepalith.study.patient_file import list_patient_schema, make_patient, read_patient, restate
 from hepalith.vocabulary import Measurement
 
 

@@ -8,8 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.calcification.aperture import Scene
+from hepalith.image.noise import Blur
 
-__all__ = ["BLUR", "BOOST", "COUNT", "EDGE", "EXCESS", "FIRST_BLUR", "HALO", "LEVEL", "SIZE", "BlurBelief"]
+__all__ = [
+    "BLUR",
+    "BOOST",
+    "COUNT",
+    "EDGE",
+    "EXCESS",
+    "FIRST_BLUR",
+    "HALO",
+    "LEVEL",
+    "SIZE",
+    "BlurBelief",
+    "first_blur_sd",
+]
 
 FIRST_BLUR = (0.0, 0.2)
 """What is believed of the log of the in-plane blur over its estimate before any focus was looked at, where no
@@ -62,8 +75,7 @@ class BlurBelief:
     @classmethod
     def of(cls, scene: Scene) -> BlurBelief:
         """Return what a scan's header and its skin say."""
-        blur = EDGE_BLUR if scene.blur.source == "skin edge" else FIRST_BLUR
-        return cls(blur, FIRST_EDGE, KERNEL_BOOST[_kernel_class(scene.kernel)])
+        return cls(_first_blur(scene.blur), FIRST_EDGE, KERNEL_BOOST[_kernel_class(scene.kernel)])
 
     def prior(self, halo_sd: float, level_sd: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return mean and precision of every unknown."""
@@ -72,6 +84,15 @@ class BlurBelief:
             mean[place], precision[place] = middle, sd**-2
         precision[HALO], precision[LEVEL] = halo_sd**-2, level_sd**-2
         return mean, precision
+
+
+def first_blur_sd(blur: Blur) -> float:
+    """Return the standard deviation of the log of the in-plane blur, before any focus was looked at."""
+    return _first_blur(blur)[1]
+
+
+def _first_blur(blur: Blur) -> tuple[float, float]:
+    return EDGE_BLUR if blur.source == "skin edge" else FIRST_BLUR
 
 
 def _kernel_class(kernel: str) -> str:

@@ -267,7 +267,12 @@ def _strides(
 
 
 def sphere_images(
-    diameter_mm: float, blur: Blur, spacing_mm: tuple[float, float, float], reach: tuple[int, int, int]
+    diameter_mm: float,
+    blur: Blur,
+    spacing_mm: tuple[float, float, float],
+    reach: tuple[int, int, int],
+    *,
+    edge_share: float = PROFILE_EDGE,
 ) -> NDArray[np.float32]:
     """Return a sphere of contrast 1 as the scan samples it, for places evenly within the central voxel.
 
@@ -289,12 +294,12 @@ def sphere_images(
         half[far[0], far[1]] = radius
     half *= math.pi / 6 * diameter_mm**3 / (2 * float(half.sum()) * fine[0] * fine[1])
     sigma = [blur.in_plane_sigma_mm / step for step in fine]
-    edge = ((np.arange(EDGE_STEPS) + 0.5) / EDGE_STEPS - 0.5) * PROFILE_EDGE * blur.slice_mm
+    edge = ((np.arange(EDGE_STEPS) + 0.5) / EDGE_STEPS - 0.5) * edge_share * blur.slice_mm
     offsets = ((np.arange(SLICE_PLACES) + 0.5) / SLICE_PLACES - 0.5) * spacing_mm[0]
     found = []
     for offset in offsets:
         at = np.arange(-reach[0], reach[0] + 1)[:, None, None] * spacing_mm[0] - offset
-        met = np.flatnonzero(np.abs(at.ravel()) < radius + blur.slice_mm * (0.5 + 0.5 * PROFILE_EDGE))
+        met = np.flatnonzero(np.abs(at.ravel()) < radius + blur.slice_mm * (0.5 + 0.5 * edge_share))
         part = np.zeros((len(met), *half.shape), np.float32)
         for shift in edge:
             low = np.maximum(at[met] + shift - blur.slice_mm / 2, -half)

@@ -7,7 +7,7 @@ import json
 
 from hepalith.cli.failure import show
 from hepalith.reading import reading_schema
-from hepalith.study.patient import list_patient_schema
+from hepalith.study.patient_file import list_patient_schema
 from hepalith.vocabulary import list_terms
 
 __all__ = ["add_arguments", "run"]

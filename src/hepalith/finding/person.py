@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hepalith.finding.finding import Finding, Subject
-from hepalith.study.patient import Lab, Patient
-from hepalith.vocabulary import Measurement, State, load_vocabulary
+from hepalith.study.patient import Doubtful, Lab, Patient, Value
+from hepalith.vocabulary import Measurement, NotAssessable, State, load_vocabulary
 
 __all__ = ["findings_from_patient"]
 
@@ -34,8 +34,21 @@ def findings_from_patient(patient: Patient) -> tuple[Finding, ...]:
     return tuple(stated[term.id] for term in load_vocabulary() if term.id in stated)
 
 
-def _stated(term_id: str, value: bool | str | Measurement) -> Finding:
+def _stated(term_id: str, value: Value) -> Finding:
     subject = Subject(load_vocabulary()[term_id].subject or "patient")
+    if isinstance(value, NotAssessable):
+        return Finding(term_id, subject, State.NOT_ASSESSABLE, source=SOURCE, reason=value.reason)
+    if isinstance(value, Doubtful):
+        chosen = max(value.choices, key=lambda c: c[1])[0] if value.choices else None
+        return Finding(
+            term_id,
+            subject,
+            State.PRESENT,
+            value.probability,
+            chosen,
+            SOURCE,
+            alternatives=value.choices,
+        )
     if isinstance(value, bool):
         state = State.PRESENT if value else State.ABSENT
         return Finding(term_id, subject, state, probability=float(value), source=SOURCE)

@@ -11,7 +11,8 @@ from hepalith.study.acquisition import (
     SeriesLeft,
     Study,
 )
-from hepalith.study.patient import Patient, read_patient
+from hepalith.study.patient import Patient
+from hepalith.study.patient_file import read_patient
 
 __all__ = [
     "Acquisition",
