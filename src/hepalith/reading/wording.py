@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from hepalith.reading.document import DueEntry, Measured, MonthsEntry, Quantity, RepeatEntry
+from hepalith.reading.phrases import phrase, steps_of
 from hepalith.reading.translate import translate
 
 __all__ = [
     "due_text",
+    "explain_weight",
     "format_in_unit",
     "format_number",
     "interval_text",
@@ -38,34 +40,11 @@ UNITS = {
 }
 """UCUM codes as they are printed."""
 
-PROBABILITY_WORDS = (
-    (0.90, {"en": "very likely", "zh": "高度可能"}),
-    (0.625, {"en": "probable", "zh": "很可能"}),
-    (0.375, {"en": "possible", "zh": "可能"}),
-    (0.10, {"en": "less likely", "zh": "可能性较小"}),
-    (0.0, {"en": "unlikely", "zh": "不太可能"}),
-)
-"""From which probability which word is used.
-
-The steps (above 90 %, about 75, 50 and 25 %, below 10 %) are those of the lexicon of certainty in
-Panicek and Hricak, AJR 2016;207:2-3; the bounds between them lie halfway. The number always
-stands beside the word.
-"""
-
-
 CLOSE_TO_FIRST = 0.75
 """Share of the first one's probability from which another explanation is said to be close behind it.
 
 Far inside the 95 % ranges of both, so that their order says little. Our judgement.
 """
-
-RANK_WORDS = {
-    "first": {"en": "first, but uncertain", "zh": "居首位，但不确定"},
-    "close": {"en": "close behind the first", "zh": "与首位接近"},
-    "second": {"en": "also to be considered", "zh": "亦需考虑"},
-}
-"""What is said of an explanation below "possible", where "less likely" would belie its place
-in the ranking."""
 
 
 def format_number(value: float, digits: int = DISPLAY_DIGITS) -> str:
@@ -120,14 +99,11 @@ def quantity_text(measured: Measured, language: str, *, interval: bool = False) 
     '8.2 mm (7.5–9.1)'
     """
     if not isinstance(measured, Quantity):
-        return {"en": "not assessable: {}", "zh": "无法评估（{}）"}[language].format(
-            translate(measured.not_assessable, language)
-        )
+        reason = translate(measured.not_assessable, language)
+        return phrase("number", "not_assessable", language, reason=reason)
     text = f"{format_in_unit(measured.value, measured.unit)} {plain_unit(measured.unit)}".strip()
     ends = interval_text(measured) if interval else None
-    if ends is None:
-        return text
-    return text + {"en": " ({})", "zh": "（{}）"}[language].format(ends)
+    return text if ends is None else phrase("number", "interval", language, value=text, ends=ends)
 
 
 def probability_word(probability: float, language: str) -> str:
@@ -138,11 +114,13 @@ def probability_word(probability: float, language: str) -> str:
     >>> probability_word(0.72, "en"), probability_word(0.05, "zh"), probability_word(0.0971, "en")
     ('probable', '不太可能', 'less likely')
     """
-    printed = round(probability, 2)
-    for least, words in PROBABILITY_WORDS:
-        if printed >= least:
-            return words[language]
-    return PROBABILITY_WORDS[-1][1][language]
+    return phrase("certainty", certainty_key(probability), language)
+
+
+def certainty_key(probability: float) -> str:
+    """Return the step of the lexicon of certainty that a probability, as it is printed, stands on."""
+    steps = steps_of("certainty")
+    return next((key for least, key in steps if round(probability, 2) >= least), steps[-1][1])
 
 
 def rank_word(probability: float, first: float, language: str) -> str:
@@ -158,13 +136,37 @@ def rank_word(probability: float, first: float, language: str) -> str:
     >>> rank_word(0.22, 0.6, "en"), rank_word(0.6, 0.6, "en")
     ('less likely', 'possible')
     """
-    bounds = [least for least, _ in PROBABILITY_WORDS]
-    possible, less = bounds[-3], bounds[-2]
+    *_, (possible, _), (less, _), _ = steps_of("certainty")
     if first >= possible or round(probability, 2) < less:
         return probability_word(probability, language)
     if probability == first:
-        return RANK_WORDS["first"][language]
-    return RANK_WORDS["close" if probability >= CLOSE_TO_FIRST * first else "second"][language]
+        return phrase("rank", "first", language)
+    return phrase("rank", "close" if probability >= CLOSE_TO_FIRST * first else "second", language)
+
+
+def explain_weight(weight: float, language: str) -> str:
+    """Return the weight of a finding (log10 of its likelihood ratio) in words.
+
+    Examples
+    --------
+    >>> explain_weight(1.2, "en"), explain_weight(-0.6, "en"), explain_weight(0.2, "zh")
+    ('speaks strongly for', 'speaks against', '略支持')
+    >>> explain_weight(0.001, "en")
+    'hardly bears on'
+    """
+    return phrase("weight", weight_key(weight), language)
+
+
+def weight_key(weight: float) -> str:
+    """Return the step of the words for weights that a weight stands on.
+
+    Examples
+    --------
+    >>> weight_key(-2.5)
+    'against_very_strongly'
+    """
+    steps = steps_of("weight", "for" if weight > 0 else "against")
+    return next((key for least, key in steps if abs(weight) >= least), "neither")
 
 
 def percent_text(probability: float, language: str) -> str:
@@ -175,9 +177,13 @@ def percent_text(probability: float, language: str) -> str:
     >>> percent_text(0.614, "en"), percent_text(0.9991, "zh"), percent_text(0.0004, "en")
     ('61 %', '>99%', '<1 %')
     """
+    return phrase("number", "percent", language, value=_percent(probability))
+
+
+def _percent(probability: float) -> str:
+    """Return whole percent; never 0 or 100, which nobody can know: what is small is still open."""
     percent = round(100 * probability)
-    text = "<1" if percent < 1 else ">99" if percent > 99 else str(percent)
-    return text + {"en": " %", "zh": "%"}[language]
+    return "<1" if percent < 1 else ">99" if percent > 99 else str(percent)
 
 
 def range_text(low: float, high: float, language: str) -> str:
@@ -185,11 +191,11 @@ def range_text(low: float, high: float, language: str) -> str:
 
     Examples
     --------
-    >>> range_text(0.2, 0.75, "en")
-    '20–75 %'
+    >>> range_text(0.2, 0.75, "en"), range_text(0.001, 0.03, "en"), range_text(0.0, 0.004, "zh")
+    ('20–75 %', '<1–3 %', '<1%')
     """
-    ends = [str(round(100 * low)), str(round(100 * high))]
-    return "–".join(ends) + {"en": " %", "zh": "%"}[language]
+    ends = dict.fromkeys((_percent(low), _percent(high)))
+    return phrase("number", "percent", language, value="–".join(ends))
 
 
 def months_text(after: MonthsEntry, language: str) -> str:
@@ -202,15 +208,11 @@ def months_text(after: MonthsEntry, language: str) -> str:
     >>> months_text(MonthsEntry(from_months=0, to_months=1), "en")
     'within 1 month of the examination'
     """
-    if after.from_months == 0:
-        months = format_number(after.to_months)
-        if language == "zh":
-            return f"检查后{months}个月内"
-        return f"within {months} month{'' if months == '1' else 's'} of the examination"
-    months = span_text(after.from_months, after.to_months)
-    if language == "zh":
-        return f"检查后{months}个月"
-    return f"{months} month{'' if months == '1' else 's'} after the examination"
+    if after.to_months == 0:
+        return phrase("time", "now", language)
+    months = span_text(after.from_months or after.to_months, after.to_months)
+    key = "within" if after.from_months == 0 else "after"
+    return phrase("time", f"{key}_one" if months == "1" else key, language, months=months)
 
 
 def span_text(low: float, high: float) -> str:
@@ -229,8 +231,7 @@ def due_text(due: DueEntry, language: str) -> str:
     """
     if due.start == due.end:
         return due.start.isoformat()
-    between = {"en": " to ", "zh": "至"}[language]
-    return f"{due.start.isoformat()}{between}{due.end.isoformat()}"
+    return phrase("time", "between", language, start=due.start.isoformat(), end=due.end.isoformat())
 
 
 def repeat_text(repeat: RepeatEntry, language: str) -> str:
@@ -241,8 +242,5 @@ def repeat_text(repeat: RepeatEntry, language: str) -> str:
     >>> repeat_text(RepeatEntry(every_months=(6, 12), until_months=36), "en")
     'every 6–12 months until 36 months after the examination'
     """
-    pattern = {
-        "en": "every {} months until {} months after the examination",
-        "zh": "每{}个月一次，至检查后{}个月",
-    }[language]
-    return pattern.format(span_text(*repeat.every_months), format_number(repeat.until_months))
+    every, until = span_text(*repeat.every_months), format_number(repeat.until_months)
+    return phrase("time", "repeat", language, every=every, until=until)
