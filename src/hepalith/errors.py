@@ -13,6 +13,7 @@ The tree, with the exit status that the command line gives for each::
     │   ├── GeometryError                      3  positions or spacings that describe no volume
     │   ├── MaskError                          3  a liver mask that does not fit the image
     │   ├── PatientFileError                   3  a patient file that says something we cannot use
+    │   ├── PolicyFileError                    3  a management policy of one's own that breaks its schema
     │   └── ReadingFileError                   3  a reading.json that is not one
     └── OutputError (OSError)                  5  the output cannot be written
         └── OutputExistsError (FileExistsError)  5  a non-empty output folder, without --overwrite
@@ -38,6 +39,7 @@ __all__ = [
     "OutputError",
     "OutputExistsError",
     "PatientFileError",
+    "PolicyFileError",
     "ReadingFileError",
     "UnreadableFileError",
     "UnsupportedModalityError",
@@ -93,6 +95,10 @@ class MaskError(InputError):
 
 class PatientFileError(InputError):
     """A patient file with an unknown key or a value that cannot be used."""
+
+
+class PolicyFileError(InputError):
+    """A policy file with a rule that cannot be used: the message names the file, the rule and what is wrong."""
 
 
 class ReadingFileError(InputError):

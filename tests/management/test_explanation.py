@@ -6,14 +6,8 @@ import re
 from pathlib import Path
 
 from hepalith.management import list_policies
-from hepalith.management.case import (
-    ALERT_FROM,
-    PRESENT_FROM,
-    SIMPLE_FROM,
-    TRUSTED_FROM_PERCENT,
-    UNCLEAR_BELOW,
-    WHOLE_FROM_PERCENT,
-)
+from hepalith.management.facts import SIMPLE_FROM, TRUSTED_FROM_PERCENT, UNCLEAR_BELOW, WHOLE_FROM_PERCENT
+from hepalith.management.known import ALERT_FROM, PRESENT_FROM
 from hepalith.management.policy import load_alerts
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/explanation/the-plan.md").read_text(encoding="utf-8")

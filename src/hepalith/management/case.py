@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hepalith.management.condition import Condition
+from hepalith.management.condition import Condition, check_condition
 from hepalith.management.facts import FACTS
 from hepalith.management.known import ALERT_FROM, PRESENT_FROM, Known
 
-__all__ = ["ALERT_FROM", "PRESENT_FROM", "Case", "Condition"]
+__all__ = ["ALERT_FROM", "PRESENT_FROM", "Case", "Condition", "check_condition"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,236 @@
+"""Facts that rules ask for by name: each a question about one reading, answered from what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from hepalith.differential.diagnose import CHILD_BELOW_YEARS
+from hepalith.management import echinococcosis, incidental
+from hepalith.management.known import ALERT_FROM, PRESENT_FROM, Known
+from hepalith.management.tokyo import assess_cholangitis
+from hepalith.vocabulary import Measurement, State
+
+__all__ = ["FACTS"]
+
+UNCLEAR_BELOW = 0.4
+"""A leading diagnosis less probable than this explains the picture too poorly to act on. Our judgement."""
+
+SIMPLE_FROM = 0.5
+"""Probability from which a leading simple focus is treated as one. Our judgement."""
+
+WHOLE_FROM_PERCENT = 95.0
+"""Share in view below which a plan says that part of the liver was not seen: the estimate of the share is
+no better than that. Our judgement."""
+
+TRUSTED_FROM_PERCENT = 60.0
+"""Trust in the liver's outline below which a person is asked to check it first. Our judgement."""
+
+OLD_FROM_YEARS = 75.0
+"""From this age a cholangitis may run without fever (age is a criterion of TG18's grade II); our judgement."""
+
+HOSTS = ("solid", "mixed", "infiltrative")
+"""Kinds of host that are never called benign from their calcium."""
+
+HARMLESS_HOSTS = ("fluid", "fat")
+"""Kinds of host that raise no alarm of a mass by themselves: a cyst, a piece of fat."""
+
+LESION_ENHANCEMENT = ("arterial_washout", "arterial", "rim", "delayed", "peripheral_nodular")
+"""Patterns of enhancement that only a lesion with tissue has; stated, they state the lesion."""
+
+TISSUE_ENHANCEMENT = ("arterial_washout", "arterial")
+"""Patterns of enhancement that neither a cyst nor fat has."""
+
+LESION_SIGNS = ("central_scar", "satellite_lesions", "lesion_necrosis", "enhancing_capsule", "lollipop_sign")
+"""Signs that only a lesion can have; stated, they state the lesion."""
+
+TISSUE_SIGNS = ("washout", "arterial_hyperenhancement", "mural_nodule")
+"""Signs that neither a simple cyst nor fat has."""
+
+DENIED_FOR_DEFINITE = ("cancer_history", "cirrhosis", "hepatitis_b", "dilated_ducts")
+"""What must be known to be absent before a simple focus is definite (review of the red flags, rule 2)."""
+
+RISKS = (
+    # cancer, now or before, or a name for it
+    *("cancer_history", "tace", "liver_ablation", "chemotherapy", "radiotherapy", "men2", "weight_loss"),
+    # a liver in which cancer grows
+    *("cirrhosis", "nodular_surface", "hepatitis_b", "hepatitis_c", "primary_sclerosing_cholangitis"),
+    # a raised marker
+    *("afp_up", "cea_up", "ca19_9_up", "ca125_up", "calcitonin_up", "chromogranin_up", "catecholamines_up"),
+    # a changed duct, or one that does not drain
+    *("dilated_ducts", "duct_stricture", "hilar_stricture", "duct_wall_thickening", "lobar_atrophy"),
+    *("saccular_ducts", "worm_seen", "jaundice", "bilirubin_up"),
+    # what a healed focus does not have about it
+    *("vein_occlusion", "portal_thrombosis", "capsular_retraction", "satellite_lesions", "enlarged_nodes"),
+    *("mass_without_calcium", "gas_in_lesion", "blood_pool_ring", "doppler_flow_in_focus", "adrenal_calcium"),
+    *("peritoneal_disease", "lung_nodules", "bone_lesions", "perihepatic_collection"),
+    # an infection that may be alive, or a body that cannot heal it
+    *("fever", "immunosuppression", "hiv_infection", "leukaemia_or_neutropenia"),
+    *("chronic_granulomatous_disease", "hepatoblastoma_syndrome"),
+)
+"""What, where present, keeps a simple focus from being definite, two years unchanged or not. Rule 2 of the
+review names cancer, cirrhosis or hepatitis B, age below five, a raised marker and a changed duct; the rest
+are what raises a red flag of its own. Our judgement."""
+
+
+def is_child_under_five(known: Known) -> bool:
+    """Return whether the patient is younger than five."""
+    age = known.patient.age_years
+    return known.patient.subject == "patient" and age is not None and age < CHILD_BELOW_YEARS
+
+
+def has_host(known: Known) -> bool:
+    """Return whether a solid, mixed or infiltrating lesion is about, however it was stated.
+
+    By its kind; by a sign that only a lesion has; or as a mass whose kind nobody told. What is known
+    to be a cyst or fat counts only where it holds tissue.
+    """
+    if known.chose("host_kind", HOSTS):
+        return True
+    if known.chose("enhancement", TISSUE_ENHANCEMENT) or any(known.has(s) for s in TISSUE_SIGNS):
+        return True
+    if known.choice_probability("host_kind", HARMLESS_HOSTS) >= PRESENT_FROM:
+        return False
+    signs = ("within_mass", "bulls_eye", *LESION_SIGNS)
+    if any(known.has(s) for s in signs) or known.chose("enhancement", LESION_ENHANCEMENT):
+        return True
+    return known.measured("host_diameter") is not None and not known.states("host_kind")
+
+
+def has_no_host(known: Known) -> bool:
+    """Return whether an adequate look found no lesion around the calcium."""
+    none = known.choice_probability("host_kind", ("none",)) >= PRESENT_FROM
+    return none and known.choice_probability("host_kind", HOSTS) < ALERT_FROM and not has_host(known)
+
+
+def has_risk(known: Known) -> bool:
+    """Return whether anything is present that keeps a focus from being called simple for certain."""
+    stated = known.patient.knows("known_primary") is not None or known.states("suspected_primary")
+    return stated or is_child_under_five(known) or any(known.probability(r) >= ALERT_FROM for r in RISKS)
+
+
+def is_simple(known: Known) -> bool:
+    """Return whether a simple focus leads clearly, with no lesion around it."""
+    leads = known.leads(("simple_healed",)) and known.leading_probability() >= SIMPLE_FROM
+    return leads and not has_host(known)
+
+
+def is_definite_simple(known: Known) -> bool:
+    """Return whether a leading simple focus is definite.
+
+    Either no lesion on an adequate look, and every risk of rule 2 known to be absent; or the same
+    foci two years ago. Growth or a risk that is present undoes both.
+    """
+    changed = known.choice_probability("change_since_prior", ("grown", "new")) >= ALERT_FROM
+    if not is_simple(known) or changed or has_risk(known):
+        return False
+    if known.has("unchanged_two_years"):
+        return True
+    denied = all(known.rules_out(i) for i in DENIED_FOR_DEFINITE)
+    return has_no_host(known) and denied and known.patient.age_years is not None
+
+
+def is_unclear(known: Known) -> bool:
+    """Return whether no explanation is good enough to act on."""
+    diagnoses = known.differential.diagnoses
+    weak_simple = known.leads(("simple_healed",)) and known.leading_probability() < SIMPLE_FROM
+    poor = known.leading_probability() < UNCLEAR_BELOW or known.leads(("none_of_these",))
+    return bool(diagnoses) and (poor or weak_simple)
+
+
+def has_no_calcification(known: Known) -> bool:
+    """Return whether the liver was looked at and holds no calcium."""
+    return known.denies("intrahepatic_calcification") and known.patient.subject == "patient"
+
+
+def leaves_calcification_open(known: Known) -> bool:
+    """Return whether nobody could say if the liver holds calcium."""
+    found = known.of("intrahepatic_calcification")
+    return bool(found) and all(f.state is State.NOT_ASSESSABLE for f in found)
+
+
+def has_none_in_part(known: Known) -> bool:
+    """Return whether what was seen of the liver held no calcification, and not all was seen."""
+    nothing = known.foci is not None and not any(
+        f.label in {"calcification", "undetermined"} for f in known.foci.foci
+    )
+    return nothing and leaves_calcification_open(known) and is_partly_in_view(known)
+
+
+def is_partly_in_view(known: Known) -> bool:
+    """Return whether part of the liver lay outside the scan."""
+    return _is_below(known, "liver_in_view", WHOLE_FROM_PERCENT)
+
+
+def _is_below(known: Known, finding_id: str, limit: float) -> bool:
+    """Return whether a measured finding lies below a limit; no, where it was not measured."""
+    measured = [f.value for f in known.of(finding_id) if isinstance(f.value, Measurement)]
+    return any(m.value < limit for m in measured)
+
+
+def is_enhanced_only(known: Known) -> bool:
+    """Return whether a CT was read on which density could not be judged for the contrast in it."""
+    return known.foci is not None and any(
+        f.id == "host_kind" and f.source == "ct" and f.state is State.UNKNOWN for f in known.findings
+    )
+
+
+def is_immunosuppressed(known: Known) -> bool:
+    """Return whether the patient's defence is weak."""
+    weak = (
+        "immunosuppression",
+        "hiv_infection",
+        "leukaemia_or_neutropenia",
+        "chronic_granulomatous_disease",
+        "liver_transplant",
+    )
+    return any(known.has(w) for w in weak)
+
+
+def may_have_cholangitis(known: Known) -> bool:
+    """Return whether cholangitis must be excluded today.
+
+    Fever with known or suspected stones of the ducts, with cholestasis or with a blocked duct,
+    jaundice or not. Without fever: one sign each of inflammation, cholestasis and imaging (TG18's
+    definite diagnosis), or, where age or a weak defence may hide the fever, two of these.
+    """
+    found = assess_cholangitis(known)
+    age = known.patient.age_years
+    hidden = is_immunosuppressed(known) or (age is not None and age >= OLD_FROM_YEARS)
+    if known.has("fever") or hidden:
+        return found.suspected or (known.has("fever") and known.has("recurrent_cholangitis"))
+    return found.definite
+
+
+def _grade(known: Known) -> int | None:
+    return assess_cholangitis(known).grade
+
+
+FACTS: Mapping[str, Callable[[Known], bool]] = {
+    "child_under_five": is_child_under_five,
+    "cholangitis_suspected": may_have_cholangitis,
+    "tokyo_1": lambda known: _grade(known) == 1,
+    "tokyo_2": lambda known: _grade(known) == 2,
+    "tokyo_3": lambda known: _grade(known) == 3,
+    "tokyo_open": lambda known: _grade(known) is None,
+    "ce_1_or_3a": lambda known: echinococcosis.stage_group(known) == "univesicular",
+    "ce_2_or_3b": lambda known: echinococcosis.stage_group(known) == "multivesicular",
+    "ce_4_or_5": lambda known: echinococcosis.stage_group(known) == "inactive",
+    "ce_stage_open": lambda known: echinococcosis.stage_group(known) is None,
+    "definite_simple": is_definite_simple,
+    "enhanced_only": is_enhanced_only,
+    "fetus": lambda known: known.patient.subject == "fetus",
+    "high_risk": incidental.is_high_risk,
+    "host": has_host,
+    "immunosuppressed": is_immunosuppressed,
+    "no_calcification": has_no_calcification,
+    "no_host": has_no_host,
+    "none_in_part": has_none_in_part,
+    "not_assessable": lambda known: leaves_calcification_open(known) and not has_none_in_part(known),
+    "outline_doubtful": lambda known: _is_below(known, "outline_trust", TRUSTED_FROM_PERCENT),
+    "partly_in_view": is_partly_in_view,
+    "pregnant": lambda known: known.patient.pregnancy is True,
+    "probable_simple": lambda known: is_simple(known) and not is_definite_simple(known),
+    "something_to_explain": lambda known: bool(known.differential.diagnoses),
+    "unclear": is_unclear,
+}
+"""What `Condition.fact` may name."""
