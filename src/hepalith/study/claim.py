@@ -1,0 +1,215 @@
+"""What a patient file claims: each name spelled out in the vocabulary, each claim in its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hepalith.study.alias import Alias, find_named, list_aliases
+from hepalith.study.patient import Doubtful, Lab, Patient, Value
+from hepalith.study.stated import is_unknown, normalised, read_lab, read_value, together
+from hepalith.vocabulary import Term, load_vocabulary
+
+__all__ = [
+    "TABLES",
+    "home_of",
+    "list_claims",
+    "merge_patients",
+    "place",
+    "place_claims",
+    "said_by",
+    "terms_of",
+    "without",
+]
+
+TABLES = {
+    "findings": ("finding", "pattern", "laboratory_finding", "symptom"),
+    "symptoms": ("symptom",),
+    "exposures": ("exposure",),
+    "history": ("history",),
+    "labs": ("laboratory", "laboratory_finding"),
+}
+"""Tables of the file, and the groups of terms that are looked for there first."""
+
+KEYS = (
+    "age_years",
+    "age_months",
+    "sex",
+    "subject",
+    "gestation_weeks",
+    "setting",
+    "pregnancy",
+    "exam_date",
+)
+"""Keys of the file that are no tables."""
+
+RAISED = frozenset({"raised", "elevated", "high", "increased", "up", "升高", "增高"})
+"""Words for a laboratory value above its upper limit."""
+
+NORMAL = frozenset({"normal", "not_raised", "within_limits", "正常"})
+"""Words for a laboratory value within its limits."""
+
+
+def home_of(meant: Term | Alias) -> str:
+    """Return the table that a term is looked for in first."""
+    group = "finding" if isinstance(meant, Alias) else meant.group
+    return next(
+        table for table in ("symptoms", "exposures", "history", "labs", "findings") if group in TABLES[table]
+    )
+
+
+Claim = tuple[Term, Value | Lab]
+"""One statement: a term, and what is said of it."""
+
+
+def list_claims(tables: Mapping[str, Any]) -> Iterator[Claim]:
+    """Give every statement of the tables, aliases spelled out."""
+    for table, rows in tables.items():
+        listed = isinstance(rows, Sequence) and not isinstance(rows, str)
+        named = dict.fromkeys(map(str, rows), True) if listed else rows
+        if not isinstance(named, Mapping):
+            raise ValueError(f"{table} is a table, as in {table} = {{ name = true }}, not {rows!r}")
+        for name, written in named.items():
+            yield from _claims(str(name), written, table)
+
+
+def _claims(name: str, written: Any, table: str) -> Iterator[Claim]:
+    """Give what one key says."""
+    meant = _meaning(name, table)
+    alias = meant if isinstance(meant, Alias) else _alias_of(name, meant)
+    if is_unknown(written):
+        return
+    by_alias = isinstance(written, bool) and alias is not None
+    if isinstance(meant, Alias) or (by_alias and meant.type == "choice"):
+        assert alias is not None  # noqa: S101 - for the type checker: both branches have one
+        yield from _claims_of_alias(alias, written, table)
+    elif meant.group == "laboratory":
+        yield _lab_claim(meant, written)
+    elif meant.id == "known_primary":
+        yield meant, _named_primary(meant, written)
+    else:
+        yield meant, read_value(meant, written)
+
+
+def _alias_of(name: str, meant: Term) -> Alias | None:
+    """Return what true and false mean for a term with choices, as `name` calls it."""
+    aliases = list_aliases()
+    return aliases.get(normalised(name), aliases.get(meant.id))
+
+
+def _meaning(name: str, table: str) -> Term | Alias:
+    try:
+        return find_named(name, TABLES[table])
+    except KeyError as error:
+        if name in KEYS:
+            raise ValueError(
+                f"{table}.{name}: {name!r} belongs at the top of the file, above the first [table]"
+            ) from None
+        kind = {"labs": "laboratory value", "history": "history"}.get(table, table.removesuffix("s"))
+        raise ValueError(f"unknown {kind} {name!r}; did you mean {error.args[0]!r}?") from None
+
+
+def _claims_of_alias(alias: Alias, written: Any, table: str) -> Iterator[Claim]:
+    stand_in = Term(
+        id=alias.name, group="finding", type="boolean", definition="an alias", source=alias.source,
+        en=alias.name, zh=alias.name,
+    )  # fmt: skip
+    value = read_value(stand_in, written)
+    if isinstance(value, Doubtful):
+        for term_id, said in alias.when_true.items():
+            if not isinstance(said, bool | str) or is_unknown(said) or _is_amount(said):
+                raise ValueError(f"{alias.name} takes true or false and no probability")
+            yield from _claims(term_id, {"value": said, "p": value.probability}, table)
+        return
+    for term_id, said in alias.says(present=value is True).items():
+        yield from _claims(term_id, said, table)
+
+
+def _is_amount(said: object) -> bool:
+    return isinstance(said, str) and any(character.isdigit() for character in said)
+
+
+def _lab_claim(term: Term, written: Any) -> Claim:
+    """Return a laboratory value, or the finding that "raised" and "normal" make."""
+    word = normalised(written) if isinstance(written, str) else ""
+    if term.raises is not None and word in RAISED | NORMAL:
+        return load_vocabulary()[term.raises], word in RAISED
+    return term, read_lab(term, written)
+
+
+def _named_primary(term: Term, written: Any) -> str:
+    value = read_value(term, written)
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"{term.id} takes one of: {', '.join(c.id for c in term.choices)}")
+
+
+def place_claims(patient: Patient, claims: Iterator[Claim]) -> Patient:
+    """Return a patient with these statements, each in the table where it belongs."""
+    said: dict[str, Value] = {}
+    labs: dict[str, Lab] = {}
+    for term, value in claims:
+        if isinstance(value, Lab):
+            if labs.setdefault(term.id, value) != value:
+                raise ValueError(f"labs.{term.id} is given twice, and differently")
+        else:
+            said[term.id] = together(term, said[term.id], value) if term.id in said else value
+    return place(patient, said, labs)
+
+
+def place(patient: Patient, said: Mapping[str, Value], labs: Mapping[str, Lab]) -> Patient:
+    """Return a patient with these statements, each in the table where the vocabulary has it."""
+    tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
+    for term_id, value in said.items():
+        home = home_of(load_vocabulary()[term_id])
+        certain = isinstance(value, bool) or (isinstance(value, str) and home == "history")
+        tables[home if certain and home != "labs" else "findings"][term_id] = value
+    return replace(
+        patient,
+        exposures={**patient.exposures, **tables["exposures"]},
+        history={**patient.history, **tables["history"]},
+        symptoms={**patient.symptoms, **tables["symptoms"]},
+        findings={**patient.findings, **tables["findings"]},
+        labs={**patient.labs, **labs},
+    )
+
+
+def without(patient: Patient, ids: frozenset[str]) -> Patient:
+    """Return a patient of whom nothing is known in these terms, nor in what makes them."""
+    vocabulary = load_vocabulary()
+    kept: dict[str, Any] = {
+        name: {i: v for i, v in getattr(patient, name).items() if i not in ids}
+        for name in ("exposures", "history", "symptoms", "findings")
+    }
+    labs = {i: v for i, v in patient.labs.items() if i not in ids and vocabulary[i].raises not in ids}
+    return replace(patient, labs=labs, **kept)
+
+
+def merge_patients(first: Patient, second: Patient) -> Patient:
+    """Return what two sources say of one patient; where both speak, the first is believed."""
+    known = frozenset((*first.exposures, *first.history, *first.symptoms, *first.findings, *first.labs))
+    rest = without(second, known)
+    alone = first.subject == "fetus" or second.subject != "fetus"
+    base = first if alone else replace(first, subject="fetus", gestation_weeks=second.gestation_weeks)
+    scalars = ("age_years", "sex", "setting", "pregnancy", "exam_date")
+    filled: dict[str, Any] = {n: getattr(second, n) for n in scalars if getattr(first, n) is None}
+    joined: dict[str, Any] = {n: {**getattr(rest, n), **getattr(first, n)} for n in TABLES}
+    return replace(base, **filled, **joined)
+
+
+def said_by(patient: Patient) -> dict[str, Value]:
+    """Return every statement of a patient's tables but the laboratory values."""
+    return {**patient.exposures, **patient.history, **patient.symptoms, **patient.findings}
+
+
+def terms_of(name: str) -> Iterator[str]:
+    """Give the terms that a name speaks of."""
+    meant = _meaning(name, "findings")
+    if isinstance(meant, Term):
+        yield meant.id
+        if meant.raises is not None:
+            yield meant.raises
+    alias = meant if isinstance(meant, Alias) else list_aliases().get(meant.id)
+    if alias is not None:
+        yield from (*alias.when_true, *alias.when_false)

@@ -1,0 +1,278 @@
+"""Reading a patient file: TOML or JSON, as people write it, into what the vocabulary says."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from hepalith.errors import PatientFileError
+from hepalith.study.alias import find_named
+from hepalith.study.claim import (
+    TABLES,
+    home_of,
+    list_claims,
+    place,
+    place_claims,
+    said_by,
+    terms_of,
+    without,
+)
+from hepalith.study.patient import Patient
+from hepalith.study.stated import is_unknown, normalised
+from hepalith.vocabulary import load_vocabulary
+
+__all__ = ["list_patient_schema", "make_patient", "read_patient", "restate"]
+
+MOST_BYTES = 1_000_000
+"""Size above which a file is refused unread: the longest useful patient file has a few kilobytes."""
+
+MONTHS_A_YEAR = 12.0
+
+SEXES = {
+    "male": ("m", "man", "boy", "男", "男性"),
+    "female": ("f", "w", "woman", "girl", "女", "女性"),
+    "other": ("o", "其他"),
+}
+"""What people type for a sex."""
+
+_SCALAR = [{"type": "boolean"}, {"type": "number"}, {"type": "string"}]
+_STATE = {
+    "anyOf": [
+        *_SCALAR,
+        {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        {"type": "object", "additionalProperties": {"anyOf": _SCALAR}},
+    ]
+}
+_STATES = {
+    "anyOf": [
+        {"type": "object", "additionalProperties": _STATE},
+        {"type": "array", "items": {"type": "string"}},
+    ],
+    "default": {},
+}
+"""JSON Schema of a table of statements. Which names and values there are, the vocabulary says."""
+
+
+def _plain_sex(written: object) -> object:
+    if not isinstance(written, str) or is_unknown(written):
+        return None if is_unknown(written) else written
+    plain = written.strip().casefold()
+    return next((sex for sex, words in SEXES.items() if plain in (sex, *words)), written)
+
+
+def _none_if_unknown(written: object) -> object:
+    return None if is_unknown(written) else written
+
+
+_Sex = Annotated[
+    Literal["male", "female", "other"] | None,
+    BeforeValidator(_plain_sex),
+    WithJsonSchema({"type": ["string", "null"], "examples": list(SEXES)}),
+]
+_Statements = Annotated[Any, WithJsonSchema(_STATES)]
+
+
+class _PatientFile(BaseModel):
+    """The patient file as it is written: TOML or JSON."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    age_years: Annotated[float | None, BeforeValidator(_none_if_unknown)] = Field(default=None, ge=0, le=125)
+    age_months: Annotated[float | None, BeforeValidator(_none_if_unknown)] = Field(
+        default=None, ge=0, le=1500
+    )
+    sex: _Sex = None
+    subject: Literal["patient", "fetus"] = "patient"
+    gestation_weeks: float | None = Field(default=None, ge=4, le=45)
+    setting: str | None = None
+    exposures: _Statements = Field(default_factory=dict)
+    history: _Statements = Field(default_factory=dict)
+    symptoms: _Statements = Field(default_factory=dict)
+    labs: _Statements = Field(default_factory=dict)
+    pregnancy: bool | None = None
+    exam_date: date | None = None
+    findings: _Statements = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_age_and_one_subject(self) -> _PatientFile:
+        if self.age_years is not None and self.age_months is not None:
+            raise ValueError("give age_years or age_months, not both")
+        if (self.subject == "fetus") != (self.gestation_weeks is not None):
+            raise ValueError("gestation_weeks belongs to subject = 'fetus', and a fetus needs it")
+        if self.subject == "fetus" and (self.age_years or self.age_months):
+            raise ValueError("a fetus has gestation_weeks and no age_years")
+        return self
+
+
+def list_patient_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a patient file: what ``hepalith schema patient`` prints."""
+    schema = _PatientFile.model_json_schema()
+    schema["title"] = "hepalith patient file"
+    return schema
+
+
+def read_patient(path: Path) -> Patient:
+    """Read a patient file (TOML or JSON).
+
+    Raises
+    ------
+    PatientFileError
+        If it cannot be opened or parsed, holds an unknown key (the nearest known one is named), a value
+        out of range, or two statements that contradict each other. The message is one line.
+    """
+    return make_patient(_load_table(path), str(path))
+
+
+def make_patient(table: Mapping[str, Any], where: str = "patient") -> Patient:
+    """Return the patient that a table with the keys of a patient file describes.
+
+    Parameters
+    ----------
+    table
+        As a patient file holds it.
+    where
+        Begins every message: the file's name.
+
+    Raises
+    ------
+    PatientFileError
+        As for `read_patient`.
+
+    Examples
+    --------
+    >>> make_patient({"age_months": 8, "findings": {"eggshell": True}}).findings
+    {'dominant_morphology': 'eggshell'}
+    """
+    _refuse_unknown(table, where)
+    try:
+        written = _PatientFile.model_validate(dict(table))
+    except ValidationError as error:
+        raise PatientFileError(f"{where}: {_in_one_line(error)}") from None
+    age = written.age_years
+    if written.age_months is not None:
+        age = written.age_months / MONTHS_A_YEAR
+    try:
+        patient = Patient(
+            age_years=age,
+            sex=written.sex,
+            subject=written.subject,
+            gestation_weeks=written.gestation_weeks,
+            setting=_setting(written.setting),
+            pregnancy=written.pregnancy,
+            exam_date=written.exam_date,
+        )
+        return place_claims(patient, list_claims({name: getattr(written, name) for name in TABLES}))
+    except ValueError as error:
+        raise PatientFileError(f"{where}: {error}") from None
+
+
+def _in_one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"][:2]) or "the file as a whole"
+    given = first["input"]
+    if key == "age_years" and isinstance(given, str) and "month" in given:
+        return "age_years is a number of years; for an infant write age_months = 8, say"
+    if key == "sex":
+        return f"sex is male, female or other, not {given!r}"
+    return f"{key}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def _setting(name: str | None) -> str | None:
+    if name is None or is_unknown(name):
+        return None
+    terms = load_vocabulary().of_group("setting")
+    for term in terms:
+        if normalised(name) in (normalised(n) for n in (term.id, term.en, term.zh, *term.synonyms)):
+            return term.id
+    (near,) = difflib.get_close_matches(normalised(name), [t.id for t in terms], n=1, cutoff=0.0)
+    raise ValueError(
+        f"unknown setting {name!r}; did you mean {near!r}? There are: {', '.join(t.id for t in terms)}"
+    )
+
+
+def _load_table(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise PatientFileError(
+                f"{path}: a patient file has less than {MOST_BYTES // 1000} kB, this has more"
+            )
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise PatientFileError(f"{path}: the patient file cannot be read: {reason}") from None
+    try:
+        as_json = path.suffix.lower() == ".json" or text.lstrip().startswith("{")
+        table = json.loads(text) if as_json else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits among them
+        what = " ".join(str(error).split())
+        raise PatientFileError(f"{path}: neither TOML nor JSON as its name says: {what}") from None
+    if not isinstance(table, dict):
+        raise PatientFileError(f"{path}: a patient file is a table of keys, not a {type(table).__name__}")
+    return table
+
+
+def _refuse_unknown(table: Mapping[str, Any], where: str) -> None:
+    names = list(_PatientFile.model_fields)
+    for key in table:
+        if key in names:
+            continue
+        near = difflib.get_close_matches(str(key), names, n=1, cutoff=0.75)
+        try:
+            home = home_of(find_named(str(key), ()))
+        except KeyError:
+            home = None
+        if home is not None and not near:
+            raise PatientFileError(f"{where}: unknown key {key!r}; it belongs in the table {home!r}")
+        (near_at_all,) = difflib.get_close_matches(str(key), names, n=1, cutoff=0.0)
+        raise PatientFileError(f"{where}: unknown key {key!r}; did you mean {near_at_all!r}?")
+
+
+def restate(patient: Patient, changes: Mapping[str, Any]) -> tuple[Patient, frozenset[str]]:
+    """Return a patient with some statements changed, and the terms that were touched.
+
+    Parameters
+    ----------
+    changes
+        By any name that a patient file's tables know, or one of its keys (``age_years``): the new value;
+        ``"unknown"`` takes the statement back.
+
+    Raises
+    ------
+    PatientFileError
+        As for `read_patient`.
+    """
+    where = "what if"
+    keys = {n: v for n, v in changes.items() if n in _PatientFile.model_fields and n not in TABLES}
+    rest = {n: v for n, v in changes.items() if n not in keys}
+    claims = make_patient({"findings": rest}, where)
+    known = make_patient({k: v for k, v in keys.items() if not is_unknown(v)}, where)
+    raised = {load_vocabulary()[i].raises or i for i in claims.labs}
+    taken_back = {i for name, written in rest.items() if is_unknown(written) for i in terms_of(name)}
+    touched = frozenset((*said_by(claims), *claims.labs, *raised, *taken_back))
+    cleared = without(patient, touched)
+    changed = replace(cleared, **_changed_keys(keys, known))
+    return place(changed, said_by(claims), claims.labs), touched
+
+
+def _changed_keys(keys: Mapping[str, Any], known: Patient) -> dict[str, Any]:
+    """Return the fields of a patient that these keys of a file set."""
+    fields = {"age_years" if k == "age_months" else k for k in keys}
+    if "subject" in fields:
+        fields.add("gestation_weeks")
+    return {name: getattr(known, name) for name in fields}

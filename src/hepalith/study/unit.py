@@ -1,0 +1,79 @@
+"""Units of a patient file: how they are spelled, and how they convert into the vocabulary's."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["conversion", "known_unit"]
+
+
+class _Convert(BaseModel):
+    """A factor between two units: of every quantity, or of the one that `of` names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    of: str | None = None
+    start: str = Field(alias="from")
+    to: str
+    factor: float = Field(gt=0)
+    source: str = Field(min_length=2)
+
+
+@cache
+def _load() -> tuple[dict[str, str], tuple[_Convert, ...]]:
+    text = files("hepalith.study").joinpath("units.toml").read_text(encoding="utf-8")
+    table: dict[str, Any] = tomllib.loads(text)
+    return table["spelling"], tuple(_Convert.model_validate(row) for row in table["convert"])
+
+
+def known_unit(written: str) -> str | None:
+    """Return the UCUM unit that a spelling means; ``None`` where it is not known.
+
+    Examples
+    --------
+    >>> known_unit("µmol/L"), known_unit("× 10^9/L"), known_unit("furlong")
+    ('umol/L', '10*3/uL', None)
+    """
+    plain = re.sub(r"\s+", "", written).replace("µ", "u").replace("μ", "u").replace("×", "x")
+    return _load()[0].get(plain.lower())
+
+
+def conversion(quantity: str, unit: str, wanted: str) -> float | None:
+    """Return the factor from a unit as it was written into the wanted one.
+
+    Parameters
+    ----------
+    quantity
+        Id of the term; the molar mass differs from substance to substance.
+    unit, wanted
+        The unit as written, and the UCUM unit of the vocabulary.
+
+    Returns
+    -------
+    float or None
+        ``None`` where no safe conversion is known.
+
+    Examples
+    --------
+    >>> conversion("largest_calcium", "cm", "mm"), conversion("bilirubin", "µmol/L", "mg/dL")
+    (10.0, 0.058467)
+    >>> conversion("cea", "mmol/L", "ng/mL") is None
+    True
+    """
+    if unit == wanted:
+        return 1.0
+    start = known_unit(unit)
+    if start is None:
+        return None
+    if start == wanted:
+        return 1.0
+    rows = [row for row in _load()[1] if row.start == start and row.to == wanted]
+    own = [row.factor for row in rows if row.of == quantity]
+    general = [row.factor for row in rows if row.of is None]
+    return next(iter((*own, *general)), None)
