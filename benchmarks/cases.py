@@ -63,6 +63,7 @@ class Case:
     family: str
     source: str
     proof: str
+    calcium_stated: bool
     malignant: bool
     expected_alerts: frozenset[str]
     unsaid: tuple[str, ...]
@@ -113,6 +114,7 @@ def read_case(path: Path) -> Case:
         family=told["family"],
         source=told["source"],
         proof=told["proof"],
+        calcium_stated=told.get("calcium_stated", True),
         malignant=told["malignant"],
         expected_alerts=frozenset(told["expected_alerts"]),
         unsaid=tuple(told.get("unsaid", ())),
@@ -256,6 +258,9 @@ def tell_half(name: str, results: Sequence[Result]) -> list[str]:
     matrix = read_matrix()
     rows = {
         "hepalith": score(results, product),
+        "hepalith, where the report states calcium or its mimic": score(
+            [r for r in results if r.case.calcium_stated], product
+        ),
         "prior only": score(results, rank_by_prior),
     }
     if matrix is not None:
