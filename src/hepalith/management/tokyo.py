@@ -184,8 +184,10 @@ CHOLESTASIS: Mapping[str, Callable[[Known], Reading]] = {
     "ast": _above_limit("ast", 1.5),
     "alt": _above_limit("alt", 1.5),
 }
-"""B: bilirubin of 2 mg/dL or more, ALP, GGT, AST or ALT above 1.5 of the upper limit (TG18, table 1). A raised
-bilirubin stated without its value counts, to be safe; a raised ALP or GGT stated without its value does not."""
+"""B: bilirubin of 2 mg/dL or more, ALP, GGT, AST or ALT above 1.5 of the upper limit (TG18, table 1).
+
+A raised bilirubin stated without its value counts, to be safe; a raised ALP or GGT without its value does not.
+"""
 
 IMAGING: Mapping[str, Callable[[Known], Reading]] = {
     "dilated_ducts": _finding("dilated_ducts"),
@@ -203,8 +205,11 @@ ORGANS: Mapping[str, Callable[[Known], Reading]] = {
     "inr": _lab("inr", lambda v: v > 1.5),
     "platelets": _lab("platelets", lambda v: v < 100),
 }
-"""Grade III: any one of these. The guideline asks for hypotension that needs dopamine or norepinephrine; a low
-pressure stated without more counts, to be safe. Oliguria is not in the vocabulary."""
+"""Grade III: any one of these. Oliguria, which the guideline names too, is not in the vocabulary.
+
+It asks for hypotension that needs dopamine or norepinephrine; a low pressure stated without more counts, to
+be safe.
+"""
 
 MODERATE: Mapping[str, Callable[[Known], Reading]] = {
     "leucocytes": _lab("leucocytes", lambda v: v > 12 or v < 4),
