@@ -9,8 +9,8 @@ from typing import Any
 
 __all__ = ["load_phrases", "phrase", "steps_of"]
 
-FILES = ("phrases.toml", "wording.toml")
-"""Where the sentences stand: what an image shows; how numbers, weights and dates are said."""
+FILES = ("phrases.toml", "wording.toml", "reasoning.toml")
+"""Where the sentences stand: what an image shows; how numbers and dates are said; what was reasoned."""
 
 
 @cache

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from hepalith.reading.company import around_texts, company_texts, place_text
 from hepalith.reading.document import Document, FindingEntry, FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
-from hepalith.reading.terms import say, say_inline
+from hepalith.reading.reasoning import impression_of, tests_in_words
+from hepalith.reading.terms import say_inline
 from hepalith.reading.translate import translate
 from hepalith.reading.wording import (
     due_text,
@@ -16,14 +17,11 @@ from hepalith.reading.wording import (
     percent_text,
     probability_word,
     quantity_text,
-    range_text,
-    rank_word,
     repeat_text,
 )
 
 __all__ = [
     "AT_CAPSULE_MM",
-    "CLEAR_LEAD",
     "WHOLE_LIVER",
     "differing_foci",
     "group_reasons",
@@ -34,12 +32,6 @@ __all__ = [
 
 MAX_FOCI_IN_WORDS = 10
 """Foci listed in the text; more are not read in a row. Our judgement."""
-
-MAX_DIAGNOSES_IN_WORDS = 4
-"""Explanations named in the impression. Our judgement: an impression is read in one glance."""
-
-LEAST_PROBABILITY_IN_WORDS = 0.05
-"""Explanations below this are named only when no other is left. Our judgement."""
 
 WHOLE_LIVER = 0.98
 """Share in view from which the text says "the whole liver": an estimate, never exactly 1. Our judgement."""
@@ -59,9 +51,6 @@ CLEAR_PATTERN = 0.5
 
 NOTHING_THERE = "no calcification was found"
 """Reason of findings about calcifications where there is none: no limit of the reading, so not listed."""
-
-CLEAR_LEAD = 0.5
-"""Probability below which the text says that no explanation stands out: all others together outweigh it."""
 
 
 def summarise_for_radiology(document: Document, language: str) -> str:
@@ -248,29 +237,7 @@ def impression_lines(document: Document, language: str) -> list[str]:
     ranked = document.differential
     if not ranked:
         return [*alerts, phrase("radiology", nothing_key(document), language)]
-    named = [d for d in ranked if d.probability >= LEAST_PROBABILITY_IN_WORDS][:MAX_DIAGNOSES_IN_WORDS]
-    lines = [
-        f"{number}. "
-        + phrase(
-            "radiology",
-            "diagnosis",
-            language,
-            display=say(d.diagnosis, language),
-            word=rank_word(d.probability, ranked[0].probability, language),
-            probability=percent_text(d.probability, language),
-            interval=range_text(d.low, d.high, language),
-        )
-        for number, d in enumerate(named, start=1)
-    ]
-    if ranked[0].probability < CLEAR_LEAD:
-        lines.insert(0, phrase("radiology", "no_clear_lead", language))
-    rest = [d.probability for d in ranked[len(named) :]]
-    if rest:
-        least = max(
-            LEAST_PROBABILITY_IN_WORDS,
-            named[-1].probability if max(rest) >= LEAST_PROBABILITY_IN_WORDS else 0,
-        )
-        lines.append(phrase("radiology", "others", language, least=percent_text(least, language)))
+    lines = impression_of(document, language)
     differing = differing_foci(document, language)
     if differing:
         lines.append(phrase("radiology", "mixed", language, list=differing))
@@ -323,7 +290,11 @@ def recommendation_lines(document: Document, language: str) -> list[str]:
         comma = {"en": "; ", "zh": "；"}[language]
         key = "when" if when else "whenever"
         lines.append("- " + phrase("radiology", key, language, text=text, when=comma.join(when)))
-    return lines or [phrase("radiology", "no_action", language)]
+    lines = lines or [phrase("radiology", "no_action", language)]
+    tests = tests_in_words(document.next_tests, language)
+    return (
+        [*lines, phrase("radiology", "tests", language), *(f"- {text}" for text in tests)] if tests else lines
+    )
 
 
 def limit_lines(document: Document, language: str) -> list[str]:

@@ -16,9 +16,9 @@ from hepalith.reading.document import (
     RankedDiagnosis,
 )
 from hepalith.reading.phrases import phrase
+from hepalith.reading.reasoning import CLEAR_LEAD
 from hepalith.reading.summary import (
     AT_CAPSULE_MM,
-    CLEAR_LEAD,
     WHOLE_LIVER,
     differing_foci,
     group_reasons,

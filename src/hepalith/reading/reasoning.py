@@ -1,0 +1,270 @@
+"""What was reasoned, in words: the ranking and its reasons, what clashes, which tests, what stands beside."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Protocol
+
+from hepalith.differential import load_knowledge
+from hepalith.reading.document import (
+    Choice,
+    EvidenceEntry,
+    FindingEntry,
+    NextTestEntry,
+    ProcessEntry,
+    Quantity,
+    RankedDiagnosis,
+)
+from hepalith.reading.phrases import phrase
+from hepalith.reading.terms import say, say_choice, say_inline
+from hepalith.reading.translate import translate
+from hepalith.reading.wording import (
+    explain_weight,
+    format_number,
+    percent_text,
+    quantity_text,
+    range_text,
+    rank_word,
+    weight_key,
+)
+
+__all__ = [
+    "CLEAR_LEAD",
+    "Reasoned",
+    "evidence_text",
+    "grade_of",
+    "impression_of",
+    "is_malignant",
+    "malignant_text",
+    "process_text",
+    "stated_findings",
+    "tests_in_words",
+]
+
+MAX_DIAGNOSES_IN_WORDS = 4
+"""Explanations named in the impression. Our judgement: an impression is read in one glance."""
+
+LEAST_PROBABILITY_IN_WORDS = 0.05
+"""Explanations below this are named only when no other is left. Our judgement."""
+
+CLEAR_LEAD = 0.5
+"""Probability below which the text says that no explanation stands out: all others together outweigh it."""
+
+MAX_EXPLAINED_IN_WORDS = 2
+"""Explanations whose reasons are said in the impression. Our judgement; the page has them all."""
+
+LEAST_WEIGHT_IN_WORDS = 0.15
+"""Evidence below this log10 weight (a factor of 1.4) is not said in the impression. Our judgement."""
+
+MAX_REASONS_IN_WORDS = 4
+"""Reasons said for one explanation, the weightiest first. Our judgement."""
+
+LEAST_SECOND_PROCESS = 0.10
+"""Probability from which a process beside the leading one is named. Our judgement."""
+
+MAX_TESTS_IN_WORDS = 3
+"""Tests named in the text. Our judgement: the page has them all."""
+
+GRADE = re.compile(r"\bgrade ([ABCK])\b")
+"""How a source says the grade of its number."""
+
+
+class Reasoned(Protocol):
+    """What the words are drawn from: the document of a reading, or an opinion without images."""
+
+    @property
+    def findings(self) -> tuple[FindingEntry, ...]:
+        """What is known."""
+        ...
+
+    @property
+    def differential(self) -> tuple[RankedDiagnosis, ...]:
+        """The ranking."""
+        ...
+
+    @property
+    def processes(self) -> tuple[ProcessEntry, ...]:
+        """The marginals."""
+        ...
+
+    @property
+    def next_tests(self) -> tuple[NextTestEntry, ...]:
+        """The tests worth doing."""
+        ...
+
+
+@cache
+def malignant_ids() -> frozenset[str]:
+    """Return the diagnoses that the knowledge base calls malignant."""
+    return frozenset(entry.id for entry in load_knowledge().entries if entry.malignant)
+
+
+def is_malignant(diagnosis: str) -> bool:
+    """Return whether the knowledge base calls a diagnosis malignant."""
+    return diagnosis in malignant_ids()
+
+
+def impression_of(reasoned: Reasoned, language: str) -> list[str]:
+    """Say what it may be: the first explanations with their reasons, and all malignant ones together."""
+    ranked = reasoned.differential
+    if not ranked:
+        return []
+    first = ranked[0].probability
+    named = [d for d in ranked if d.probability >= LEAST_PROBABILITY_IN_WORDS][:MAX_DIAGNOSES_IN_WORDS]
+    named = named or list(ranked[:1])
+    known = stated_findings(reasoned.findings)
+    lines = [] if first >= CLEAR_LEAD else [phrase("reasoning", "no_clear_lead", language)]
+    for number, diagnosis in enumerate(named, start=1):
+        lines.append(f"{number}. {diagnosis_text(diagnosis, first, language)}")
+        reasons = reasons_text(diagnosis, known, language) if number <= MAX_EXPLAINED_IN_WORDS else ""
+        lines += [f"   {reasons}"] if reasons else []
+    rest = [d.probability for d in ranked[len(named) :]]
+    if rest:
+        largest = max(rest)
+        least = max(
+            LEAST_PROBABILITY_IN_WORDS, named[-1].probability if largest >= LEAST_PROBABILITY_IN_WORDS else 0
+        )
+        lines.append(phrase("reasoning", "others", language, least=percent_text(least, language)))
+    together = malignant_text(ranked, language)
+    graded = grades_text(ranked[0], language)
+    at_work = process_text(reasoned.processes, ranked[0].diagnosis, language)
+    return [*lines, *(text for text in (together, graded, at_work) if text)]
+
+
+def diagnosis_text(diagnosis: RankedDiagnosis, first: float, language: str) -> str:
+    """Say one explanation of a ranking whose first one has the probability `first`."""
+    return phrase(
+        "reasoning",
+        "diagnosis",
+        language,
+        display=say(diagnosis.diagnosis, language),
+        word=rank_word(diagnosis.probability, first, language),
+        probability=percent_text(diagnosis.probability, language),
+        interval=range_text(diagnosis.low, diagnosis.high, language),
+        share=percent_text(diagnosis.first_in, language),
+    )
+
+
+def stated_findings(findings: Sequence[FindingEntry]) -> dict[str, FindingEntry]:
+    """Return what is known of each finding: a person's word before the machine's, as in the inference."""
+    known: dict[str, FindingEntry] = {}
+    for finding in findings:
+        if finding.state in ("present", "absent") and (finding.id not in known or finding.source == "person"):
+            known[finding.id] = finding
+    return known
+
+
+def evidence_text(evidence: str, known: Mapping[str, FindingEntry], language: str) -> str:
+    """Say a finding as it counted: absent, with its choice, or with its size."""
+    name = say_inline(evidence, language)
+    finding = known.get(evidence)
+    if finding is None:
+        return name
+    if finding.state == "absent":
+        return phrase("evidence", "absent", language, name=name)
+    if isinstance(finding.value, Choice):
+        value = say_choice(evidence, finding.value.choice, language)
+        return phrase("evidence", "value", language, name=name, value=value)
+    if isinstance(finding.value, Quantity):
+        return phrase("evidence", "value", language, name=name, value=quantity_text(finding.value, language))
+    return name
+
+
+def reasons_text(diagnosis: RankedDiagnosis, known: Mapping[str, FindingEntry], language: str) -> str:
+    """Say the weightiest reasons for and against one explanation, those of equal strength together."""
+    groups: dict[str, list[EvidenceEntry]] = {}
+    weighty = [
+        e for e in (*diagnosis.supporting, *diagnosis.against) if abs(e.weight) >= LEAST_WEIGHT_IN_WORDS
+    ]
+    weighty.sort(key=lambda e: (-abs(e.weight), e.finding))
+    for evidence in weighty[:MAX_REASONS_IN_WORDS]:
+        groups.setdefault(weight_key(evidence.weight), []).append(evidence)
+    said = []
+    for entries in groups.values():
+        names = listed([evidence_text(e.finding, known, language) for e in entries], language)
+        weight = explain_weight(entries[0].weight, language)
+        said.append(phrase("reasoning", "weighed", language, weight=weight, list=names))
+    if not said:
+        return ""
+    text = {"en": "; ", "zh": "；"}[language].join(said)
+    return phrase("reasoning", "reasons", language, list=text[:1].upper() + text[1:])
+
+
+def listed(items: Sequence[str], language: str) -> str:
+    """Return items as a list within a sentence."""
+    return {"en": ", ", "zh": "、"}[language].join(items)
+
+
+def malignant_text(ranked: Sequence[RankedDiagnosis], language: str) -> str:
+    """Say what all malignant explanations amount to, and the first of them: small is still open."""
+    malignant = [d for d in ranked if is_malignant(d.diagnosis)]
+    if not malignant:
+        return ""
+    together = sum(d.probability for d in malignant)
+    return phrase(
+        "reasoning",
+        "malignant",
+        language,
+        together=percent_text(min(together, 1.0), language),
+        first=say_inline(malignant[0].diagnosis, language),
+        probability=percent_text(malignant[0].probability, language),
+    )
+
+
+def grade_of(source: str) -> str | None:
+    """Return the grade that a source states for its number.
+
+    Examples
+    --------
+    >>> grade_of("Kusano 2001 (grade A, n = 122)"), grade_of("a policy")
+    ('A', None)
+    """
+    found = GRADE.search(source)
+    return found.group(1) if found else None
+
+
+def grades_text(diagnosis: RankedDiagnosis, language: str) -> str:
+    """Say what the numbers behind one explanation rest on: how many were measured, how many are judgement."""
+    counts = Counter(grade_of(e.source) for e in (*diagnosis.supporting, *diagnosis.against))
+    said = [
+        phrase("reasoning", "graded", language, count=counts[grade], grade=phrase("grade", grade, language))
+        for grade in "ABCK"
+        if counts[grade]
+    ]
+    joined = {"en": "; ", "zh": "；"}[language].join(said)
+    return phrase("reasoning", "grades", language, list=joined) if said else ""
+
+
+def process_text(processes: Sequence[ProcessEntry], leading: str, language: str) -> str:
+    """Say which processes may be at work beside the leading explanation; empty where none is."""
+    beside = [p for p in processes if p.diagnosis != leading and p.probability >= LEAST_SECOND_PROCESS]
+    said = [
+        phrase(
+            "reasoning",
+            "process_foci" if p.foci else "process",
+            language,
+            name=say_inline(p.diagnosis, language),
+            probability=percent_text(p.probability, language),
+            **({"foci": listed([f"#{focus}" for focus in p.foci], language)} if p.foci else {}),
+        )
+        for p in sorted(beside, key=lambda p: (-p.probability, p.diagnosis))
+    ]
+    return phrase("reasoning", "processes", language, list=listed(said, language)) if said else ""
+
+
+def tests_in_words(tests: Sequence[NextTestEntry], language: str) -> list[str]:
+    """Say the first tests worth doing: why, what is expected of them, and what they cost the patient."""
+    said = []
+    for test in tests[:MAX_TESTS_IN_WORDS]:
+        why = test.why_zh if language == "zh" and test.why_zh else translate(test.why, language)
+        harm = test.harm_zh if language == "zh" and test.harm_zh else translate(test.harm, language)
+        gain = ""
+        if test.expected_gain_bits is not None:
+            gain = phrase("reasoning", "gain", language, bits=format_number(test.expected_gain_bits, 2))
+        burden = phrase("reasoning", "harm", language, harm=harm.rstrip(".。")) if harm else ""
+        name = say(test.test, language)
+        said.append(phrase("reasoning", "test", language, name=name, why=why, gain=gain, harm=burden))
+    return said
