@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Literal
 
-__all__ = ["Action", "Alert", "Grading", "NextTest", "Plan", "Repeat", "Visit"]
+__all__ = ["Action", "Alert", "Grading", "NextTest", "Plan", "Repeat", "TestOutcome", "Visit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,43 @@ class Grading:
 
 
 @dataclass(frozen=True, slots=True)
+class TestOutcome:
+    """What one outcome of a test would mean: its probability, and the diagnosis that gains most by it.
+
+    `before` and `after` are that diagnosis's probability now and then.
+    """
+
+    __test__ = False
+
+    text: dict[str, str]
+    """By language."""
+    probability: float
+    diagnosis: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
 class NextTest:
-    """A test worth doing next. Gains are ``None`` until they are computed, never guessed."""
+    """A test worth doing next. What was not computed is ``None``, never guessed.
+
+    Parameters
+    ----------
+    expected_gain_bits
+        Information about the diagnosis that its outcome is expected to hold.
+    expected_utility
+        Loss that it is expected to save, in hundredths of an avoidable death, with what knowing is
+        worth by itself, less what the test does to the patient (`losses.toml`). It may be negative where
+        a test is asked for whatever it tells about the cause.
+    finds
+        Findings that it would tell and that are not known yet.
+    separates
+        The two or three diagnoses that it tells most about.
+    outcomes
+        What its outcomes would mean.
+    source
+        Where what it tells, and how well, comes from.
+    """
 
     test: str
     why: dict[str, str]
@@ -113,6 +148,10 @@ class NextTest:
     expected_gain_bits: float | None = None
     expected_utility: float | None = None
     harm: dict[str, str] = field(default_factory=dict)
+    finds: tuple[str, ...] = ()
+    separates: tuple[str, ...] = ()
+    outcomes: tuple[TestOutcome, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from hepalith.vocabulary import load_vocabulary
+from hepalith.vocabulary import inline, load_vocabulary
 
 __all__ = ["code_of", "say", "say_choice", "say_inline"]
 
@@ -24,12 +22,6 @@ def say(term: str, language: str) -> str:
     return vocabulary.display(term, language) if term in vocabulary else term.replace("_", " ")
 
 
-PROPER_NAMES = frozenset(
-    {"Beckwith", "Brucella", "Caroli", "Doppler", "Echinococcus", "Histoplasma", "Schistosoma"}
-)
-"""First words of terms that keep their capital within a sentence: people and genera."""
-
-
 def say_inline(term: str, language: str) -> str:
     """Return the display of a vocabulary id within a sentence: a small first letter, but for names.
 
@@ -38,10 +30,7 @@ def say_inline(term: str, language: str) -> str:
     >>> say_inline("simple_healed", "en"), say_inline("caroli", "en")
     ('simple or healed calcification', 'Caroli disease')
     """
-    said = say(term, language)
-    if not said[1:2].islower() or language != "en" or re.split(r"\W", said, maxsplit=1)[0] in PROPER_NAMES:
-        return said
-    return said[0].lower() + said[1:]
+    return inline(say(term, language), language)
 
 
 def say_choice(term: str, choice: str, language: str) -> str:

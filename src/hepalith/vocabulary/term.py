@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -19,6 +20,7 @@ __all__ = [
     "Vocabulary",
     "all_terms",
     "display",
+    "inline",
     "list_terms",
     "load_vocabulary",
     "term",
@@ -178,6 +180,26 @@ def display(term_id: str, language: str = "en", choice: str | None = None) -> st
     'left only'
     """
     return load_vocabulary().display(term_id, language, choice)
+
+
+PROPER_NAMES = frozenset(
+    {"Beckwith", "Brucella", "Caroli", "Doppler", "Echinococcus", "Histoplasma", "Schistosoma", "Thorotrast"}
+)
+"""First words of terms that keep their capital within a sentence: people and genera."""
+
+
+def inline(words: str, language: str = "en") -> str:
+    """Return a term as it stands within a sentence: a small first letter, but for names.
+
+    Examples
+    --------
+    >>> inline("Dilated bile ducts"), inline("Caroli disease"), inline("CA 19-9 raised")
+    ('dilated bile ducts', 'Caroli disease', 'CA 19-9 raised')
+    """
+    first = re.split(r"\W", words, maxsplit=1)[0]
+    if language != "en" or not words[1:2].islower() or first in PROPER_NAMES:
+        return words
+    return words[0].lower() + words[1:]
 
 
 def all_terms() -> tuple[Term, ...]:
