@@ -17,7 +17,7 @@ from hepalith.reading.document import Document, Quantity
 
 KEYS = """
     schema reading provenance study images series_left liver detectability foci patterns findings differential
-    processes alerts next_tests plan comparison corrections summary notice
+    processes contradictions alerts next_tests plan plan_beside gradings comparison corrections summary notice
 """
 
 FOCUS_KEYS = """

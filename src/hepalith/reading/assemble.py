@@ -218,7 +218,7 @@ def make_document(
     """Return the document: every key of the contract, the summaries written from the rest."""
     study = examined.study
     hidden = settings.deidentify
-    plan = without_dates(assessment.plan) if hidden else assessment.plan
+    plan = assessment.plan.without_dates() if hidden else assessment.plan
     tracking = {f.id: tracking_uid(examined.sha256, f.centroid_lps_mm) for f in assessment.foci.foci}
     inputs = input_entries(examined, hidden=hidden, key=key)
     said = settings_entry(settings)
@@ -236,7 +236,7 @@ def make_document(
             settings=said,
             knowledge=assessment.differential.knowledge_digest,
             setting=assessment.differential.setting or None,
-            policy=PolicyEntry(id=plan.policy, version=plan.policy_version),
+            policy=PolicyEntry(id=plan.policy, version=plan.policy_version, digest=plan.policy_digest),
             weights=assessment.liver.weights_sha256,
         ),
         study=StudyEntry(
@@ -259,9 +259,12 @@ def make_document(
         findings=tuple(entries.finding_entry(f, PRIMARY_IMAGE) for f in assessment.findings),
         differential=entries.differential_entries(assessment.differential),
         processes=tuple(entries.process_entry(p) for p in assessment.differential.processes),
+        contradictions=tuple(entries.contradiction_entry(c) for c in assessment.differential.contradictions),
         alerts=tuple(entries.alert_entry(a) for a in plan.alerts),
         next_tests=tuple(entries.next_test_entry(t) for t in plan.next_tests),
         plan=tuple(entries.action_entry(a) for a in plan.actions),
+        plan_beside=entries.beside_entry(plan),
+        gradings=tuple(entries.grading_entry(g) for g in plan.gradings),
         summary=SummaryEntry(radiology=TextEntry(en="", zh=""), patient=TextEntry(en="", zh="")),
     )
     summary = SummaryEntry(
@@ -271,11 +274,6 @@ def make_document(
         patient=TextEntry(en=summarise_for_patient(document, "en"), zh=summarise_for_patient(document, "zh")),
     )
     return document.model_copy(update={"summary": summary})
-
-
-def without_dates(plan: Plan) -> Plan:
-    """Return the plan with intervals only, as a de-identified reading says them."""
-    return plan.without_dates()
 
 
 def patient_entry(examined: Examined, patient: Patient, key: bytes, *, hidden: bool) -> AgeSex:

@@ -3,31 +3,74 @@
 from __future__ import annotations
 
 import json
-import math
 from datetime import date
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
+
+from hepalith.reading.conclusion import (
+    ActionEntry,
+    AlertEntry,
+    BesideEntry,
+    ContradictionEntry,
+    DueEntry,
+    EvidenceEntry,
+    FindingEntry,
+    GradingEntry,
+    MonthsEntry,
+    NextTestEntry,
+    PatternEntry,
+    ProcessEntry,
+    RankedDiagnosis,
+    RepeatEntry,
+    SubjectEntry,
+    VisitEntry,
+)
+from hepalith.reading.part import (
+    Choice,
+    Entry,
+    Lps,
+    Measured,
+    Number,
+    Probability,
+    Quantity,
+    Term,
+    TextEntry,
+    Unassessed,
+    round_number,
+)
 
 __all__ = [
     "ActionEntry",
     "AgeSex",
     "AlertEntry",
+    "BesideEntry",
     "Choice",
+    "ContradictionEntry",
     "Document",
     "DuctEntry",
+    "DueEntry",
     "EvidenceEntry",
     "FindingEntry",
     "FocusEntry",
+    "GradingEntry",
     "HostEntry",
     "ImageEntry",
     "Measured",
+    "MonthsEntry",
     "NextTestEntry",
+    "PatternEntry",
+    "ProcessEntry",
     "Quantity",
     "RankedDiagnosis",
+    "RepeatEntry",
     "ShadowEntry",
+    "SubjectEntry",
+    "TextEntry",
     "Unassessed",
+    "VisitEntry",
     "reading_schema",
+    "round_number",
     "to_json",
 ]
 
@@ -36,80 +79,6 @@ SCHEMA: Final = "hepalith/reading/1"
 
 NOTICE = "research use; not a cleared device; to be confirmed by a physician"
 """The notice that stands in every output."""
-
-SIGNIFICANT_DIGITS = 6
-"""Digits of every float in a reading: beyond any measurement's precision, and stable across machines."""
-
-
-def round_number(value: float) -> float:
-    """Return `value` with six significant digits, and zero without a sign.
-
-    Examples
-    --------
-    >>> round_number(1234.56789), round_number(-0.0)
-    (1234.57, 0.0)
-    """
-    if not math.isfinite(value):
-        raise ValueError("a number in a reading must be finite")
-    return float(f"{value:.{SIGNIFICANT_DIGITS}g}") + 0.0
-
-
-ROUNDING = 1e-9
-"""By how much a sum of probabilities may pass 0 or 1 from rounding alone; beyond it, it is refused."""
-
-
-def forgive_rounding(value: Any) -> Any:
-    """Return a probability that rounding took past 0 or 1 as 0 or 1, and any other value as it is.
-
-    Examples
-    --------
-    >>> forgive_rounding(1.0000000000000002), forgive_rounding(1.01)
-    (1.0, 1.01)
-    """
-    if not isinstance(value, float):
-        return value
-    nearest = min(max(value, 0.0), 1.0)
-    return nearest if abs(value - nearest) <= ROUNDING else value
-
-
-Number = Annotated[float, AfterValidator(round_number)]
-Probability = Annotated[
-    float, Field(ge=0, le=1), BeforeValidator(forgive_rounding), AfterValidator(round_number)
-]
-Term = Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9_]*$")]
-Lps = tuple[Number, Number, Number]
-
-
-class Entry(BaseModel):
-    """What all parts of the document share: frozen, unknown keys ignored, contract's names in JSON."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True, allow_inf_nan=False
-    )
-
-
-class Quantity(Entry):
-    """A measured number with its UCUM unit and 95 % interval (null: none is claimed)."""
-
-    value: Number
-    unit: str
-    low: Number | None = None
-    high: Number | None = None
-
-
-class Unassessed(Entry):
-    """Looked for and could not be judged; the reason."""
-
-    not_assessable: str
-
-
-class Choice(Entry):
-    """A finding's value where it is a choice: an id of the vocabulary."""
-
-    choice: str
-
-
-Measured = Quantity | Unassessed
 
 
 class ReadingEntry(Entry):
@@ -134,6 +103,8 @@ class PolicyEntry(Entry):
 
     id: str
     version: str
+    digest: str = ""
+    """SHA-256 of the policy's files and the red flags."""
 
 
 class Provenance(Entry):
@@ -314,123 +285,6 @@ class FocusEntry(Entry):
     observations: tuple[ObservationEntry, ...] = ()
 
 
-class PatternEntry(Entry):
-    """An arrangement of several foci."""
-
-    id: Term
-    probability: Probability
-    foci: tuple[int, ...]
-
-
-class SubjectEntry(Entry):
-    """What a finding is about."""
-
-    kind: Literal["focus", "host", "duct", "segment", "liver", "neighbour", "patient"]
-    ref: str
-
-
-class FindingEntry(Entry):
-    """One statement in the controlled vocabulary."""
-
-    id: Term
-    code: str | None
-    display: str
-    subject: SubjectEntry
-    state: Literal["present", "absent", "unknown", "not_assessable"]
-    probability: Probability | None
-    value: Quantity | Choice | Unassessed | None
-    source: Literal["ct", "us", "text", "person"]
-    images: tuple[str, ...]
-    words: str | None
-    reason: str | None
-
-
-class EvidenceEntry(Entry):
-    """A finding's weight: log10 of its likelihood ratio against all other entries."""
-
-    finding: str
-    weight: Number
-    source: str
-
-
-class RankedDiagnosis(Entry):
-    """One entry of the differential."""
-
-    diagnosis: Term
-    display: str
-    probability: Probability
-    low: Probability
-    high: Probability
-    first_in: Probability
-    prior: Number
-    supporting: tuple[EvidenceEntry, ...] = Field(alias="for")
-    against: tuple[EvidenceEntry, ...]
-
-
-class ProcessEntry(Entry):
-    """A process at work in the liver, whatever else is."""
-
-    diagnosis: Term
-    probability: Probability
-    foci: tuple[int, ...]
-
-
-class AlertEntry(Entry):
-    """A hard rule that fired."""
-
-    id: Term
-    urgency: Literal["today", "prompt", "routine"] = "prompt"
-    text: str
-    text_zh: str
-    source: str
-
-
-class NextTestEntry(Entry):
-    """A test worth doing next; null where its gain was not computed."""
-
-    test: Term
-    expected_gain_bits: Number | None
-    expected_utility: Number | None
-    harm: str
-    harm_zh: str = ""
-    why: str
-    why_zh: str = ""
-
-
-class MonthsEntry(Entry):
-    """An interval in months after the examination."""
-
-    from_months: Number
-    to_months: Number
-
-
-class DueEntry(Entry):
-    """Dates between which a step is due."""
-
-    start: date = Field(alias="from")
-    end: date = Field(alias="to")
-
-
-class RepeatEntry(Entry):
-    """Again every so many months, until."""
-
-    every_months: tuple[Number, Number]
-    until_months: Number
-
-
-class ActionEntry(Entry):
-    """One step of the plan."""
-
-    action: Term
-    text: str
-    text_zh: str
-    after: MonthsEntry | None
-    due: DueEntry | None
-    repeat: RepeatEntry | None
-    strength: str
-    source: str
-
-
 class CorrectionEntry(Entry):
     """What a person changed; the machine's value is kept."""
 
@@ -440,13 +294,6 @@ class CorrectionEntry(Entry):
     by: str
     at: str
     reason: str
-
-
-class TextEntry(Entry):
-    """A text in both languages."""
-
-    en: str
-    zh: str
 
 
 class SummaryEntry(Entry):
@@ -472,9 +319,12 @@ class Document(Entry):
     findings: tuple[FindingEntry, ...]
     differential: tuple[RankedDiagnosis, ...]
     processes: tuple[ProcessEntry, ...]
+    contradictions: tuple[ContradictionEntry, ...] = ()
     alerts: tuple[AlertEntry, ...]
     next_tests: tuple[NextTestEntry, ...]
     plan: tuple[ActionEntry, ...]
+    plan_beside: BesideEntry | None = None
+    gradings: tuple[GradingEntry, ...] = ()
     comparison: dict[str, Any] | None = None
     corrections: tuple[CorrectionEntry, ...] = ()
     summary: SummaryEntry

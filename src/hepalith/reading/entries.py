@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from hepalith.differential import Diagnosis, Differential, Evidence, Process
+from datetime import date
+
+from hepalith.differential import Contradiction, Diagnosis, Differential, Evidence, Process
 from hepalith.finding import Finding, Pattern
-from hepalith.management import Action, Alert, NextTest
+from hepalith.management import Action, Alert, Grading, NextTest, Plan, Visit
 from hepalith.reading.document import (
     ActionEntry,
     AlertEntry,
+    BesideEntry,
     Choice,
+    ContradictionEntry,
     DueEntry,
     EvidenceEntry,
     FindingEntry,
+    GradingEntry,
     MonthsEntry,
     NextTestEntry,
     PatternEntry,
@@ -20,6 +25,7 @@ from hepalith.reading.document import (
     RankedDiagnosis,
     RepeatEntry,
     SubjectEntry,
+    VisitEntry,
     round_number,
 )
 from hepalith.reading.terms import code_of, say
@@ -121,21 +127,76 @@ def next_test_entry(test: NextTest) -> NextTestEntry:
         harm_zh=test.harm.get("zh", ""),
         why=test.why["en"],
         why_zh=test.why.get("zh", test.why["en"]),
+        finds=test.finds,
     )
+
+
+def contradiction_entry(contradiction: Contradiction) -> ContradictionEntry:
+    """Return findings that cannot all be true."""
+    return ContradictionEntry(
+        findings=contradiction.findings,
+        reason=contradiction.reason["en"],
+        reason_zh=contradiction.reason.get("zh", ""),
+        dropped=contradiction.dropped,
+    )
+
+
+def grading_entry(grading: Grading) -> GradingEntry:
+    """Return a grade, stage or category of a published definition."""
+    return GradingEntry(
+        id=grading.id,
+        value=grading.value,
+        certain=grading.certain,
+        text=grading.text["en"],
+        text_zh=grading.text.get("zh", grading.text["en"]),
+        source=grading.source,
+    )
+
+
+def beside_entry(plan: Plan) -> BesideEntry | None:
+    """Return what another policy asks for where it differs; ``None`` where it does not."""
+    if not plan.beside:
+        return None
+    return BesideEntry(policy=plan.beside_policy, plan=tuple(action_entry(a) for a in plan.beside))
 
 
 def action_entry(action: Action) -> ActionEntry:
     """Return one step of the plan."""
-    after, due, repeat = action.after_months, action.due, action.repeat
+    repeat = action.repeat
     return ActionEntry(
         action=action.action,
         text=action.text["en"],
         text_zh=action.text.get("zh", action.text["en"]),
-        after=None if after is None else MonthsEntry(from_months=after[0], to_months=after[1]),
-        due=None if due is None else DueEntry(start=due[0], end=due[1]),
+        after=months_entry(action.after_months),
+        due=due_entry(action.due),
         repeat=None
         if repeat is None
-        else RepeatEntry(every_months=repeat.every_months, until_months=repeat.until_months),
+        else RepeatEntry(
+            every_months=repeat.every_months,
+            until_months=repeat.until_months,
+            may_stop_from_months=repeat.may_stop_from_months,
+        ),
         strength=action.strength,
         source=action.source,
+        rule=action.rule,
+        grade=action.grade,
+        visits=tuple(visit_entry(v) for v in action.visits),
+        stop=action.stop,
+        may_stop=action.may_stop,
     )
+
+
+def visit_entry(visit: Visit) -> VisitEntry:
+    """Return one of several follow-ups."""
+    start, end = visit.after_months
+    return VisitEntry(after=MonthsEntry(from_months=start, to_months=end), due=due_entry(visit.due))
+
+
+def months_entry(after: tuple[float, float] | None) -> MonthsEntry | None:
+    """Return an interval in months after the examination."""
+    return None if after is None else MonthsEntry(from_months=after[0], to_months=after[1])
+
+
+def due_entry(due: tuple[date, date] | None) -> DueEntry | None:
+    """Return the dates between which a step is due."""
+    return None if due is None else DueEntry(start=due[0], end=due[1])

@@ -215,7 +215,9 @@ def read_lab(term: Term, written: Any) -> Lab:
     if not isinstance(written, Mapping):
         raise ValueError(f"{wrong}, not {written!r}")
     refuse_keys(written, LAB_KEYS, here)
-    value, unit, limit = (written.get(key) for key in LAB_KEYS)
+    value: Any = written.get("value")
+    limit: Any = written.get("upper_limit")
+    unit = written.get("unit")
     if not _is_amount(value) or value < 0:
         raise ValueError(f"{here}: value is a number of zero or more, not {value!r}")
     if limit is not None and not (_is_amount(limit) and limit > 0):
