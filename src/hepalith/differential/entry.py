@@ -67,14 +67,16 @@ class Reader(_Strict):
 
     ``boolean``: present means one of the values `present` (and absent none of them, unless
     `one_sided`); ``any``: the feature is present when any such finding is; ``choice``: each
-    choice means some values; ``bins``: a quantity is cut at `edges`.
+    choice means some values; ``bins``: a quantity is cut at `edges`; ``graded``: as ``boolean``, but a
+    laboratory value in `unit` that comes with it is cut at `edges` (how high, not only whether).
     """
 
     id: str
-    kind: Literal["boolean", "any", "choice", "bins"]
+    kind: Literal["boolean", "any", "choice", "bins", "graded"]
     present: tuple[str, ...] = ()
     one_sided: bool = False
     choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    unit: str | None = None
     edges: tuple[float, ...] = ()
     bins: tuple[tuple[str, ...], ...] = ()
 

@@ -21,6 +21,10 @@ AGE_EDGES_YEARS = (1.0, 5.0, 15.0, 40.0, 65.0)
 """Ends of the age bands: infant, young child (hepatoblastoma is below five), older child, young
 adult (fibrolamellar carcinoma), adult, old. Our judgement."""
 
+SPOKEN_BY_THE_PRIMARY = "suspected_primary"
+"""A mass elsewhere that may be a primary. Where the primary is known it has already divided the
+metastases among themselves, and is not counted again."""
+
 CI95_WIDTH_IN_SD = 3.92
 """A 95 % interval of a normal distribution is this many standard deviations wide."""
 
@@ -69,6 +73,8 @@ def list_statements(
     speak of one finding the person is heard.
     """
     heard = _strongest(findings, patterns)
+    if patient.knows("known_primary") is not None:
+        heard.pop(SPOKEN_BY_THE_PRIMARY, None)
     statements: list[Statement] = []
     for feature in knowledge.features.values():
         if feature.id in setting.ignored:
@@ -110,7 +116,13 @@ def _read(feature: Feature, reader: Reader, finding: Finding) -> NDArray[np.floa
     likelihood = None
     if reader.kind == "any":
         likelihood = _over(feature, ("present",), probability)
-    elif reader.kind == "boolean" and (present or not reader.one_sided):
+    elif (
+        reader.kind == "graded"
+        and isinstance(finding.value, Measurement)
+        and finding.value.unit == reader.unit
+    ):
+        likelihood = _cut(feature, reader, finding.value)
+    elif reader.kind in ("graded", "boolean") and (present or not reader.one_sided):
         likelihood = _over(feature, reader.present, probability)
     elif reader.kind == "choice" and present and str(finding.value) in reader.choices:
         likelihood = _choose(feature, reader, finding, probability)
