@@ -71,7 +71,7 @@ def sharpen(volume: Volume, probability: NDArray[np.float32], coarse: Coarse, bo
         quiet = _average(volume, Box((start[0], start[1], start[2]), _stop(start, part)), size)
         dark = quiet < level
         inside = likely[at] > 0.5
-        gained = near[at] & (np.abs(quiet - middle) < alike_hu) & _beside(inside, step) & _beside(dark, reach)
+        gained = near[at] & ~dark & (quiet < middle + alike_hu) & _beside(inside, step) & _beside(dark, reach)
         mask[first:last][at] = (likely[at] > SURE) | (inside & ~dark) | gained
     return mask
 
