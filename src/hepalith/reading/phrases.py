@@ -9,8 +9,8 @@ from typing import Any
 
 __all__ = ["load_phrases", "phrase", "steps_of"]
 
-FILES = ("phrases.toml", "wording.toml", "reasoning.toml")
-"""Where the sentences stand: what an image shows; how numbers and dates are said; what was reasoned."""
+FILES = ("phrases.toml", "wording.toml", "reasoning.toml", "layperson.toml", "opinion.toml")
+"""What an image shows; numbers and dates; what was reasoned; the patient's page; an opinion without images."""
 
 
 @cache
