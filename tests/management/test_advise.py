@@ -15,7 +15,8 @@ from hepalith.finding.finding import Finding, Subject
 from hepalith.management import Plan, advise, list_policies, load_policy
 from hepalith.management.advise import add_months
 from hepalith.management.case import ALERT_FROM, Case
-from hepalith.management.policy import Rule, load_alerts, load_tests
+from hepalith.management.catalogue import load_catalogue
+from hepalith.management.policy import Rule, load_alerts
 from hepalith.settings import Settings
 from hepalith.study.patient import Patient
 from hepalith.vocabulary import Measurement, State, load_vocabulary
@@ -344,7 +345,7 @@ def test_every_clause_speaks_two_languages_and_names_its_source(policy: str) -> 
 def test_no_text_calls_the_prognosis_good() -> None:
     clauses: list[Rule] = [r for p in list_policies() for r in load_policy(p).rules]
     english = " ".join(
-        [r.en for r in clauses] + [a.en for a in load_alerts()] + [t.why.en for t in load_tests()]
+        [r.en for r in clauses] + [a.en for a in load_alerts()] + [t.why.en for t in load_catalogue().tests]
     )
     chinese = " ".join([r.zh for r in clauses] + [a.zh for a in load_alerts()])
     assert "prognosis" not in english.casefold()

@@ -16,7 +16,8 @@ from hepalith.differential import diagnose
 from hepalith.finding import findings_from_patient
 from hepalith.finding.ct import describe
 from hepalith.management import advise, list_policies
-from hepalith.management.policy import load_alerts, load_tests
+from hepalith.management.catalogue import load_catalogue
+from hepalith.management.policy import load_alerts
 from hepalith.reading import Reading
 from hepalith.reading.assemble import assemble
 from hepalith.report import render_html, render_patient
@@ -150,6 +151,6 @@ def test_rules_carry_both_languages() -> None:
     han = re.compile(r"[\u4e00-\u9fff]")
     for alert in load_alerts():
         assert han.search(alert.zh), alert.id
-    for test in load_tests():
+    for test in load_catalogue().tests:
         assert han.search(test.why.zh), test.id
         assert han.search(test.harm.zh), test.id

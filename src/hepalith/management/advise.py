@@ -13,15 +13,9 @@ from hepalith.finding.finding import Finding, Pattern
 from hepalith.finding.person import findings_from_patient
 from hepalith.management.case import ALERT_FROM, Case
 from hepalith.management.grading import list_gradings
-from hepalith.management.plan import Action, Alert, NextTest, Plan
-from hepalith.management.policy import (
-    Policy,
-    Rule,
-    load_alerts,
-    load_conflicts,
-    load_policy,
-    load_tests,
-)
+from hepalith.management.next_test import plan_next_tests
+from hepalith.management.plan import Action, Alert, Plan
+from hepalith.management.policy import Policy, Rule, load_alerts, load_conflicts, load_policy
 from hepalith.management.schedule import add_months, plan_visits, schedule
 from hepalith.settings import Settings
 from hepalith.study.patient import Patient
@@ -79,7 +73,7 @@ def advise(  # noqa: PLR0917 - the nouns that a plan rests on
         policy_version=policy.version,
         actions=actions,
         alerts=alerts,
-        next_tests=_list_tests(case),
+        next_tests=plan_next_tests(case),
         beside=beside,
         beside_policy=GUIDELINE if beside else "",
         gradings=list_gradings(case),
@@ -96,16 +90,6 @@ def _raise_alerts(case: Case) -> tuple[Alert, ...]:
         Alert(rule.id, {"en": rule.en, "zh": rule.zh}, rule.source, rule.urgency)
         for rule in load_alerts()
         if (rule.without_calcification or not bare) and (rule.fetus or not unborn) and wary.holds(rule.when)
-    )
-
-
-def _list_tests(case: Case) -> tuple[NextTest, ...]:
-    if not case.differential.diagnoses:
-        return ()
-    return tuple(
-        NextTest(rule.id, rule.why.model_dump(), harm=rule.harm.model_dump())
-        for rule in load_tests()
-        if case.holds(rule.when)
     )
 
 

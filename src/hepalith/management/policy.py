@@ -23,22 +23,15 @@ __all__ = [
     "Conflict",
     "Policy",
     "Rule",
-    "TestRule",
     "list_policies",
     "load_alerts",
     "load_conflicts",
     "load_policy",
-    "load_tests",
 ]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class _Text(_Strict):
-    en: str = Field(min_length=4)
-    zh: str = Field(min_length=1)
 
 
 class Repetition(_Strict):
@@ -117,17 +110,6 @@ class Conflict(_Strict):
     beside: tuple[str, ...] = ()
     beside_alert: tuple[str, ...] = ()
     why: str = Field(min_length=10)
-
-
-class TestRule(_Strict):
-    """One test that may settle the question, in the order of cost and harm."""
-
-    __test__ = False
-
-    id: str
-    when: Condition
-    why: _Text
-    harm: _Text
 
 
 class _PolicyFile(_Strict):
@@ -315,14 +297,6 @@ def load_conflicts() -> tuple[Conflict, ...]:
             if name not in load_vocabulary() or load_vocabulary()[name].group != "alert":
                 raise ValueError(f"{conflict.id} names {name!r}, which is no alert")
     return conflicts
-
-
-@lru_cache(maxsize=1)
-def load_tests() -> tuple[TestRule, ...]:
-    """Return the tests, the cheapest and least harmful first."""
-    rules = tuple(TestRule.model_validate(row) for row in _table("tests.toml")["test"])
-    _check([(rule.id, rule.when) for rule in rules])
-    return rules
 
 
 def _check(rules: list[tuple[str, Condition]]) -> None:
