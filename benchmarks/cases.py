@@ -39,6 +39,29 @@ ANCHORS = {"pooled retrieval of differential generators": 0.70, "best commercial
 """Shares of cases whose diagnosis a generator names, as the issue that asked for this page gives them."""
 
 TOP = 3
+"""How many of the first diagnoses a clinician is shown at once."""
+
+MALIGNANT = frozenset(
+    {
+        "hcc",
+        "fibrolamellar",
+        "hepatoblastoma",
+        "icc",
+        "perihilar_cca",
+        "ehe",
+        "angiosarcoma",
+        "metastasis_crc",
+        "metastasis_mtc",
+        "metastasis_ovary",
+        "metastasis_net",
+        "metastasis_breast",
+        "metastasis_gastric",
+        "metastasis_neuroblastoma",
+        "metastasis_osteosarcoma",
+        "metastasis_other",
+    }
+)
+"""Diagnoses that are cancer; a cystic neoplasm (`mcn`) is not until it has turned."""
 
 REMINDERS = frozenset({"alert_before_needle"})
 """Alerts that remind rather than flag: raised or not, they count neither as missing nor as false."""
@@ -281,12 +304,14 @@ def tell_half(name: str, results: Sequence[Result]) -> list[str]:
 def _tell_safety(results: Sequence[Result]) -> list[str]:
     malignant = [r for r in results if r.case.malignant]
     lost = [r for r in malignant if rank_of(r.ranking, r.case.accepted) > TOP]
+    unnamed = [r for r in malignant if rank_of(r.ranking, MALIGNANT) > TOP]
     demanded = sum(len(r.case.expected_alerts) for r in results)
     missing = sum(len(r.missing) for r in results)
     extra = sum(len(r.raised - r.case.expected_alerts) for r in results)
     fetal = [r for r in results if r.case.patient.subject == "fetus"]
     lines = [
-        f"Malignant: {len(malignant)}; its own name not among the first three in {len(lost)}. "
+        f"Malignant: {len(malignant)}; its own name not among the first three in {len(lost)}, "
+        f"no cancer among them in {len(unnamed)}. "
         f"Alerts demanded: {demanded}; missing {missing}; raised beyond the demand {extra} "
         f"({extra / max(len(results), 1):.2f} a case)."
     ]

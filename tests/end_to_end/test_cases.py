@@ -1,0 +1,104 @@
+"""Published cases with proven diagnosis: the files are sound, and the dev half does not fall back.
+
+The test half is not looked at here; `python benchmarks/cases.py --split test` tells its totals.
+"""
+
+from pathlib import Path
+
+import pytest
+from benchmarks.cases import (
+    FOLDER,
+    MALIGNANT,
+    TOP,
+    Result,
+    answer,
+    product,
+    rank_of,
+    read_case,
+    read_cases,
+    score,
+)
+
+from hepalith.vocabulary import list_terms
+
+PATHS = sorted(FOLDER.glob("*.toml"))
+
+FIRST_FLOOR = 0.60
+"""Share of dev cases whose diagnosis must come first; it was 31 of 45 (0.69) when the floor was set."""
+
+WITHIN_FLOOR = 0.75
+"""Share of dev cases whose diagnosis must be among the first three; it was 37 of 45 (0.82) then."""
+
+FEWEST = 40
+"""Cases that each half must have for its shares to mean something."""
+
+OWN_NAME_MISSED = {
+    "angiosarcoma_1": "two earlier cancers and no calcium stated: that it is cancer leads, as a metastasis",
+    "icc_2": "of 1965: neither the pattern of the calcium nor any mass is told",
+}
+"""Malignant dev cases whose own name need not be among the first three, with the reason."""
+
+NO_CANCER_NAMED = {"icc_2": OWN_NAME_MISSED["icc_2"]}
+"""Malignant dev cases in whose first three no cancer need be, with the reason."""
+
+ALERTS_MISSED = {
+    "hepatoblastoma_2": "alert_jaundice: the report gives the bilirubin without its upper limit",
+    "pneumobilia_3": "alert_gas: raised for gas in a lesion, not for gas in ducts without surgery",
+}
+"""Dev cases of which an alert may be missing, with the reason."""
+
+
+def terms(group: str) -> set[str]:
+    return {term["id"] for term in list_terms() if term["group"] == group}
+
+
+@pytest.fixture(scope="module")
+def dev() -> list[Result]:
+    return [answer(case) for case in read_cases() if case.split == "dev"]
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_case_is_sound(path: Path) -> None:
+    case = read_case(path)
+    assert case.id == path.stem
+    assert case.accepted <= terms("diagnosis")
+    assert case.diagnosis in case.accepted or case.patient.subject == "fetus"
+    assert case.expected_alerts <= terms("alert")
+    assert case.source.startswith("http")
+    assert case.proof
+    assert case.malignant == (case.diagnosis in MALIGNANT)
+
+
+def test_there_are_cases_enough_in_both_halves() -> None:
+    halves = [case.split for case in read_cases()]
+    assert min(halves.count("dev"), halves.count("test")) >= FEWEST
+
+
+def test_no_publication_is_counted_twice() -> None:
+    told = [(case.source, case.patient) for case in read_cases()]
+    assert all(a != b for i, a in enumerate(told) for b in told[:i])
+
+
+def test_dev_half_reaches_its_floor(dev: list[Result]) -> None:
+    told = score(dev, product)
+    assert told.first.value >= FIRST_FLOOR
+    assert told.within.value >= WITHIN_FLOOR
+
+
+def test_no_cancer_of_the_dev_half_is_missed(dev: list[Result]) -> None:
+    malignant = [r for r in dev if r.case.malignant]
+    assert malignant
+    missed = {r.case.id for r in malignant if rank_of(r.ranking, r.case.accepted) > TOP}
+    assert missed <= set(OWN_NAME_MISSED)
+    unnamed = {r.case.id for r in malignant if rank_of(r.ranking, MALIGNANT) > TOP}
+    assert unnamed <= set(NO_CANCER_NAMED)
+
+
+def test_no_alert_of_the_dev_half_is_missing(dev: list[Result]) -> None:
+    assert {r.case.id for r in dev if r.missing} <= set(ALERTS_MISSED)
+
+
+def test_a_fetus_is_led_to_its_own_pathway(dev: list[Result]) -> None:
+    fetal = [r for r in dev if r.case.patient.subject == "fetus"]
+    assert fetal
+    assert all(not r.ranking and r.plan.actions for r in fetal)
