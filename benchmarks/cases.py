@@ -175,7 +175,7 @@ def rank_by_prior(result: Result) -> Guess:
 
 
 def _from_log_odds(log10_odds: float) -> float:
-    return 1.0 / (1.0 + 10.0**-log10_odds)
+    return 1.0 / (1.0 + math.pow(10.0, -log10_odds))
 
 
 def _sorted(pairs: Any) -> Guess:
