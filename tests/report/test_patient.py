@@ -14,6 +14,7 @@ from hepalith.errors import OutputError
 from hepalith.management import Action, Plan, Repeat
 from hepalith.reading import load_reading
 from hepalith.reading.assemble import assemble
+from hepalith.reading.phrases import load_phrases
 from hepalith.report import render_patient, write_folder, write_patient
 from hepalith.report.patient import load_words
 from hepalith.settings import Settings
@@ -40,7 +41,7 @@ def acting(factories: ModuleType, *, urgency: str | None = None, **changes: obje
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_page_names_no_disease_no_probability_and_no_promise(
+def test_the_page_gives_no_verdict_no_probability_and_no_promise(
     factories: ModuleType, language: str
 ) -> None:
     every = [
@@ -58,16 +59,16 @@ def test_the_page_names_no_disease_no_probability_and_no_promise(
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_action_of_the_vocabulary_has_everyday_words(language: str) -> None:
-    said = load_words()["step"]
+    said = load_phrases()["step"]
     assert {t.id for t in load_vocabulary().of_group("action")} == set(said)
     assert all(words[language] for words in said.values())
 
 
 def test_both_languages_fill_the_same_blanks() -> None:
     blank = re.compile(r"\{(\w+)\}")
-    for table in load_words().values():
-        for key, words in table.items():
-            assert set(blank.findall(words["en"])) == set(blank.findall(words["zh"])), key
+    for key, words in load_words().items():
+        assert set(words) == {"en", "zh"}, key
+        assert set(blank.findall(words["en"])) == set(blank.findall(words["zh"])), key
 
 
 def test_the_page_fetches_nothing_and_runs_nothing(factories: ModuleType) -> None:
@@ -84,7 +85,7 @@ def test_dates_are_given_and_repeats_said(factories: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("after", "due", "said"),
     [
-        ((0.0, 0.0), (date(2025, 3, 14),) * 2, "Now, without waiting for an appointment"),
+        ((0.0, 0.0), (date(2025, 3, 14),) * 2, "Now, without waiting for a visit"),
         ((0.0, 0.5), (date(2025, 3, 14), date(2025, 3, 29)), "By 2025-03-29"),
         ((12.0, 12.0), (date(2026, 3, 14),) * 2, "About 2026-03-14"),
         ((0.0, 0.5), None, "Within about 2 weeks of the scan"),
@@ -124,7 +125,7 @@ def test_a_liver_partly_seen_is_not_said_to_be_free(factories: ModuleType) -> No
     foci = replace(factories.make_foci(), foci=())
     liver = replace(factories.make_liver(), in_view=0.2)
     text = text_of(render_patient(factories.make_reading(foci=foci, liver=liver)))
-    assert "it can say nothing about the rest" in text
+    assert "It can say nothing about the rest" in text
     assert "did not see calcium in the liver." not in text
 
 

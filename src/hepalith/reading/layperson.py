@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from typing import Any
+from typing import Protocol
 
-from hepalith.differential import load_knowledge
-from hepalith.reading.document import ActionEntry, Document, Quantity
+from hepalith.reading.conclusion import ActionEntry, AlertEntry, FindingEntry
+from hepalith.reading.document import Document
+from hepalith.reading.meaning import Explained, meant, possible_meanings
+from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import load_phrases, phrase
-from hepalith.reading.reasoning import LEAST_SECOND_PROCESS, is_malignant
 from hepalith.reading.summary import WHOLE_LIVER
 from hepalith.reading.wording import format_number, span_text
 
-__all__ = ["PatientText", "Step", "meaning_key", "most_urgent", "summarise_for_patient", "tell_patient"]
+__all__ = [
+    "PatientText",
+    "Step",
+    "most_urgent",
+    "summarise_for_patient",
+    "tell_of_facts",
+    "tell_patient",
+    "text_of",
+]
 
 CHILD_BELOW_YEARS = 16.0
 """Age below which the page speaks to the parents. Our judgement; laws differ."""
-
-LIKELY = 0.8
-"""Share of one meaning from which it is said to fit best without a "but". Our judgement."""
-
-UNSURE = 0.5
-"""Share below which all other meanings together outweigh the first: nothing stands out."""
-
-CLOSER_LOOK_FROM = 0.10
-"""Share of all malignant explanations from which the other causes are said to need a closer look.
-
-Below it they are still said to be possible. Our judgement: no patient's page hides them.
-"""
-
-CLOSER_LOOK = "closer_look"
-"""The meaning of whatever is malignant: never a verdict, never a comfort."""
 
 SUSPECT_HOSTS = frozenset({"solid", "mixed", "infiltrative"})
 """Lesions around calcium that are never called harmless from their calcium."""
@@ -47,6 +38,16 @@ WEEKS_BELOW_MONTHS = 2.0
 
 OWN_WARNINGS = ("hydatid", "wide_vessel")
 """Meanings that have a warning of their own beside the common one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the page says before the plan: of what it is made, what was found, and what it may mean."""
+
+    what: str
+    seen: tuple[str, ...]
+    meaning: tuple[tuple[str, str], ...]
+    is_answerable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,80 +74,150 @@ class PatientText:
     talk: tuple[str, ...]
 
 
+class Told(Explained, Protocol):
+    """What a patient is told of: the document of a reading, or an opinion without images."""
+
+    @property
+    def findings(self) -> tuple[FindingEntry, ...]:
+        """What is known."""
+        ...
+
+    @property
+    def alerts(self) -> tuple[AlertEntry, ...]:
+        """The hard rules that fired."""
+        ...
+
+    @property
+    def plan(self) -> tuple[ActionEntry, ...]:
+        """The steps."""
+        ...
+
+
 def tell_patient(document: Document, language: str) -> PatientText:
-    """Return what the patient is told of a reading, drawn from the document alone."""
-    whose = speak_to(document)
-    urgency = most_urgent(document) if document.is_answerable else None
+    """Return what the patient is told of a scan that was read, drawn from the document alone."""
+    whose = speak_to(document.plan, document.study.patient.age_years)
+    hosts = [focus.host.kind for focus in document.calcifications]
+    meaning: list[tuple[str, str]] = []
+    if document.is_answerable and (document.calcifications or document.differential):
+        meaning = meant(document, suspect_host=bool(SUSPECT_HOSTS & set(hosts)))
+    known = _Known("what", tuple(_seen(document, language)), tuple(meaning), document.is_answerable)
+    return _tell(document, whose, known, language)
+
+
+def tell_of_facts(document: Told, age_years: float | None, language: str) -> PatientText:
+    """Return what the patient is told of an opinion without images: from the findings that were stated."""
+    whose = speak_to(document.plan, age_years)
+    told, suspect = _stated(document.findings, language)
+    meaning = meant(document, suspect_host=suspect) if document.differential else []
+    return _tell(document, whose, _Known("what_facts", tuple(told), tuple(meaning)), language)
+
+
+def _tell(document: Told, whose: str, known: _Known, language: str) -> PatientText:
+    urgency = most_urgent(document.alerts) if known.is_answerable else None
     your = phrase("whose", whose, language)
     steps = tuple(step(action, language) for action in document.plan)
+    warnings = (whose, *(key for key in OWN_WARNINGS if key in possible_meanings(document)))
     return PatientText(
         whose=whose,
         urgency=urgency,
         urgent=phrase("patient", f"alert_{urgency}", language) if urgency else "",
-        what=phrase("patient", "what", language, your=your),
-        seen=seen(document, language),
-        meaning=tuple(phrase(table, key, language) for table, key in meant(document)),
+        what=phrase("patient", known.what, language, your=your),
+        seen=known.seen,
+        meaning=tuple(phrase(table, key, language) for table, key in known.meaning),
         steps=steps,
         about_steps=phrase("patient", "ask" if steps else "nothing_next", language),
-        sooner=sooner(document, whose, language),
+        sooner=tuple(phrase("sooner", key, language) for key in warnings),
         talk=(phrase("patient", "discuss", language, your=your), phrase("patient", "bring", language)),
     )
 
 
 def summarise_for_patient(document: Document, language: str) -> str:
     """Return the patient's page as running text."""
-    told = tell_patient(document, language)
+    return text_of(tell_patient(document, language), language)
+
+
+def text_of(told: PatientText, language: str) -> str:
+    """Return what the patient is told as running text, section by section."""
     colon = {"en": ": ", "zh": "："}[language]
     steps = tuple(f"- {s.when}{colon}{s.text}" if s.when else f"- {s.text}" for s in told.steps)
     sections = (
-        ("what", (told.what,)),
         ("seen", told.seen),
         ("meaning", told.meaning),
         ("next", (*steps, told.about_steps)),
         ("sooner", told.sooner),
         ("talk", told.talk),
+        ("what", (told.what,)),
     )
     blocks = [told.urgent] if told.urgent else []
     blocks += ["\n".join((phrase("heading", key, language), *lines)) for key, lines in sections if lines]
     return "\n\n".join((*blocks, phrase("patient", "notice", language)))
 
 
-def speak_to(document: Document) -> str:
+def speak_to(plan: Iterable[ActionEntry], age_years: float | None) -> str:
     """Return to whom the page speaks: the patient, or the parents of a child or of an unborn one."""
-    if any(action.action == "fetal_pathway" for action in document.plan):
+    if any(action.action.startswith("fetal_") for action in plan):
         return "fetus"
-    age = document.study.patient.age_years
-    return "child" if age is not None and age < CHILD_BELOW_YEARS else "self"
+    return "child" if age_years is not None and age_years < CHILD_BELOW_YEARS else "self"
 
 
-def most_urgent(document: Document) -> str | None:
+def most_urgent(alerts: Iterable[AlertEntry]) -> str | None:
     """Return how soon a physician has to look: the most urgent of the alerts; ``None`` without alerts."""
-    raised = {alert.urgency for alert in document.alerts}
+    raised = {alert.urgency for alert in alerts}
     return next((urgency for urgency in ("today", "prompt", "routine") if urgency in raised), None)
 
 
-def seen(document: Document, language: str) -> tuple[str, ...]:
-    """Say what was found, in everyday words."""
+def _seen(document: Document, language: str) -> list[str]:
+    """Say what was found on a scan, in everyday words."""
     if not document.is_answerable:
-        return (phrase("patient", "unanswerable", language), phrase("patient", "ask_again", language))
+        return [phrase("patient", "unanswerable", language), phrase("patient", "ask_again", language)]
     foci = document.calcifications
     if not foci:
         said = _nothing_found(document, language)
     else:
         sizes = [f.diameter.value for f in foci if isinstance(f.diameter, Quantity)]
-        key = ("one" if len(foci) == 1 else "many") + ("" if sizes else "_unsized")
-        size = max(1, round(max(sizes))) if sizes else 0
-        said = [phrase("patient", key, language, count=len(foci), size=size)]
-        hosts = {f.host.kind for f in foci}
-        if hosts & SUSPECT_HOSTS:
-            said.append(phrase("patient", "host_seen", language))
-        elif "not_assessable" in hosts:
-            said.append(phrase("patient", "host_open", language))
+        said = [_counted(len(foci), max(sizes, default=None), language)]
+        said += _around({f.host.kind for f in foci}, language)
         if document.liver.in_view < WHOLE_LIVER:
             said.append(phrase("patient", "part", language))
     if document.mimics:
         said.append(phrase("patient", "mimics", language))
-    return tuple(said)
+    return said
+
+
+def _counted(count: int, largest_mm: float | None, language: str) -> str:
+    """Say how many bright spots there are, and how large."""
+    key = ("one" if count == 1 else "many") + ("" if largest_mm is not None else "_unsized")
+    return phrase("patient", key, language, count=count, size=max(1, round(largest_mm or 0)))
+
+
+def _around(hosts: set[str], language: str) -> list[str]:
+    """Say whether anything lies around the spots, or that this is open."""
+    if hosts & SUSPECT_HOSTS:
+        return [phrase("patient", "host_seen", language)]
+    return [phrase("patient", "host_open", language)] if "not_assessable" in hosts else []
+
+
+def _stated(findings: Iterable[FindingEntry], language: str) -> tuple[list[str], bool]:
+    """Say what was stated of the calcium, and whether a suspect lesion surrounds it."""
+    known = {f.id: f for f in findings if f.state == "present"}
+    absent = {f.id for f in findings if f.state == "absent"}
+    if "intrahepatic_calcification" in absent:
+        return [phrase("patient", "stated_none", language)], False
+    number, size = (_value(known.get(key)) for key in ("focus_count", "largest_calcium"))
+    several = "multiple_foci" in known or (number or 0) > 1
+    key = "stated_many" if several else "stated_one"
+    said = [phrase("patient", key if size is not None else f"{key}_unsized", language, size=_whole(size))]
+    host = known.get("host_kind")
+    kind = host.value.choice if host is not None and isinstance(host.value, Choice) else "not_assessable"
+    return [*said, *_around({kind}, language)], kind in SUSPECT_HOSTS
+
+
+def _value(finding: FindingEntry | None) -> float | None:
+    return finding.value.value if finding is not None and isinstance(finding.value, Quantity) else None
+
+
+def _whole(size_mm: float | None) -> int:
+    return max(1, round(size_mm or 0))
 
 
 def _nothing_found(document: Document, language: str) -> list[str]:
@@ -156,80 +227,6 @@ def _nothing_found(document: Document, language: str) -> list[str]:
     if isinstance(smallest, Quantity):
         said.append(phrase("patient", "none_small", language, size=max(1, round(smallest.value))))
     return [*said, phrase("patient", "not_healthy", language)]
-
-
-@cache
-def load_meanings() -> dict[str, str]:
-    """Return which plain sentence says a diagnosis, by diagnosis."""
-    text = files("hepalith.reading").joinpath("meaning.toml").read_text(encoding="utf-8")
-    tables: dict[str, Any] = tomllib.loads(text)
-    own: Mapping[str, str] = tables["diagnosis"]
-    return {e.id: own.get(e.id, tables["family"][e.family]) for e in load_knowledge().entries}
-
-
-def meaning_key(diagnosis: str) -> str:
-    """Return which plain sentence says a diagnosis; one of a later version is not clear to this one.
-
-    Examples
-    --------
-    >>> meaning_key("simple_healed"), meaning_key("hcc"), meaning_key("of_a_later_version")
-    ('healed', 'closer_look', 'unclear')
-    """
-    return load_meanings().get(diagnosis, "unclear")
-
-
-def leading_meaning(document: Document) -> tuple[str, float] | None:
-    """Return the meaning that most of the probability stands behind, and its share."""
-    shares: dict[str, float] = {}
-    for diagnosis in document.differential:
-        key = meaning_key(diagnosis.diagnosis)
-        shares[key] = shares.get(key, 0.0) + diagnosis.probability
-    return max(shares.items(), key=lambda item: item[1]) if shares else None
-
-
-def meant(document: Document) -> list[tuple[str, str]]:
-    """Say what it most likely means and how sure that is, as keys of the tables of sentences."""
-    if not document.is_answerable or not (document.calcifications or document.differential):
-        return []
-    leading = leading_meaning(document)
-    if leading is None:
-        return [("meaning", "open")]
-    key, share = leading
-    keys = [("meaning", key)]
-    if key not in (CLOSER_LOOK, "unclear"):
-        sure = "likely" if share >= LIKELY else "unsure" if share >= UNSURE else "flat"
-        keys.append(("sure", sure))
-    if _may_be_several(document):
-        keys.append(("sure", "several"))
-    if key != CLOSER_LOOK:
-        together = sum(d.probability for d in document.differential if is_malignant(d.diagnosis))
-        suspect = any(f.host.kind in SUSPECT_HOSTS for f in document.calcifications)
-        keys.append(("sure", "closer" if together >= CLOSER_LOOK_FROM or suspect else "open"))
-    if document.contradictions:
-        keys.append(("sure", "clash"))
-    return keys
-
-
-def _may_be_several(document: Document) -> bool:
-    """Return whether a second process of another meaning is likely enough to be said."""
-    first = meaning_key(document.differential[0].diagnosis)
-    return (
-        any(
-            p.probability >= LEAST_SECOND_PROCESS and meaning_key(p.diagnosis) != first
-            for p in document.processes
-        )
-        and sum(p.probability for p in document.processes) >= 1 + LEAST_SECOND_PROCESS
-    )
-
-
-def sooner(document: Document, whose: str, language: str) -> tuple[str, ...]:
-    """Say when not to wait for the appointment."""
-    said = [phrase("sooner", whose, language)]
-    possible = {
-        meaning_key(d.diagnosis) for d in document.differential if d.probability >= LEAST_SECOND_PROCESS
-    }
-    said += [phrase("sooner", key, language) for key in OWN_WARNINGS if key in possible]
-    return tuple(said)
 
 
 def step(action: ActionEntry, language: str) -> Step:
