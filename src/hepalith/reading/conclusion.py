@@ -20,6 +20,7 @@ __all__ = [
     "GradingEntry",
     "MonthsEntry",
     "NextTestEntry",
+    "OutcomeEntry",
     "PatternEntry",
     "ProcessEntry",
     "RankedDiagnosis",
@@ -58,6 +59,8 @@ class FindingEntry(Entry):
     images: tuple[str, ...]
     words: str | None
     reason: str | None
+    alternatives: dict[str, Probability] = Field(default_factory=dict)
+    """Where a person named several choices, the probability of each."""
 
 
 class EvidenceEntry(Entry):
@@ -109,6 +112,17 @@ class AlertEntry(Entry):
     source: str
 
 
+class OutcomeEntry(Entry):
+    """What one outcome of a test would mean: how probable it is, and which diagnosis gains most by it."""
+
+    text: str
+    text_zh: str
+    probability: Probability
+    diagnosis: Term
+    before: Probability
+    after: Probability
+
+
 class NextTestEntry(Entry):
     """A test worth doing next; null where its gain was not computed."""
 
@@ -121,6 +135,10 @@ class NextTestEntry(Entry):
     why_zh: str = ""
     finds: tuple[Term, ...] = ()
     """Findings that it would tell."""
+    separates: tuple[Term, ...] = ()
+    """Diagnoses that it tells most about."""
+    outcomes: tuple[OutcomeEntry, ...] = ()
+    source: str = ""
 
 
 class MonthsEntry(Entry):

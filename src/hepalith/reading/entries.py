@@ -7,6 +7,7 @@ from datetime import date
 from hepalith.differential import Contradiction, Diagnosis, Differential, Evidence, Process
 from hepalith.finding import Finding, Pattern
 from hepalith.management import Action, Alert, Grading, NextTest, Plan, Visit
+from hepalith.management.plan import TestOutcome
 from hepalith.reading.document import (
     ActionEntry,
     AlertEntry,
@@ -19,6 +20,7 @@ from hepalith.reading.document import (
     GradingEntry,
     MonthsEntry,
     NextTestEntry,
+    OutcomeEntry,
     PatternEntry,
     ProcessEntry,
     Quantity,
@@ -37,8 +39,8 @@ def pattern_entry(pattern: Pattern) -> PatternEntry:
     return PatternEntry(id=pattern.id, probability=pattern.probability, foci=pattern.foci)
 
 
-def finding_entry(finding: Finding, image: str) -> FindingEntry:
-    """Return one finding; what was seen on CT refers to the image that was read."""
+def finding_entry(finding: Finding, image: str | None) -> FindingEntry:
+    """Return one finding; what was seen on CT refers to the image that was read, where one was."""
     value: Quantity | Choice | None = None
     if isinstance(finding.value, Measurement):
         value = Quantity(
@@ -59,9 +61,10 @@ def finding_entry(finding: Finding, image: str) -> FindingEntry:
         probability=finding.probability,
         value=value,
         source=finding.source,
-        images=finding.images or ((image,) if finding.source == "ct" and looked else ()),
+        images=finding.images or ((image,) if image and finding.source == "ct" and looked else ()),
         words=finding.words,
         reason=finding.reason,
+        alternatives=dict(finding.alternatives) if finding.source in ("person", "text") else {},
     )
 
 
@@ -128,6 +131,21 @@ def next_test_entry(test: NextTest) -> NextTestEntry:
         why=test.why["en"],
         why_zh=test.why.get("zh", test.why["en"]),
         finds=test.finds,
+        separates=test.separates,
+        outcomes=tuple(outcome_entry(o) for o in test.outcomes),
+        source=test.source,
+    )
+
+
+def outcome_entry(outcome: TestOutcome) -> OutcomeEntry:
+    """Return what one outcome of a test would mean."""
+    return OutcomeEntry(
+        text=outcome.text["en"],
+        text_zh=outcome.text.get("zh", outcome.text["en"]),
+        probability=outcome.probability,
+        diagnosis=outcome.diagnosis,
+        before=outcome.before,
+        after=outcome.after,
     )
 
 

@@ -1,0 +1,170 @@
+"""`hepalith diagnose`: what it may be and what to do, from a patient file."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+from hepalith.cli.failure import show
+from hepalith.cli.options import path_given
+from hepalith.errors import InputError, OutputError, OutputExistsError
+from hepalith.management import list_policies, load_policy
+from hepalith.reading.document import InputEntry
+from hepalith.reading.opinion import TABLE_WIDTH, Opinion, WhatIf, diagnose
+from hepalith.settings import Settings
+from hepalith.study.patient import Patient
+from hepalith.study.patient_file import read_patient
+
+__all__ = ["add_arguments", "run"]
+
+WIDEST = 120
+"""Columns beyond which lines are no longer easy to read. Our judgement."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options to its parser."""
+    defaults = Settings()
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        type=path_given,
+        help="patient file (TOML or JSON) with a findings table; see hepalith schema patient",
+    )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="also say why: evidence for and against with weights (log10 of the likelihood ratio), and "
+        "which unknown findings would matter (default: off)",
+    )
+    parser.add_argument(
+        "--what-if",
+        metavar="FINDING=STATE",
+        action="append",
+        default=[],
+        type=change_given,
+        help="show beside it what would be believed if this were so, as in dilated_ducts=true, "
+        "host_kind=solid, 'largest_calcium=12 mm', fever=unknown; may be repeated",
+    )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the parts of reading.json that apply instead of a table (default: off)",
+    )
+    parser.add_argument(
+        "--policy",
+        metavar="NAME|FILE",
+        default=defaults.policy,
+        help=f"management policy: {', '.join(list_policies())}, or a hospital's own file "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--language",
+        choices=("en", "zh"),
+        default=defaults.language,
+        help="language of the table (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        type=path_given,
+        help="write it to this file instead of standard output; it appears whole or not at all "
+        "(default: standard output)",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the file of --out (default: off)")
+
+
+def change_given(text: str) -> tuple[str, Any]:
+    """Return a finding and its state from ``FINDING=STATE``."""
+    name, equals, state = text.partition("=")
+    if not equals or not name.strip() or not state.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not FINDING=STATE, as in dilated_ducts=true")
+    return name.strip(), value_given(state.strip())
+
+
+def value_given(written: str) -> Any:
+    """Return a state as a patient file would hold it: a number, a table or a list as JSON, else the word."""
+    try:
+        return json.loads(written)
+    except ValueError:
+        return {"true": True, "false": False}.get(written.lower(), written)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Diagnose, and print the table or the JSON."""
+    load_policy(arguments.policy)
+    settings = Settings(policy=arguments.policy, language=arguments.language)
+    opinion = form(arguments.file, settings)
+    changed = opinion.what_if(dict(arguments.what_if)) if arguments.what_if else None
+    text = as_json(opinion, changed) if arguments.json else as_table(opinion, changed, arguments)
+    if arguments.out is None:
+        show(text)
+    else:
+        write_whole(arguments.out, text + "\n", overwrite=arguments.overwrite)
+    return 0
+
+
+def form(file: Path, settings: Settings) -> Opinion:
+    """Return the opinion on a patient file.
+
+    Raises
+    ------
+    InputError
+        If it says nothing at all.
+    """
+    patient = read_patient(file)
+    if patient == Patient():
+        raise InputError(f"{file}: it says nothing of a patient; see hepalith schema patient for its keys")
+    return diagnose(patient, settings=settings, inputs=(digest(file),))
+
+
+def digest(path: Path) -> InputEntry:
+    """Return a file's name and the digest of its content."""
+    return InputEntry(file=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def as_json(opinion: Opinion, changed: WhatIf | None) -> str:
+    """Return what JSON says: the opinion, and under ``what_if`` the changes and the opinion then."""
+    held = opinion.to_dict()
+    if changed is not None:
+        held["what_if"] = {"changes": dict(changed.changes), "then": changed.after.to_dict()}
+    return json.dumps(held, ensure_ascii=False, indent=1, allow_nan=False)
+
+
+def as_table(opinion: Opinion, changed: WhatIf | None, arguments: argparse.Namespace) -> str:
+    """Return the tables: of the opinion, of its reasons and of what would change, where asked for."""
+    on_terminal = sys.stdout.isatty() and arguments.out is None
+    width = min(shutil.get_terminal_size((TABLE_WIDTH, 24)).columns, WIDEST) if on_terminal else TABLE_WIDTH
+    colour = on_terminal and not os.environ.get("NO_COLOR")
+    parts = [opinion.table(width=width, colour=colour)]
+    if arguments.explain:
+        parts.insert(0, opinion.explain(width=width, colour=colour))
+    if changed is not None:
+        parts.insert(0, changed.table(width=width, colour=colour))
+    return "\n\n".join(reversed(parts))
+
+
+def write_whole(path: Path, text: str, *, overwrite: bool) -> None:
+    """Write a file so that it appears whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it is there already and `overwrite` is false, or cannot be written.
+    """
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path} is there already; choose another --out, or add --overwrite")
+    staging = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        staging.write_text(text, encoding="utf-8")
+        staging.replace(path)
+    except OSError as error:
+        staging.unlink(missing_ok=True)
+        reason = (error.strerror or str(error)).lower()
+        raise OutputError(f"{path} cannot be written ({reason}); choose another --out") from error

@@ -1,0 +1,78 @@
+"""An opinion as JSON says it: the parts of ``reading.json`` that apply where no image was read."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+from hepalith.reading.conclusion import (
+    ActionEntry,
+    AlertEntry,
+    BesideEntry,
+    ContradictionEntry,
+    FindingEntry,
+    GradingEntry,
+    NextTestEntry,
+    PatternEntry,
+    ProcessEntry,
+    RankedDiagnosis,
+)
+from hepalith.reading.document import NOTICE, SCHEMA, Provenance, SummaryEntry
+from hepalith.reading.part import Entry, Number
+
+__all__ = ["OpinionDocument", "OpinionPatient", "OpinionStudy", "SpanEntry", "opinion_json"]
+
+
+class OpinionPatient(Entry):
+    """The patient: age and sex as they were stated."""
+
+    age_years: Number | None
+    sex: str | None
+    subject: str = "patient"
+    gestation_weeks: Number | None = None
+
+
+class OpinionStudy(Entry):
+    """When the examination was, and of whom."""
+
+    date: date | None
+    patient: OpinionPatient
+
+
+class SpanEntry(Entry):
+    """Words of the text, and where they stand in it."""
+
+    start: int
+    end: int
+    words: str
+
+
+class OpinionDocument(Entry):
+    """What ``hepalith diagnose --json`` prints."""
+
+    schema_: str = SCHEMA
+    provenance: Provenance
+    study: OpinionStudy
+    patterns: tuple[PatternEntry, ...]
+    findings: tuple[FindingEntry, ...]
+    differential: tuple[RankedDiagnosis, ...]
+    processes: tuple[ProcessEntry, ...]
+    contradictions: tuple[ContradictionEntry, ...]
+    alerts: tuple[AlertEntry, ...]
+    next_tests: tuple[NextTestEntry, ...]
+    plan: tuple[ActionEntry, ...]
+    plan_beside: BesideEntry | None
+    gradings: tuple[GradingEntry, ...]
+    not_understood: tuple[SpanEntry, ...]
+    summary: SummaryEntry
+    notice: str = NOTICE
+
+
+def opinion_json(document: OpinionDocument) -> dict[str, Any]:
+    """Return an opinion as plain values, the schema's name first.
+
+    Numbers have six significant digits and nothing is NaN, as in ``reading.json``.
+    """
+    held: dict[str, Any] = json.loads(document.model_dump_json(exclude={"schema_"}))
+    return {"schema": document.schema_, **held}

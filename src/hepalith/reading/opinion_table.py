@@ -1,0 +1,406 @@
+"""An opinion as a table for a terminal or a notebook's text: as wide as asked for, in either language."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+
+from hepalith.reading.conclusion import ActionEntry, EvidenceEntry, RankedDiagnosis
+from hepalith.reading.opinion_document import OpinionDocument
+from hepalith.reading.opinion_words import finding_text, in_language, nothing_text, stated_texts, when_texts
+from hepalith.reading.phrases import phrase
+from hepalith.reading.reasoning import evidence_text, malignant_text, stated_findings
+from hepalith.reading.terms import say, say_inline
+from hepalith.reading.translate import translate
+from hepalith.reading.wording import explain_weight, format_number, percent_text, range_text
+
+__all__ = ["compare_tables", "explain_table", "opinion_table", "wrap"]
+
+MOST_DIAGNOSES = 8
+"""Explanations listed; the rest are summed up in a line. Our judgement: a table is read in one glance."""
+
+LEAST_LISTED = 0.01
+"""Explanations below this are only summed up, but for the first three. Our judgement."""
+
+ALWAYS_LISTED = 3
+"""Explanations always listed."""
+
+MOST_TESTS = 5
+"""Tests listed; JSON has them all. Our judgement."""
+
+MOST_EXPLAINED = 3
+"""Diagnoses whose reasons are told in full. Our judgement."""
+
+MOST_UNKNOWN = 6
+"""Unknown findings listed that would matter. Our judgement."""
+
+LEAST_WEIGHT = 0.005
+"""Weight below which two decimals show none."""
+
+NARROWEST = 48
+"""Fewest columns a table is laid out for."""
+
+WIDE = frozenset({"W", "F"})
+"""East Asian widths that take two columns of a terminal (Unicode Standard Annex 11)."""
+
+PLACE = 5
+"""Columns of a place in the ranking, with the space around it."""
+
+BOLD, DIM, RED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m"
+"""ANSI: shown only where the caller says that colour is wanted."""
+
+URGENT = {"today": "!!", "prompt": "! ", "routine": "- "}
+"""Mark before an alert, by its urgency."""
+
+
+def columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes.
+
+    Examples
+    --------
+    >>> columns("ab"), columns("钙化")
+    (2, 4)
+    """
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in WIDE else 1 for c in text
+    )
+
+
+def wrap(text: str, width: int, indent: str = "") -> list[str]:
+    """Return a text in lines of at most so many columns; Chinese breaks anywhere, English between words.
+
+    Examples
+    --------
+    >>> wrap("one two three", 8, "  ")
+    ['  one', '  two', '  three']
+    >>> wrap("肝内钙化", 5)
+    ['肝内', '钙化']
+    """
+    lines, line = [], ""
+    for piece in pieces(text):
+        if line and columns(indent + line + piece.rstrip()) > width:
+            lines.append(indent + line.rstrip())
+            line = ""
+        line += piece if line else piece.lstrip()
+    return [*lines, indent + line.rstrip()] if line.strip() else lines
+
+
+def pieces(text: str) -> Iterable[str]:
+    """Give the parts between which a line may break: words with the space after them, wide letters singly."""
+    word = ""
+    for letter in text:
+        if unicodedata.east_asian_width(letter) in WIDE:
+            if word and letter not in "，。；：、）”":
+                yield word
+                word = ""
+            word += letter
+            if letter not in "（“":
+                yield word
+                word = ""
+        elif letter == " ":
+            yield word + letter
+            word = ""
+        else:
+            word += letter
+    if word:
+        yield word
+
+
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """Return a text filled up to so many columns."""
+    space = " " * max(0, width - columns(text))
+    return space + text if right else text + space
+
+
+class Sheet:
+    """Lines of a table as they are written: headings, paragraphs, rows."""
+
+    def __init__(self, width: int, language: str, *, colour: bool) -> None:
+        self.width, self.language, self.colour = max(width, NARROWEST), language, colour
+        self.lines: list[str] = []
+
+    def heading(self, key: str, **values: object) -> None:
+        """Begin a section."""
+        text = phrase("opinion", key, self.language, **values)
+        self.lines += ([""] if self.lines else []) + [self.painted(text, BOLD)]
+
+    def painted(self, text: str, code: str) -> str:
+        """Return a text in a colour where colour is wanted."""
+        return f"{code}{text}{PLAIN}" if self.colour else text
+
+    def paragraph(self, text: str, *, first: str = "  ", code: str = "") -> None:
+        """Add a text, its later lines under the first one's beginning."""
+        rest = " " * columns(first)
+        wrapped = wrap(text, self.width, rest)
+        if wrapped:
+            wrapped[0] = first + wrapped[0][len(rest) :]
+        self.lines += [self.painted(line, code) if code else line for line in wrapped]
+
+    def rows(self, header: Sequence[str], table: Sequence[Sequence[str]]) -> None:
+        """Add a table whose first column takes what is left of the width, the others what they need."""
+        sizes = [max(columns(row[i]) for row in (header, *table)) for i in range(1, len(header))]
+        first = self.width - sum(sizes) - 2 * len(sizes)
+        widest = max(columns(row[0]) for row in (header, *table))
+        first = max(min(first, widest + PLACE), NARROWEST // 3)
+        for place, row in enumerate((header, *table)):
+            name = wrap(row[0], first, " " * PLACE) or [""]
+            cells = "".join("  " + padded(c, s, right=True) for c, s in zip(row[1:], sizes, strict=True))
+            number = f"{place:>{PLACE - 2}}  " if place else " " * PLACE
+            line = padded(number + name[0][PLACE:], first) + cells
+            self.lines.append(line if place else self.painted(line, DIM))
+            self.lines += name[1:]
+
+    @property
+    def text(self) -> str:
+        """The whole sheet."""
+        return "\n".join(line.rstrip() for line in self.lines)
+
+
+def opinion_table(document: OpinionDocument, language: str, width: int, *, colour: bool = False) -> str:
+    """Return an opinion as people read it in a terminal: alerts, differential, tests, plan, notice."""
+    sheet = Sheet(width, language, colour=colour)
+    _stated(sheet, document)
+    _alerts(sheet, document)
+    _differential(sheet, document)
+    _contradictions(sheet, document)
+    _tests(sheet, document)
+    _plan(sheet, document)
+    _not_understood(sheet, document)
+    sheet.lines.append("")
+    sheet.paragraph(phrase("radiology", "notice", language), first="")
+    return sheet.text
+
+
+def _stated(sheet: Sheet, document: OpinionDocument) -> None:
+    sheet.heading("heard")
+    texts = stated_texts(document, sheet.language)
+    setting = document.provenance.setting
+    if setting is not None:
+        texts.append(phrase("opinion", "setting", sheet.language, name=say_inline(setting, sheet.language)))
+    sheet.paragraph({"en": "; ", "zh": "；"}[sheet.language].join(texts))
+
+
+def _alerts(sheet: Sheet, document: OpinionDocument) -> None:
+    if not document.alerts:
+        return
+    sheet.heading("alerts")
+    for alert in document.alerts:
+        text = phrase(
+            "radiology",
+            f"alert_{alert.urgency}",
+            sheet.language,
+            text=in_language(alert.text, alert.text_zh, sheet.language),
+        )
+        sheet.paragraph(
+            text, first=f"  {URGENT[alert.urgency]} ", code=RED if alert.urgency == "today" else ""
+        )
+
+
+def listed_diagnoses(ranked: Sequence[RankedDiagnosis]) -> list[RankedDiagnosis]:
+    """Return the explanations that a table lists: the first three, and those that are not negligible."""
+    return [
+        d
+        for place, d in enumerate(ranked[:MOST_DIAGNOSES])
+        if place < ALWAYS_LISTED or d.probability >= LEAST_LISTED
+    ]
+
+
+def _differential(sheet: Sheet, document: OpinionDocument) -> None:
+    language, ranked = sheet.language, document.differential
+    sheet.heading("differential")
+    if not ranked:
+        sheet.paragraph(nothing_text(document, language))
+        return
+    listed = listed_diagnoses(ranked)
+    header = ["", *(phrase("opinion", key, language) for key in ("probability", "range", "first_in"))]
+    table = [
+        [
+            say(d.diagnosis, language),
+            percent_text(d.probability, language),
+            range_text(d.low, d.high, language),
+            percent_text(d.first_in, language),
+        ]
+        for d in listed
+    ]
+    sheet.rows(header, table)
+    rest = ranked[len(listed) :]
+    if rest:
+        together = percent_text(min(1.0, sum(d.probability for d in rest)), language)
+        least = percent_text(max(listed[-1].probability, 0.01), language)
+        text = phrase("opinion", "rest", language, count=len(rest), together=together, least=least)
+        sheet.paragraph(text, first="     ")
+    if text := malignant_text(ranked, language):
+        sheet.paragraph(text, first="     ")
+
+
+def _contradictions(sheet: Sheet, document: OpinionDocument) -> None:
+    if document.contradictions:
+        sheet.heading("contradictions")
+    for clash in document.contradictions:
+        sheet.paragraph(in_language(clash.reason, clash.reason_zh, sheet.language), first="  ! ")
+
+
+def _tests(sheet: Sheet, document: OpinionDocument) -> None:
+    if not document.next_tests:
+        return
+    language = sheet.language
+    sheet.heading("tests")
+    for place, test in enumerate(document.next_tests[:MOST_TESTS], start=1):
+        why = in_language(test.why, test.why_zh, language)
+        head = say(test.test, language)
+        if test.expected_gain_bits is not None:
+            gain = phrase("opinion", "gain_value", language, bits=format_number(test.expected_gain_bits, 2))
+            head += {"en": f" ({gain})", "zh": f"（{gain}）"}[language]
+        sheet.paragraph(f"{head}{_colon(language)}{why}", first=f"{place:>3}  ")
+        burden = in_language(test.harm, test.harm_zh, language)
+        if burden:
+            sheet.paragraph(phrase("opinion", "burden", language, text=burden), first="     ")
+
+
+def _colon(language: str) -> str:
+    return {"en": ": ", "zh": "："}[language]
+
+
+def _plan(sheet: Sheet, document: OpinionDocument) -> None:
+    language = sheet.language
+    for grading in document.gradings:
+        text = in_language(grading.text, grading.text_zh, language)
+        if grading is document.gradings[0]:
+            sheet.heading("gradings")
+        sheet.paragraph(text)
+    sheet.heading("plan", policy=document.provenance.policy.id)
+    for action in document.plan:
+        _action(sheet, action)
+    if not document.plan:
+        sheet.paragraph(phrase("radiology", "no_action", language))
+    if document.plan_beside is not None:
+        sheet.heading("beside", policy=document.plan_beside.policy)
+        for action in document.plan_beside.plan:
+            _action(sheet, action)
+
+
+def _action(sheet: Sheet, action: ActionEntry) -> None:
+    language = sheet.language
+    text = in_language(action.text, action.text_zh, language)
+    when = {"en": "; ", "zh": "；"}[language].join(when_texts(action, language))
+    sheet.paragraph(phrase("opinion", "when", language, when=when, text=text) if when else text, first="  - ")
+    source = phrase(
+        "opinion",
+        "source",
+        language,
+        strength=translate(action.strength, language),
+        source=translate(action.source, language),
+    )
+    sheet.paragraph(f"[{source}]", first="      ")
+
+
+def _not_understood(sheet: Sheet, document: OpinionDocument) -> None:
+    if document.not_understood:
+        sheet.heading("not_understood")
+        quoted = [f"“{' '.join(span.words.split())}”" for span in document.not_understood]
+        sheet.paragraph({"en": ", ", "zh": "，"}[sheet.language].join(quoted))
+
+
+def explain_table(
+    document: OpinionDocument,
+    unknown: Sequence[tuple[str, float]],
+    language: str,
+    width: int,
+    *,
+    colour: bool = False,
+) -> str:
+    """Return why the first explanations stand where they do: evidence for and against, in words and numbers.
+
+    Parameters
+    ----------
+    unknown
+        Findings that are not known and would matter, with the information expected of each, in bits.
+    """
+    sheet = Sheet(width, language, colour=colour)
+    known = stated_findings(document.findings)
+    for place, diagnosis in enumerate(document.differential[:MOST_EXPLAINED], start=1):
+        sheet.lines += [""] if sheet.lines else []
+        title = (
+            f"{place}. {say(diagnosis.diagnosis, language)}, {percent_text(diagnosis.probability, language)}"
+        )
+        sheet.lines.append(sheet.painted(title, BOLD))
+        total = diagnosis.prior + sum(e.weight for e in (*diagnosis.supporting, *diagnosis.against))
+        odds = {"prior": f"{diagnosis.prior:+.2f}", "posterior": f"{total:+.2f}"}
+        sheet.paragraph(phrase("opinion", "prior", language, **odds), first="   ")
+        for key, evidence in (("for", diagnosis.supporting), ("against", diagnosis.against)):
+            if evidence:
+                sheet.paragraph(phrase("opinion", key, language) + _colon(language).rstrip(), first="   ")
+            for e in evidence:
+                doubted = e.finding in known and len(known[e.finding].alternatives) > 1
+                name = (
+                    finding_text(known[e.finding], language)
+                    if doubted
+                    else evidence_text(e.finding, known, language)
+                )
+                sheet.paragraph(_evidence(e, name, language), first="     ")
+    if unknown:
+        sheet.lines.append("")
+        sheet.lines.append(sheet.painted(phrase("opinion", "unknown", language), BOLD))
+    for name, bits in unknown:
+        said = {"name": say_inline(name, language), "bits": format_number(bits, 2)}
+        sheet.paragraph(phrase("opinion", "would_matter", language, **said), first="   - ")
+    _contradictions(sheet, document)
+    return sheet.text
+
+
+def _evidence(evidence: EvidenceEntry, name: str, language: str) -> str:
+    return phrase(
+        "opinion",
+        "evidence",
+        language,
+        weight=f"{evidence.weight:+.2f}" if abs(evidence.weight) >= LEAST_WEIGHT else " 0.00",
+        name=name,
+        words=explain_weight(evidence.weight, language),
+        source=translate(evidence.source, language),
+    )
+
+
+def compare_tables(
+    before: OpinionDocument,
+    after: OpinionDocument,
+    changes: Mapping[str, object],
+    language: str,
+    width: int,
+    *,
+    colour: bool = False,
+) -> str:
+    """Return two opinions beside each other: the probabilities, and what changes in alerts and plan."""
+    sheet = Sheet(width, language, colour=colour)
+    said = [f"{n} = {str(v).lower() if isinstance(v, bool) else v}" for n, v in changes.items()]
+    sheet.heading("what_if", changes={"en": ", ", "zh": "，"}[language].join(said))
+    listed = (*listed_diagnoses(after.differential), *listed_diagnoses(before.differential))
+    named = dict.fromkeys(d.diagnosis for d in listed)
+    now, then = (
+        {d.diagnosis: percent_text(d.probability, language) for d in document.differential}
+        for document in (before, after)
+    )
+    header = ["", phrase("opinion", "before", language), phrase("opinion", "after", language)]
+    table = [[say(name, language), now.get(name, "–"), then.get(name, "–")] for name in named]
+    if table:
+        sheet.rows(header, table)
+    if not after.differential:
+        sheet.paragraph(nothing_text(after, language))
+    sheet.lines.append("")
+    pairs = {
+        "alerts": ([a.id for a in before.alerts], [a.id for a in after.alerts]),
+        "plan": ([a.action for a in before.plan], [a.action for a in after.plan]),
+    }
+    for key, (old, new) in pairs.items():
+        change = changed(old, new, language)
+        sheet.paragraph(
+            phrase("opinion", f"{key}_change" if change else f"same_{key}", language, list=change)
+        )
+    return sheet.text
+
+
+def changed(before: Sequence[str], after: Sequence[str], language: str) -> str:
+    """Return which terms come and which go; empty where none does."""
+    come = [("added", term) for term in dict.fromkeys(after) if term not in before]
+    gone = [("dropped", term) for term in dict.fromkeys(before) if term not in after]
+    said = [phrase("opinion", key, language, name=say(term, language)) for key, term in (*come, *gone)]
+    return {"en": "; ", "zh": "；"}[language].join(said)
