@@ -15,6 +15,7 @@ import json
 import math
 import tempfile
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -347,7 +348,9 @@ def tell_failures(results: Sequence[Result]) -> list[str]:
         lines += [f"    {_tell_diagnosis(d)}" for d in shown]
         lines += [f"    missing: {', '.join(sorted(result.missing))}"] if result.missing else []
         lines += [f"    unsaid: {'; '.join(case.unsaid)}"] if case.unsaid else []
-    return lines
+    dev = [r for r in results if r.case.split == "dev"]
+    beyond = Counter(alert for r in dev for alert in r.raised - r.case.expected_alerts)
+    return [*lines, "raised beyond the demand: " + ", ".join(f"{a} {n}" for a, n in beyond.most_common())]
 
 
 def _tell_diagnosis(told: Diagnosis) -> str:
