@@ -9,15 +9,15 @@ from functools import cache
 from typing import Protocol
 
 from hepalith.differential import load_knowledge
-from hepalith.reading.document import (
-    Choice,
+from hepalith.reading.conclusion import (
+    ContradictionEntry,
     EvidenceEntry,
     FindingEntry,
     NextTestEntry,
     ProcessEntry,
-    Quantity,
     RankedDiagnosis,
 )
+from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.terms import say, say_choice, say_inline
 from hepalith.reading.translate import translate
@@ -30,12 +30,15 @@ from hepalith.reading.wording import (
     rank_word,
     weight_key,
 )
+from hepalith.vocabulary import inline
 
 __all__ = [
     "CLEAR_LEAD",
     "Reasoned",
+    "contradiction_texts",
     "evidence_text",
     "grade_of",
+    "grades_text",
     "impression_of",
     "is_malignant",
     "malignant_text",
@@ -67,6 +70,9 @@ LEAST_SECOND_PROCESS = 0.10
 
 MAX_TESTS_IN_WORDS = 3
 """Tests named in the text. Our judgement: the page has them all."""
+
+MAX_SENTENCES_OF_A_TEST = 2
+"""Sentences said of why a test is worth doing; the page has them all. Our judgement."""
 
 GRADE = re.compile(r"\bgrade ([ABCK])\b")
 """How a source says the grade of its number."""
@@ -166,7 +172,7 @@ def evidence_text(evidence: str, known: Mapping[str, FindingEntry], language: st
     if finding.state == "absent":
         return phrase("evidence", "absent", language, name=name)
     if isinstance(finding.value, Choice):
-        value = say_choice(evidence, finding.value.choice, language)
+        value = inline(say_choice(evidence, finding.value.choice, language), language)
         return phrase("evidence", "value", language, name=name, value=value)
     if isinstance(finding.value, Quantity):
         return phrase("evidence", "value", language, name=name, value=quantity_text(finding.value, language))
@@ -255,6 +261,34 @@ def process_text(processes: Sequence[ProcessEntry], leading: str, language: str)
     return phrase("reasoning", "processes", language, list=listed(said, language)) if said else ""
 
 
+def contradiction_texts(contradictions: Sequence[ContradictionEntry], language: str) -> list[str]:
+    """Say which findings cannot all be true, why, and what was done about it."""
+    return [
+        phrase(
+            "reasoning",
+            "contradiction",
+            language,
+            list=listed([say_inline(finding, language) for finding in clash.findings], language),
+            reason=clash.reason_zh if language == "zh" and clash.reason_zh else clash.reason,
+        )
+        for clash in contradictions
+    ]
+
+
+def first_sentences(text: str, count: int, language: str) -> str:
+    """Return the first sentences of a text.
+
+    Examples
+    --------
+    >>> first_sentences("It costs nothing. It tells much. It is old.", 2, "en")
+    'It costs nothing. It tells much.'
+    """
+    stop = {"en": ". ", "zh": "。"}[language]
+    parts = text.split(stop)
+    kept = stop.join(parts[:count]).rstrip()
+    return kept if kept.endswith((".", "。")) or not kept else kept + stop.strip()
+
+
 def tests_in_words(tests: Sequence[NextTestEntry], language: str) -> list[str]:
     """Say the first tests worth doing: why, what is expected of them, and what they cost the patient."""
     said = []
@@ -266,5 +300,15 @@ def tests_in_words(tests: Sequence[NextTestEntry], language: str) -> list[str]:
             gain = phrase("reasoning", "gain", language, bits=format_number(test.expected_gain_bits, 2))
         burden = phrase("reasoning", "harm", language, harm=harm.rstrip(".。")) if harm else ""
         name = say(test.test, language)
-        said.append(phrase("reasoning", "test", language, name=name, why=why, gain=gain, harm=burden))
+        said.append(
+            phrase(
+                "reasoning",
+                "test",
+                language,
+                name=name,
+                why=first_sentences(why, 2, language),
+                gain=gain,
+                harm=burden,
+            )
+        )
     return said

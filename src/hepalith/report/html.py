@@ -18,7 +18,7 @@ from hepalith.reading.summary import nothing_key
 from hepalith.reading.terms import say, say_inline
 from hepalith.reading.translate import translate
 from hepalith.reading.wording import format_number, percent_text, quantity_text
-from hepalith.report import page
+from hepalith.report import page, reasoned
 from hepalith.report.figure import FIELD_MM, Picture, find_places, focus_pictures, overview_pictures
 from hepalith.report.words import LANGUAGES, word
 
@@ -107,9 +107,10 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         mimic_rows=tuple(page.focus_row(f, chosen) for f in document.mimics[: page.MAX_ROWS]),
         any_mass=any(is_measured(focus.mass) for focus in document.calcifications),
         mass_reasons=page.mass_reasons(document.calcifications, chosen),
-        bars=page.bars(document, chosen),
-        rest=page.rest_text(document, chosen),
-        steps=tuple(page.step_row(a, chosen) for a in document.plan),
+        ranking=reasoned.ranking(document, chosen),
+        steps=tuple(reasoned.step_row(a, chosen) for a in document.plan),
+        beside=reasoned.beside(document, chosen),
+        tests=tuple(reasoned.worthwhile(t, chosen) for t in document.next_tests),
         around=around_texts(document, chosen),
         limits=page.list_limits(document, chosen),
         nothing=phrase("radiology", nothing_key(document), chosen),

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 from hepalith.reading.company import company_texts, place_text
 from hepalith.reading.document import (
-    ActionEntry,
     Document,
-    EvidenceEntry,
     FocusEntry,
     Measured,
     Quantity,
-    RankedDiagnosis,
 )
 from hepalith.reading.phrases import phrase
 from hepalith.reading.reasoning import CLEAR_LEAD
@@ -27,40 +24,22 @@ from hepalith.reading.summary import (
 from hepalith.reading.terms import say, say_inline
 from hepalith.reading.translate import translate
 from hepalith.reading.wording import (
-    due_text,
     format_in_unit,
-    format_number,
     interval_text,
-    months_text,
     percent_text,
     quantity_text,
     rank_word,
-    repeat_text,
 )
+from hepalith.report.reasoned import LEAST_SHOWN, step_row
 from hepalith.report.words import word
 
-__all__ = ["Bar", "Cell", "Evidence", "FocusRow", "Headline", "Limits", "StepRow"]
+__all__ = ["Cell", "FocusRow", "Headline", "Limits"]
 
 MAX_ROWS = 100
 """Foci listed in a table: more are no longer read, and ``reading.json`` has them all. Our judgement."""
 
-LEAST_SHOWN = 0.02
-"""Explanations below two percent are named in one line, without their evidence. Our judgement."""
-
-MAX_EXPLAINED = 6
-"""Explanations shown with their evidence at most. Our judgement: the page must stay readable."""
-
-MAX_REASONS = 6
-"""Reasons shown for, and as many against; the weightiest. Our judgement."""
-
-MAX_NAMED = 12
-"""Explanations named in the line of the rest. Our judgement."""
-
 MAX_HEADLINE_DIAGNOSES = 3
 """Explanations in the impression. Our judgement."""
-
-LEAST_WEIGHT = 0.04
-"""Evidence below this log10 weight (a factor of 1.1) is left out of the list of reasons. Our judgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,42 +80,6 @@ class FocusRow:
     score: str
     reason: str
     company: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One reason for or against an explanation: the finding, its factor, and where that number is from."""
-
-    finding: str
-    factor: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One explanation of the differential, with its bar in percent."""
-
-    name: str
-    word: str
-    probability: str
-    percent: float
-    low: float
-    high: float
-    interval: str
-    stability: str
-    supporting: tuple[Evidence, ...]
-    against: tuple[Evidence, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """One step of the plan, as text."""
-
-    name: str
-    text: str
-    when: tuple[str, ...]
-    strength: str
-    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,86 +191,6 @@ def first_step(document: Document, language: str) -> tuple[str, str] | None:
     row = step_row(document.plan[0], language)
     when = {"en": " ({})", "zh": "（{}）"}[language].format(row.when[0]) if row.when else ""
     return word("first_step", language, name=row.name, when=when), row.text
-
-
-def bars(document: Document, language: str) -> tuple[Bar, ...]:
-    """Return the explanations that are shown with their evidence."""
-    shown = [d for d in document.differential if d.probability >= LEAST_SHOWN][:MAX_EXPLAINED]
-    return tuple(bar(d, shown[0].probability, language) for d in shown)
-
-
-def bar(diagnosis: RankedDiagnosis, first: float, language: str) -> Bar:
-    """Return one explanation of a ranking whose first one has the probability `first`."""
-    low, high = round(100 * diagnosis.low), round(100 * diagnosis.high)
-    return Bar(
-        name=say(diagnosis.diagnosis, language),
-        word=rank_word(diagnosis.probability, first, language),
-        probability=percent_text(diagnosis.probability, language),
-        percent=round(100 * diagnosis.probability, 1),
-        low=round(100 * diagnosis.low, 1),
-        high=round(100 * diagnosis.high, 1),
-        interval=f"{low}–{high}" + {"en": " %", "zh": "%"}[language],
-        stability=word("stability", language, share=percent_text(diagnosis.first_in, language)),
-        supporting=evidence(diagnosis.supporting, language),
-        against=evidence(diagnosis.against, language),
-    )
-
-
-def evidence(entries: tuple[EvidenceEntry, ...], language: str) -> tuple[Evidence, ...]:
-    """Return the reasons, the weightiest first; the weightless are left out."""
-    weighty = sorted(
-        (e for e in entries if abs(e.weight) >= LEAST_WEIGHT), key=lambda e: (-abs(e.weight), e.finding)
-    )
-    return tuple(
-        Evidence(
-            say_inline(e.finding, language),
-            f"{'×' if e.weight > 0 else '÷'}{format_factor(abs(e.weight))}",
-            translate(e.source, language),
-        )
-        for e in weighty[:MAX_REASONS]
-    )
-
-
-def format_factor(weight: float) -> str:
-    """Return 10 to the power of a weight, with two significant digits.
-
-    Examples
-    --------
-    >>> format_factor(0.42), format_factor(2.0)
-    ('2.6', '100')
-    """
-    return format_number(float(f"{10**weight:.2g}"))
-
-
-def rest_text(document: Document, language: str) -> str | None:
-    """Return the explanations that are not shown with their evidence, in one sentence."""
-    rest = document.differential[len(bars(document, language)) :]
-    if not rest:
-        return None
-    said = [say_inline(d.diagnosis, language) for d in rest[:MAX_NAMED]]
-    if len(rest) > MAX_NAMED:
-        said.append(word("and_more", language, count=len(rest) - MAX_NAMED))
-    names = {"en": ", ", "zh": "、"}[language].join(said)
-    together = percent_text(sum(d.probability for d in rest), language)
-    return word("diagnoses_rest", language, count=len(rest), probability=together, list=names)
-
-
-def step_row(action: ActionEntry, language: str) -> StepRow:
-    """Return one step of the plan."""
-    when = []
-    if action.due is not None:
-        when.append(due_text(action.due, language))
-    if action.after is not None:
-        when.append(months_text(action.after, language))
-    if action.repeat is not None:
-        when.append(repeat_text(action.repeat, language))
-    return StepRow(
-        say(action.action, language),
-        action.text_zh if language == "zh" else action.text,
-        tuple(when),
-        translate(action.strength, language),
-        translate(action.source, language),
-    )
 
 
 def list_limits(document: Document, language: str) -> Limits:
