@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.differential.entry import Feature, Reader
-from hepalith.differential.model import Model, load_model
+from hepalith.differential.hypotheses import Hypotheses, load_hypotheses
+from hepalith.differential.model import load_model
+from hepalith.differential.pair import Owned
 from hepalith.differential.prior import set_priors
-from hepalith.differential.question import Question, ask, in_bands, say
+from hepalith.differential.question import Question, ask, group_own, in_bands, say, say_groups
 from hepalith.differential.statement import Statement
 from hepalith.finding.finding import Finding, Pattern
 from hepalith.study.patient import Patient
 
-__all__ = ["Belief", "Outcome", "hypothesise"]
+__all__ = ["Belief", "Outcome", "believe", "hypothesise", "log_shared"]
 
 Outcome = bool | str
 """What a finding may turn out to be: true or false, a choice's id, or a bin's label (`lt3`)."""
@@ -31,15 +33,26 @@ means is there. Our judgement; it moves what is expected of such a sign, never a
 class Belief:
     """The point posterior, and what further findings would make of it.
 
-    `diagnoses` and `posterior` are in the order of the knowledge; the posterior sums to 1. Empty
-    where there is nothing to explain.
+    `diagnoses` and `posterior` are in the order of the knowledge: P(this process leads), which sums to 1.
+    Empty where there is nothing to explain.
     """
 
     question: Question
+    hypotheses: Hypotheses
     diagnoses: tuple[str, ...]
-    log_atoms: NDArray[np.float64]
-    """Natural log of the joint of every form and all that was heard, not normalised."""
+    log_joint: NDArray[np.float64]
+    """Natural log of the joint of every hypothesis and all that was heard, not normalised."""
     posterior: NDArray[np.float64]
+    owned: dict[str, Owned] = field(default_factory=dict)
+    """What was said of each process's own units, pair by pair; made when first asked for."""
+
+    @property
+    def log_atoms(self) -> NDArray[np.float64]:
+        """Natural log of the joint of every form that leads, alone or in company, and all that was heard."""
+        top = self.log_joint.max()
+        weights = np.exp(self.log_joint - top)
+        sums = np.bincount(self.hypotheses.atoms, weights, self.hypotheses.count_alone)
+        return np.asarray(np.log(np.maximum(sums, np.finfo(float).tiny)) + top)
 
     def outcomes(self, finding_id: str) -> tuple[Outcome, ...]:
         """Return what a finding may turn out to be; none where no feature speaks of it."""
@@ -55,18 +68,22 @@ class Belief:
 
         It is what `diagnose` would say with that finding, whatever was said of it before.
         """
-        return self._posterior(self._log_after({finding_id: outcome}))
+        return self.given_all({finding_id: outcome})
 
     def given_all(self, learnt: Mapping[str, Outcome]) -> NDArray[np.float64]:
         """Return the posterior once several findings are known, shape (diagnoses,)."""
-        return self._posterior(self._log_after(learnt))
+        return self._posterior(self._log_after(self._units_after(learnt)))
 
     def learn(self, learnt: Mapping[str, Outcome]) -> Belief:
         """Return the belief once several findings are known: the start of a further step."""
-        units = self._units_after(learnt)
-        log_atoms = self._log_after(learnt)
-        question = replace(self.question, units={**self.question.units, **units})
-        return replace(self, question=question, log_atoms=log_atoms, posterior=self._posterior(log_atoms))
+        changed = self._units_after(learnt)
+        log_joint = self._log_after(changed)
+        units = {**self.question.units, **changed}
+        groups = group_own(self.question.model, units, self.question.about, self.question.patterns)
+        question = replace(self.question, units=units, groups=groups)
+        kept = {root: owned for root, owned in self.owned.items() if root not in changed}
+        posterior = self._posterior(log_joint)
+        return replace(self, question=question, log_joint=log_joint, posterior=posterior, owned=kept)
 
     def expect(self, finding_id: str) -> tuple[tuple[Outcome, ...], NDArray[np.float64], NDArray[np.float64]]:
         """Return a finding's outcomes, their probabilities and the posterior after each.
@@ -79,16 +96,21 @@ class Belief:
         outcomes = self.outcomes(finding_id)
         if not outcomes or not self.diagnoses:
             return (), np.zeros(0), np.zeros((0, len(self.diagnoses)))
-        log_after = np.array([self._log_after({finding_id: outcome}) for outcome in outcomes])
-        joint = np.exp(log_after - log_after.max())
-        chances = joint.sum(axis=1)
-        after = _gather(self.question.model, joint.T).T
-        return outcomes, chances / chances.sum(), after / after.sum(axis=1, keepdims=True)
+        changed = [self._units_after({finding_id: outcome}) for outcome in outcomes]
+        log_after = np.array([self._log_after(units) for units in changed])
+        after = self.hypotheses.gather(np.exp(log_after - log_after.max()))
+        chances = after.sum(axis=1)
+        return outcomes, chances / chances.sum(), after / chances[:, None]
 
-    def _posterior(self, log_atoms: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _hear(self, question: Question) -> Belief:
+        """Return the belief once all units of a question are heard, from one that has heard none."""
+        log_joint = self._log_after(question.units)
+        return replace(self, question=question, log_joint=log_joint, posterior=self._posterior(log_joint))
+
+    def _posterior(self, log_joint: NDArray[np.float64]) -> NDArray[np.float64]:
         if not self.diagnoses:
             return self.posterior
-        gathered = _gather(self.question.model, np.exp(log_atoms - log_atoms.max()))
+        gathered = self.hypotheses.gather(np.exp(log_joint - log_joint.max()))
         return np.asarray(gathered / gathered.sum())
 
     def _meanings(self, finding_id: str) -> Mapping[Outcome, tuple[Statement, ...]]:
@@ -106,17 +128,43 @@ class Belief:
             for statement in self._meanings(finding_id).get(outcome, ()):
                 root = self.question.model.root_of(statement.feature)
                 unit = changed.get(root, self.question.units.get(root, ()))
-                others = [s for s in unit if s.finding != finding_id]
-                changed[root] = (*others, statement)
+                said_before = [s for s in unit if (s.finding, s.feature) != (finding_id, statement.feature)]
+                changed[root] = (*said_before, statement)
         return changed
 
-    def _log_after(self, learnt: Mapping[str, Outcome]) -> NDArray[np.float64]:
-        question = self.question
-        log_atoms = self.log_atoms
-        for root, unit in self._units_after(learnt).items():
-            before = question.units.get(root, ())
-            log_atoms = log_atoms + _log_unit(question, root, unit) - _log_unit(question, root, before)
-        return log_atoms
+    def _log_after(self, changed: Mapping[str, tuple[Statement, ...]]) -> NDArray[np.float64]:
+        question, hypotheses = self.question, self.hypotheses
+        log_joint = self.log_joint
+        own = False
+        for root, unit in changed.items():
+            if hypotheses.is_own(root):
+                own = True
+                continue
+            log_joint = log_joint + log_shared(question, hypotheses, root, unit)
+            if root in question.units:
+                log_joint = log_joint - log_shared(question, hypotheses, root, question.units[root])
+        if not own:
+            return log_joint
+        units = {**question.units, **changed}
+        groups = group_own(question.model, units, question.about, question.patterns)
+        log_joint = log_joint + self._log_own(say_groups(question.model, units, groups), changed)
+        return log_joint - self._log_own(question.own_groups(), {})
+
+    def _log_own(
+        self,
+        groups: Sequence[Mapping[str, Mapping[str, NDArray[np.float64]]]],
+        changed: Mapping[str, Sequence[Statement]],
+    ) -> NDArray[np.float64]:
+        """Return the log-likelihood of all groups; what was said of unchanged units is kept."""
+        owned = {}
+        for root, said in (item for group in groups for item in group.items()):
+            if root not in changed and root in self.owned:
+                owned[root] = self.owned[root]
+            else:
+                owned[root] = self.hypotheses.pairs.own(root, said)
+                if root not in changed:
+                    self.owned[root] = owned[root]
+        return self.hypotheses.log_own(groups, owned)
 
 
 def hypothesise(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: Patient) -> Belief:
@@ -135,33 +183,29 @@ def hypothesise(findings: Sequence[Finding], patterns: Sequence[Pattern], patien
     >>> bool(belief.given("dilated_ducts", True).max() < 1.0)
     True
     """
-    question = ask(findings, patterns, patient)
-    model = question.model
+    return believe(ask(findings, patterns, patient))
+
+
+def believe(question: Question) -> Belief:
+    """Return the belief after all that a question holds."""
+    model, hypotheses = question.model, load_hypotheses(question.setting)
     if question.is_empty:
-        return Belief(question, (), np.zeros(0), np.zeros(0))
-    prior = set_priors(model, question.setting, patient)
-    log_atoms = np.log(prior[model.diagnosis_of]) + np.log(model.share)
-    for root, unit in question.units.items():
-        log_atoms = log_atoms + _log_unit(question, root, unit)
-    belief = Belief(question, tuple(e.id for e in model.knowledge.entries), log_atoms, np.zeros(0))
-    return replace(belief, posterior=belief._posterior(log_atoms))
+        return Belief(question, hypotheses, (), np.zeros(0), np.zeros(0))
+    log_prior = hypotheses.log_prior(set_priors(model, question.setting, question.patient))
+    diagnoses = tuple(entry.id for entry in model.knowledge.entries)
+    silent = replace(question, units={}, groups={})
+    return Belief(silent, hypotheses, diagnoses, log_prior, np.zeros(0))._hear(question)
 
 
-def _log_unit(question: Question, root: str, unit: Sequence[Statement]) -> NDArray[np.float64]:
-    """Return the log-likelihood of a unit under every form; the age given the setting's ages."""
-    model = question.model
-    if not unit:
-        return np.zeros(len(model.diagnosis_of))
-    likelihood = model.likelihood(root, say(model, unit))
-    if root == "age" and question.population.age_bands:
-        likelihood = likelihood / model.likelihood("age", in_bands(model, question.population.age_bands))
-    return np.asarray(np.log(np.maximum(likelihood, np.finfo(float).tiny)))
-
-
-def _gather(model: Model, atoms: NDArray[np.float64]) -> NDArray[np.float64]:
-    gathered = np.zeros((len(model.knowledge.entries), *atoms.shape[1:]))
-    np.add.at(gathered, model.diagnosis_of, atoms)
-    return gathered
+def log_shared(
+    question: Question, hypotheses: Hypotheses, root: str, unit: Sequence[Statement]
+) -> NDArray[np.float64]:
+    """Return the log-likelihood of a unit that the whole reading shares; the age given the setting's ages."""
+    log_likelihood = hypotheses.log_unit(root, say(question.model, unit))
+    bands = question.population.age_bands
+    if root == "age" and bands:
+        log_likelihood = log_likelihood - hypotheses.log_unit("age", in_bands(question.model, bands))
+    return log_likelihood
 
 
 @lru_cache(maxsize=1024)

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.differential.belief import Belief, believe
 from hepalith.differential.differential import Diagnosis, Differential, Evidence, Process
+from hepalith.differential.draw import draw_posterior, interval
 from hepalith.differential.model import Model
-from hepalith.differential.prior import draw_priors, set_priors
-from hepalith.differential.question import CHILD_BELOW_YEARS, ask, choose_setting, in_bands, say
+from hepalith.differential.prior import set_priors
+from hepalith.differential.question import CHILD_BELOW_YEARS, ask, choose_setting, say
 from hepalith.differential.statement import Statement
-from hepalith.differential.weigh import share_within_unit, weigh_findings
+from hepalith.differential.subject import ONLY
+from hepalith.differential.weigh import log_odds, settle, share_findings, weigh_findings
 from hepalith.finding.finding import Finding, Pattern
 from hepalith.study.patient import Patient
 
@@ -24,15 +27,13 @@ INTERVAL_PERCENT = (2.5, 97.5)
 BY_DEFINITION = "what the other values leave, or true by definition"
 """Cited where no number of its own stands behind a weight."""
 
+WORTH_WEIGHING = 1e-3
+"""Hypotheses of two processes that hold less than this of their leading diagnosis's probability take no part
+in the path along which findings are weighed. What they add to the odds is in the sum all the same."""
+
 TELLING_WEIGHT = 0.3
 """Log10 weight (a factor of two) from which the foci behind a finding are named with a process.
 Our judgement."""
-
-ONLY = "solitary"
-"""The pattern of a single focus: whatever is at work, it is that focus."""
-
-CHAIN = "along_portal_triad"
-"""The pattern whose foci make a `beaded_chain`."""
 
 LEAST_PROCESS = 0.01
 """Marginals below one in a hundred are left out of `processes`. Our judgement."""
@@ -59,23 +60,18 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
         explain, where that could not be assessed, or for a fetus, whose pathway is its own.
     """
     question = ask(findings, patterns, patient)
-    model, setting, population = question.model, question.setting, question.population
-    digest = model.knowledge.digest
-    if question.is_empty:
+    model, setting, digest = question.model, question.setting, question.model.knowledge.digest
+    belief = believe(question)
+    if not belief.diagnoses:
         return Differential((), setting=setting, knowledge_digest=digest)
-    statements, units = question.statements, question.units
-
-    prior, prior_draws = set_priors(model, setting, patient), draw_priors(model, setting, patient)
-    shares = _shares(model, units, population.age_bands)
-    log_atoms = np.log(prior[model.diagnosis_of]) + np.log(model.share)
-    prior_odds, odds, weights = weigh_findings(model, log_atoms, shares)
-    posterior = _gather(model, np.exp(_safe(log_atoms + shares.sum(axis=0))))
-    posterior /= posterior.sum()
-    drawn = _posterior_draws(model, units, prior_draws, population.age_bands)
-    low, high = _interval(drawn, posterior)
+    posterior, drawn = belief.posterior, draw_posterior(belief)
+    low, high = interval(drawn, posterior, INTERVAL_PERCENT)
     first = np.bincount(drawn.argmax(axis=0), minlength=len(posterior)) / drawn.shape[1]
+    prior_odds, odds, statements, weights = _weigh(belief)
+    units = question.units
 
-    cited = [(s, _cite(model, s, say(model, unit))) for unit in units.values() for s in unit]
+    said = {root: say(model, unit) for root, unit in units.items()}
+    cited = [(s, _cite(model, s, said[model.root_of(s.feature)])) for s in statements]
     evidence = [_evidence(cited, d, weights[d]) for d in range(len(posterior))]
     ranked = sorted(range(len(posterior)), key=lambda d: (-odds[d], model.knowledge.entries[d].id))
     diagnoses = tuple(
@@ -91,57 +87,38 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
         )
         for d in ranked
     )
-    shown_by = _foci_of(question.heard, patterns)
-    return Differential(diagnoses, _processes(model, diagnoses, statements, shown_by), setting, digest)
+    return Differential(diagnoses, _processes(belief, diagnoses), setting, digest)
 
 
-def _shares(
-    model: Model, units: Mapping[str, Sequence[Statement]], age_bands: Sequence[str]
-) -> NDArray[np.float64]:
-    """Return log-likelihoods by finding and atom; the age is conditioned on the setting's bands."""
-    rows = [np.zeros((0, len(model.diagnosis_of)))]
-    for root, unit in units.items():
-        shared = share_within_unit(model, root, unit)
-        if root == "age" and age_bands:
-            shared = shared - np.log(model.likelihood("age", in_bands(model, age_bands)))
-        rows.append(shared)
-    return np.concatenate(rows)
+def _weigh(
+    belief: Belief,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], list[Statement], NDArray[np.float64]]:
+    """Return prior and posterior log10 odds, every statement, and its weight for every diagnosis.
+
+    The path of the weights runs over the hypotheses that hold any of a diagnosis's probability worth
+    naming; the sum is settled over all of them.
+    """
+    question, everything = belief.question, belief.hypotheses
+    alone = everything.count_alone
+    of_leader = belief.posterior[everything.leading]
+    joint = np.exp(belief.log_joint - belief.log_joint.max())
+    joint /= joint.sum()
+    kept = np.flatnonzero(joint[alone:] > WORTH_WEIGHING * of_leader[alone:])
+    hypotheses = everything.select(kept)
+    priors = set_priors(question.model, question.setting, question.patient)
+    statements, shares = share_findings(question, hypotheses)
+    weights = weigh_findings(hypotheses.log_prior(priors), shares, hypotheses.leading, len(priors))
+    prior_odds, odds = log_odds(np.log(priors)), log_odds(_log_led(belief))
+    return prior_odds, odds, statements, settle(weights, odds - prior_odds)
 
 
-def _safe(log_p: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(log_p - log_p.max())
-
-
-def _gather(model: Model, atoms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum over the forms of each diagnosis."""
-    gathered = np.zeros((len(model.knowledge.entries), *atoms.shape[1:]))
-    np.add.at(gathered, model.diagnosis_of, atoms)
-    return gathered
-
-
-def _posterior_draws(
-    model: Model,
-    units: Mapping[str, Sequence[Statement]],
-    prior_draws: NDArray[np.float32],
-    age_bands: Sequence[str],
-) -> NDArray[np.float64]:
-    """Return posteriors of shape (diagnoses, draws), one for each draw of every number."""
-    atoms = prior_draws[model.diagnosis_of].astype(np.float64) * model.share_draws
-    for root, unit in units.items():
-        atoms *= model.likelihood(root, say(model, unit), drawn=True)
-        if root == "age" and age_bands:
-            atoms /= model.likelihood("age", in_bands(model, age_bands), drawn=True)
-    posterior = _gather(model, atoms)
-    posterior /= posterior.sum(axis=0)
-    return posterior
-
-
-def _interval(
-    drawn: NDArray[np.float64], posterior: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the 95 % interval over the draws, widened where needed to hold the point value."""
-    low, high = np.percentile(drawn, INTERVAL_PERCENT, axis=1)
-    return np.minimum(low, posterior), np.maximum(high, posterior)
+def _log_led(belief: Belief) -> NDArray[np.float64]:
+    """Return the log mass that each diagnosis leads, without losing what is very small."""
+    leading, count = belief.hypotheses.leading, len(belief.diagnoses)
+    tops = np.full(count, -np.inf)
+    np.maximum.at(tops, leading, belief.log_joint)
+    sums = np.bincount(leading, np.exp(belief.log_joint - tops[leading]), count)
+    return np.asarray(np.log(sums) + tops)
 
 
 def _evidence(
@@ -178,45 +155,20 @@ def _cite(model: Model, statement: Statement, said: Mapping[str, NDArray[np.floa
     return citations
 
 
-def _processes(
-    model: Model,
-    diagnoses: Sequence[Diagnosis],
-    statements: Sequence[Statement],
-    shown_by: Mapping[str, frozenset[int]],
-) -> tuple[Process, ...]:
-    """Return marginals: a diagnosis is at work when it leads, or when it stands beside what leads.
+def _processes(belief: Belief, diagnoses: Sequence[Diagnosis]) -> tuple[Process, ...]:
+    """Return marginals: a process is at work when it leads, or when it stands beside what leads.
 
-    A first version: that two stand side by side is counted only where it was measured how many
-    people have the second one anyway, and never for a single focus. So these are lower bounds.
     A process names the foci that speak for it; none where what speaks for it is no focus's own.
     """
-    single = any(
-        s.feature == "extent" and s.likelihood.argmax() == 0 and s.likelihood[1:].max() < s.likelihood[0]
-        for s in statements
-    )
-    entries = {entry.id: entry for entry in model.knowledge.entries}
+    joint = np.exp(belief.log_joint - belief.log_joint.max())
+    at_work = belief.hypotheses.at_work(joint / joint.sum())
+    chance = dict(zip(belief.diagnoses, at_work.tolist(), strict=True))
+    about = belief.question.about
     marginals = []
-    for diagnosis in diagnoses:
-        beside = entries[diagnosis.diagnosis].coexists
-        extra = 0.0 if beside is None or single else (1.0 - diagnosis.probability) * beside.value
-        if diagnosis.diagnosis != "none_of_these" and diagnosis.probability + extra >= LEAST_PROCESS:
+    for diagnosis in sorted(diagnoses, key=lambda d: (-chance[d.diagnosis], d.diagnosis)):
+        name = diagnosis.diagnosis
+        if name != "none_of_these" and chance[name] >= LEAST_PROCESS:
             telling = [e.finding for e in diagnosis.supporting if e.weight >= TELLING_WEIGHT]
-            foci = shown_by[ONLY] or frozenset().union(*(shown_by.get(f, frozenset()) for f in telling))
-            marginals.append(Process(diagnosis.diagnosis, diagnosis.probability + extra, tuple(sorted(foci))))
+            foci = about[ONLY] or frozenset().union(*(about.get(f, frozenset()) for f in telling))
+            marginals.append(Process(name, min(chance[name], 1.0), tuple(sorted(foci))))
     return tuple(marginals)
-
-
-def _foci_of(findings: Sequence[Finding], patterns: Sequence[Pattern]) -> dict[str, frozenset[int]]:
-    """Return, by finding or pattern, the foci that it is about, and under `ONLY` the single focus.
-
-    What all foci share (their number, their spread) names none: it tells no focus from another.
-    """
-    only = next((p.foci for p in patterns if p.id == ONLY), ())
-    every = frozenset().union(*(p.foci for p in patterns))
-    about = {p.id: frozenset(p.foci) for p in patterns if frozenset(p.foci) != every}
-    if CHAIN in about:
-        about["beaded_chain"] = about[CHAIN]
-    for finding in findings:
-        if finding.subject.kind == "focus" and finding.subject.ref.isdecimal():
-            about[finding.id] = about.get(finding.id, frozenset()) | {int(finding.subject.ref)}
-    return {**about, ONLY: frozenset(only)}

@@ -37,6 +37,9 @@ POOLED_LOGIT_RANGE = 1.1
 """Half-width, in logits, of the range of a pooled number: three times the odds either way, as for
 grade C. Our judgement."""
 
+LEAST_BACKGROUND = 1e-6
+"""No background is taken to be rarer than one in a million: it divides what two processes show together."""
+
 Z95 = 1.959964
 """Standard normal quantile of 0.975."""
 
@@ -56,6 +59,8 @@ class Table:
     numbers: tuple[tuple[Number | None, ...], ...]
     low_z: NDArray[np.float64]
     high_z: NDArray[np.float64]
+    background: NDArray[np.float64]
+    """Shape (parent values, values): how often any liver shows them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,10 +85,13 @@ class Model:
             place = list(self.tables).index(feature)
             rng = np.random.default_rng([SEED, place])
             table = self.tables[feature]
-            drawn = _draw(table.points, table.low_z, table.high_z, rng)
             if len(table.feature.values) == 2:
-                drawn[:, 1] = 1.0 - drawn[:, 0]
-            self.draws_made[feature] = drawn / drawn.sum(axis=1, keepdims=True)
+                first = _draw(table.points[:, :1], table.low_z[:, :1], table.high_z[:, :1], rng)
+                drawn = np.concatenate([first, 1.0 - first], axis=1)
+            else:
+                drawn = _draw(table.points, table.low_z, table.high_z, rng)
+                drawn /= drawn.sum(axis=1, keepdims=True)
+            self.draws_made[feature] = drawn
         return self.draws_made[feature]
 
     def priors(self, setting: str) -> NDArray[np.float64]:
@@ -127,6 +135,34 @@ class Model:
                     part = part * summed_children[child][self.tables[child].row_of[:, place]]
                 total = total + part
         return np.asarray(total)
+
+    def spread(
+        self, feature: str, atoms: NDArray[np.intp], column: int = 0, *, drawn: bool = False
+    ) -> NDArray[np.floating]:
+        """Return P(value | atom) at one value of the parent, shape (atoms, values) or (.., draws)."""
+        table = self.tables[feature]
+        rows = self.draws(feature) if drawn else table.points
+        return np.asarray(rows[table.row_of[atoms, column]])
+
+    def follow(
+        self,
+        root: str,
+        atoms: NDArray[np.intp],
+        said: Mapping[str, NDArray[np.float64]],
+        *,
+        drawn: bool = False,
+    ) -> NDArray[np.floating] | None:
+        """Return P(what was said of the root's children | its value, atom), shape (atoms, values).
+
+        ``None`` where nothing was said of any.
+        """
+        together = None
+        for child in self.children.get(root, ()):
+            if child in said:
+                rows = self.draws(child) if drawn else self.tables[child].points
+                told = _weigh(rows, said[child])[self.tables[child].row_of[atoms]]
+                together = told if together is None else together * told
+        return together
 
     def root_of(self, feature: str) -> str:
         """Return the feature that this one's unit is named for."""
@@ -246,7 +282,21 @@ def _tabulate(knowledge: Knowledge, feature: Feature, atoms: Sequence[tuple[Entr
         numbers=tuple(tuple(n) for _, n in kept),
         low_z=spread[:, :, 1],
         high_z=spread[:, :, 2],
+        background=_background(feature, parents),
     )
+
+
+def _background(feature: Feature, parents: Sequence[str]) -> NDArray[np.float64]:
+    """Return what any liver shows, one row for each value of the parent."""
+    rows = []
+    for parent in parents:
+        by_definition = feature.otherwise.get(parent)
+        if by_definition is not None:
+            rows.append([by_definition.get(v, 0.0) for v in feature.values])
+        else:
+            rows.append(_complete(feature, feature.background.get(parent) or feature.background["any"])[0])
+    points = np.maximum(np.array(rows), LEAST_BACKGROUND)
+    return np.asarray(points / points.sum(axis=1, keepdims=True))
 
 
 def _complete(feature: Feature, cells: Distribution) -> tuple[list[float], list[Number | None]]:

@@ -11,16 +11,35 @@ from numpy.typing import NDArray
 from hepalith.differential.entry import PopulationSetting
 from hepalith.differential.model import Model, load_model
 from hepalith.differential.statement import Statement, combine, known_features, list_statements
+from hepalith.differential.subject import group_units, list_foci
+from hepalith.differential.together import NOTHING_THERE, load_together
 from hepalith.finding.finding import Finding, Pattern
 from hepalith.finding.person import findings_from_patient
 from hepalith.study.patient import Patient
 from hepalith.vocabulary import State
 
-__all__ = ["CHILD_BELOW_YEARS", "Question", "ask", "choose_setting", "in_bands", "say"]
+__all__ = [
+    "CHILD_BELOW_YEARS",
+    "Question",
+    "ask",
+    "choose_setting",
+    "group_own",
+    "in_bands",
+    "say",
+    "say_groups",
+]
 
 CHILD_BELOW_YEARS = 5.0
 """Below this age the child's priors are used: nine in ten hepatoblastomas come before it (the article,
 S57; grade K)."""
+
+
+NOT_COUNTED = ("metal_density",)
+"""Findings that an image gives of what is named and not counted as calcification (a clip, a stent): they say
+nothing of what the calcification is. Where a person states one, the calcification is meant."""
+
+FROM_IMAGES = ("ct", "us")
+"""Sources of findings that were read from an image."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +58,14 @@ class Question:
     patterns: tuple[Pattern, ...]
     statements: tuple[Statement, ...]
     units: Mapping[str, tuple[Statement, ...]]
+    about: Mapping[str, frozenset[int]]
+    """The foci that a finding is about, where it is about some and not others."""
+    groups: Mapping[str, str]
+    """The group of each unit that is one process's own: what is about the same foci."""
+
+    def own_groups(self) -> list[dict[str, dict[str, NDArray[np.float64]]]]:
+        """Return what was said of units that are one process's own: by group, by unit, by feature."""
+        return say_groups(self.model, self.units, self.groups)
 
     @property
     def is_empty(self) -> bool:
@@ -55,12 +82,45 @@ def ask(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: Patie
     population = model.knowledge.settings[setting]
     stated = findings_from_patient(patient)
     heard = (*findings, *(f for f in stated if f not in findings))
-    statements = list_statements(heard, patterns, patient, model.knowledge, population)
+    counted = [f for f in heard if not (f.id in NOT_COUNTED and f.source in FROM_IMAGES)]
+    statements = list_statements(counted, patterns, patient, model.knowledge, population)
     units: dict[str, tuple[Statement, ...]] = {}
     for statement in statements:
         root = model.root_of(statement.feature)
         units[root] = (*units.get(root, ()), statement)
-    return Question(model, setting, population, patient, heard, tuple(patterns), tuple(statements), units)
+    about = list_foci(heard, patterns)
+    return Question(
+        model=model,
+        setting=setting,
+        population=population,
+        patient=patient,
+        heard=heard,
+        patterns=tuple(patterns),
+        statements=tuple(statements),
+        units=units,
+        about=about,
+        groups=group_own(model, units, about, patterns),
+    )
+
+
+def group_own(
+    model: Model,
+    units: Mapping[str, Sequence[Statement]],
+    about: Mapping[str, frozenset[int]],
+    patterns: Sequence[Pattern],
+) -> dict[str, str]:
+    """Return the group of each unit that one process has for its own."""
+    together = load_together()
+    own = {r: u for r, u in units.items() if together.rule(model.tables[r].feature) == "own"}
+    shows = {root: _shows(model, root, unit) for root, unit in own.items()}
+    return group_units(own, shows, about, patterns)
+
+
+def _shows(model: Model, root: str, unit: Sequence[Statement]) -> bool:
+    """Return whether something is said to be there; a unit without a word for nothing always shows."""
+    values = model.tables[root].feature.values
+    likelihood = say(model, unit).get(root)
+    return likelihood is None or values[int(likelihood.argmax())] not in NOTHING_THERE
 
 
 def choose_setting(patient: Patient) -> str:
@@ -84,6 +144,14 @@ def say(model: Model, unit: Sequence[Statement]) -> dict[str, NDArray[np.float64
         feature: combine(together, len(model.tables[feature].feature.values))
         for feature, together in known_features(unit).items()
     }
+
+
+def say_groups(
+    model: Model, units: Mapping[str, Sequence[Statement]], groups: Mapping[str, str]
+) -> list[dict[str, dict[str, NDArray[np.float64]]]]:
+    """Return what was said, by group and unit, in the order of the alphabet."""
+    names = sorted(set(groups.values()))
+    return [{r: say(model, units[r]) for r in sorted(groups) if groups[r] == name} for name in names]
 
 
 def in_bands(model: Model, age_bands: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from itertools import combinations
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.differential.hypotheses import Hypotheses, log_of
 from hepalith.differential.model import Model
+from hepalith.differential.pair import join_groups
+from hepalith.differential.question import Question, in_bands
 from hepalith.differential.statement import Statement, combine, known_features
 
-__all__ = ["share_within_unit", "weigh_findings"]
+__all__ = ["log_odds", "settle", "share_among", "share_findings", "weigh_findings"]
 
 PANELS, NODES = 16, 6
 """Gauss-Legendre panels and nodes per panel along the path from no evidence to all of it. With them the
@@ -21,46 +24,117 @@ in proportion, so that the sum is exact."""
 
 LN10 = math.log(10.0)
 
+Said = Mapping[str, NDArray[np.float64]]
 
-def share_within_unit(model: Model, root: str, statements: Sequence[Statement]) -> NDArray[np.float64]:
-    """Return the log-likelihood of a unit, shared among its findings; shape (findings, atoms).
+
+def share_findings(question: Question, hypotheses: Hypotheses) -> tuple[list[Statement], NDArray[np.float64]]:
+    """Return every statement, and its share of the log-likelihood; shape (statements, hypotheses).
+
+    The shares of a hypothesis sum to the log-likelihood of all that was said.
+    """
+    statements: list[Statement] = []
+    rows = [np.zeros((0, len(hypotheses.leading)))]
+    for root, unit in question.units.items():
+        if root not in question.groups:
+            statements += unit
+            rows.append(_share_shared(question, hypotheses, root, unit))
+    if groups := question.own_groups():
+        roots = [root for group in groups for root in group]
+        statements += [s for root in roots for s in question.units[root]]
+        rows.append(_share_own(question, hypotheses, groups))
+    return statements, np.concatenate(rows)
+
+
+def _share_shared(
+    question: Question, hypotheses: Hypotheses, root: str, unit: Sequence[Statement]
+) -> NDArray[np.float64]:
+    shares = share_among(question.model, unit, lambda said: hypotheses.log_unit(root, said))
+    bands = question.population.age_bands
+    if root == "age" and bands:
+        shares = shares - hypotheses.log_unit("age", in_bands(question.model, bands)) / len(unit)
+    return shares
+
+
+def _share_own(
+    question: Question, hypotheses: Hypotheses, groups: Sequence[Mapping[str, Said]]
+) -> NDArray[np.float64]:
+    """Return the shares of what is said of units that are one process's own.
+
+    Each finding has what it weighs if its group is the leading process's, and if it is the other's, by how
+    probable each is. What is left (at most the log of 2 for each group) goes to the findings that tell
+    the two apart, in proportion.
+    """
+    model, count = question.model, hypotheses.count_alone
+    pairs = hypotheses.pairs
+    units = [(place, root) for place, group in enumerate(groups) for root in group]
+    shares = np.concatenate(
+        [share_among(model, question.units[root], partial(_if_owned, hypotheses, root)) for _, root in units]
+    )
+    if not len(pairs.leading):
+        return shares
+    owned = [[pairs.own(root, said) for root, said in group.items()] for group in groups]
+    total, of_leading = join_groups(owned, pairs.hidden)
+    leading = np.array([of_leading[place] for place, root in units for _ in question.units[root]])
+    if_leading, if_beside = np.split(shares[:, count:], 2, axis=1)
+    expected = leading * if_leading + (1.0 - leading) * if_beside
+    left = log_of(total) - expected.sum(axis=0)
+    telling = np.abs(if_leading - if_beside)
+    sums = telling.sum(axis=0)
+    part = np.divide(telling, sums, out=np.full_like(telling, 1.0 / len(telling)), where=sums > 0)
+    return np.concatenate([shares[:, :count], expected + left * part], axis=1)
+
+
+def _if_owned(hypotheses: Hypotheses, root: str, said: Said) -> NDArray[np.float64]:
+    owned = hypotheses.pairs.own(root, said)
+    return log_of(np.concatenate([hypotheses.model.likelihood(root, said), owned.leading, owned.beside]))
+
+
+def share_among(
+    model: Model, unit: Sequence[Statement], worth_of: Callable[[Said], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return the log-likelihood of a unit, shared among its findings; shape (findings, hypotheses).
 
     Findings of one unit depend on each other (number and side, size and shadow), so each gets its
     Shapley value: its mean contribution over every order in which they could have been learnt.
     The shares of a column sum to the log-likelihood of all of them together.
     """
-    count = len(statements)
-    worth: dict[tuple[int, ...], NDArray[np.float64]] = {(): np.zeros(len(model.diagnosis_of))}
-    for size in range(1, count + 1):
-        for chosen in combinations(range(count), size):
-            said = {
-                feature: combine(together, len(model.tables[feature].feature.values))
-                for feature, together in known_features(statements[i] for i in chosen).items()
-            }
-            worth[chosen] = np.log(np.maximum(model.likelihood(root, said), np.finfo(float).tiny))
-    shares = np.zeros((count, len(model.diagnosis_of)))
-    for chosen, value in worth.items():
-        if chosen:
-            for i in chosen:
-                without = tuple(c for c in chosen if c != i)
-                order = (
-                    math.factorial(len(without)) * math.factorial(count - len(chosen)) / math.factorial(count)
-                )
-                shares[i] += order * (value - worth[without])
+    count = len(unit)
+    worth: list[NDArray[np.float64]] = []
+    known: dict[tuple[tuple[str, bytes], ...], NDArray[np.float64]] = {}
+    for chosen in range(1 << count):
+        said = {
+            feature: combine(together, len(model.tables[feature].feature.values))
+            for feature, together in known_features(unit[i] for i in range(count) if chosen >> i & 1).items()
+        }
+        key = tuple((feature, likelihood.tobytes()) for feature, likelihood in said.items())
+        if key not in known:
+            known[key] = worth_of(said) if said else np.zeros(1)
+        worth.append(known[key])
+    shares = np.zeros((count, *worth[-1].shape))
+    for chosen in range(1, 1 << count):
+        size = chosen.bit_count()
+        order = math.factorial(size - 1) * math.factorial(count - size) / math.factorial(count)
+        for i in range(count):
+            if chosen >> i & 1:
+                without = worth[chosen & ~(1 << i)]
+                if without is not worth[chosen]:
+                    shares[i] += order * (worth[chosen] - without)
     return shares
 
 
 def weigh_findings(
-    model: Model, log_prior: NDArray[np.float64], shares: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    r"""Return prior log10 odds, posterior log10 odds and each finding's weight, for every diagnosis.
+    log_prior: NDArray[np.float64], shares: NDArray[np.float64], leading: NDArray[np.intp], count: int
+) -> NDArray[np.float64]:
+    r"""Return each finding's weight for each diagnosis; shape (diagnoses, findings).
 
     Parameters
     ----------
     log_prior
-        Natural log of P(atom), shape (atoms,).
+        Natural log of P(hypothesis), shape (hypotheses,).
     shares
-        Natural log-likelihoods by finding, shape (findings, atoms).
+        Natural log-likelihoods by finding, shape (findings, hypotheses).
+    leading
+        The diagnosis that leads each hypothesis; of `count` diagnoses each leads at least one.
 
     Notes
     -----
@@ -70,8 +144,8 @@ def weigh_findings(
 
     .. math:: w_i = \int_0^1 \left( E_{d,t}[\ell_i] - E_{\bar d,t}[\ell_i] \right) dt / \ln 10
 
-    where the expectations run over the atoms of d, and of all others, after every finding has
-    counted with the power t. It needs no order of the findings, gives nothing to a finding that
+    where the expectations run over the hypotheses that d leads, and over all others, after every finding
+    has counted with the power t. It needs no order of the findings, gives nothing to a finding that
     tells no entry from another, is the log10 likelihood ratio itself where there are two
     entries, and sums to posterior minus prior.
 
@@ -79,18 +153,42 @@ def weigh_findings(
     ----------
     Aumann and Shapley, Values of Non-Atomic Games, Princeton University Press, 1974.
     """
-    own = model.diagnosis_of == np.arange(len(model.knowledge.entries))[:, None]
-    total = shares.sum(axis=0)
-    prior_odds = _log_odds(log_prior, own)
-    posterior_odds = _log_odds(log_prior + total, own)
-    t, weight = _path()
-    tempered = log_prior + t[:, None] * total
-    slopes = _expect(tempered, own, shares) - _expect(tempered, ~own, shares)
-    weights = np.einsum("t,tdn->dn", weight, slopes) / LN10
-    owed = (posterior_odds - prior_odds) - weights.sum(axis=1)
+    order = np.argsort(leading, kind="stable")
+    starts = np.searchsorted(leading[order], np.arange(count))
+    stops = np.append(starts[1:], len(order))
+    t, step = _path()
+    shares = shares[:, order]
+    tempered = log_prior[order] + t[:, None] * shares.sum(axis=0)
+    tops = np.maximum.reduceat(tempered, starts, axis=1)
+    mass = np.exp(tempered - np.repeat(tops, stops - starts, axis=1))
+    sums = np.add.reduceat(mass, starts, axis=1)
+    slopes = np.empty((len(t), count, len(shares)))
+    for d, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        slopes[:, d] = mass[:, start:stop] @ shares[:, start:stop].T / sums[:, d, None]
+    log_mass = np.log(sums) + tops
+    others = np.broadcast_to(log_mass[:, None, :], (len(t), count, count)).copy()
+    others[:, np.arange(count), np.arange(count)] = -np.inf
+    others = np.exp(others - others.max(axis=2, keepdims=True))
+    others /= others.sum(axis=2, keepdims=True)
+    return np.asarray(np.einsum("t,tdn->dn", step, slopes - others @ slopes) / LN10)
+
+
+def settle(weights: NDArray[np.float64], owed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return weights that sum to what is owed, exactly: what the quadrature left is spread in proportion."""
     size = np.abs(weights).sum(axis=1, keepdims=True)
-    weights += np.divide(np.abs(weights), size, out=np.zeros_like(weights), where=size > 0) * owed[:, None]
-    return prior_odds, posterior_odds, weights
+    left = (owed - weights.sum(axis=1))[:, None]
+    return np.asarray(
+        weights + np.divide(np.abs(weights), size, out=np.zeros_like(weights), where=size > 0) * left
+    )
+
+
+def log_odds(log_mass: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log10 of each mass over the sum of all others, without losing what is close to 0 or 1."""
+    others = np.broadcast_to(log_mass, (len(log_mass), len(log_mass))).copy()
+    np.fill_diagonal(others, -np.inf)
+    top = others.max(axis=1)
+    rest = np.log(np.exp(others - top[:, None]).sum(axis=1)) + top
+    return np.asarray((log_mass - rest) / LN10)
 
 
 def _path() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -98,25 +196,3 @@ def _path() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     starts = np.arange(PANELS)[:, None]
     t = (starts + (node + 1.0) / 2.0) / PANELS
     return t.ravel(), np.tile(weight / 2.0 / PANELS, PANELS)
-
-
-def _masked(
-    log_p: NDArray[np.float64], mask: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return exp(log_p) within each row of `mask`, scaled by its largest, and the log of that."""
-    within = np.where(mask, log_p[..., None, :], -np.inf)
-    top = within.max(axis=-1, keepdims=True)
-    return np.exp(within - top), top[..., 0]
-
-
-def _log_odds(log_p: NDArray[np.float64], own: NDArray[np.bool_]) -> NDArray[np.float64]:
-    (mine, my_top), (others, other_top) = _masked(log_p, own), _masked(log_p, ~own)
-    odds = np.log(mine.sum(axis=-1)) + my_top - np.log(others.sum(axis=-1)) - other_top
-    return np.asarray(odds / LN10)
-
-
-def _expect(
-    log_p: NDArray[np.float64], mask: NDArray[np.bool_], shares: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    p, _ = _masked(log_p, mask)
-    return np.asarray((p / p.sum(axis=-1, keepdims=True)) @ shares.T)

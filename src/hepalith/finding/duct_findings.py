@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -109,7 +109,7 @@ def _relation(scene: _Scene) -> Finding:
     focus, best = min(known, key=lambda p: (RELATIONS.index(p[1].relation), p[0]))
     return Finding(
         name, Subject("duct", str(focus)), State.PRESENT, best.probabilities.get(best.relation),
-        best.relation, alternatives=tuple(sorted(best.probabilities.items())),
+        best.relation, alternatives=tuple(sorted(best.probabilities.items())), foci=(focus,),
     )  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def _bile_around(scene: _Scene) -> Finding:
     if not chances:
         return _unjudged("bile_around_focus", NO_FOCUS)
     chance, focus = max(chances)
-    return _called("bile_around_focus", max(chance, 0.01), str(focus))
+    return replace(_called("bile_around_focus", max(chance, 0.01), str(focus)), foci=(focus,))
 
 
 def _dilated(scene: _Scene) -> Finding:

@@ -27,7 +27,8 @@ class Finding:
 
     `id` is a term of the vocabulary; `probability` that it is present, given the image or the
     words; `source` is ``ct``, ``us``, ``text`` or ``person``. A state of not assessable has a `reason`.
-    Where the value is a choice, `alternatives` may hold the probability of every choice.
+    Where the value is a choice, `alternatives` may hold the probability of every choice. `foci` are
+    the foci that it is about, where its subject is no focus (the foci in a host).
     """
 
     id: str
@@ -40,6 +41,7 @@ class Finding:
     words: str | None = None
     reason: str | None = None
     alternatives: tuple[tuple[str, float], ...] = ()
+    foci: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hepalith.anatomy.liver import Phase
 from hepalith.calcification.focus import Foci
 from hepalith.finding.finding import Finding, Subject
@@ -35,7 +37,8 @@ def describe_hosts(hosts: Hosts, foci: Foci, phase: Phase) -> tuple[Finding, ...
         ids = ("host_kind", "host_diameter", "host_position", "enhancement", *ABOUT_HOST)
         about = [Finding(i, subject, State.NOT_ASSESSABLE, reason=NO_CALCIUM_REASON) for i in ids]
     elif hosts.hosts:
-        about = _of_host(hosts.hosts[0], phase)
+        leading = hosts.hosts[0]
+        about = [replace(f, foci=leading.foci) for f in _of_host(leading, phase)]
     else:
         about = _of_none(hosts, foci)
     return (*about, _mass(hosts))
