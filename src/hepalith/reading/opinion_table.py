@@ -37,7 +37,7 @@ MOST_UNKNOWN = 6
 LEAST_WEIGHT = 0.005
 """Weight below which two decimals show none."""
 
-NARROWEST = 48
+NARROWEST = 60
 """Fewest columns a table is laid out for."""
 
 WIDE = frozenset({"W", "F"})

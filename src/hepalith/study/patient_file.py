@@ -127,7 +127,7 @@ def list_patient_schema() -> dict[str, Any]:
     return schema
 
 
-def read_patient(path: Path) -> Patient:
+def read_patient(path: Path | str) -> Patient:
     """Read a patient file (TOML or JSON).
 
     Raises
@@ -136,7 +136,7 @@ def read_patient(path: Path) -> Patient:
         If it cannot be opened or parsed, holds an unknown key (the nearest known one is named), a value
         out of range, or two statements that contradict each other. The message is one line.
     """
-    return make_patient(_load_table(path), str(path))
+    return make_patient(_load_table(Path(path)), str(path))
 
 
 def make_patient(table: Mapping[str, Any], where: str = "patient") -> Patient:

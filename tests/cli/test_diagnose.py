@@ -1,0 +1,164 @@
+"""`hepalith diagnose` as a person meets it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hepalith.cli import main
+
+PATIENT = """
+age_years = 46
+sex = "female"
+exam_date = 2026-05-04
+symptoms = ["fever"]
+[findings]
+dilated_ducts = true
+duct_relation = "in_lumen"
+"""
+
+IMAGE_LIBRARIES = (
+    "SimpleITK",
+    "pydicom",
+    "highdicom",
+    "nibabel",
+    "gdcm",
+    "PIL",
+    "cc3d",
+    "edt",
+    "onnxruntime",
+    "scipy",
+)
+
+
+def write(folder: Path, text: str | bytes, name: str = "patient.toml") -> Path:
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def run_command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603
+        [sys.executable, "-m", "hepalith", "diagnose", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_table_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", str(write(tmp_path, PATIENT))]) == 0
+    out = capsys.readouterr()
+    assert "Intrahepatic duct stones" in out.out
+    assert out.err == ""
+    assert "\x1b" not in out.out
+
+
+def test_json_is_printed_with_the_digests_of_what_was_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, PATIENT)
+    assert main(["diagnose", str(path), "--json", "--what-if", "dilated_ducts=false"]) == 0
+    held = json.loads(capsys.readouterr().out)
+    assert held["differential"][0]["diagnosis"] == "hepatolithiasis"
+    assert held["provenance"]["inputs"][0]["file"] == "patient.toml"
+    assert len(held["provenance"]["inputs"][0]["sha256"]) == 64
+    assert held["what_if"]["changes"] == {"dilated_ducts": False}
+    assert held["what_if"]["then"]["differential"]
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    path = str(write(tmp_path, PATIENT))
+    assert run_command(path, "--json").stdout == run_command(path, "--json").stdout
+
+
+def test_reasons_and_what_if_are_shown_after_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["diagnose", str(write(tmp_path, PATIENT)), "--explain", "--what-if", "host_kind=solid"]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert out.index("PLAN") < out.index("prior log10 odds") < out.index("WHAT IF host_kind = solid")
+
+
+def test_a_file_is_written_whole_and_not_over_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "opinion.json"
+    words = ["diagnose", str(write(tmp_path, PATIENT)), "--json", "--out", str(out)]
+    assert main(words) == 0
+    assert json.loads(out.read_text(encoding="utf-8"))["notice"]
+    assert main(words) == 5
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    assert main([*words, "--overwrite"]) == 0
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["opinion.json", "patient.toml"]
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "said"),
+    [
+        ("age_year = 4", 3, "'age_years'"),
+        ("findings = { dilated_duct = true }", 3, "'dilated_ducts'"),
+        ("findings = { host_kind = 'hard' }", 3, "solid"),
+        ("findings = { largest_calcium = { value = 4, unit = 'inch' } }", 3, "mm"),
+        ("", 3, "says nothing"),
+        (b"\x00\xff\xfe\x01binary", 3, "UTF-8"),
+        (b"\x7fELF\x00\x00\x00", 3, "neither TOML nor JSON"),
+        ("#" * 1_100_000, 3, "kB"),
+        ("{", 3, "neither TOML nor JSON"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str | bytes, status: int, said: str
+) -> None:
+    assert main(["diagnose", str(write(tmp_path, content))]) == status
+    out = capsys.readouterr()
+    assert out.out == ""
+    assert len(out.err.splitlines()) == 1
+    assert said in out.err
+
+
+def test_a_file_that_is_absent_or_a_folder_is_status_3(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["diagnose", str(tmp_path / "absent.toml")]) == 3
+    assert main(["diagnose", str(tmp_path)]) == 3
+    assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--what-if", "dilated_ducts"],
+        ["--policy", "no_such_policy"],
+        ["--language", "fr"],
+        ["--nonsense"],
+    ],
+)
+def test_a_wrong_command_line_is_status_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    path = [str(write(tmp_path, PATIENT))] if words else []
+    assert main(["diagnose", *path, *words]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_what_if_of_an_unknown_finding_names_the_nearest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["diagnose", str(write(tmp_path, PATIENT)), "--what-if", "dilated_duct=true"]) == 3
+    assert "'dilated_ducts'" in capsys.readouterr().err
+
+
+def test_no_image_library_is_loaded(tmp_path: Path) -> None:
+    words = ["diagnose", str(write(tmp_path, PATIENT)), "--explain", "--out", str(tmp_path / "o")]
+    script = (
+        f"import json, sys; from hepalith.cli import main; main({words!r}); "
+        "print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
+    assert set(json.loads(done.stdout)).isdisjoint(IMAGE_LIBRARIES)
