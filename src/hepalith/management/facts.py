@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from hepalith.differential.diagnose import CHILD_BELOW_YEARS
+from hepalith.differential.entry import load_knowledge
 from hepalith.management import echinococcosis, incidental
 from hepalith.management.known import ALERT_FROM, PRESENT_FROM, Known
 from hepalith.management.tokyo import assess_cholangitis
@@ -26,7 +27,7 @@ TRUSTED_FROM_PERCENT = 60.0
 """Trust in the liver's outline below which a person is asked to check it first. Our judgement."""
 
 OLD_FROM_YEARS = 75.0
-"""From this age a cholangitis may run without fever (age is a criterion of TG18's grade II); our judgement."""
+"""From this age a cholangitis may run without fever (75 is a criterion of TG18's grade II). Our judgement."""
 
 HOSTS = ("solid", "mixed", "infiltrative")
 """Kinds of host that are never called benign from their calcium."""
@@ -72,6 +73,30 @@ review names cancer, cirrhosis or hepatitis B, age below five, a raised marker a
 are what raises a red flag of its own. Our judgement."""
 
 
+STONES_FROM = 0.3
+"""Share of duct stones from which they are planned for where nothing simple leads. Our judgement."""
+
+STONE_TROUBLES = (
+    *("lobar_atrophy", "duct_stricture", "hilar_stricture", "duct_wall_thickening", "common_duct_stones"),
+    *("right_upper_quadrant_pain", "abdominal_pain", "jaundice", "fever", "recurrent_cholangitis"),
+    *("bilirubin_up", "ca19_9_up", "weight_loss"),
+)
+"""Atrophy, stricture or symptoms: 13 of the 14 silent stones that became ill had atrophy (Kusano 2001).
+
+A raised ALP alone is frequent and silent.
+"""
+
+CHOLESTASIS = ("jaundice", "bilirubin_up", "fever", "recurrent_cholangitis")
+"""Cholestasis or suppurative cholangitis, for which alone the article (S138) treats stones."""
+
+LARGE_FOREGUT_CYST_MM = 40.0
+"""From this size a ciliated foregut cyst is excised (4 to 5 cm; general knowledge, K)."""
+
+
+ANEURYSM_FORMS = ("rim", "eggshell", "curvilinear_septal", "plaque", "linear", "tram_track")
+"""Rings and curves of calcium, as the wall of a vessel makes them."""
+
+
 def is_child_under_five(known: Known) -> bool:
     """Return whether the patient is younger than five."""
     age = known.patient.age_years
@@ -96,6 +121,18 @@ def has_host(known: Known) -> bool:
     return known.measured("host_diameter") is not None and not known.states("host_kind")
 
 
+def may_be_aneurysm(known: Known) -> bool:
+    """Return whether a ring or curve of calcium fills like an artery.
+
+    Enhancement like the aorta counts with any form that is not known to be another: a haemangioma's
+    speck is not a ring.
+    """
+    if known.has("blood_pool_ring") or known.has("doppler_flow_in_focus"):
+        return True
+    ring = known.chose("dominant_morphology", ANEURYSM_FORMS) or known.has("ring_calcification")
+    return known.chose("enhancement", ("blood_pool",)) and (ring or not known.states("dominant_morphology"))
+
+
 def has_no_host(known: Known) -> bool:
     """Return whether an adequate look found no lesion around the calcium."""
     none = known.choice_probability("host_kind", ("none",)) >= PRESENT_FROM
@@ -104,7 +141,7 @@ def has_no_host(known: Known) -> bool:
 
 def has_risk(known: Known) -> bool:
     """Return whether anything is present that keeps a focus from being called simple for certain."""
-    stated = known.patient.knows("known_primary") is not None or known.states("suspected_primary")
+    stated = knows_primary(known) or known.states("suspected_primary")
     return stated or is_child_under_five(known) or any(known.probability(r) >= ALERT_FROM for r in RISKS)
 
 
@@ -167,11 +204,39 @@ def _is_below(known: Known, finding_id: str, limit: float) -> bool:
     return any(m.value < limit for m in measured)
 
 
+def has_enhanced_ct(known: Known) -> bool:
+    """Return whether a CT was read that could judge enhancement."""
+    return any(
+        f.id == "enhancement" and f.source == "ct" and f.state is State.PRESENT for f in known.findings
+    )
+
+
 def is_enhanced_only(known: Known) -> bool:
     """Return whether a CT was read on which density could not be judged for the contrast in it."""
     return known.foci is not None and any(
         f.id == "host_kind" and f.source == "ct" and f.state is State.UNKNOWN for f in known.findings
     )
+
+
+def has_likely_stones(known: Known) -> bool:
+    """Return whether stones of the ducts explain the picture, and no simple focus does."""
+    names = ("hepatolithiasis",)
+    return known.leads(names) or (known.share(names) >= STONES_FROM and not is_simple(known))
+
+
+def has_troubled_stones(known: Known) -> bool:
+    """Return whether anything asks for more than watching duct stones."""
+    return any(known.has(t) for t in STONE_TROUBLES)
+
+
+def knows_primary(known: Known) -> bool:
+    """Return whether a primary cancer is known by name."""
+    return known.patient.knows("known_primary") is not None
+
+
+def leads_in_family(known: Known, family: str) -> bool:
+    """Return whether a diagnosis of this family is first."""
+    return known.leads([entry.id for entry in load_knowledge().entries if entry.family == family])
 
 
 def is_immunosuppressed(known: Known) -> bool:
@@ -206,6 +271,7 @@ def _grade(known: Known) -> int | None:
 
 
 FACTS: Mapping[str, Callable[[Known], bool]] = {
+    "aneurysm_suspected": may_be_aneurysm,
     "child_under_five": is_child_under_five,
     "cholangitis_suspected": may_have_cholangitis,
     "tokyo_1": lambda known: _grade(known) == 1,
@@ -216,12 +282,20 @@ FACTS: Mapping[str, Callable[[Known], bool]] = {
     "ce_2_or_3b": lambda known: echinococcosis.stage_group(known) == "multivesicular",
     "ce_4_or_5": lambda known: echinococcosis.stage_group(known) == "inactive",
     "ce_stage_open": lambda known: echinococcosis.stage_group(known) is None,
+    "ct_enhanced": has_enhanced_ct,
+    "ct_read": lambda known: known.foci is not None,
     "definite_simple": is_definite_simple,
     "enhanced_only": is_enhanced_only,
     "fetus": lambda known: known.patient.subject == "fetus",
+    "has_cholestasis": lambda known: any(known.has(c) for c in CHOLESTASIS),
     "high_risk": incidental.is_high_risk,
     "host": has_host,
+    "host_measures_40": lambda known: (known.measured("host_diameter") or 0.0) >= LARGE_FOREGUT_CYST_MM,
     "immunosuppressed": is_immunosuppressed,
+    "known_primary": knows_primary,
+    "leading_infection": lambda known: leads_in_family(known, "infection"),
+    "leading_liver_cancer": lambda known: leads_in_family(known, "malignant_liver"),
+    "leading_metastasis": lambda known: leads_in_family(known, "metastasis"),
     "no_calcification": has_no_calcification,
     "no_host": has_no_host,
     "none_in_part": has_none_in_part,
@@ -231,6 +305,8 @@ FACTS: Mapping[str, Callable[[Known], bool]] = {
     "pregnant": lambda known: known.patient.pregnancy is True,
     "probable_simple": lambda known: is_simple(known) and not is_definite_simple(known),
     "something_to_explain": lambda known: bool(known.differential.diagnoses),
+    "stones_likely": has_likely_stones,
+    "stones_troubled": has_troubled_stones,
     "unclear": is_unclear,
 }
 """What `Condition.fact` may name."""

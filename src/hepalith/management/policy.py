@@ -62,7 +62,7 @@ class Rule(_Strict):
     after_months: tuple[float, float] | None = None
     repeat: Repetition | None = None
     strength: str = Field(min_length=3)
-    grade: Literal["A", "B", "C", "K"] = "C"
+    grade: Literal["A", "B", "C", "K"]
     source: str = Field(min_length=3)
     en: str = Field(min_length=10)
     zh: str = ""

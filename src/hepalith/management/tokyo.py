@@ -151,8 +151,12 @@ def _any(known: Known, criteria: Mapping[str, Callable[[Known], Reading]]) -> bo
 STONE_DIAGNOSES = ("hepatolithiasis", "caroli", "tb_biliary", "perihilar_cca", "fluke_disease")
 """Diseases that block ducts: the aetiology that criterion C-2 asks for, where it is suspected, not seen."""
 
-STONES_FROM = 0.1
-"""Share of these from which duct stones, or what blocks like them, count as suspected. Our judgement."""
+STONES_FROM = 0.15
+"""Share of these from which duct stones, or what blocks like them, count as suspected. Our judgement.
+
+With fever and nothing else known of a focus they have a share of 0.11 where tuberculosis is rare: a fever
+alone suspects no stones there. In East Asian health checks it is 0.6, and does.
+"""
 
 CAUSES_SEEN = (
     "duct_stricture",
@@ -186,7 +190,7 @@ CHOLESTASIS: Mapping[str, Callable[[Known], Reading]] = {
 }
 """B: bilirubin of 2 mg/dL or more, ALP, GGT, AST or ALT above 1.5 of the upper limit (TG18, table 1).
 
-A raised bilirubin stated without its value counts, to be safe; a raised ALP or GGT without its value does not.
+A raised bilirubin stated without its value counts, to be safe; a raised ALP or GGT without one does not.
 """
 
 IMAGING: Mapping[str, Callable[[Known], Reading]] = {
