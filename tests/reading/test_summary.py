@@ -111,7 +111,7 @@ def test_the_patients_page_has_no_jargon_no_diagnosis_and_no_promise(factories: 
 def test_the_patient_is_told_of_an_alert_and_of_the_next_step(factories: ModuleType) -> None:
     text = factories.make_reading().document.summary.patient.en
     assert "should look at one point on this page within the next days" in text
-    assert "Between 2025-06-14 and 2025-09-14" in text
+    assert "Between 14 June 2025 and 14 September 2025" in text
 
 
 def test_a_partly_scanned_liver_is_said_to_be_partly_scanned(factories: ModuleType) -> None:
@@ -247,7 +247,7 @@ def test_a_step_due_from_the_day_of_the_scan_is_due_by_its_end(factories: Module
         plan.actions[0], due=(date(2025, 3, 14), date(2025, 4, 14)), after_months=(0.0, 1.0), repeat=None
     )
     summary = factories.make_reading(plan=replace(plan, actions=(soon,))).document.summary
-    assert "By 2025-04-14" in summary.patient.en
+    assert "By 14 April 2025" in summary.patient.en
     assert "2025-03-14 to 2025-04-14; within 1 month of the examination: Ultrasound" in summary.radiology.en
 
 

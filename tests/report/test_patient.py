@@ -78,7 +78,7 @@ def test_the_page_fetches_nothing_and_runs_nothing(factories: ModuleType) -> Non
 
 def test_dates_are_given_and_repeats_said(factories: ModuleType) -> None:
     text = text_of(render_patient(factories.make_reading()))
-    assert "Between 2025-06-14 and 2025-09-14, then every 3–6 months, until about 36 months" in text
+    assert "Between 14 June 2025 and 14 September 2025, then every 3–6 months, until about 36 months" in text
     assert "Checks by ultrasound" in text
 
 
@@ -86,8 +86,8 @@ def test_dates_are_given_and_repeats_said(factories: ModuleType) -> None:
     ("after", "due", "said"),
     [
         ((0.0, 0.0), (date(2025, 3, 14),) * 2, "Now, without waiting for a visit"),
-        ((0.0, 0.5), (date(2025, 3, 14), date(2025, 3, 29)), "By 2025-03-29"),
-        ((12.0, 12.0), (date(2026, 3, 14),) * 2, "About 2026-03-14"),
+        ((0.0, 0.5), (date(2025, 3, 14), date(2025, 3, 29)), "By 29 March 2025"),
+        ((12.0, 12.0), (date(2026, 3, 14),) * 2, "About 14 March 2026"),
         ((0.0, 0.5), None, "Within about 2 weeks of the scan"),
         ((6.0, 12.0), None, "About 6–12 months after the scan"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from hepalith.reading.conclusion import ActionEntry, AlertEntry, FindingEntry
@@ -12,7 +13,7 @@ from hepalith.reading.meaning import Explained, meant, possible_meanings
 from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import load_phrases, phrase
 from hepalith.reading.summary import WHOLE_LIVER
-from hepalith.reading.wording import format_number, span_text
+from hepalith.reading.wording import WEEKS_A_MONTH, format_number, span_text
 
 __all__ = [
     "PatientText",
@@ -29,9 +30,6 @@ CHILD_BELOW_YEARS = 16.0
 
 SUSPECT_HOSTS = frozenset({"solid", "mixed", "infiltrative"})
 """Lesions around calcium that are never called harmless from their calcium."""
-
-WEEKS_A_MONTH = 4.35
-"""Weeks of a month, for people: an interval below two months is said in weeks."""
 
 WEEKS_BELOW_MONTHS = 2.0
 """Length of an interval, in months, below which weeks are said."""
@@ -96,10 +94,10 @@ class Told(Explained, Protocol):
 def tell_patient(document: Document, language: str) -> PatientText:
     """Return what the patient is told of a scan that was read, drawn from the document alone."""
     whose = speak_to(document.plan, document.study.patient.age_years)
-    hosts = [focus.host.kind for focus in document.calcifications]
+    hosts = hosts_of(document)
     meaning: list[tuple[str, str]] = []
     if document.is_answerable and (document.calcifications or document.differential):
-        meaning = meant(document, suspect_host=bool(SUSPECT_HOSTS & set(hosts)))
+        meaning = meant(document, suspect_host=bool(SUSPECT_HOSTS & hosts))
     known = _Known("what", tuple(_seen(document, language)), tuple(meaning), document.is_answerable)
     return _tell(document, whose, known, language)
 
@@ -115,7 +113,7 @@ def tell_of_facts(document: Told, age_years: float | None, language: str) -> Pat
 def _tell(document: Told, whose: str, known: _Known, language: str) -> PatientText:
     urgency = most_urgent(document.alerts) if known.is_answerable else None
     your = phrase("whose", whose, language)
-    steps = tuple(step(action, language) for action in document.plan)
+    steps = steps_of_plan(document.plan, language)
     warnings = (whose, *(key for key in OWN_WARNINGS if key in possible_meanings(document)))
     return PatientText(
         whose=whose,
@@ -176,12 +174,25 @@ def _seen(document: Document, language: str) -> list[str]:
     else:
         sizes = [f.diameter.value for f in foci if isinstance(f.diameter, Quantity)]
         said = [_counted(len(foci), max(sizes, default=None), language)]
-        said += _around({f.host.kind for f in foci}, language)
+        said += _around(hosts_of(document), language)
         if document.liver.in_view < WHOLE_LIVER:
             said.append(phrase("patient", "part", language))
     if document.mimics:
         said.append(phrase("patient", "mimics", language))
     return said
+
+
+def hosts_of(document: Document) -> frozenset[str]:
+    """Return what surrounds the calcifications: as a person stated it, else as the image shows it."""
+    stated = [
+        f.value.choice
+        for f in document.findings
+        if f.id == "host_kind"
+        and f.state == "present"
+        and f.source in ("person", "text")
+        and isinstance(f.value, Choice)
+    ]
+    return frozenset(stated or (focus.host.kind for focus in document.calcifications))
 
 
 def _counted(count: int, largest_mm: float | None, language: str) -> str:
@@ -190,9 +201,9 @@ def _counted(count: int, largest_mm: float | None, language: str) -> str:
     return phrase("patient", key, language, count=count, size=max(1, round(largest_mm or 0)))
 
 
-def _around(hosts: set[str], language: str) -> list[str]:
+def _around(hosts: Iterable[str], language: str) -> list[str]:
     """Say whether anything lies around the spots, or that this is open."""
-    if hosts & SUSPECT_HOSTS:
+    if SUSPECT_HOSTS.intersection(hosts):
         return [phrase("patient", "host_seen", language)]
     return [phrase("patient", "host_open", language)] if "not_assessable" in hosts else []
 
@@ -229,11 +240,32 @@ def _nothing_found(document: Document, language: str) -> list[str]:
     return [*said, phrase("patient", "not_healthy", language)]
 
 
+def steps_of_plan(plan: Iterable[ActionEntry], language: str) -> tuple[Step, ...]:
+    """Return the steps of a plan in everyday words; what two say alike is said once."""
+    said: dict[str, Step] = {}
+    for action in plan:
+        told = step(action, language)
+        said.setdefault(told.text, told)
+    return tuple(said.values())
+
+
 def step(action: ActionEntry, language: str) -> Step:
     """Return one step of the plan; one of a later version than this is said by its kind alone."""
     known = action.action in load_phrases()["step"]
     text = phrase("step", action.action, language) if known else phrase("patient", "nothing_next", language)
     return Step(text, when(action, language))
+
+
+def day_text(day: date, language: str) -> str:
+    """Return a date as people write it.
+
+    Examples
+    --------
+    >>> day_text(date(2026, 3, 1), "en"), day_text(date(2026, 3, 1), "zh")
+    ('1 March 2026', '2026年3月1日')
+    """
+    month = phrase("month", f"m{day.month}", language)
+    return phrase("date", "day", language, day=day.day, month=month, year=day.year)
 
 
 def when(action: ActionEntry, language: str) -> str:
@@ -244,11 +276,13 @@ def when(action: ActionEntry, language: str) -> str:
     if after.to_months == 0:
         text = phrase("when", "now", language)
     elif due is not None and after.from_months == 0:
-        text = phrase("when", "by", language, end=due.end.isoformat())
+        text = phrase("when", "by", language, end=day_text(due.end, language))
     elif due is not None and due.start == due.end:
-        text = phrase("when", "on", language, start=due.start.isoformat())
+        text = phrase("when", "on", language, start=day_text(due.start, language))
     elif due is not None:
-        text = phrase("when", "between", language, start=due.start.isoformat(), end=due.end.isoformat())
+        text = phrase(
+            "when", "between", language, start=day_text(due.start, language), end=day_text(due.end, language)
+        )
     elif after.from_months == 0 and after.to_months < WEEKS_BELOW_MONTHS:
         text = phrase("when", "within", language, weeks=max(1, round(after.to_months * WEEKS_A_MONTH)))
     else:
@@ -259,7 +293,9 @@ def when(action: ActionEntry, language: str) -> str:
     every = span_text(*repeat.every_months)
     if action.stop is not None:
         return (
-            text + comma + phrase("when", "repeat_date", language, every=every, stop=action.stop.isoformat())
+            text
+            + comma
+            + phrase("when", "repeat_date", language, every=every, stop=day_text(action.stop, language))
         )
     until = format_number(repeat.until_months)
     return text + comma + phrase("when", "repeat", language, every=every, until=until)

@@ -40,6 +40,9 @@ UNITS = {
 }
 """UCUM codes as they are printed."""
 
+WEEKS_A_MONTH = 4.35
+"""Weeks of a month, for people: an interval below a month is said in weeks."""
+
 CLOSE_TO_FIRST = 0.75
 """Share of the first one's probability from which another explanation is said to be close behind it.
 
@@ -207,9 +210,14 @@ def months_text(after: MonthsEntry, language: str) -> str:
     '3–6 months after the examination'
     >>> months_text(MonthsEntry(from_months=0, to_months=1), "en")
     'within 1 month of the examination'
+    >>> months_text(MonthsEntry(from_months=0, to_months=0.5), "en")
+    'within about 2 weeks of the examination'
     """
     if after.to_months == 0:
         return phrase("time", "now", language)
+    if after.to_months < 1:
+        weeks = max(1, round(after.to_months * WEEKS_A_MONTH))
+        return phrase("time", "weeks", language, weeks=weeks)
     months = span_text(after.from_months or after.to_months, after.to_months)
     key = "within" if after.from_months == 0 else "after"
     return phrase("time", f"{key}_one" if months == "1" else key, language, months=months)

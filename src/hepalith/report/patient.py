@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from hepalith.errors import OutputError
 from hepalith.reading import Reading
-from hepalith.reading.layperson import tell_patient
+from hepalith.reading.layperson import day_text, tell_patient
 from hepalith.reading.phrases import phrase
 from hepalith.report.words import LANGUAGES
 
@@ -50,6 +50,7 @@ def render_patient(reading: Reading, *, language: str | None = None) -> str:
         heading=partial(phrase, "heading", language=chosen),
         notice=phrase("patient", "notice", chosen),
         told=tell_patient(document, chosen),
+        day=partial(day_text, language=chosen),
     )
 
 
