@@ -1,0 +1,176 @@
+"""Read the free text of a report, in English or Chinese, into findings and facts of the patient."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from hepalith.finding.finding import Finding, Subject
+from hepalith.finding.text_compose import compose
+from hepalith.finding.text_focus import Account, follow
+from hepalith.finding.text_lexicon import load_tree
+from hepalith.finding.text_mention import Sentence, find_sizes, list_sentences, mention_all
+from hepalith.finding.text_patient import Person, read_age, take_person
+from hepalith.finding.text_place import Topic, place_mentions
+from hepalith.finding.text_scope import judge_scope
+from hepalith.finding.text_token import normalise, tokenise
+from hepalith.finding.text_unread import list_unread
+
+__all__ = ["ReportText", "Span", "detect_language", "read_report"]
+
+Language = Literal["en", "zh", "mixed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the report: `words` are ``text[start:end]``; `about` is what they say, where known."""
+
+    start: int
+    end: int
+    words: str
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportText:
+    """What was read from a report.
+
+    Parameters
+    ----------
+    language
+        ``en``, ``zh`` or ``mixed``.
+    findings
+        In the order of the vocabulary; each has `words`, what it came from, and source ``text``.
+    patient
+        Keys of a patient file: ``age_years``, ``sex``, ``history``, ``exposures``, ``symptoms``, ``labs``.
+    spans
+        The words each finding or fact came from, in the order of the text.
+    not_understood
+        Clauses with medical content from which nothing was read.
+    """
+
+    language: Language
+    findings: tuple[Finding, ...]
+    patient: Mapping[str, Any]
+    spans: tuple[Span, ...]
+    not_understood: tuple[Span, ...]
+
+
+_CJK = re.compile("[\u3400-\u9fff]")
+_LATIN_WORD = re.compile(r"[A-Za-z]{4,}")
+FEW_WORDS = 3
+"""Fewest English words of four letters and more that make a Chinese report a mixed one: below it they are
+abbreviations and names that the Chinese lexicon holds itself."""
+
+
+def detect_language(text: str) -> Language:
+    """Return the language of a report.
+
+    Examples
+    --------
+    >>> detect_language("肝内钙化灶 CT"), detect_language("Liver calcification")
+    ('zh', 'en')
+    """
+    if _CJK.search(text) is None:
+        return "en"
+    found = 0
+    for _ in _LATIN_WORD.finditer(text):
+        found += 1
+        if found >= FEW_WORDS:
+            return "mixed"
+    return "zh"
+
+
+def read_report(text: str, language: str | None = None) -> ReportText:
+    """Read a report into findings and facts of the patient.
+
+    Parameters
+    ----------
+    text
+        An ultrasound or CT report or a clinical narrative, in English, Chinese or both.
+    language
+        ``en`` or ``zh`` where known; else it is told from the letters.
+
+    Returns
+    -------
+    ReportText
+        What was read, from which words, and what was not understood. Any text is read; where there is
+        nothing in it, nothing is found.
+
+    Notes
+    -----
+    Phrases are found by one walk over the words through a tree of the lexicon; absence, doubt and place
+    are then judged clause by clause. The time grows with the length of the text and with nothing else.
+    """
+    told: Language = language if language in ("en", "zh") else detect_language(text)  # type: ignore[assignment]
+    tree = load_tree({"en": "en", "zh": "zh", "mixed": "en zh"}[told])
+    normal = normalise(text)
+    tokens = tokenise(normal)
+    sentences = list_sentences(tokens)
+    account, person, topic = Account(), Person(), Topic()
+    read_age(normal, person)
+    section = ""
+    for sentence in sentences:
+        mention_all(tokens, tree, sentence)
+        find_sizes(normal, tokens, sentence)
+        section = _section(tokens.words, sentence, section)
+        sentence.heading = section
+        judge_scope(tokens, sentence)
+        place_mentions(tokens, sentence, topic)
+        if section == "technique":
+            continue
+        if section in ("indication", "recommendation", "comparison"):
+            for mention in sentence.mentions:
+                if not mention.has("history") and not mention.has("sex") and not mention.has("symptom"):
+                    mention.probability = None
+        take_person(person, tokens, sentence, normal)
+        if section != "indication":
+            follow(account, tokens, sentence)
+    composed = compose(account, person, tokens, sentences)
+    findings = tuple(_finding(text, tokens.starts, tokens.ends, said) for said in composed)
+    return ReportText(
+        told,
+        findings,
+        _patient(person),
+        _spans(text, tokens.starts, tokens.ends, composed, person),
+        tuple(Span(a, b, text[a:b]) for a, b in list_unread(tokens, sentences)),
+    )
+
+
+def _section(words: Sequence[str], sentence: Sentence, section: str) -> str:
+    """Return the section a sentence belongs to: its own heading, else the one before."""
+    for mention in sentence.mentions[:1]:
+        heads = mention.names("head")
+        if heads and mention.first <= sentence.first + 1:
+            end = mention.last
+            if end >= len(words) or words[end] in (":", "\n") or end >= sentence.last:
+                return heads[0]
+    return section
+
+
+def _finding(text: str, starts: Sequence[int], ends: Sequence[int], said: Any) -> Finding:
+    words = " … ".join(" ".join(text[starts[a] : ends[b - 1]].split()) for a, b in said.places)
+    return Finding(
+        said.id, Subject(said.subject), said.state, said.probability, said.value, source="text",
+        words=words, reason=said.reason, alternatives=said.alternatives,
+    )  # fmt: skip
+
+
+def _patient(person: Person) -> dict[str, Any]:
+    patient: dict[str, Any] = {}
+    for fact in person.facts.values():
+        if fact.table:
+            patient.setdefault(fact.table, {})[fact.key] = fact.value
+        else:
+            patient[fact.key] = fact.value
+    return patient
+
+
+def _spans(
+    text: str, starts: Sequence[int], ends: Sequence[int], composed: Sequence[Any], person: Person
+) -> tuple[Span, ...]:
+    found = {(starts[a], ends[b - 1], said.id) for said in composed for a, b in said.places}
+    found |= {(f.start, f.end, ".".join(p for p in (f.table, f.key) if p)) for f in person.facts.values()}
+    return tuple(Span(a, b, text[a:b], about) for a, b, about in sorted(found))

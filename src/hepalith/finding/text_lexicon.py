@@ -1,0 +1,154 @@
+"""The words of reports and what they mean: the files of `lexicon/`, compiled to a tree of words."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from itertools import product
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from hepalith.finding.text_token import lemma, normalise, words_of
+
+__all__ = ["Concept", "Tag", "Tree", "load_concepts", "load_tree"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """What a phrase says: `kind` of meaning, its `name`, and a value where it has one.
+
+    >>> Tag.parse("finding:host_kind=solid")
+    Tag(kind='finding', name='host_kind', value='solid')
+    """
+
+    kind: str
+    name: str
+    value: str | None = None
+
+    @classmethod
+    def parse(cls, written: str) -> Tag:
+        """Return a tag as it is written in the files."""
+        kind, _, rest = written.partition(":")
+        name, _, value = rest.partition("=")
+        return cls(kind, name, value or None)
+
+
+class Concept(BaseModel):
+    """One entry of the lexicon: what its phrases mean, in English and in Chinese."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tags: list[str] = Field(min_length=1)
+    en: str = ""
+    zh: str = ""
+
+
+Node = dict[str, Any]
+"""Words to nodes; under `END`, the tags of the phrase that ends there."""
+
+END = ""
+"""Key of a tree under which the tags of a complete phrase stand; no token is empty."""
+
+_FIRST = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)?")
+_PART = re.compile(r"\(([^()]*)\)|\[([^\[\]]*)\]")
+
+
+@lru_cache(maxsize=1)
+def load_concepts() -> tuple[Concept, ...]:
+    """Return the entries of every file, checked."""
+    folder = files("hepalith.finding") / "lexicon"
+    rows: list[Any] = []
+    for file in sorted(folder.iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".toml"):
+            rows.extend(tomllib.loads(file.read_text(encoding="utf-8")).get("concept", ()))
+    return tuple(TypeAdapter(list[Concept]).validate_python(rows))
+
+
+class Tree:
+    """The phrases of one language or of both, by their words.
+
+    What begins with a word is worked out when that word is first met: a report holds some hundred
+    different words, the lexicon thousands of phrases.
+    """
+
+    __slots__ = ("_nodes", "_written")
+
+    def __init__(self, languages: str) -> None:
+        self._written: dict[str, list[tuple[str, tuple[Tag, ...]]]] = {}
+        self._nodes: dict[str, Node | None] = {}
+        for concept in load_concepts():
+            tags = tuple(Tag.parse(written) for written in concept.tags)
+            for language in languages.split():
+                for phrase in getattr(concept, language).split(";"):
+                    self._note(phrase.strip(), tags)
+
+    def _note(self, phrase: str, tags: tuple[Tag, ...]) -> None:
+        if not phrase:
+            return
+        first = phrase[0]
+        if first in "([" and (made := expand(phrase)) != [phrase]:
+            for written in made:
+                self._note(written.strip(), tags)
+            return
+        if first.isascii():
+            letters = _FIRST.match(phrase)
+            first = lemma(letters.group().lower()) if letters is not None else normalise(first)
+        else:
+            first = normalise(first)
+        self._written.setdefault(first, []).append((phrase, tags))
+
+    def get(self, word: str) -> Node | None:
+        """Return what may follow a first word, or None if no phrase begins with it."""
+        if word not in self._nodes:
+            patterns = self._written.get(word)
+            self._nodes[word] = None if patterns is None else _compile(word, patterns)
+        return self._nodes[word]
+
+
+def _compile(word: str, patterns: list[tuple[str, tuple[Tag, ...]]]) -> Node | None:
+    root: Node = {}
+    for phrase, tags in patterns:
+        for written in expand(phrase) if "(" in phrase or "[" in phrase else (phrase,):
+            words = words_of(written)
+            node = root
+            for part in words:
+                node = node.setdefault(part, {})
+            if words:
+                node[END] = node[END] + tuple(t for t in tags if t not in node[END]) if END in node else tags
+    found: Node | None = root.get(word)
+    return found
+
+
+@lru_cache(maxsize=3)
+def load_tree(languages: str) -> Tree:
+    """Return the phrases of ``en``, ``zh`` or ``en zh``."""
+    return Tree(languages)
+
+
+def expand(phrase: str) -> list[str]:
+    """Return every phrase that a pattern stands for: (a|b) is either, [a] may be left out.
+
+    >>> expand("calcified [liver] (focus|deposit)")
+    ['calcified  focus', 'calcified  deposit', 'calcified liver focus', 'calcified liver deposit']
+    """
+    while nested := re.search(r"\[([^\[\]]*)\[([^\[\]]*)\]([^\[\]]*)\]", phrase):
+        before, inner, after = nested.groups()
+        phrase = (
+            phrase[: nested.start()] + f"[{before}{inner}{after}|{before}{after}]" + phrase[nested.end() :]
+        )
+    parts: list[list[str]] = []
+    place = 0
+    for match in _PART.finditer(phrase):
+        parts.append([phrase[place : match.start()]])
+        choice, optional = match.group(1), match.group(2)
+        if choice is not None:
+            parts.append(choice.split("|") if "|" in choice else [f"({choice})"])
+        else:
+            parts.append(["", *optional.split("|")])
+        place = match.end()
+    parts.append([phrase[place:]])
+    return ["".join(chosen) for chosen in product(*parts)]

@@ -1,0 +1,245 @@
+"""Which organ a statement is about: the one it names, else the one the report is speaking of."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from hepalith.finding.text_mention import Mention, Sentence
+from hepalith.finding.text_token import Tokens
+
+__all__ = ["HOME", "Topic", "load_joins", "load_normals", "place_mentions", "read_segments", "side_of"]
+
+HOME = ("liver",)
+"""Where a statement lies of which nothing else is said: this product reads livers."""
+
+PLACED = frozenset(("thing", "quality", "finding", "shape", "count", "cue", "change", "rel", "position"))
+"""Kinds of meaning that lie in an organ."""
+
+_INTO = frozenset(
+    (
+        "in",
+        "of",
+        "within",
+        "at",
+        "along",
+        "from",
+        "to",
+        "into",
+        "throughout",
+        "involving",
+        "on",
+        "于",
+        "在",
+        "累",
+        "沿",
+    )
+)
+_ANAPHORA = frozenset(
+    (
+        "it", "its", "this", "these", "they", "within", "wall", "largest", "both", "each", "on", "after", "arterial",
+        "内", "其", "壁", "腔", "后", "囊", "增", "平", "动", "延", "大", "边", "较", "最", "伴", "周", "部", "未", "无", "各", "三", "可",
+    )
+)  # fmt: skip
+"""First words of a sentence that goes on speaking of what the last one spoke of."""
+
+
+class _Join(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    finding: str
+    of: list[str]
+    organ: list[str]
+
+
+class _Normal(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    of: list[str]
+    organ: str
+    absent: list[str]
+
+
+class _Rules(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    join: list[_Join]
+    normal: list[_Normal]
+
+
+@lru_cache(maxsize=1)
+def _load_rules() -> _Rules:
+    file = files("hepalith.finding") / "lexicon" / "rules.toml"
+    return TypeAdapter(_Rules).validate_python(tomllib.loads(file.read_text(encoding="utf-8")))
+
+
+@lru_cache(maxsize=1)
+def load_joins() -> Mapping[tuple[str, str], str]:
+    """Return the finding that a thing or a quality makes in an organ."""
+    return {(of, organ): j.finding for j in _load_rules().join for of in j.of for organ in j.organ}
+
+
+@lru_cache(maxsize=1)
+def load_normals() -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """Return the findings that a normal organ does not have."""
+    return {(of, n.organ): tuple(n.absent) for n in _load_rules().normal for of in n.of}
+
+
+class Topic:
+    """What the report is speaking of: the organ of the last sentence, and of the heading above it."""
+
+    __slots__ = ("heading", "last")
+
+    def __init__(self) -> None:
+        self.heading: tuple[str, ...] = ()
+        self.last: tuple[str, ...] = HOME
+
+    def begin(self, tokens: Tokens, sentence: Sentence) -> tuple[str, ...]:
+        """Return the organ with which a sentence begins, if it names none."""
+        if self.heading:
+            return self.heading
+        goes_on = sentence.first < len(tokens.words) and tokens.words[sentence.first] in _ANAPHORA
+        return self.last if goes_on else HOME
+
+
+def place_mentions(tokens: Tokens, sentence: Sentence, topic: Topic) -> None:
+    """Fill in the organs of every mention of a sentence."""
+    organs = [m for m in sentence.mentions if m.has("organ")]
+    if _is_heading(tokens, sentence, organs):
+        topic.heading = tuple(n for m in organs if m.part == 0 for n in m.names("organ"))
+    running = topic.begin(tokens, sentence)
+    for part in range(len(sentence.parts)):
+        mine = [m for m in organs if m.part == part]
+        for mention in sentence.mentions:
+            if mention.part != part:
+                continue
+            if mention.has("organ"):
+                mention.organs = tuple(mention.names("organ"))
+                listed = _listed(tokens, sentence, mention, organs)
+                mention.organs = tuple(dict.fromkeys((*mention.organs, *listed)))
+            elif any(t.kind in PLACED for t in mention.tags):
+                mention.organs = _organs_of(tokens, sentence, mention, mine, organs) or running
+        if mine:
+            running = tuple(dict.fromkeys(n for m in mine[-1:] for n in m.organs))
+    if organs:
+        topic.last = running
+    if sentence.ends_paragraph:
+        topic.heading = ()
+
+
+def _is_heading(tokens: Tokens, sentence: Sentence, organs: Sequence[Mention]) -> bool:
+    """Say whether a sentence begins with an organ and a colon."""
+    if not organs or organs[0].part or not sentence.parts:
+        return False
+    end = sentence.parts[0][1]
+    return end < len(tokens.words) and tokens.words[end] == ":" and organs[0].first <= sentence.first + 2
+
+
+def _listed(
+    tokens: Tokens, sentence: Sentence, mention: Mention, organs: Sequence[Mention]
+) -> tuple[str, ...]:
+    """Return the organs that are listed with one: before it, joined by "and" or a comma alone."""
+    names: list[str] = []
+    following = mention
+    for other in reversed([m for m in organs if m.last <= mention.first]):
+        between = tokens.words[other.last : following.first]
+        if len(between) > 3 or any(w not in _LISTS for w in between):
+            break
+        names.extend(other.names("organ"))
+        following = other
+    return tuple(names)
+
+
+_LISTS = frozenset((",", "and", "or", "及", "和", "、", "与", "the", "both", "(", ")", "、"))
+
+
+def _organs_of(
+    tokens: Tokens, sentence: Sentence, mention: Mention, mine: Sequence[Mention], organs: Sequence[Mention]
+) -> tuple[str, ...]:
+    """Return the organs that the words of a part give to a mention, nearest first."""
+    before = [m for m in mine if m.last <= mention.first]
+    after = [m for m in mine if m.first >= mention.last]
+    if after:
+        nearest = after[0]
+        between = tokens.words[mention.last : nearest.first]
+        things = [
+            m
+            for m in sentence.mentions
+            if mention.last <= m.first < nearest.first and m.has("thing") and m is not mention
+        ]
+        linked = any(w in _INTO for w in between)
+        if linked and not things and (len(between) <= 8 or not before):
+            reach = [nearest]
+            for other in after[1:]:
+                joint = tokens.words[reach[-1].last : other.first]
+                if len(joint) > 3 or any(w not in _LISTS for w in joint):
+                    break
+                reach.append(other)
+            return tuple(dict.fromkeys(n for m in reach for n in m.names("organ")))
+        if not before and len(between) <= 1 and not things:
+            return tuple(nearest.names("organ"))
+    if before:
+        nearest = before[-1]
+        listed = _listed(tokens, sentence, nearest, organs)
+        return tuple(dict.fromkeys((*nearest.names("organ"), *listed)))
+    return ()
+
+
+_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "iva": 4, "ivb": 4}
+_SIDES = {1: "caudate", 2: "left", 3: "left", 4: "left", 5: "right", 6: "right", 7: "right", 8: "right"}
+"""Couinaud's numbers: 1 the caudate lobe, 2 to 4 left, 5 to 8 right."""
+
+_SEGMENT_WORDS = frozenset(("segment", "seg", "sg", "couinaud", "subsegment"))
+_SEGMENT_JOINTS = frozenset(
+    (",", "and", "to", "/", "及", "和", "、", "&", "~", "or", "-", "段", "(", ")", "s")
+)
+
+
+def read_segments(tokens: Tokens, first: int, last: int) -> list[tuple[int, int]]:
+    """Return the segments named between two tokens, each with the token that names it.
+
+    Understood are "segment VI", "segments 5 and 6", "S6", "S5/6", "VI 段", "第6段", "Ⅶ/Ⅷ段".
+    """
+    found: list[tuple[int, int]] = []
+    words = tokens.words
+    for place in range(first, last):
+        word = words[place]
+        if word in _SEGMENT_WORDS or (word == "s" and place + 1 < last and _joined(tokens, place)):
+            ahead = place + 1
+            while ahead < last and (number := _segment(words[ahead], joined=True)) | (
+                words[ahead] in _SEGMENT_JOINTS
+            ):
+                if number:
+                    found.append((number, ahead))
+                ahead += 1
+        elif word == "段":
+            behind = place - 1
+            while behind >= first and (number := _segment(words[behind], joined=True)) | (
+                words[behind] in _SEGMENT_JOINTS
+            ):
+                if number:
+                    found.append((number, behind))
+                behind -= 1
+    return list(dict.fromkeys(found))
+
+
+def _joined(tokens: Tokens, place: int) -> bool:
+    """Say whether a token touches the next one, as in "S6"."""
+    return tokens.starts[place + 1] <= tokens.ends[place] + 1 and tokens.words[place + 1].isdigit()
+
+
+def _segment(word: str, *, joined: bool) -> int:
+    if "\ue000" <= word <= "\ue007":
+        return ord(word) - 0xE000 + 1
+    if word.isdigit() and 1 <= int(word) <= 8:
+        return int(word)
+    return _ROMAN.get(word, 0) if joined else 0
+
+
+def side_of(segment: int) -> str:
+    """Return the lobe of a Couinaud segment."""
+    return _SIDES[segment]

@@ -1,0 +1,150 @@
+"""What the words about a mention make of it: absent, doubtful, wished for, of a relative, of the past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hepalith.finding.text_mention import Mention, Sentence
+from hepalith.finding.text_token import Tokens
+
+__all__ = ["KEYS", "judge_scope"]
+
+KEYS = frozenset(
+    (
+        "finding", "thing", "quality", "history", "exposure", "symptom", "lab_finding", "shape", "change",
+        "count", "past_only", "serology", "primary", "position",
+    )
+)  # fmt: skip
+"""Kinds of meaning that can be absent or doubtful; an organ or a number cannot."""
+
+_VERBS = frozenset(
+    (
+        "is", "are", "was", "were", "has", "have", "had", "shows", "show", "showed", "reveal", "revealed",
+        "demonstrate", "demonstrated", "contain", "contained", "measure", "measured", "remain", "appear",
+        "appeared", "presented", "developed", "underwent", "lie", "extend", "cast", "surround", "enhance",
+    )
+)  # fmt: skip
+_OPENERS = frozenset(
+    ("a", "an", "the", "there", "multiple", "several", "two", "three", "one", "single", "with")
+)
+_JOINTS = frozenset(("or", "nor", "and", "及", "和", "或", "、", "与"))
+
+
+def judge_scope(tokens: Tokens, sentence: Sentence) -> None:
+    """Fill in the probability of every mention of a sentence, from the cues before and after it."""
+    by_part: list[list[Mention]] = [[] for _ in sentence.parts]
+    for mention in sentence.mentions:
+        by_part[mention.part].append(mention)
+    sentence_if = False
+    carried: tuple[bool, float | None, bool] = (False, None, False)
+    past = prior = family = False
+    for number, mentions in enumerate(by_part):
+        first, last = sentence.parts[number]
+        if number and not _goes_on(tokens, first, last, mentions, listed=carried[2]):
+            carried = (False, None, False)
+            family = False
+        _sweep(tokens, mentions, carried)
+        carried = _ending(tokens, first, last, mentions, carried)
+        past = past or any(m.has("cue", "past") for m in mentions)
+        family = family or any(m.has("cue", "family") for m in mentions)
+        prior = prior or any(m.has("cue", "prior_study") for m in mentions)
+        wished = [m for m in mentions if m.has("cue", "if")]
+        sentence_if = sentence_if or bool(wished and number == 0 and wished[0].first <= first + 2)
+        for mention in mentions:
+            if any(w.first < mention.first for w in wished) or sentence_if:
+                mention.probability = None
+            mention.past, mention.prior, mention.family = past, prior, family
+            mention.unseen = any(m.has("cue", "unseen") for m in mentions)
+
+
+def _is_key(mention: Mention) -> bool:
+    return any(t.kind in KEYS for t in mention.tags)
+
+
+def _sweep(tokens: Tokens, mentions: Sequence[Mention], carried: tuple[bool, float | None, bool]) -> None:
+    """Judge the mentions of one part, left to right."""
+    absent, doubt, _ = carried
+    waiting: Mention | None = None
+    for place, mention in enumerate(mentions):
+        if mention.has("cue", "stop"):
+            absent, doubt, waiting = False, None, None
+        for tag in mention.tags:
+            if tag.kind != "cue":
+                continue
+            if tag.name == "no":
+                absent, waiting = True, mention
+            elif tag.name == "maybe":
+                doubt = float(tag.value or 0.5)
+            elif tag.name == "no_before":
+                _reach_back(tokens, mentions[:place], mention, 0.0)
+            elif tag.name == "maybe_before":
+                _reach_back(tokens, mentions[:place], mention, float(tag.value or 0.5))
+        if not _is_key(mention):
+            continue
+        if absent:
+            mention.probability = 0.0
+            waiting = None
+        elif doubt is not None:
+            mention.probability = doubt
+    if waiting is not None and not waiting.has("cue", "denial"):
+        before = [m for m in mentions if m.last <= waiting.first]
+        if all(not _is_key(m) for m in mentions if m.first > waiting.first) and _is_last(tokens, waiting):
+            _reach_back(tokens, before, waiting, 0.0)
+
+
+def _is_last(tokens: Tokens, mention: Mention) -> bool:
+    """Say whether nothing but a mark follows a mention in its part."""
+    return mention.last >= len(tokens.levels) or tokens.levels[mention.last] > 0
+
+
+def _reach_back(tokens: Tokens, before: Sequence[Mention], cue: Mention, probability: float) -> None:
+    """Judge what precedes a cue: the nearest mention, and those listed with it."""
+    keys = [m for m in before if _is_key(m) and m.probability is not None]
+    if not keys:
+        return
+    following = cue.first
+    for mention in reversed(keys):
+        between = tokens.words[mention.last : following]
+        if following != cue.first and not any(w in _JOINTS for w in between):
+            break
+        if any(w in _VERBS for w in between) and following != cue.first:
+            break
+        mention.probability = probability
+        following = mention.first
+
+
+def _goes_on(tokens: Tokens, first: int, last: int, mentions: Sequence[Mention], *, listed: bool) -> bool:
+    """Say whether a part goes on with the list of the part before it."""
+    if not listed or any(m.has("cue", "no", "normal", "stop", "past") for m in mentions[:1]):
+        return False
+    words = tokens.words[first:last]
+    if not words or any(w in _VERBS for w in words):
+        return False
+    head = words[1] if words[0] in ("and", "or", "nor") and len(words) > 1 else words[0]
+    return head not in _OPENERS and not head[0].isdigit() and not any(m.has("cue", "stop") for m in mentions)
+
+
+def _ending(
+    tokens: Tokens,
+    first: int,
+    last: int,
+    mentions: Sequence[Mention],
+    carried: tuple[bool, float | None, bool],
+) -> tuple[bool, float | None, bool]:
+    """Return what a part hands on to the next one: absence, doubt, and whether a list may go on."""
+    absent, doubt, _ = carried
+    denial = False
+    for mention in mentions:
+        if mention.has("cue", "stop"):
+            absent, doubt = False, None
+        if mention.has("cue", "no"):
+            absent, denial = True, mention.has("cue", "denial")
+        for tag in mention.tags:
+            if tag.kind == "cue" and tag.name == "maybe":
+                doubt = float(tag.value or 0.5)
+    chinese = any("\u3400" <= w[0] <= "\u9fff" for w in tokens.words[first:last])
+    verbs = any(w in _VERBS for w in tokens.words[first:last])
+    goes_on = (absent or doubt is not None) and not verbs
+    if chinese:
+        goes_on = absent and (denial or carried[2])
+    return (absent and goes_on, doubt if goes_on else None, goes_on)
