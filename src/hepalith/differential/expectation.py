@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,6 +119,8 @@ class Outlook:
     weights: NDArray[np.float64]
     support: Mapping[str, NDArray[np.float64]]
     ignored: frozenset[str] = frozenset()
+    alone: dict[Inquiry, NDArray[np.float64]] = field(default_factory=dict)
+    """P(outcome, diagnosis) of a finding by itself, made when first asked for."""
 
     @classmethod
     def of(cls, belief: Belief, differential: Differential) -> Outlook:
@@ -169,19 +171,21 @@ class Outlook:
             joint = (joint[:, None, :] * answers[None]).reshape(-1, joint.shape[1])
         return self._gather(joint)
 
+    def foresee_one(self, question: Inquiry) -> NDArray[np.float64]:
+        """Return P(outcome, diagnosis) of one finding, a row for each of its outcomes."""
+        if question not in self.alone:
+            answers = self._answer(self.model.root_of(question.feature), [question])
+            self.alone[question] = self._gather(answers * self.weights)
+        return self.alone[question]
+
     def _choose(self, questions: Sequence[Inquiry], most: int) -> list[Inquiry]:
-        told = {
-            q.feature: (information_bits(self._gather(self._single(q) * self.weights)), q) for q in questions
-        }
+        told = {q.feature: (information_bits(self.foresee_one(q)), q) for q in questions}
         outcomes, chosen = 1, []
         for bits, question in sorted(told.values(), key=lambda t: (-t[0], t[1].feature)):
             if bits > 0 and outcomes * len(question.outcomes) <= most:
                 outcomes *= len(question.outcomes)
                 chosen.append(question)
         return sorted(chosen, key=lambda q: q.feature)
-
-    def _single(self, question: Inquiry) -> NDArray[np.float64]:
-        return self._answer(self.model.root_of(question.feature), [question])
 
     def _answer(self, root: str, asked: Sequence[Inquiry]) -> NDArray[np.float64]:
         """Return P(outcomes of one unit | atom, what was said of it), shape (outcomes, atoms)."""

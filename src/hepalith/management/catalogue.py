@@ -17,7 +17,18 @@ from hepalith.differential.entry import load_knowledge
 from hepalith.management.case import Condition, check_condition
 from hepalith.vocabulary import load_vocabulary
 
-__all__ = ["Burden", "Catalogue", "Caution", "Changes", "Find", "Names", "TestRule", "Text", "load_catalogue"]
+__all__ = [
+    "Burden",
+    "Catalogue",
+    "Caution",
+    "Changes",
+    "Find",
+    "Names",
+    "TestRule",
+    "Text",
+    "list_members",
+    "load_catalogue",
+]
 
 MALIGNANT = "malignant"
 """Stands for every malignant diagnosis where diagnoses are listed."""
@@ -196,13 +207,15 @@ class Catalogue:
     delay: NDArray[np.float64]
     phrases: Mapping[str, Text]
 
-    def members(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the diagnoses that ids, families or `malignant` stand for, in the knowledge's order."""
-        return tuple(
-            entry.id
-            for entry in load_knowledge().entries
-            if entry.id in names or entry.family in names or (entry.malignant and MALIGNANT in names)
-        )
+
+@lru_cache(maxsize=256)
+def list_members(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the diagnoses that ids, families or `malignant` stand for, in the knowledge's order."""
+    return tuple(
+        entry.id
+        for entry in load_knowledge().entries
+        if entry.id in names or entry.family in names or (entry.malignant and MALIGNANT in names)
+    )
 
 
 @lru_cache(maxsize=1)

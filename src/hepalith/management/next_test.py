@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.differential.belief import hypothesise
+from hepalith.differential.entry import load_knowledge
 from hepalith.differential.expectation import (
     Inquiry,
     Outlook,
@@ -18,7 +20,15 @@ from hepalith.differential.expectation import (
     make_result,
 )
 from hepalith.management.case import Case
-from hepalith.management.catalogue import Catalogue, Caution, Changes, TestRule, load_catalogue
+from hepalith.management.catalogue import (
+    Catalogue,
+    Caution,
+    Changes,
+    Find,
+    TestRule,
+    list_members,
+    load_catalogue,
+)
 from hepalith.management.plan import NextTest
 from hepalith.management.test_reason import Reasons, Told, explain
 from hepalith.vocabulary import load_vocabulary
@@ -129,19 +139,14 @@ def _is_open(rule: TestRule, case: Case) -> bool:
 
 
 def _judge(rule: TestRule, case: Case, outlook: Outlook, catalogue: Catalogue) -> _Judged:
-    features = outlook.model.knowledge.features
-    made = (
-        make_inquiry(f.id, features, right=f.right, specificity=f.specificity, missed_as=f.missed_as)
-        for f in rule.finds
-    )
-    inquiries = tuple(i for i in made if i is not None)
-    result = _result(rule, outlook, catalogue)
+    inquiries = _inquire(rule.finds)
+    result = _result(rule, outlook)
     joint = outlook.foresee(inquiries, result)
     bits = rule.answers * information_bits(joint)
     weights = catalogue.weights
     by_finding = {i.finding: i for i in inquiries}
     changes = [(c, by_finding[c.id]) for c in rule.changes if c.id in by_finding]
-    changed = [(c, *_change(c, inquiry, outlook, catalogue)) for c, inquiry in changes]
+    changed = [(c, *_change(c, inquiry, outlook)) for c, inquiry in changes]
     worth = rule.answers * loss_saved(joint, catalogue.losses) + weights.bit.value * bits
     worth += rule.answers * sum(c.saves * chance * share for c, chance, share in changed)
     said = tuple((c, p) for c, p, share in changed if p >= LEAST_CHANGE and share >= LIKELY_ENOUGH)
@@ -162,34 +167,41 @@ def _judge(rule: TestRule, case: Case, outlook: Outlook, catalogue: Catalogue) -
     )
 
 
-def _result(rule: TestRule, outlook: Outlook, catalogue: Catalogue) -> NDArray[np.float64] | None:
+@lru_cache(maxsize=256)
+def _inquire(finds: tuple[Find, ...]) -> tuple[Inquiry, ...]:
+    """Return what a test asks: of what it finds, whatever the knowledge has numbers for."""
+    features = load_knowledge().features
+    made = (
+        make_inquiry(f.id, features, right=f.right, specificity=f.specificity, missed_as=f.missed_as)
+        for f in finds
+    )
+    return tuple(inquiry for inquiry in made if inquiry is not None)
+
+
+def _result(rule: TestRule, outlook: Outlook) -> NDArray[np.float64] | None:
     """Return P(what is named | atom), where the test names diseases outright."""
     if not rule.names:
         return None
     rows: list[dict[str, float]] = []
     wrongly: list[float] = []
     for names in rule.names:
-        members = catalogue.members(names.of)
+        members = list_members(names.of)
         groups = [(m,) for m in members] if names.each else [members]
         rows += [dict.fromkeys(group, names.chance) for group in groups]
         wrongly += [names.wrongly] * len(groups)
     return make_result(rows, wrongly, outlook.model)
 
 
-def _change(
-    changes: Changes, inquiry: Inquiry, outlook: Outlook, catalogue: Catalogue
-) -> tuple[float, float]:
+def _change(changes: Changes, inquiry: Inquiry, outlook: Outlook) -> tuple[float, float]:
     """Return P(the test finds it | one of these diseases), and P(one of these diseases).
 
     Nought where anything was said of it already.
     """
     if inquiry.feature in outlook.support or inquiry.feature in outlook.ignored:
         return 0.0, 0.0
-    members = catalogue.members(changes.of)
+    members = list_members(changes.of)
     such = np.array([entry.id in members for entry in outlook.model.knowledge.entries])
-    joint = outlook.foresee((inquiry,))
-    if len(joint) != len(inquiry.outcomes):
-        return 0.0, 0.0
+    joint = outlook.foresee_one(inquiry)
     share = float(joint[:, such].sum())
     return (float(joint[0, such].sum()) / share, share) if share > 0 else (0.0, 0.0)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.differential.expectation import Inquiry, Outlook, information_bits, told_of_each
-from hepalith.management.catalogue import Catalogue, Changes, TestRule
+from hepalith.management.catalogue import Catalogue, Changes, TestRule, list_members
 from hepalith.management.plan import TestOutcome
 from hepalith.vocabulary import inline, load_vocabulary
 
@@ -109,13 +109,13 @@ def _outcomes(
         joint = reasons.outlook.foresee((), told.result)
         parts.append((information_bits(joint), joint, None))
     for inquiry in told.inquiries:
-        joint = reasons.outlook.foresee((inquiry,))
-        if len(joint) == len(inquiry.outcomes):
+        if inquiry.feature not in reasons.outlook.ignored:
+            joint = reasons.outlook.foresee_one(inquiry)
             parts.append((information_bits(joint), joint, inquiry))
     bits, joint, best = max(parts, key=lambda p: p[0], default=(0.0, np.zeros((0, 0)), None))
     if bits <= 0:
         return (), None
-    texts = _name_results(rule, reasons) if best is None else _name_values(best, reasons)
+    texts = _name_results(rule) if best is None else _name_values(best, reasons)
     said = [_mean(joint, o, texts[o], reasons) for o in _most_telling(joint)]
     meant = tuple(m for m in said if m is not None)
     clauses = tuple((o, o.text if i == 0 else short) for i, (o, short) in enumerate(meant))
@@ -204,10 +204,10 @@ def _bin(value: str) -> str:
     return value.replace("to", "–") + " mm"
 
 
-def _name_results(rule: TestRule, reasons: Reasons) -> list[tuple[str, dict[str, dict[str, str]]]]:
+def _name_results(rule: TestRule) -> list[tuple[str, dict[str, dict[str, str]]]]:
     texts: list[tuple[str, dict[str, dict[str, str]]]] = []
     for names in rule.names:
-        count = len(reasons.catalogue.members(names.of)) if names.each else 1
+        count = len(list_members(names.of)) if names.each else 1
         words = {language: {"found": getattr(names.found, language)} for language in LANGUAGES}
         texts += [("named", words)] * count
     return [*texts, ("unnamed", {language: {} for language in LANGUAGES})]
@@ -240,7 +240,7 @@ def _still_open(
 def _changes(changes: Changes, chance: float, reasons: Reasons, language: str) -> str:
     """Return that a finding would change what is done, for the likeliest disease that it does so in."""
     believed = dict(zip(reasons.names, reasons.outlook.probabilities.tolist(), strict=True))
-    members = reasons.catalogue.members(changes.of)
+    members = list_members(changes.of)
     return _say(
         reasons,
         "changes",
