@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
-import json
 import math
-import tempfile
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -21,14 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hepalith.differential.diagnose import diagnose
 from hepalith.differential.differential import Diagnosis, Differential
 from hepalith.evaluation.proportion import Proportion, wilson
 from hepalith.finding.person import findings_from_patient
-from hepalith.management.advise import advise
 from hepalith.management.plan import Plan
-from hepalith.settings import Settings
-from hepalith.study import Patient, read_patient
+from hepalith.reading.opinion import diagnose
+from hepalith.study import Patient
+from hepalith.study.patient_file import make_patient
 from hepalith.vocabulary import Measurement
 
 FOLDER = Path(__file__).resolve().parent / "cases"
@@ -127,10 +124,6 @@ def read_case(path: Path) -> Case:
     """Read one case; its patient table goes through the product's own reader of patient files."""
     table = tomllib.loads(path.read_text(encoding="utf-8"))
     told: Mapping[str, Any] = table["case"]
-    with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / f"{path.stem}.json"
-        written.write_text(json.dumps(table["patient"], default=str), encoding="utf-8")
-        patient = read_patient(written)
     return Case(
         id=told["id"],
         diagnosis=told["diagnosis"],
@@ -142,7 +135,7 @@ def read_case(path: Path) -> Case:
         malignant=told["malignant"],
         expected_alerts=frozenset(told["expected_alerts"]),
         unsaid=tuple(told.get("unsaid", ())),
-        patient=patient,
+        patient=make_patient(table["patient"], str(path)),
     )
 
 
@@ -152,10 +145,9 @@ def read_cases(folder: Path = FOLDER) -> list[Case]:
 
 
 def answer(case: Case) -> Result:
-    """Put one case to the product, without images."""
-    findings = findings_from_patient(case.patient)
-    differential = diagnose(findings, (), case.patient)
-    return Result(case, differential, advise(differential, findings, None, case.patient, Settings(), None))
+    """Put one case to the product by its public door, as `hepalith diagnose FILE` does."""
+    opinion = diagnose(case.patient)
+    return Result(case, opinion.differential, opinion.plan)
 
 
 def rank_of(ranking: Guess, accepted: frozenset[str]) -> int:
