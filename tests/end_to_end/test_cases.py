@@ -3,6 +3,8 @@
 The test half is not looked at here; `python benchmarks/cases.py --split test` tells its totals.
 """
 
+import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from benchmarks.cases import (
     score,
 )
 
+from hepalith.cli import main
 from hepalith.vocabulary import list_terms
 
 PATHS = sorted(FOLDER.glob("*.toml"))
@@ -83,6 +86,18 @@ def test_dev_half_reaches_its_floor(dev: list[Result]) -> None:
     told = score(dev, product)
     assert told.first.value >= FIRST_FLOOR
     assert told.within.value >= WITHIN_FLOOR
+
+
+def test_the_command_ranks_as_the_benchmark_does(
+    dev: list[Result], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = next(r for r in dev if r.case.patient.subject != "fetus")
+    table = tomllib.loads((FOLDER / f"{result.case.id}.toml").read_text(encoding="utf-8"))["patient"]
+    written = tmp_path / "patient.json"
+    written.write_text(json.dumps(table), encoding="utf-8")
+    assert main(["diagnose", str(written), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["differential"]
+    assert [d["diagnosis"] for d in told[:TOP]] == [name for name, _ in result.ranking[:TOP]]
 
 
 def test_no_cancer_of_the_dev_half_is_missed(dev: list[Result]) -> None:
