@@ -78,8 +78,36 @@ GRADE = re.compile(r"\bgrade ([ABCK])\b")
 """How a source says the grade of its number."""
 
 
+class Person(Protocol):
+    """Of whom it is: as far as the inference uses it."""
+
+    @property
+    def age_years(self) -> float | None:
+        """Age in years."""
+        ...
+
+    @property
+    def sex(self) -> str | None:
+        """Sex, an id of the vocabulary."""
+        ...
+
+
+class Examination(Protocol):
+    """When it was, and of whom."""
+
+    @property
+    def patient(self) -> Person:
+        """Of whom."""
+        ...
+
+
 class Reasoned(Protocol):
     """What the words are drawn from: the document of a reading, or an opinion without images."""
+
+    @property
+    def study(self) -> Examination:
+        """The examination."""
+        ...
 
     @property
     def findings(self) -> tuple[FindingEntry, ...]:
@@ -123,9 +151,10 @@ def impression_of(reasoned: Reasoned, language: str) -> list[str]:
     named = named or list(ranked[:1])
     known = stated_findings(reasoned.findings)
     lines = [] if first >= CLEAR_LEAD else [phrase("reasoning", "no_clear_lead", language)]
+    person = reasoned.study.patient
     for number, diagnosis in enumerate(named, start=1):
         lines.append(f"{number}. {diagnosis_text(diagnosis, first, language)}")
-        reasons = reasons_text(diagnosis, known, language) if number <= MAX_EXPLAINED_IN_WORDS else ""
+        reasons = reasons_text(diagnosis, known, person, language) if number <= MAX_EXPLAINED_IN_WORDS else ""
         lines += [f"   {reasons}"] if reasons else []
     rest = [d.probability for d in ranked[len(named) :]]
     if rest:
@@ -163,8 +192,13 @@ def stated_findings(findings: Sequence[FindingEntry]) -> dict[str, FindingEntry]
     return known
 
 
-def evidence_text(evidence: str, known: Mapping[str, FindingEntry], language: str) -> str:
-    """Say a finding as it counted: absent, with its choice, or with its size."""
+def evidence_text(
+    evidence: str, known: Mapping[str, FindingEntry], language: str, person: Person | None = None
+) -> str:
+    """Say a finding as it counted: absent, with its choice, or with its size; age and sex as they are."""
+    said = _person_text(evidence, person, language) if person is not None else ""
+    if said:
+        return said
     name = say_inline(evidence, language)
     finding = known.get(evidence)
     if finding is None:
@@ -179,7 +213,19 @@ def evidence_text(evidence: str, known: Mapping[str, FindingEntry], language: st
     return name
 
 
-def reasons_text(diagnosis: RankedDiagnosis, known: Mapping[str, FindingEntry], language: str) -> str:
+def _person_text(evidence: str, person: Person, language: str) -> str:
+    """Say age or sex as they are; empty where it is neither, or not known."""
+    if evidence == "age_years" and person.age_years is not None:
+        return phrase("evidence", "age", language, value=format_number(person.age_years, 2))
+    if evidence == "sex" and person.sex is not None:
+        value = inline(say_choice("sex", person.sex, language), language)
+        return phrase("evidence", "value", language, name=say_inline("sex", language), value=value)
+    return ""
+
+
+def reasons_text(
+    diagnosis: RankedDiagnosis, known: Mapping[str, FindingEntry], person: Person, language: str
+) -> str:
     """Say the weightiest reasons for and against one explanation, those of equal strength together."""
     groups: dict[str, list[EvidenceEntry]] = {}
     weighty = [
@@ -190,7 +236,7 @@ def reasons_text(diagnosis: RankedDiagnosis, known: Mapping[str, FindingEntry], 
         groups.setdefault(weight_key(evidence.weight), []).append(evidence)
     said = []
     for entries in groups.values():
-        names = listed([evidence_text(e.finding, known, language) for e in entries], language)
+        names = listed([evidence_text(e.finding, known, language, person) for e in entries], language)
         weight = explain_weight(entries[0].weight, language)
         said.append(phrase("reasoning", "weighed", language, weight=weight, list=names))
     if not said:

@@ -86,6 +86,7 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         for focus in shown
         if focus.id in boxes
     )
+    tests, tests_rest = reasoned.tests(document, chosen)
     return load_template().render(
         d=document,
         language=chosen,
@@ -110,7 +111,8 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         ranking=reasoned.ranking(document, chosen),
         steps=tuple(reasoned.step_row(a, chosen) for a in document.plan),
         beside=reasoned.beside(document, chosen),
-        tests=tuple(reasoned.worthwhile(t, chosen) for t in document.next_tests),
+        tests=tests,
+        tests_rest=tests_rest,
         around=around_texts(document, chosen),
         limits=page.list_limits(document, chosen),
         nothing=phrase("radiology", nothing_key(document), chosen),

@@ -12,7 +12,7 @@ from hepalith.reading.conclusion import (
     NextTestEntry,
     RankedDiagnosis,
 )
-from hepalith.reading.document import Document
+from hepalith.reading.document import AgeSex, Document
 from hepalith.reading.phrases import phrase
 from hepalith.reading.reasoning import (
     contradiction_texts,
@@ -49,7 +49,7 @@ __all__ = [
     "beside",
     "ranking",
     "step_row",
-    "worthwhile",
+    "tests",
 ]
 
 LEAST_SHOWN = 0.02
@@ -66,6 +66,9 @@ MAX_NAMED = 12
 
 LEAST_WEIGHT = 0.04
 """Evidence below this log10 weight (a factor of 1.1) is left out of the list of reasons. Our judgement."""
+
+MAX_TESTS = 6
+"""Tests shown with what they would tell; the rest are named. Our judgement: a page must stay readable."""
 
 LEAST_UTILITY = 1e-6
 """Expected utility, in the units of the losses, below which it prints as nought."""
@@ -145,7 +148,7 @@ def ranking(document: Document, language: str) -> Ranking:
     """Return the differential as the page shows it."""
     ranked = document.differential
     shown = [d for d in ranked if d.probability >= LEAST_SHOWN][:MAX_EXPLAINED]
-    known = stated_findings(document.findings)
+    known, person = stated_findings(document.findings), document.study.patient
     notes: list[str] = []
     if ranked:
         notes = [
@@ -154,14 +157,16 @@ def ranking(document: Document, language: str) -> Ranking:
             grades_text(ranked[0], language),
         ]
     return Ranking(
-        tuple(bar(d, shown[0].probability, known, language) for d in shown),
+        tuple(bar(d, shown[0].probability, known, person, language) for d in shown),
         rest_text(ranked[len(shown) :], language),
         tuple(note for note in notes if note),
         tuple(contradiction_texts(document.contradictions, language)),
     )
 
 
-def bar(diagnosis: RankedDiagnosis, first: float, known: Mapping[str, FindingEntry], language: str) -> Bar:
+def bar(
+    diagnosis: RankedDiagnosis, first: float, known: Mapping[str, FindingEntry], person: AgeSex, language: str
+) -> Bar:
     """Return one explanation of a ranking whose first one has the probability `first`."""
     return Bar(
         name=say(diagnosis.diagnosis, language),
@@ -173,13 +178,13 @@ def bar(diagnosis: RankedDiagnosis, first: float, known: Mapping[str, FindingEnt
         high=round(100 * diagnosis.high, 1),
         interval=range_text(diagnosis.low, diagnosis.high, language),
         stability=word("stability", language, share=percent_text(diagnosis.first_in, language)),
-        supporting=evidence(diagnosis.supporting, known, language),
-        against=evidence(diagnosis.against, known, language),
+        supporting=evidence(diagnosis.supporting, known, person, language),
+        against=evidence(diagnosis.against, known, person, language),
     )
 
 
 def evidence(
-    entries: Iterable[EvidenceEntry], known: Mapping[str, FindingEntry], language: str
+    entries: Iterable[EvidenceEntry], known: Mapping[str, FindingEntry], person: AgeSex, language: str
 ) -> tuple[Evidence, ...]:
     """Return the reasons, the weightiest first; the weightless are left out."""
     weighty = sorted(
@@ -187,7 +192,7 @@ def evidence(
     )
     return tuple(
         Evidence(
-            evidence_text(e.finding, known, language),
+            evidence_text(e.finding, known, language, person),
             f"{'×' if e.weight > 0 else '÷'}{format_factor(abs(e.weight))}",
             explain_weight(e.weight, language),
             phrase("grade", grade, language) if (grade := grade_of(e.source)) else "",
@@ -244,6 +249,14 @@ def step_row(action: ActionEntry, language: str) -> StepRow:
         {"en": "; ", "zh": "；"}[language].join(text for text in (strength, grade) if text),
         translate(action.source, language),
     )
+
+
+def tests(document: Document, language: str) -> tuple[tuple[Worthwhile, ...], str | None]:
+    """Return the first tests worth doing, and the rest by name."""
+    shown, rest = document.next_tests[:MAX_TESTS], document.next_tests[MAX_TESTS:]
+    names = {"en": ", ", "zh": "、"}[language].join(say_inline(t.test, language) for t in rest)
+    more = word("tests_rest", language, list=names) if rest else None
+    return tuple(worthwhile(test, language) for test in shown), more
 
 
 def beside(document: Document, language: str) -> Beside | None:
