@@ -55,6 +55,7 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
     Returns
     -------
     Differential
+        It ranks what leads: a hypothesis holds one process or two, and the graver of two leads.
         Probabilities sum to 1; for each diagnosis `prior` (log10 odds) plus the weights of its evidence
         equals its posterior log10 odds. Without diagnoses where there is no calcification to
         explain, where that could not be assessed, or for a fetus, whose pathway is its own.
@@ -63,7 +64,7 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
     model, setting, digest = question.model, question.setting, question.model.knowledge.digest
     belief = believe(question)
     if not belief.diagnoses:
-        return Differential((), setting=setting, knowledge_digest=digest)
+        return Differential((), (), setting, digest, question.contradictions)
     posterior, drawn = belief.posterior, draw_posterior(belief)
     low, high = interval(drawn, posterior, INTERVAL_PERCENT)
     first = np.bincount(drawn.argmax(axis=0), minlength=len(posterior)) / drawn.shape[1]
@@ -87,7 +88,7 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
         )
         for d in ranked
     )
-    return Differential(diagnoses, _processes(belief, diagnoses), setting, digest)
+    return Differential(diagnoses, _processes(belief, diagnoses), setting, digest, question.contradictions)
 
 
 def _weigh(

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.differential.contradiction import Clash, clash_of_rules, clash_of_sources, clash_of_words
+from hepalith.differential.differential import Contradiction
 from hepalith.differential.entry import PopulationSetting
 from hepalith.differential.model import Model, load_model
-from hepalith.differential.statement import Statement, combine, known_features, list_statements
+from hepalith.differential.statement import Statement, combine, known_features, list_statements, strongest
 from hepalith.differential.subject import group_units, list_foci
 from hepalith.differential.together import NOTHING_THERE, load_together
-from hepalith.finding.finding import Finding, Pattern
+from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.finding.person import findings_from_patient
 from hepalith.study.patient import Patient
 from hepalith.vocabulary import State
@@ -62,6 +64,7 @@ class Question:
     """The foci that a finding is about, where it is about some and not others."""
     groups: Mapping[str, str]
     """The group of each unit that is one process's own: what is about the same foci."""
+    contradictions: tuple[Contradiction, ...]
 
     def own_groups(self) -> list[dict[str, dict[str, NDArray[np.float64]]]]:
         """Return what was said of units that are one process's own: by group, by unit, by feature."""
@@ -83,7 +86,14 @@ def ask(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: Patie
     stated = findings_from_patient(patient)
     heard = (*findings, *(f for f in stated if f not in findings))
     counted = [f for f in heard if not (f.id in NOT_COUNTED and f.source in FROM_IMAGES)]
-    statements = list_statements(counted, patterns, patient, model.knowledge, population)
+    counted += [Finding(p.id, Subject("liver"), State.PRESENT, p.probability) for p in patterns]
+    clashes = list(clash_of_sources(counted))
+    counted = _without(counted, clashes)
+    by_id = strongest(counted, ())
+    words = list_statements(counted, (), patient, model.knowledge, population)
+    clashes += [*clash_of_rules(by_id), *clash_of_words(words, by_id)]
+    counted = _without(counted, clashes)
+    statements = list_statements(counted, (), patient, model.knowledge, population) if clashes else words
     units: dict[str, tuple[Statement, ...]] = {}
     for statement in statements:
         root = model.root_of(statement.feature)
@@ -100,7 +110,18 @@ def ask(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: Patie
         units=units,
         about=about,
         groups=group_own(model, units, about, patterns),
+        contradictions=tuple(
+            sorted(
+                {c.contradiction.findings: c.contradiction for c in clashes}.values(),
+                key=lambda c: c.findings,
+            )
+        ),
     )
+
+
+def _without(findings: Sequence[Finding], clashes: Sequence[Clash]) -> list[Finding]:
+    silenced = [f for clash in clashes for f in clash.silenced]
+    return [f for f in findings if f not in silenced]
 
 
 def group_own(

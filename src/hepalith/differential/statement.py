@@ -15,7 +15,7 @@ from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.study.patient import Patient
 from hepalith.vocabulary import Measurement, State
 
-__all__ = ["Statement", "combine", "known_features", "list_statements"]
+__all__ = ["Statement", "combine", "known_features", "list_statements", "strongest"]
 
 AGE_EDGES_YEARS = (1.0, 5.0, 15.0, 40.0, 65.0)
 """Ends of the age bands: infant, young child (hepatoblastoma is below five), older child, young
@@ -72,7 +72,7 @@ def list_statements(
     Findings that are unknown or not assessable say nothing. Where a person and the machine both
     speak of one finding the person is heard.
     """
-    heard = _strongest(findings, patterns)
+    heard = strongest(findings, patterns)
     if patient.knows("known_primary") is not None:
         heard.pop(SPOKEN_BY_THE_PRIMARY, None)
     statements: list[Statement] = []
@@ -90,7 +90,7 @@ def list_statements(
     return sorted(statements, key=lambda s: (s.feature, s.finding))
 
 
-def _strongest(findings: Iterable[Finding], patterns: Iterable[Pattern]) -> dict[str, Finding]:
+def strongest(findings: Iterable[Finding], patterns: Iterable[Pattern]) -> dict[str, Finding]:
     """Return one finding per id: a person's before a machine's, then the most probable."""
     heard: dict[str, Finding] = {}
     candidates = [f for f in findings if f.state in (State.PRESENT, State.ABSENT)]
