@@ -25,6 +25,7 @@ QUESTIONS = {
     "phases": "How well is one contrast phase laid over another, and how fast?",
     "projection": "How true is the phantom's scanner to a projection and reconstruction?",
     "evaluation": "How good is it on phantoms of the test split, beside scripts and the physical limit?",
+    "overlap": "How far apart does the knowledge hold the diagnoses that are easily confused?",
     "cases": "How often is the proven diagnosis of a published case named, and what is missed?",
 }
 """The benchmarks in the order of the file, each with the question it answers."""

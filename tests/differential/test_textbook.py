@@ -1,4 +1,4 @@
-"""Every diagnosis comes first by its textbook picture, and among the first three by what a short report says."""
+"""Every diagnosis comes first by its textbook picture, and among three by what a short report says."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def test_every_diagnosis_has_a_textbook_picture_of_its_own() -> None:
     drawn = {p["diagnosis"] for p in PICTURES if p["kind"] == "textbook"}
     assert drawn == {e.id for e in load_knowledge().entries if not e.pooled}
     for picture in PICTURES:
-        stated = sum(len(picture.get(t, {})) for t in ("history", "exposures", "symptoms", "labs", "findings"))
+        stated = sum(
+            len(picture.get(t, {})) for t in ("history", "exposures", "symptoms", "labs", "findings")
+        )
         if picture["kind"] == "textbook":
             assert stated >= FEWEST_FINDINGS, picture["diagnosis"]
         assert picture["kind"] in ("textbook", "sparse")
