@@ -308,9 +308,13 @@ def _tell_safety(results: Sequence[Result]) -> list[str]:
         f"Alerts demanded: {demanded}; missing {missing}; raised beyond the demand {extra} "
         f"({extra / max(len(results), 1):.2f} a case)."
     ]
+    named = [r for r in results if r.ranking]
+    sure = sum(r.ranking[0][1] for r in named) / max(len(named), 1)
+    right = sum(rank_of(r.ranking, r.case.accepted) == 1 for r in named) / max(len(named), 1)
+    lines.append(f"Mean probability of the diagnosis named first: {sure:.2f}; it was right in {right:.2f}.")
     if fetal:
-        right = sum(not r.ranking and bool(r.plan.actions) for r in fetal)
-        lines.append(f"Fetal: {right} of {len(fetal)} led to the pathway of the fetus.")
+        led = sum(not r.ranking and bool(r.plan.actions) for r in fetal)
+        lines.append(f"Fetal: {led} of {len(fetal)} led to the pathway of the fetus.")
     return lines
 
 
