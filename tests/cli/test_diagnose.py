@@ -162,3 +162,90 @@ def test_no_image_library_is_loaded(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)  # noqa: S603
     assert set(json.loads(done.stdout)).isdisjoint(IMAGE_LIBRARIES)
+
+
+REPORT = (
+    "CT: 52-year-old woman with hepatitis B. An 8 x 6 mm calcification in segment VI. No dilated bile ducts."
+)
+
+REPORT_ZH = "患者女，46岁。肝右后叶见一强回声，大小约0.8×0.6cm，后伴声影，肝内胆管无扩张。"
+
+
+def test_a_report_alone_is_enough_and_shows_which_words_it_came_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["diagnose", "--text", str(write(tmp_path, REPORT, "r.txt"))]) == 0
+    out = capsys.readouterr().out
+    assert "from “8 x 6 mm”" in out
+    assert "age 52 years; female" in out
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_a_chinese_report_is_read_as_chinese_systems_write_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], encoding: str
+) -> None:
+    path = write(tmp_path, REPORT_ZH.encode(encoding), "r.txt")
+    assert main(["diagnose", "--text", str(path), "--language", "zh"]) == 0
+    out = capsys.readouterr().out
+    assert "46岁；女性" in out
+    assert "无肝内胆管扩张" in out
+
+
+def test_what_a_person_states_wins_over_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patient = write(
+        tmp_path, "age_years = 70\nhistory = { hepatitis_b = false }\n[findings]\ndilated_ducts = true"
+    )
+    report = write(tmp_path, REPORT, "r.txt")
+    assert main(["diagnose", str(patient), "--text", str(report), "--json"]) == 0
+    held = json.loads(capsys.readouterr().out)
+    assert held["study"]["patient"] == {
+        "age_years": 70, "sex": "female", "subject": "patient", "gestation_weeks": None,
+    }  # fmt: skip
+    states = {f["id"]: (f["state"], f["source"]) for f in held["findings"]}
+    assert len(states) == len(held["findings"]), "nothing is said twice"
+    assert states["dilated_ducts"] == ("present", "person")
+    assert states["hepatitis_b"] == ("absent", "person")
+    assert states["largest_calcium"] == ("present", "text")
+    assert [i["file"] for i in held["provenance"]["inputs"]] == ["patient.toml", "r.txt"]
+    assert all(REPORT[s["start"] : s["end"]] == s["words"] for s in held["spans"])
+
+
+def test_a_fact_of_the_report_is_a_finding_with_its_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["diagnose", "--text", str(write(tmp_path, REPORT, "r.txt")), "--json"]) == 0
+    held = json.loads(capsys.readouterr().out)
+    (found,) = [f for f in held["findings"] if f["id"] == "hepatitis_b"]
+    assert (found["source"], found["words"]) == ("text", "hepatitis B")
+
+
+def test_what_if_changes_what_a_report_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--text", str(write(tmp_path, REPORT, "r.txt")), "--json", "--what-if", "dilated_ducts=true"]
+    assert main(["diagnose", *words]) == 0
+    then = json.loads(capsys.readouterr().out)["what_if"]["then"]
+    assert [f["state"] for f in then["findings"] if f["id"] == "dilated_ducts"] == ["present"]
+
+
+def test_a_text_without_findings_is_read_and_cannot_be_answered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(write(tmp_path, "Dear Sir, thank you for your letter.", "r.txt"))
+    assert main(["diagnose", "--text", path]) == 4
+    out = capsys.readouterr()
+    assert out.out == ""
+    assert len(out.err.splitlines()) == 1
+    assert main(["diagnose", "--text", path, "--json"]) == 4
+    assert json.loads(capsys.readouterr().out)["findings"] == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"  \n", b"\x00\x01\x02", b"a" * 1_100_000, b"\x89PNG\r\n\x1a\n\xff\xff"]
+)
+def test_a_report_that_is_none_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    path = write(tmp_path, content, "r.txt")
+    assert main(["diagnose", "--text", str(path)]) == 3
+    assert len(capsys.readouterr().err.splitlines()) == 1

@@ -1,20 +1,28 @@
-"""`hepalith diagnose`: what it may be and what to do, from a patient file."""
+"""`hepalith diagnose`: what it may be and what to do, from a patient file or a report's text."""
 
 from __future__ import annotations
 
 import argparse
+import codecs
 import hashlib
 import json
 import os
 import shutil
 import sys
+import unicodedata
 import uuid
 from pathlib import Path
 from typing import Any
 
-from hepalith.cli.failure import show
+from hepalith.cli.failure import say, show
 from hepalith.cli.options import path_given
-from hepalith.errors import InputError, OutputError, OutputExistsError
+from hepalith.errors import (
+    InputError,
+    OutputError,
+    OutputExistsError,
+    UnreadableFileError,
+    UsageError,
+)
 from hepalith.management import list_policies, load_policy
 from hepalith.reading.document import InputEntry
 from hepalith.reading.opinion import TABLE_WIDTH, Opinion, WhatIf, diagnose
@@ -23,6 +31,12 @@ from hepalith.study.patient import Patient
 from hepalith.study.patient_file import read_patient
 
 __all__ = ["add_arguments", "run"]
+
+MOST_TEXT_BYTES = 1_000_000
+"""Size above which a report is refused unread: the longest has some ten kilobytes."""
+
+NOT_ANSWERABLE = 4
+"""Exit status where the text was read and holds nothing to diagnose."""
 
 WIDEST = 120
 """Columns beyond which lines are no longer easy to read. Our judgement."""
@@ -34,8 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
+        nargs="?",
         type=path_given,
         help="patient file (TOML or JSON) with a findings table; see hepalith schema patient",
+    )
+    parser.add_argument(
+        "--text",
+        metavar="FILE",
+        type=path_given,
+        help="report in English or Chinese whose findings are read; where FILE says otherwise, FILE is "
+        "believed (default: none)",
     )
     parser.add_argument(
         "--explain",
@@ -98,30 +120,74 @@ def value_given(written: str) -> Any:
 
 def run(arguments: argparse.Namespace) -> int:
     """Diagnose, and print the table or the JSON."""
+    if arguments.file is None and arguments.text is None:
+        raise UsageError("diagnose needs a patient FILE, or a report with --text FILE")
     load_policy(arguments.policy)
     settings = Settings(policy=arguments.policy, language=arguments.language)
-    opinion = form(arguments.file, settings)
+    opinion = form(arguments.file, arguments.text, settings)
+    nothing = arguments.file is None and opinion.report is not None and not opinion.report.findings
+    if nothing and not arguments.json:
+        say(f"hepalith: {arguments.text}: nothing in it was understood as a finding of the liver")
+        return NOT_ANSWERABLE
     changed = opinion.what_if(dict(arguments.what_if)) if arguments.what_if else None
     text = as_json(opinion, changed) if arguments.json else as_table(opinion, changed, arguments)
     if arguments.out is None:
         show(text)
     else:
         write_whole(arguments.out, text + "\n", overwrite=arguments.overwrite)
-    return 0
+    if nothing:
+        say(f"hepalith: {arguments.text}: nothing in it was understood as a finding of the liver")
+    return NOT_ANSWERABLE if nothing else 0
 
 
-def form(file: Path, settings: Settings) -> Opinion:
-    """Return the opinion on a patient file.
+def form(file: Path | None, report: Path | None, settings: Settings) -> Opinion:
+    """Return the opinion on a patient file, a report, or both.
 
     Raises
     ------
     InputError
-        If it says nothing at all.
+        If one of them cannot be read, or a patient file says nothing at all.
     """
-    patient = read_patient(file)
-    if patient == Patient():
+    patient = Patient() if file is None else read_patient(file)
+    if file is not None and report is None and patient == Patient():
         raise InputError(f"{file}: it says nothing of a patient; see hepalith schema patient for its keys")
-    return diagnose(patient, settings=settings, inputs=(digest(file),))
+    text = None if report is None else read_text(report)
+    inputs = tuple(digest(path) for path in (file, report) if path is not None)
+    return diagnose(patient, settings=settings, report=text, inputs=inputs)
+
+
+def read_text(path: Path) -> str:
+    """Return a report's text: UTF-8, UTF-16 with its mark, or GB 18030 as Chinese systems export it.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it cannot be opened, is empty, huge or no text.
+    """
+    try:
+        huge = path.stat().st_size > MOST_TEXT_BYTES
+        content = b"" if huge else path.read_bytes()
+    except OSError as error:
+        raise UnreadableFileError(f"{path}: the report cannot be read: {error.strerror or error}") from None
+    if huge:
+        most = f"{MOST_TEXT_BYTES // 1000} kB"
+        raise UnreadableFileError(f"{path}: a report has less than {most}, this has more")
+    utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ("utf-16",) if utf_16 else ("utf-8-sig", "gb18030"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if is_text(text):
+            if not text.strip():
+                raise UnreadableFileError(f"{path}: the report is empty")
+            return text
+    raise UnreadableFileError(f"{path}: it is no text; give the report as plain text in UTF-8")
+
+
+def is_text(text: str) -> bool:
+    """Return whether decoded bytes are text: no control characters but those of lines and tabs."""
+    return not any(unicodedata.category(c) in {"Cc", "Co", "Cn"} and c not in "\n\r\t\f\v" for c in text)
 
 
 def digest(path: Path) -> InputEntry:

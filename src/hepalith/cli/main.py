@@ -30,7 +30,7 @@ class Command:
 
 COMMANDS = (
     Command("read", "read one examination and write the reading folder"),
-    Command("diagnose", "say what it may be and what to do, from a patient file; no image is needed"),
+    Command("diagnose", "say what it may be and what to do, from a patient file or a report alone"),
     Command("demo", "make a phantom CT, read it, say where the report is"),
     Command("phantom", "make studies with known answers, or put foci into a real CT"),
     Command("evaluate", "measure the product on studies with known answers"),

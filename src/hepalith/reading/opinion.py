@@ -13,6 +13,7 @@ from hepalith.differential import Contradiction, Differential, hypothesise
 from hepalith.differential import diagnose as rank
 from hepalith.differential.expectation import information_bits
 from hepalith.finding import Finding, Pattern, findings_from_patient
+from hepalith.finding.text import ReportText, read_report
 from hepalith.management import Plan, advise
 from hepalith.reading import entries
 from hepalith.reading.document import InputEntry, PolicyEntry, Provenance, SummaryEntry
@@ -20,14 +21,15 @@ from hepalith.reading.opinion_document import (
     OpinionDocument,
     OpinionPatient,
     OpinionStudy,
-    SpanEntry,
     opinion_json,
 )
 from hepalith.reading.opinion_html import opinion_html
 from hepalith.reading.opinion_table import compare_tables, explain_table, opinion_table
 from hepalith.reading.opinion_words import summarise_opinion, summarise_opinion_for_patient
 from hepalith.reading.part import TextEntry
+from hepalith.reading.report_text import facts_of_report, findings_of_facts, span_entry
 from hepalith.settings import Settings
+from hepalith.study.claim import merge_patients
 from hepalith.study.patient import Patient
 from hepalith.study.patient_file import make_patient, read_patient, restate
 from hepalith.vocabulary import State, load_vocabulary
@@ -64,8 +66,8 @@ class Opinion:
         What may explain it, and what follows.
     settings
         Policy and language.
-    not_understood
-        Words of the report that nothing was made of: start, end, words.
+    report
+        The report's text as it was read; None where there was none.
     inputs
         The files it was made from, by name and digest.
     """
@@ -76,7 +78,7 @@ class Opinion:
     differential: Differential
     plan: Plan
     settings: Settings
-    not_understood: tuple[SpanEntry, ...] = ()
+    report: ReportText | None = None
     inputs: tuple[InputEntry, ...] = ()
 
     @property
@@ -134,7 +136,8 @@ class Opinion:
         patient, touched = restate(self.patient, wanted)
         seen = [f for f in self.findings if f.source != "person" and f.id not in touched]
         patterns = [p for p in self.patterns if p.id not in touched]
-        return WhatIf(self, form_opinion(patient, seen, patterns, self.settings), wanted)
+        after = replace(form_opinion(patient, seen, patterns, self.settings), report=self.report)
+        return WhatIf(self, after, wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,7 @@ def diagnose(
     patterns: Sequence[Pattern] = (),
     *,
     settings: Settings | None = None,
+    report: ReportText | str | None = None,
     inputs: tuple[InputEntry, ...] = (),
 ) -> Opinion:
     """Return what may explain calcification in the liver, and what to do; no image is needed.
@@ -178,6 +182,9 @@ def diagnose(
         Findings of other sources, to be weighed with those of the patient.
     settings
         Policy and language; the product's defaults.
+    report
+        A report in English or Chinese, whose findings are weighed too; where the patient says otherwise,
+        the patient is believed.
     inputs
         Names and digests of the files that it rests on, for the provenance.
 
@@ -199,7 +206,13 @@ def diagnose(
     """
     settings = settings or Settings()
     known = as_patient(patient)
-    return replace(form_opinion(known, findings, patterns, settings), inputs=inputs)
+    if report is None:
+        return replace(form_opinion(known, findings, patterns, settings), inputs=inputs)
+    read = read_report(report) if isinstance(report, str) else report
+    told = facts_of_report(read)
+    together = merge_patients(known, told)
+    heard = (*findings, *read.findings, *findings_of_facts(read, told, together))
+    return replace(form_opinion(together, heard, patterns, settings), report=read, inputs=inputs)
 
 
 def as_patient(patient: Patient | Mapping[str, Any] | Path | str | None) -> Patient:
@@ -215,10 +228,14 @@ def form_opinion(
     patient: Patient, findings: Sequence[Finding], patterns: Sequence[Pattern], settings: Settings
 ) -> Opinion:
     """Weigh what is known and advise on it; the patient's own statements come last among the findings."""
-    stated = findings_from_patient(patient)
-    named = {f.id for f in stated}
-    heard = tuple(f for f in findings if f.source != "text" or f.id not in named)
-    everything = (*heard, *(f for f in stated if f not in heard))
+    stated = {f.id: f for f in findings_from_patient(patient)}
+    heard = tuple(
+        f
+        for f in findings
+        if f.source != "text" or f.id not in stated or replace(f, source="person", words=None) == stated[f.id]
+    )
+    told = {f.id for f in heard if f.source == "text"}
+    everything = (*heard, *(f for f in stated.values() if f not in heard and f.id not in told))
     differential = rank(everything, patterns, patient)
     plan = advise(differential, everything, None, patient, settings, None, patterns)
     return Opinion(patient, everything, tuple(patterns), differential, plan, settings)
@@ -255,7 +272,10 @@ def make_document(opinion: Opinion) -> OpinionDocument:
         plan=tuple(entries.action_entry(a) for a in plan.actions),
         plan_beside=entries.beside_entry(plan),
         gradings=tuple(entries.grading_entry(g) for g in plan.gradings),
-        not_understood=opinion.not_understood,
+        spans=() if opinion.report is None else tuple(map(span_entry, opinion.report.spans)),
+        not_understood=()
+        if opinion.report is None
+        else tuple(map(span_entry, opinion.report.not_understood)),
         summary=SummaryEntry(radiology=TextEntry(en="", zh=""), patient=TextEntry(en="", zh="")),
     )
     texts = {

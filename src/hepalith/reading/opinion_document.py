@@ -41,11 +41,12 @@ class OpinionStudy(Entry):
 
 
 class SpanEntry(Entry):
-    """Words of the text, and where they stand in it."""
+    """Words of the text, where they stand in it, and what they say where that was understood."""
 
     start: int
     end: int
     words: str
+    about: str = ""
 
 
 class OpinionDocument(Entry):
@@ -64,6 +65,7 @@ class OpinionDocument(Entry):
     plan: tuple[ActionEntry, ...]
     plan_beside: BesideEntry | None
     gradings: tuple[GradingEntry, ...]
+    spans: tuple[SpanEntry, ...] = ()
     not_understood: tuple[SpanEntry, ...]
     summary: SummaryEntry
     notice: str = NOTICE

@@ -46,6 +46,9 @@ WIDE = frozenset({"W", "F"})
 PLACE = 5
 """Columns of a place in the ranking, with the space around it."""
 
+CLOSING, OPENING = "，。；：、）》”】％", "（《“【"
+"""Signs that no line begins with, and those that none ends with."""
+
 BOLD, DIM, RED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[0m"
 """ANSI: shown only where the caller says that colour is wanted."""
 
@@ -61,9 +64,7 @@ def columns(text: str) -> int:
     >>> columns("ab"), columns("钙化")
     (2, 4)
     """
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in WIDE else 1 for c in text
-    )
+    return sum(0 if unicodedata.combining(c) else 2 if is_wide(c) else 1 for c in text)
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
@@ -86,24 +87,33 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
 
 
 def pieces(text: str) -> Iterable[str]:
-    """Give the parts between which a line may break: words with the space after them, wide letters singly."""
+    """Give the parts between which a line may break: words with the space after them, wide letters singly.
+
+    No line begins with a closing sign or ends with an opening one.
+    """
     word = ""
     for letter in text:
-        if unicodedata.east_asian_width(letter) in WIDE:
-            if word and letter not in "，。；：、）”":
-                yield word
-                word = ""
-            word += letter
-            if letter not in "（“":
-                yield word
-                word = ""
-        elif letter == " ":
+        if letter == " ":
             yield word + letter
             word = ""
+        elif word and breaks(word[-1], letter):
+            yield word
+            word = letter
         else:
             word += letter
     if word:
         yield word
+
+
+def breaks(before: str, after: str) -> bool:
+    """Return whether a line may break between two letters."""
+    wide = is_wide(before) or is_wide(after)
+    return wide and after not in CLOSING and before not in OPENING
+
+
+def is_wide(letter: str) -> bool:
+    """Return whether a letter takes two columns of a terminal."""
+    return unicodedata.east_asian_width(letter) in WIDE
 
 
 def padded(text: str, width: int, *, right: bool = False) -> str:
