@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import time
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from hepalith.differential import Diagnosis, Differential, diagnose, load_knowledge
 from hepalith.differential.belief import hypothesise
+from hepalith.differential.expectation import MOST_OUTCOMES
 from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.finding.person import findings_from_patient
 from hepalith.management import Plan, advise, next_test
@@ -33,6 +36,7 @@ ASKED_FOR = {  # the list of the issue, in its order, by id
     *("calcitonin_test", "chromogranin_test", "chest_ct", "colonoscopy", "breast_imaging"),
     *("thyroid_ultrasound", "pelvic_imaging", "gastroscopy", "biopsy", "follow_up_imaging"),
 }
+PAGE = Path(__file__).resolve().parents[2] / "docs/explanation/the-next-test.md"
 IONISING = {t.id for t in load_catalogue().tests if t.burden.radiation_msv}
 DUCTS = {"multiple_foci": True, "side_of_foci": "left", "beaded_chain": True, "dilated_ducts": True}
 SMALL = {"focus_count": Measurement(1, "1"), "largest_calcium": Measurement(4, "mm"), "dilated_ducts": False}
@@ -405,7 +409,7 @@ def test_nobody_is_told_what_would_be_done_about_a_cancer_that_is_not_likely() -
 
 def test_what_would_change_the_step_is_said() -> None:
     made = listed(age_years=55, findings=DUCTS)
-    assert "would change what is done for intrahepatic duct stones" in made["mrcp"].why["en"]
+    assert "would change what is done for intrahepatic duct stones." in made["mrcp"].why["en"]
 
 
 # --- the files
@@ -474,3 +478,24 @@ def test_a_test_that_names_what_does_not_exist_is_refused() -> None:
         TestRule.model_validate({**mrcp.model_dump(), "finds": [mrcp.finds[-1]]})
     with pytest.raises(ValueError, match="grade A without a source"):
         TestRule.model_validate({**mrcp.model_dump(), "finds": [{"id": "fever", "right": 0.9, "grade": "A"}]})
+
+
+# --- the page
+
+
+def test_the_page_says_what_the_code_does() -> None:
+    failed, tried = doctest.testfile(str(PAGE), module_relative=False)
+    assert tried >= 10
+    assert failed == 0
+
+
+def test_the_page_gives_the_numbers_of_the_files() -> None:
+    page, catalogue = PAGE.read_text(encoding="utf-8"), load_catalogue()
+    assert f"the effort ({catalogue.weights.effort.value:g})" in page
+    assert f"{MOST_OUTCOMES:,} outcomes" in page
+    assert f"less than {LEAST_BITS:g} bit" in page
+    ids = [e.id for e in load_knowledge().entries]
+    loss = {a: catalogue.losses[i] for i, a in enumerate(catalogue.actions)}
+    assert f"leave a cancer alone loses {loss['nothing'][ids.index('hcc')]:g}" in page
+    assert f"harmless focus to oncology, {loss['oncology'][ids.index('simple_healed')]:g}" in page
+    assert f"needle and all, {loss['oncology'][ids.index('ce_active_CE1_3')]:g}" in page

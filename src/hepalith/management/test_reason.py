@@ -37,6 +37,9 @@ GRAVE = frozenset({"oncology", "no_needle", "urgent"})
 
 UNNAMED = "none_of_these"
 
+NO_BREAK = "\u00a0"
+"""Space at which no line is broken: a number stays with its sign."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
@@ -81,7 +84,7 @@ def explain(
             parts[language].append(_sentence([clause[language] for _, clause in said], language))
         if negative is not None:
             parts[language].append(_still_open(negative, told.joint, reasons, language))
-        parts[language] += [_changes(c, chance, reasons, language) for c, chance in told.changed]
+        parts[language] += _changes(told, reasons, language)
     why = {"en": " ".join(p for p in parts["en"] if p), "zh": "".join(parts["zh"])}
     return why, separates, outcomes
 
@@ -237,18 +240,21 @@ def _still_open(
     )
 
 
-def _changes(changes: Changes, chance: float, reasons: Reasons, language: str) -> str:
-    """Return that a finding would change what is done, for the likeliest disease that it does so in."""
+def _changes(told: Told, reasons: Reasons, language: str) -> list[str]:
+    """Return which findings would change what is done, by the likeliest disease that they do so in."""
     believed = dict(zip(reasons.names, reasons.outlook.probabilities.tolist(), strict=True))
-    members = list_members(changes.of)
-    return _say(
-        reasons,
-        "changes",
-        language,
-        finding=load_vocabulary().display(changes.id, language),
-        diagnosis=_name(max(members, key=lambda m: believed[m]), language),
-        chance=_percent(chance, language),
-    )
+    found: dict[str, list[str]] = {}
+    for changes, chance in told.changed:
+        likeliest = max(list_members(changes.of), key=lambda member: believed[member])
+        named = inline(load_vocabulary().display(changes.id, language), language)
+        words = _say(reasons, "change", language, finding=named, chance=_percent(chance, language))
+        found.setdefault(likeliest, []).append(words)
+    sentences = []
+    for diagnosis, findings in found.items():
+        either = ("或" if language == "zh" else " or ").join(findings)
+        text = _say(reasons, "changes", language, findings=either, diagnosis=_name(diagnosis, language))
+        sentences.append(text[0].upper() + text[1:])
+    return sentences
 
 
 def _say(reasons: Reasons, phrase: str, language: str, **words: str) -> str:
@@ -276,14 +282,14 @@ def _join(names: Sequence[str], language: str) -> str:
 
 
 def _percent(probability: float, language: str) -> str:
-    """Return a probability as people read it; what is possible is never said to be nothing.
+    r"""Return a probability as people read it; what is possible is never said to be nothing.
 
     Examples
     --------
     >>> _percent(0.004, "en"), _percent(0.237, "en"), _percent(0.237, "zh"), _percent(0.9999, "en")
-    ('< 1 %', '24 %', '24%', '> 99 %')
+    ('<\xa01\xa0%', '24\xa0%', '24%', '>\xa099\xa0%')
     """
-    space = "" if language == "zh" else " "
+    space = "" if language == "zh" else NO_BREAK
     if probability < 0.01:
         return f"<{space}1{space}%"
     if probability > 0.99:
