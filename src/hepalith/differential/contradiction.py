@@ -29,7 +29,7 @@ RANK = {"person": 2, "text": 1, "us": 0, "ct": 0}
 """Who is believed where two clash: a person before a report's text, and that before a machine."""
 
 LARGER_BY = 1.1
-"""One size surely exceeds another from a tenth more: two readers measure one lesion within that. Our judgement."""
+"""One size surely exceeds another from a tenth more: readers differ by less (our judgement)."""
 
 SOURCES = {
     "person": ("the patient file", "患者资料"),

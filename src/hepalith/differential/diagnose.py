@@ -146,13 +146,11 @@ def _cite(model: Model, statement: Statement, said: Mapping[str, NDArray[np.floa
     support = said.get(table.feature.given or "")
     likeliest = np.arange(table.row_of.shape[1]) if support is None else np.argsort(-support, kind="stable")
     value = int(statement.likelihood.argmax())
-    of_row = [numbers[value].citation if numbers[value] else None for numbers in table.numbers]  # type: ignore[union-attr]
+    cited = table.cited[:, value][table.row_of[:, likeliest]]
+    first = cited[np.arange(len(cited)), (cited > 0).argmax(axis=1)]
     citations = [BY_DEFINITION] * len(model.knowledge.entries)
-    for atom in range(len(model.diagnosis_of) - 1, -1, -1):
-        cited = next(
-            (c for c in (of_row[row] for row in table.row_of[atom, likeliest].tolist()) if c), BY_DEFINITION
-        )
-        citations[int(model.diagnosis_of[atom])] = cited
+    for atom in range(len(first) - 1, -1, -1):
+        citations[int(model.diagnosis_of[atom])] = model.citations[first[atom]] or BY_DEFINITION
     return citations
 
 

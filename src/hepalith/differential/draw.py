@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from hepalith.differential.belief import Belief
 from hepalith.differential.entry import Number
 from hepalith.differential.hypotheses import Hypotheses, sum_by
-from hepalith.differential.model import DRAWS, SEED, Z95
+from hepalith.differential.model import DRAWS, SEED
 from hepalith.differential.prior import draw_priors, set_priors
 from hepalith.differential.question import in_bands, say
+from hepalith.differential.table import Z95
 
 __all__ = ["draw_posterior", "interval"]
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from hepalith.differential.compiled import load_compiled, read_sources
 from hepalith.vocabulary import load_vocabulary
 
 __all__ = [
@@ -170,39 +168,39 @@ def _pick(table: Mapping[str, Any], feature: Feature, parent: str) -> Distributi
 def load_knowledge() -> Knowledge:
     """Return the knowledge base, read once from the files beside this module and checked.
 
+    What was shipped compiled is not parsed and checked again, as long as the files have not changed.
+
     Raises
     ------
     ValueError
         If a file breaks the schema, names an unknown term or feature, or lacks a prior.
     """
-    room = files("hepalith.differential")
-    paths = [room / "features.toml", room / "settings.toml"]
-    paths += sorted(
-        (f for f in (room / "knowledge").iterdir() if f.name.endswith(".toml")), key=lambda f: f.name
-    )
-    digest = hashlib.sha256()
-    tables: list[dict[str, Any]] = []
-    for path in paths:
-        content = path.read_bytes()
-        digest.update(path.name.encode() + b"\0" + content + b"\0")
-        tables.append(tomllib.loads(content.decode("utf-8")))
+    sources = read_sources()
+    compiled = load_compiled(sources.digest)
+    tables = sources.parse() if compiled is None else compiled.knowledge
+    knowledge = make_knowledge(tables, sources.digest)
+    if compiled is None:
+        check_knowledge(knowledge)
+    return knowledge
+
+
+def make_knowledge(tables: Sequence[Mapping[str, Any]], digest: str) -> Knowledge:
+    """Return the knowledge that these tables hold: features, settings, then one for each entry."""
     features = {f["id"]: Feature.model_validate(f) for f in tables[0]["feature"]}
     settings = {s["id"]: PopulationSetting.model_validate(s) for s in tables[1]["setting"]}
     primaries = dict(tables[1]["known_primary"])
-    knowledge = Knowledge(
+    return Knowledge(
         entries=tuple(Entry.model_validate(t) for t in tables[2:]),
         features=features,
         settings=settings,
         default_setting=tables[1]["default"],
         primary_share=Number.model_validate(primaries.pop("share")),
         primaries=primaries,
-        digest=digest.hexdigest(),
+        digest=digest,
     )
-    _check(knowledge)
-    return knowledge
 
 
-def _check(knowledge: Knowledge) -> None:
+def check_knowledge(knowledge: Knowledge) -> None:
     """Raise `ValueError` where the files contradict each other or the vocabulary."""
     vocabulary = load_vocabulary()
     known = {d.id for d in vocabulary.of_group("diagnosis")}

@@ -6,25 +6,19 @@ for those that depend on another (`given`). A feature and its dependants make a 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.differential.entry import (
-    Distribution,
-    Entry,
-    Feature,
-    Knowledge,
-    Number,
-    Variant,
-    load_knowledge,
-)
+from hepalith.differential.compiled import load_compiled
+from hepalith.differential.entry import Knowledge, load_knowledge
+from hepalith.differential.table import Table, list_atoms, logit_range, tabulate, unpack_tables
 
-__all__ = ["DRAWS", "Model", "Table", "load_model"]
+__all__ = ["DRAWS", "SEED", "Model", "Table", "load_model", "make_model", "make_tables"]
+
 
 DRAWS = 4096
 """Seeded draws over every number's range. The standard error of a "first in" share is then at
@@ -32,35 +26,6 @@ most 0.8 percentage points (0.5 / √4096)."""
 
 SEED = 20_261_122
 """Seed of the draws; with the feature's place it fixes every one of them."""
-
-POOLED_LOGIT_RANGE = 1.1
-"""Half-width, in logits, of the range of a pooled number: three times the odds either way, as for
-grade C. Our judgement."""
-
-LEAST_BACKGROUND = 1e-6
-"""No background is taken to be rarer than one in a million: it divides what two processes show together."""
-
-Z95 = 1.959964
-"""Standard normal quantile of 0.975."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """Distributions of one feature.
-
-    `points` has shape (rows, values) and sums to 1 along values; `row_of` has shape (atoms,
-    parent values) and says which row an atom uses; `numbers[row][value]` is where a number came
-    from, ``None`` where it is what the others leave or true by definition.
-    """
-
-    feature: Feature
-    points: NDArray[np.float64]
-    row_of: NDArray[np.intp]
-    numbers: tuple[tuple[Number | None, ...], ...]
-    low_z: NDArray[np.float64]
-    high_z: NDArray[np.float64]
-    background: NDArray[np.float64]
-    """Shape (parent values, values): how often any liver shows them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +41,8 @@ class Model:
     """Shape (atoms, draws)."""
     tables: Mapping[str, Table]
     children: Mapping[str, tuple[str, ...]]
+    citations: tuple[str, ...]
+    """What `Table.cited` names; the first is no citation."""
     draws_made: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """Draws of a feature's rows, made when first asked for; the same whenever that is."""
 
@@ -103,7 +70,7 @@ class Model:
         """Return draws of the priors of a setting, shape (diagnoses, draws), summing to 1."""
         if (setting_key := f"prior of {setting}") not in self.draws_made:
             numbers = [entry.prior[setting] for entry in self.knowledge.entries]
-            points, low_z, high_z = (np.array(v) for v in zip(*map(_logit_range, numbers), strict=True))
+            points, low_z, high_z = (np.array(v) for v in zip(*map(logit_range, numbers), strict=True))
             rng = np.random.default_rng([SEED, 10_000 + list(self.knowledge.settings).index(setting)])
             drawn = _draw(points, low_z, high_z, rng)
             self.draws_made[setting_key] = drawn / drawn.sum(axis=0)
@@ -171,13 +138,32 @@ class Model:
 
 @lru_cache(maxsize=1)
 def load_model() -> Model:
-    """Return the knowledge base as arrays, compiled once."""
+    """Return the knowledge base as arrays: as they were shipped, or made anew where it has changed since."""
     knowledge = load_knowledge()
-    atoms = list(_atoms(knowledge))
+    compiled = load_compiled(knowledge.digest)
+    if compiled is None:
+        tables, citations = make_tables(knowledge)
+    else:
+        tables, citations = unpack_tables(knowledge.features, compiled.arrays), compiled.citations
+    return make_model(knowledge, tables, citations)
+
+
+def make_tables(knowledge: Knowledge) -> tuple[dict[str, Table], tuple[str, ...]]:
+    """Return every feature's table, and the citations that they name, from the numbers themselves."""
+    atoms = list(list_atoms(knowledge))
+    citations: dict[str, int] = {}
+    tables = {f.id: tabulate(knowledge, f, atoms, citations) for f in knowledge.features.values()}
+    return tables, ("", *citations)
+
+
+def make_model(knowledge: Knowledge, tables: Mapping[str, Table], citations: tuple[str, ...]) -> Model:
+    """Return the model of these tables."""
+    atoms = list(list_atoms(knowledge))
     shares = [variant.share if variant else None for _, variant in atoms]
-    ranges = [_logit_range(n) if n else (1.0, 0.0, 0.0) for n in shares]
+    ranges = [logit_range(n) if n else (1.0, 0.0, 0.0) for n in shares]
     points, low_z, high_z = (np.array(v) for v in zip(*ranges, strict=True))
-    owners = np.array([knowledge.entries.index(entry) for entry, _ in atoms])
+    places = {entry.id: place for place, entry in enumerate(knowledge.entries)}
+    owners = np.array([places[entry.id] for entry, _ in atoms])
     drawn = _draw(points, low_z, high_z, np.random.default_rng([SEED, 20_000]))
     children: dict[str, tuple[str, ...]] = {}
     for feature in knowledge.features.values():
@@ -188,8 +174,9 @@ def load_model() -> Model:
         diagnosis_of=owners,
         share=points / _sums(points, owners)[owners],
         share_draws=drawn / _sums(drawn, owners)[owners],
-        tables={f.id: _tabulate(knowledge, f, atoms) for f in knowledge.features.values()},
+        tables=tables,
         children=children,
+        citations=citations,
     )
 
 
@@ -198,25 +185,10 @@ def _weigh(rows: NDArray[np.floating], said: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(rows @ said if rows.ndim == 2 else said.astype(np.float32) @ rows)
 
 
-def _atoms(knowledge: Knowledge) -> Iterator[tuple[Entry, Variant | None]]:
-    for entry in knowledge.entries:
-        yield from ((entry, variant) for variant in entry.variant or (None,))
-
-
 def _sums(values: NDArray[np.floating], owners: NDArray[np.intp]) -> NDArray[np.float64]:
     sums = np.zeros((owners.max() + 1, *values.shape[1:]))
     np.add.at(sums, owners, values)
     return sums
-
-
-def _logit(p: float) -> float:
-    return math.log(p / (1.0 - p))
-
-
-def _logit_range(number: Number) -> tuple[float, float, float]:
-    """Return the value, and how far below and above it, in logits, one standard deviation reaches."""
-    middle = _logit(number.value)
-    return (number.value, (middle - _logit(number.low)) / Z95, (_logit(number.high) - middle) / Z95)
 
 
 def _draw(
@@ -227,101 +199,18 @@ def _draw(
 ) -> NDArray[np.float32]:
     """Return draws whose median is the point and whose 2.5 and 97.5 % quantiles are the range.
 
-    A two-piece normal on the logit scale, in single precision. Points at 0 or 1 stay there.
+    A two-piece normal on the logit scale, in single precision. Points at 0 or 1 stay there. Draws come in
+    pairs of opposite sign, so that their mean is that of the distribution's.
     """
-    z = rng.standard_normal((*points.shape, DRAWS), dtype=np.float32)
-    with np.errstate(divide="ignore", over="ignore"):
+    with np.errstate(divide="ignore"):
         middle = (np.log(points) - np.log1p(-points)).astype(np.float32)
-        z *= np.where(z < 0, low_z[..., None].astype(np.float32), high_z[..., None].astype(np.float32))
-        z += middle[..., None]
-        np.negative(z, out=z)
-        np.exp(z, out=z)
-    z += 1.0
-    return np.asarray(np.reciprocal(z, out=z))
-
-
-def _tabulate(knowledge: Knowledge, feature: Feature, atoms: Sequence[tuple[Entry, Variant | None]]) -> Table:
-    parents = knowledge.features[feature.given].values if feature.given else ("any",)
-    rows: dict[object, int] = {}
-    kept: list[tuple[list[float], list[Number | None]]] = []
-    row_of = np.zeros((len(atoms), len(parents)), dtype=np.intp)
-    for column, parent in enumerate(parents):
-        if parent in feature.otherwise:
-            row_of[:, column] = len(kept)
-            kept.append(
-                (
-                    [feature.otherwise[parent].get(v, 0.0) for v in feature.values],
-                    [None] * len(feature.values),
-                )
-            )
-            continue
-        pooled_row = None
-        for place, (entry, variant) in enumerate(atoms):
-            if entry.pooled:
-                pooled_row = place
-                continue
-            cells = knowledge.distribution(entry, variant, feature, parent)
-            key = tuple((value, cells.get(value)) for value in feature.values)
-            if key not in rows:
-                rows[key] = len(kept)
-                kept.append(_complete(feature, cells))
-            row_of[place, column] = rows[key]
-        if pooled_row is not None:
-            mean = _pool(
-                [kept[row_of[p, column]][0] for p, (e, _) in enumerate(atoms) if not e.pooled], atoms
-            )
-            row_of[pooled_row, column] = len(kept)
-            kept.append((list(mean), [_pooled_number(float(p)) for p in mean]))
-    points = np.array([p for p, _ in kept])
-    ranges = [[_logit_range(n) if n else (0.0, 0.0, 0.0) for n in numbers] for _, numbers in kept]
-    spread = np.array(ranges)
-    return Table(
-        feature=feature,
-        points=points / points.sum(axis=1, keepdims=True),
-        row_of=row_of,
-        numbers=tuple(tuple(n) for _, n in kept),
-        low_z=spread[:, :, 1],
-        high_z=spread[:, :, 2],
-        background=_background(feature, parents),
-    )
-
-
-def _background(feature: Feature, parents: Sequence[str]) -> NDArray[np.float64]:
-    """Return what any liver shows, one row for each value of the parent."""
-    rows = []
-    for parent in parents:
-        by_definition = feature.otherwise.get(parent)
-        if by_definition is not None:
-            rows.append([by_definition.get(v, 0.0) for v in feature.values])
-        else:
-            rows.append(_complete(feature, feature.background.get(parent) or feature.background["any"])[0])
-    points = np.maximum(np.array(rows), LEAST_BACKGROUND)
-    return np.asarray(points / points.sum(axis=1, keepdims=True))
-
-
-def _complete(feature: Feature, cells: Distribution) -> tuple[list[float], list[Number | None]]:
-    """Return the probabilities of every value; the values left out share what is left."""
-    missing = [v for v in feature.values if v not in cells]
-    left = max(1.0 - sum(n.value for n in cells.values()), 0.0)
-    points = [cells[v].value if v in cells else left / len(missing) for v in feature.values]
-    numbers = [cells.get(v) for v in feature.values]
-    if len(missing) == 1 and len(cells) == 1:
-        (number,) = cells.values()
-        numbers[feature.values.index(missing[0])] = number.model_copy(
-            update={"value": 1.0 - number.value, "low": 1.0 - number.high, "high": 1.0 - number.low}
-        )
-    return points, numbers
-
-
-def _pool(
-    points: Sequence[Sequence[float]], atoms: Sequence[tuple[Entry, Variant | None]]
-) -> NDArray[np.float64]:
-    """Return the mean over diagnoses, each counted once however many forms it has."""
-    weights = np.array([v.share.value if v else 1.0 for e, v in atoms if not e.pooled])
-    return np.asarray(np.average(np.array(points), axis=0, weights=weights))
-
-
-def _pooled_number(mean: float) -> Number:
-    value = min(max(mean, 1e-4), 1.0 - 1e-4)
-    low, high = (1.0 / (1.0 + math.exp(-(_logit(value) + s * POOLED_LOGIT_RANGE))) for s in (-1, 1))
-    return Number(value=value, low=low, high=high, grade="C", source="mean of all other entries")
+    half = rng.standard_normal((*points.shape, DRAWS // 2), dtype=np.float32)
+    size = np.abs(half)
+    below, above = (-w.astype(np.float32)[..., None] * size for w in (low_z, -high_z))
+    drawn = np.concatenate([np.where(half < 0, below, above), np.where(half < 0, above, below)], axis=-1)
+    with np.errstate(over="ignore"):
+        drawn += middle[..., None]
+        np.negative(drawn, out=drawn)
+        np.exp(drawn, out=drawn)
+    drawn += 1.0
+    return np.asarray(np.reciprocal(drawn, out=drawn))
