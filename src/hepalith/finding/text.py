@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hepalith.finding.finding import Finding, Subject
-from hepalith.finding.text_compose import compose
+from hepalith.finding.text_compose import Composed, compose
 from hepalith.finding.text_focus import Account, follow
 from hepalith.finding.text_lexicon import load_tree
 from hepalith.finding.text_mention import Sentence, find_sizes, list_sentences, mention_all
@@ -17,6 +17,7 @@ from hepalith.finding.text_place import Topic, place_mentions
 from hepalith.finding.text_scope import judge_scope
 from hepalith.finding.text_token import normalise, tokenise
 from hepalith.finding.text_unread import list_unread
+from hepalith.vocabulary import State, load_vocabulary
 
 __all__ = ["ReportText", "Span", "detect_language", "read_report"]
 
@@ -128,7 +129,8 @@ def read_report(text: str, language: str | None = None) -> ReportText:
         take_person(person, tokens, sentence, normal)
         if section != "indication":
             follow(account, tokens, sentence)
-    composed = compose(account, person, tokens, sentences)
+    composed = compose(account, person, tokens, sentences, normal)
+    composed = _settle(person, tokens.starts, tokens.ends, composed)
     findings = tuple(_finding(text, tokens.starts, tokens.ends, said) for said in composed)
     return ReportText(
         told,
@@ -150,11 +152,30 @@ def _section(words: Sequence[str], sentence: Sentence, section: str) -> str:
     return section
 
 
-def _finding(text: str, starts: Sequence[int], ends: Sequence[int], said: Any) -> Finding:
+_TABLES = {"history": "history", "symptom": "symptoms", "exposure": "exposures"}
+
+
+def _settle(
+    person: Person, starts: Sequence[int], ends: Sequence[int], composed: Sequence[Composed]
+) -> tuple[Composed, ...]:
+    """Move what is known of the patient from the findings to the patient's facts."""
+    vocabulary = load_vocabulary()
+    kept: list[Composed] = []
+    for said in composed:
+        table = _TABLES.get(vocabulary[said.id].group)
+        if table is None:
+            kept.append(said)
+        elif said.state in (State.PRESENT, State.ABSENT):
+            (first, last), *_ = said.places
+            person.note(table, said.id, said.state is State.PRESENT, starts[first], ends[last - 1])
+    return tuple(kept)
+
+
+def _finding(text: str, starts: Sequence[int], ends: Sequence[int], said: Composed) -> Finding:
     words = " … ".join(" ".join(text[starts[a] : ends[b - 1]].split()) for a, b in said.places)
     return Finding(
         said.id, Subject(said.subject), said.state, said.probability, said.value, source="text",
-        words=words, reason=said.reason, alternatives=said.alternatives,
+        words=words, reason=said.reason,
     )  # fmt: skip
 
 
@@ -169,7 +190,7 @@ def _patient(person: Person) -> dict[str, Any]:
 
 
 def _spans(
-    text: str, starts: Sequence[int], ends: Sequence[int], composed: Sequence[Any], person: Person
+    text: str, starts: Sequence[int], ends: Sequence[int], composed: Sequence[Composed], person: Person
 ) -> tuple[Span, ...]:
     found = {(starts[a], ends[b - 1], said.id) for said in composed for a, b in said.places}
     found |= {(f.start, f.end, ".".join(p for p in (f.table, f.key) if p)) for f in person.facts.values()}

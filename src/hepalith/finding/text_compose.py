@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from hepalith.finding.text_change import LONG_YEARS, find_exam_date, list_dates, list_intervals
 from hepalith.finding.text_focus import LIVER, Account, Said
 from hepalith.finding.text_mention import Mention, Sentence, Size
 from hepalith.finding.text_patient import Person
@@ -16,6 +17,11 @@ __all__ = ["Composed", "compose"]
 
 FEWEST_SURE = 0.5
 """Below this probability a finding is neither present nor absent: it is named, and unknown."""
+
+SEGMENTS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
+
+SILENT = frozenset(("technique", "indication", "recommendation", "comparison"))
+"""Sections that state no findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +35,31 @@ class Composed:
     value: Measurement | str | None
     places: tuple[tuple[int, int], ...]
     reason: str | None = None
-    alternatives: tuple[tuple[str, float], ...] = ()
 
 
 def compose(
-    account: Account, person: Person, tokens: Tokens, sentences: Sequence[Sentence]
+    account: Account, person: Person, tokens: Tokens, sentences: Sequence[Sentence], normal: str
 ) -> tuple[Composed, ...]:
     """Return the findings of a report in the order of the vocabulary."""
     said = list(account.said)
     for sentence in sentences:
-        if sentence.heading in ("technique", "indication", "recommendation", "comparison"):
-            continue
-        said.extend(_direct(account, tokens, sentence))
-        said.extend(_joined(sentence))
-        said.extend(_normal(sentence))
+        if sentence.heading not in SILENT:
+            said.extend(_direct(account, sentence))
+            said.extend(_joined(sentence))
+            said.extend(_normal(sentence))
     said.extend(Said(name, chance, m.first, m.last) for name, chance, m in person.findings)
     said.extend(_sides(account))
     said.extend(_hosts(account))
+    said.extend(_unchanged(tokens, sentences, normal))
     by_id: dict[str, list[Said]] = {}
     for one in said:
         by_id.setdefault(one.id, []).append(one)
     _tidy(account, by_id)
-    vocabulary = load_vocabulary()
-    return tuple(
-        _merge(t.id, t.type, t.subject or "liver", t.unit, by_id[t.id]) for t in vocabulary if t.id in by_id
-    )
+    _imply(by_id)
+    merged = [
+        _merge(t.id, t.type, t.subject or "liver", t.unit, by_id[t.id]) for t in load_vocabulary() if t.id in by_id
+    ]
+    return (*merged, *_segments(account))
 
 
 _CALCIUM_ONLY = frozenset(
@@ -64,46 +70,42 @@ _CALCIUM_ONLY = frozenset(
 )  # fmt: skip
 """Findings that are about the calcium: they count only where calcium in the liver is spoken of."""
 
-_HOST_ONLY = frozenset(("enhancement", "satellite_lesions"))
 
-
-def _direct(account: Account, tokens: Tokens, sentence: Sentence) -> Iterable[Said]:
+def _direct(account: Account, sentence: Sentence) -> Iterator[Said]:
     """Yield the findings that phrases name outright."""
     for mention in sentence.mentions:
+        if mention.probability is None or mention.family:
+            continue
+        foreign = bool(mention.organs) and not LIVER & set(mention.organs)
         for tag in mention.tags:
-            if tag.kind == "change":
-                yield from _change(mention, tag.name, sentence)
-            if tag.kind != "finding" or mention.probability is None or mention.prior or mention.family:
+            if tag.kind == "change" and not foreign and _is_change(sentence, mention, tag.name):
+                yield Said("change_since_prior", mention.probability, mention.first, mention.last, tag.name)
+            if tag.kind == "quality" and tag.name == "enhances" and mention.probability == 0 and not foreign:
+                yield Said("enhancement", 1.0, mention.first, mention.last, "none")
+            if tag.kind == "quality" and tag.name == "washout" and not foreign:
+                yield Said("washout", mention.probability, mention.first, mention.last)
+            if tag.kind != "finding" or mention.prior:
                 continue
-            if tag.name in _CALCIUM_ONLY and (
-                account.calcium is None or not _near_calcium(sentence, mention)
-            ):
+            if tag.name in _CALCIUM_ONLY and (account.calcium is None or foreign):
                 continue
-            value, chance = tag.value, mention.probability
-            if value == "false":
-                value, chance = None, 1.0 - chance
-            if mention.unseen:
-                yield Said(tag.name, -1.0, mention.first, mention.last, value)
-            else:
-                yield Said(tag.name, chance, mention.first, mention.last, value)
+            if tag.name == "metal_density" and foreign:
+                continue
+            chance = 1.0 - mention.probability if tag.value == "false" else mention.probability
+            value = None if tag.value == "false" else tag.value
+            yield Said(tag.name, -1.0 if mention.unseen else chance, mention.first, mention.last, value)
 
 
-def _near_calcium(sentence: Sentence, mention: Mention) -> bool:
-    """Say whether a mention lies where calcium of the liver is spoken of."""
-    if mention.organs and not LIVER & set(mention.organs):
+def _is_change(sentence: Sentence, mention: Mention, name: str) -> bool:
+    """Say whether a word of change is about the calcium and about another day."""
+    things = [m for m in sentence.mentions if m.part == mention.part and m.has("thing")]
+    if things and not any(m.has("thing", "calcium", "bright", "dense", "stone", "lesion") for m in things):
         return False
-    return True
+    if any(m.has("lab") or m.has("lab_name") for m in sentence.mentions if m.part == mention.part):
+        return False
+    return name in ("stable", "new", "gone") or any(m.has("cue", "compared") for m in sentence.mentions)
 
 
-def _change(mention: Mention, name: str, sentence: Sentence) -> Iterable[Said]:
-    if mention.probability is None or (mention.organs and not LIVER & set(mention.organs)):
-        return
-    compared = any(m.has("cue", "compared") for m in sentence.mentions) or name in ("new", "gone")
-    if compared or name == "stable":
-        yield Said("change_since_prior", mention.probability, mention.first, mention.last, name)
-
-
-def _joined(sentence: Sentence) -> Iterable[Said]:
+def _joined(sentence: Sentence) -> Iterator[Said]:
     """Yield the findings that a thing or a quality makes in its organ."""
     joins = load_joins()
     for mention in sentence.mentions:
@@ -117,22 +119,18 @@ def _joined(sentence: Sentence) -> Iterable[Said]:
                     yield Said(finding, chance, mention.first, mention.last)
 
 
-def _normal(sentence: Sentence) -> Iterable[Said]:
+def _normal(sentence: Sentence) -> Iterator[Said]:
     """Yield what an organ does not have that is called normal."""
     normals = load_normals()
     for mention in sentence.mentions:
-        names = [
-            n
-            for n in (*mention.names("cue"), *mention.names("quality"))
-            if n in ("normal", "normal_size", "smooth")
-        ]
-        for name in names:
+        names = [n for n in (*mention.names("cue"), *mention.names("quality")) if n in ("normal", "normal_size", "smooth")]
+        for name in names if mention.probability is not None else ():
             for organ in mention.organs:
                 for finding in normals.get((name, organ), ()):
                     yield Said(finding, 0.0, mention.first, mention.last)
 
 
-def _sides(account: Account) -> Iterable[Said]:
+def _sides(account: Account) -> Iterator[Said]:
     """Yield the side of the foci: both where both are named."""
     if not account.sides:
         return
@@ -140,37 +138,87 @@ def _sides(account: Account) -> Iterable[Said]:
     side = "both" if "both" in names or {"left", "right"} <= names else next(iter(names))
     for _, mention in account.sides:
         yield Said("side_of_foci", 1.0, mention.first, mention.last, side)
-    if side == "both" or len(account.segments) > 1:
-        mention = account.sides[0][1]
-        yield Said("multiple_foci", 0.9, mention.first, mention.last)
+    if side == "both":
+        yield Said("multiple_foci", 0.9, account.sides[0][1].first, account.sides[0][1].last)
 
 
-_STRENGTH = ("fat", "mixed", "infiltrative", "fluid", "solid")
+def _segments(account: Account) -> Iterator[Composed]:
+    for number in sorted(account.segments):
+        place = account.segments[number]
+        yield Composed("segment", "segment", State.PRESENT, 1.0, SEGMENTS[number - 1], (place,))
+
+
+_STRENGTH = ("fat", "infiltrative", "mixed", "fluid", "solid")
 """Kinds of host, the one that tells most first: a fatty or necrotic mass is a mass as well."""
 
 
 def _hosts(account: Account) -> Iterable[Said]:
-    if not account.holds_calcium:
-        return
-    for kind in _STRENGTH:
-        own = [(chance, m) for name, chance, m in account.kinds if name == kind]
-        if own:
-            for chance, mention in own:
-                yield Said("host_kind", chance, mention.first, mention.last, kind)
-            return
+    if account.holds_calcium:
+        for kind in _STRENGTH:
+            own = [(chance, m) for name, chance, m in account.kinds if name == kind]
+            if own:
+                return [Said("host_kind", chance, m.first, m.last, kind) for chance, m in own]
+    return ()
+
+
+def _unchanged(tokens: Tokens, sentences: Sequence[Sentence], normal: str) -> Iterator[Said]:
+    """Yield whether the foci were there two years ago: from a stated time, or from two dates."""
+    exam = find_exam_date(normal)
+    latest = exam[0] if exam else max((d for d, _, _ in list_dates(normal, 0, len(normal))), default=None)
+    for sentence in sentences:
+        stable = [m for m in sentence.mentions if m.has("change", "stable") and m.probability]
+        if not stable:
+            continue
+        begin, end = tokens.starts[sentence.first], tokens.ends[sentence.last - 1]
+        years = list(list_intervals(normal, begin, end))
+        if latest is not None:
+            years += [(latest - day).days / 365.25 for day, _, _ in list_dates(normal, begin, end)]
+        if max(years, default=0.0) >= LONG_YEARS - 0.05:
+            yield Said("unchanged_two_years", 1.0, stable[0].first, stable[0].last)
+            yield Said("change_since_prior", 1.0, stable[0].first, stable[0].last, "stable")
 
 
 def _tidy(account: Account, by_id: dict[str, list[Said]]) -> None:
     """Settle what depends on the whole report."""
     if not account.holds_calcium:
-        for name in ("host_diameter", "host_position"):
+        for name in ("host_diameter", "host_position", "within_mass"):
             by_id.pop(name, None)
-    if "host_kind" in by_id and any(s.value != "none" for s in by_id["host_kind"]):
-        by_id["host_kind"] = [s for s in by_id["host_kind"] if s.value != "none"]
-        by_id.pop("mass_without_calcium", None)
+    kinds = by_id.get("host_kind", [])
+    if any(s.value != "none" for s in kinds):
+        by_id["host_kind"] = [s for s in kinds if s.value != "none"]
     if account.calcium is None:
-        for name in ("side_of_foci", "dominant_morphology", "change_since_prior"):
+        for name in ("side_of_foci", "dominant_morphology", "change_since_prior", "unchanged_two_years"):
             by_id.pop(name, None)
+    washout = [s for s in by_id.pop("washout", []) if s.probability >= FEWEST_SURE]
+    arterial = [s for s in by_id.get("enhancement", []) if s.value == "arterial" and s.probability >= FEWEST_SURE]
+    if washout and arterial:
+        by_id["enhancement"].append(
+            Said("enhancement", arterial[0].probability, arterial[0].first, arterial[0].last, "arterial_washout")
+        )
+    ring = any(s.value in ("rim", "eggshell") for s in by_id.get("dominant_morphology", []))
+    pool = [s for s in by_id.get("enhancement", []) if s.value == "blood_pool"]
+    if ring and pool:
+        by_id.setdefault("blood_pool_ring", []).append(
+            Said("blood_pool_ring", pool[0].probability, pool[0].first, pool[0].last)
+        )
+
+
+def _imply(by_id: dict[str, list[Said]]) -> None:
+    """Add what follows by definition: one focus is not several, and many are."""
+    for one in by_id.get("solitary", []):
+        if one.probability >= FEWEST_SURE:
+            by_id.setdefault("focus_count", []).append(Said("focus_count", 1.0, one.first, one.last, 1))
+    counts = [s for s in by_id.get("focus_count", []) if isinstance(s.value, int)]
+    for one in counts[:1]:
+        by_id.setdefault("multiple_foci", []).append(
+            Said("multiple_foci", float(isinstance(one.value, int) and one.value > 1), one.first, one.last)
+        )
+    for name in ("miliary", "scattered", "clustered", "diffuse_bilobar", "beaded_chain"):
+        for one in by_id.get(name, [])[:1]:
+            if one.probability >= FEWEST_SURE:
+                by_id.setdefault("multiple_foci", []).append(
+                    Said("multiple_foci", one.probability, one.first, one.last)
+                )
 
 
 def _merge(name: str, kind: str, subject: str, unit: str | None, said: Sequence[Said]) -> Composed:
@@ -178,55 +226,41 @@ def _merge(name: str, kind: str, subject: str, unit: str | None, said: Sequence[
     seen = [s for s in said if s.probability >= 0]
     if not seen:
         places = tuple(dict.fromkeys((s.first, s.last) for s in said))[:3]
-        return Composed(
-            name, subject, State.NOT_ASSESSABLE, None, None, places, "the report says it could not be judged"
-        )
+        return Composed(name, subject, State.NOT_ASSESSABLE, None, None, places, "the report says it could not be judged")
     if kind == "quantity":
         return _merge_quantity(name, subject, str(unit), seen)
-    best = max(seen, key=lambda s: s.probability)
-    if kind == "choice":
-        best = _choose(name, seen)
+    best = _choose(name, seen) if kind == "choice" else max(seen, key=lambda s: s.probability)
     agreeing = [s for s in seen if (s.probability >= FEWEST_SURE) == (best.probability >= FEWEST_SURE)]
-    places = tuple(
-        dict.fromkeys((s.first, s.last) for s in agreeing if kind != "choice" or s.value == best.value)
-    )[:3]
+    places = tuple(dict.fromkeys((s.first, s.last) for s in agreeing if kind != "choice" or s.value == best.value))[:3]
     value = best.value if kind == "choice" and isinstance(best.value, str) else None
-    reason = None
     if best.probability >= FEWEST_SURE:
-        state = State.PRESENT
-    elif best.probability == 0:
-        state = State.ABSENT
-    else:
-        state, reason = State.UNKNOWN, "the report leaves it open"
-    if kind == "choice" and state is State.ABSENT:
-        return Composed(
-            name, subject, State.UNKNOWN, None, None, places, "one value is denied, none is stated"
-        )
-    return Composed(name, subject, state, round(best.probability, 3), value, places, reason)
+        return Composed(name, subject, State.PRESENT, round(best.probability, 3), value, places)
+    if best.probability > 0:
+        chance = round(best.probability, 3)
+        return Composed(name, subject, State.UNKNOWN, chance, value, places, "the report leaves it open")
+    if kind == "choice":
+        return Composed(name, subject, State.UNKNOWN, None, None, places, "one value is denied, none is stated")
+    return Composed(name, subject, State.ABSENT, 0.0, None, places)
 
 
 _ORDER = {
-    "enhancement": (
-        "arterial_washout",
-        "blood_pool",
-        "peripheral_nodular",
-        "septal",
-        "rim",
-        "delayed",
-        "arterial",
-        "none",
-    ),
+    "enhancement": ("arterial_washout", "blood_pool", "peripheral_nodular", "septal", "rim", "delayed", "arterial", "none"),
     "acoustic_shadow": ("comet_tail", "dirty", "faint", "clean", "none"),
-}
-"""Where several values are stated, the one that says most is heard first."""
+    "dominant_morphology": (
+        "eggshell", "tram_track", "equal_sign", "stellate", "curvilinear_septal", "rim", "beaded", "branching",
+        "granular", "plaque", "linear", "amorphous", "coarse", "band", "nodular", "punctate", "lump", "pin",
+    ),
+    "change_since_prior": ("new", "grown", "shrunk", "gone", "stable"),
+    "duct_relation": ("apart", "in_wall", "in_lumen", "along_portal_triad"),
+}  # fmt: skip
+"""Where several values are stated, the one that says most is heard first (our judgement)."""
 
 
 def _choose(name: str, said: Sequence[Said]) -> Said:
     """Return the value of a choice: the surest, then the one that says most, then the first."""
-    order = _ORDER.get(name, ())
-    ranks = {value: place for place, value in enumerate(order)}
-    sure = [s for s in said if s.probability >= FEWEST_SURE] or list(said)
-    if order:
+    ranks = {value: place for place, value in enumerate(_ORDER.get(name, ()))}
+    sure = [s for s in said if s.probability >= FEWEST_SURE] or [max(said, key=lambda s: s.probability)]
+    if ranks:
         return min(sure, key=lambda s: ranks.get(str(s.value), 99))
     return max(sure, key=lambda s: s.probability)
 
@@ -239,6 +273,4 @@ def _merge_quantity(name: str, subject: str, unit: str, said: Sequence[Said]) ->
         measured = Measurement(size.value, unit, size.low, size.high)
         return Composed(name, subject, State.PRESENT, 1.0, measured, ((best.first, best.last),))
     best, count = max(counts, key=lambda p: p[1])
-    return Composed(
-        name, subject, State.PRESENT, 1.0, Measurement(float(count), unit), ((best.first, best.last),)
-    )
+    return Composed(name, subject, State.PRESENT, 1.0, Measurement(float(count), unit), ((best.first, best.last),))

@@ -53,8 +53,7 @@ class Account:
     kinds: list[tuple[str, float, Mention]] = field(default_factory=list)
     holds_calcium: bool = False
     sides: list[tuple[str, Mention]] = field(default_factory=list)
-    segments: set[int] = field(default_factory=set)
-    statements: int = 0
+    segments: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def say(
         self, name: str, mention: Mention, value: str | Size | int | None = None, *, scale: float = 1.0
@@ -85,6 +84,8 @@ def follow(account: Account, tokens: Tokens, sentence: Sentence) -> None:
     asserted = [m for m in calcium if m.probability is not None and m.probability > 0 and not m.prior]
     for mention in calcium:
         account.say("intrahepatic_calcification", mention, scale=_calcium_of(mention))
+        if mention.has("thing", "stone") and "duct" in mention.organs:
+            account.say("duct_relation", mention, "in_lumen")
     if asserted:
         account.calcium = asserted[0]
     _take_lesions(account, tokens, sentence, lesions, calcium)
@@ -173,7 +174,7 @@ def _goes_on(tokens: Tokens, sentence: Sentence) -> bool:
 _CONTINUING = frozenset(
     (
         "it", "its", "this", "the", "there", "on", "after", "central", "internal", "with", "arterial", "enhancement",
-        "calcification", "内", "其", "壁", "囊", "增", "平", "动", "中", "边", "病", "该", "强", "延", "周", "瘤", "肿", "灶",
+        "calcification", "contain", "containing", "内", "其", "壁", "囊", "增", "平", "动", "中", "边", "病", "该", "强", "延", "周", "瘤", "肿", "灶",
     )
 )  # fmt: skip
 
@@ -242,12 +243,13 @@ def _take_place(account: Account, tokens: Tokens, sentence: Sentence, asserted: 
         for tag in mention.tags:
             if tag.kind == "place" and tag.name in ("left", "right", "both") and not mention.prior:
                 account.sides.append((tag.name, mention))
+            for segment in tag.value.split("+") if tag.kind == "place" and tag.name == "segments" and tag.value else ():
+                account.segments.setdefault(int(segment), (mention.first, mention.last))
     for segment, place in read_segments(tokens, sentence.first, sentence.last):
-        account.segments.add(segment)
+        account.segments.setdefault(segment, (place, place + 1))
         side = side_of(segment)
         if side != "caudate":
             account.sides.append((side, Mention((), place, place + 1)))
-    account.statements += 1
 
 
 def _take_sizes(

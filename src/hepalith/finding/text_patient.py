@@ -48,7 +48,7 @@ class Person:
 
 _AGE = (
     re.compile(r"(?<![\d.])(?P<n>\d{1,3})\s{0,2}-?\s{0,2}(?P<u>year|yr|month|mo|week|wk|day)s?\s{0,2}-?\s{0,2}(?:old|of age)\b"),
-    re.compile(r"(?<![\d./])(?P<n>\d{1,3})\s{0,2}(?:y/?o|yo|y\.o\.?)(?![a-z])"),
+    re.compile(r"(?<![\d./])(?P<n>\d{1,3})\s{0,2}(?:y/?o|yo|y\.o\.?|y|yrs?)\s{0,2}[,/]?\s{0,2}(?P<sex>m|f|male|female)?(?![a-z])"),
     re.compile(r"\b(?:aged?|age)\s{0,2}[:=]?\s{0,2}(?:of\s)?(?P<n>\d{1,3})(?![\d.]|\s{0,2}mm)(?:\s{0,2}(?P<u>year|month|week|day|yr|mo))?"),
     re.compile(r"(?<!\d)(?P<n>\d{1,3})\s{0,2}周?岁(?:\s{0,2}(?P<m>\d{1,2})\s{0,2}个?月)?"),
     re.compile(r"(?:年龄|患儿|婴儿)\D{0,4}(?P<n>\d{1,3})\s{0,2}(?P<u>岁|个月|月|天|周|日)"),
@@ -156,9 +156,9 @@ def _take_fact(
 
 
 _VALUE = re.compile(
-    r"\s{0,3}(?:\([a-z0-9 -]{1,12}\)\s{0,2})?(?:level|levels|concentration|count|值|水平|浓度)?\s{0,2}"
-    r"(?:is|was|were|of|:|=|为|约|达|at|at a|升高至|升至|增高至|升高达|升高为|升高,|elevated at|elevated to|raised at|elevated,|elevated|"
-    r"raised to|raised|increased to|高达|elevated \(|raised \(|升高\(|\(|,)?\s{0,3}(?:was|about|约|为|up to|达|at)?\s{0,2}"
+    r"(?:\s{0,3}\([a-z0-9 -]{1,12}\))?"
+    r"(?:\s{0,3}(?:levels?|concentration|count|值|水平|浓度|is|was|were|of|:|=|为|约|达|at|a|to|level of|明显|显著|轻度|升高至|升至|增高至|高达|"
+    r"升高|增高|elevated|raised|increased|markedly|mildly|slightly|high|low|about|up|still|only|normal|within|正常|\(|,)){0,6}\s{0,3}"
     r"(?P<sign>[<>≤≥]|小于|大于)?\s{0,2}(?P<n>\d{1,7}(?:,\d{3})*(?:\.\d{1,4})?)\s{0,2}"
     r"(?P<unit>(?:10\^?\d\s{0,1}/\s{0,1}u?l|x\s{0,1}10\s{0,1}\^?\d{1,2}\s{0,1}/\s{0,1}u?l|[a-z%]{1,5}\s{0,1}/\s{0,1}(?:d?l|ml|u?l|mm3)|%|iu/l|g/dl|个/l)?)"
 )
@@ -168,6 +168,7 @@ _LIMIT = re.compile(
     r"(?P<sign><|≤|up to|小于|below|under)?=?\s{0,2}(?P<low>\d{1,6}(?:\.\d{1,4})?)\s{0,2}(?:(?:-|~|to|至)\s{0,2}(?P<high>\d{1,6}(?:\.\d{1,4})?))?"
 )
 _LIMIT_WORD = re.compile(r"normal|ref|upper|uln|nr|参考|正常|上限|rr|[(\[]\s{0,2}n")
+_UPPER_WORD = re.compile(r"upper|uln|上限")
 _UNITS = {
     "ng/ml": "ng/mL", "ug/l": "ug/L", "iu/ml": "IU/mL", "u/ml": "U/mL", "ku/l": "kU/L", "u/l": "U/L", "iu/l": "U/L",
     "mg/dl": "mg/dL", "umol/l": "umol/L", "mmol/l": "mmol/L", "g/l": "g/L", "g/dl": "g/dL", "pg/ml": "pg/mL",
@@ -192,41 +193,61 @@ def _take_labs(person: Person, tokens: Tokens, sentence: Sentence, normal: str) 
             else tokens.ends[sentence.last - 1]
         )
         end = tokens.ends[mention.last - 1]
-        if mention.has("lab") and _take_value(person, mention, normal, end, upto + 0):
-            _judge_words(person, tokens, sentence, [mention], names, place)
+        if mention.has("lab") and (value_at := _take_value(person, mention, normal, end, upto)):
+            _judge_near_value(person, mention, normal[end : value_at[0]], normal[value_at[1] : value_at[1] + 2])
             continue
         pending.append(mention)
         if _judge_words(person, tokens, sentence, pending, names, place):
             pending = []
 
 
-def _take_value(person: Person, mention: Mention, normal: str, end: int, upto: int) -> bool:
-    match = _VALUE.match(normal, end, max(upto, end) + 0)
+_RAISED = re.compile(r"elevated|raised|increased|high|升高|增高|升至|高达")
+_ARROW = re.compile(r"\s?[↑]")
+_BEFORE_VALUE = re.compile(r"normal|正常")
+
+
+def _judge_near_value(person: Person, mention: Mention, before: str, after: str) -> None:
+    """Judge a laboratory name by the word between it and its value, or the arrow behind it."""
+    finding = load_vocabulary()[mention.names("lab")[0]].raises
+    if finding is None:
+        return
+    if _RAISED.search(before) or _ARROW.match(after):
+        person.findings.append((finding, 1.0, mention))
+    elif _BEFORE_VALUE.search(before):
+        person.findings.append((finding, 0.0, mention))
+
+
+def _take_value(person: Person, mention: Mention, normal: str, end: int, upto: int) -> tuple[int, int] | None:
+    """Note the value behind a laboratory name; return where the number begins and where its unit ends."""
+    match = _VALUE.match(normal, end, max(upto, end))
     if match is None:
-        return False
+        return None
     name = mention.names("lab")[0]
-    term = load_vocabulary()[name]
     written = re.sub(r"\s", "", match["unit"] or "")
     unit = _UNITS.get(written) or ("10*3/uL" if _THOUSANDS.search(written) else None)
-    if unit is None and written and written != "%":
-        unit = written if "/" in written else None
-    unit = unit or str(term.unit)
-    value = float(match["n"].replace(",", ""))
-    lab: dict[str, Any] = {"value": value, "unit": unit}
-    rest = normal[match.end() : max(min(match.end() + 48, upto), match.end())]
+    if unit is None and "/" in written:
+        unit = written
+    lab: dict[str, Any] = {
+        "value": float(match["n"].replace(",", "")),
+        "unit": unit or str(load_vocabulary()[name].unit),
+    }
+    upper = _upper_limit(normal[match.end() : max(min(match.end() + 48, upto), match.end())])
+    if upper is not None:
+        lab["upper_limit"] = upper
+    person.note("labs", name, lab, end, match.end())
+    return match.start("n"), match.end()
+
+
+def _upper_limit(rest: str) -> float | None:
+    """Return the upper limit that stands behind a laboratory value, if one does."""
     limit = _LIMIT.match(rest)
-    if limit is not None and (
-        _LIMIT_WORD.search(limit.group()) or limit["high"] or (limit["sign"] and "(" in limit.group())
-    ):
-        upper = limit["high"] or (
-            limit["low"] if limit["sign"] or "u" in limit.group() or "上限" in limit.group() else None
-        )
-        if upper is not None and float(upper) > 0:
-            lab["upper_limit"] = float(upper)
-    person.note("labs", name, lab, normal.rfind(" ", 0, end) + 1 if False else end, match.end())
-    fact = person.facts["labs", name]
-    person.facts["labs", name] = Fact("labs", name, fact.value, fact.start, fact.end)
-    return True
+    if limit is None:
+        return None
+    said = limit.group()
+    upper = limit["high"]
+    if upper is None and (limit["sign"] or _UPPER_WORD.search(said)):
+        upper = limit["low"] if _LIMIT_WORD.search(said) or "(" in said else None
+    return float(upper) if upper is not None and float(upper) > 0 else None
 
 
 def _judge_words(
@@ -250,13 +271,8 @@ def _judge_words(
     verdict = verdicts[0] if verdicts else (before[-1] if before else None)
     if verdict is None:
         return False
-    denied = any(m.has("cue", "no") and last <= m.first < verdict.first for m in sentence.mentions) or any(
-        m.has("cue", "no") and m.last <= pending[0].first and m.part == pending[0].part
-        for m in sentence.mentions
-    )
-    raised = verdict.has("cue", "high") and not denied
-    if verdict.has("cue", "normal", "high") and verdict.has("cue", "normal"):
-        raised = False
+    between = [m for m in sentence.mentions if m.has("cue", "no") and last <= m.first < verdict.first]
+    raised = verdict.has("cue", "high") and not verdict.has("cue", "normal") and not between
     chance = 1.0 if raised else 0.0
     for mention in pending:
         for tag in mention.tags:

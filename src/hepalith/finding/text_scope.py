@@ -77,8 +77,10 @@ def _sweep(tokens: Tokens, mentions: Sequence[Mention], carried: tuple[bool, flo
                 doubt = float(tag.value or 0.5)
             elif tag.name == "no_before":
                 _reach_back(tokens, mentions[:place], mention, 0.0)
-            elif tag.name == "maybe_before":
+            elif tag.name == "maybe_before" and any(_is_key(m) for m in mentions[:place]):
                 _reach_back(tokens, mentions[:place], mention, float(tag.value or 0.5))
+            elif tag.name == "maybe_before":
+                doubt = float(tag.value or 0.5)
         if not _is_key(mention):
             continue
         if absent:

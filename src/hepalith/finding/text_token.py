@@ -185,7 +185,8 @@ def tokenise(normal: str) -> Tokens:
         elif word in _CLAUSE_MARKS:
             level = 1
         elif word in _SENTENCE_MARKS:
-            level = 2
+            asks_ahead = word == "?" and normal[match.end() : match.end() + 2].strip() and (not levels or levels[-1])
+            level = 0 if asks_ahead else 2
         elif word == ".":
             level = _stop_level(normal, start, words)
             if level == 0:
