@@ -42,7 +42,7 @@ def raised(**patient: Any) -> set[str]:
 @pytest.fixture(autouse=True)
 def no_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the next tests, which take longer than all the rest and bear on no alert."""
-    monkeypatch.setattr(sys.modules["hepalith.management.advise"], "plan_next_tests", lambda case: ())
+    monkeypatch.setattr(sys.modules["hepalith.management.advise"], "plan_next_tests", lambda _: ())
 
 
 # (alert, what raises it, what is near and does not)

@@ -19,7 +19,7 @@ __all__ = ["SMALL_BELOW_MM", "SOURCE", "Category", "categorise_lesion", "is_high
 SOURCE = "ACR 2017, DOI 10.1016/j.jacr.2017.07.018 (B)"
 
 SMALL_BELOW_MM = 10.0
-"""Below this size the white paper asks for nothing at low risk, and for MRI after 3 to 6 months at high risk."""
+"""Below this size the paper asks for nothing at low risk, and for MRI after 3 to 6 months at high risk."""
 
 HIGH_RISK = (
     "cancer_history",
