@@ -1,13 +1,22 @@
-"""Write ``commands.md`` from the parsers themselves: ``python docs/reference/make.py``."""
+"""Write ``commands.md`` and ``patient-file.md`` from the code itself: ``python docs/reference/make.py``."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from hepalith.cli.main import COMMANDS, EPILOGUE, build_parser
+from hepalith.study.alias import list_aliases
+from hepalith.study.claim import KEYS, TABLES
+from hepalith.study.unit import list_conversions
+from hepalith.vocabulary import load_vocabulary
 
 PAGE = Path(__file__).resolve().parent / "commands.md"
+PATIENT_PAGE = PAGE.with_name("patient-file.md")
+
+PATIENT_INTRODUCTION = PAGE.with_name("patient-file.in.md")
+"""What no code can say for itself."""
 
 
 def subparser(name: str) -> argparse.ArgumentParser:
@@ -49,5 +58,46 @@ def render() -> str:
     return "\n".join(parts)
 
 
+def says(statements: dict[str, Any]) -> str:
+    """Return what an alias stands for, as a cell of a table."""
+    return ", ".join(f"`{name} = {shown(value)}`" for name, value in statements.items()) or "nothing"
+
+
+def shown(value: object) -> str:
+    """Return a value as a patient file would write it."""
+    if isinstance(value, list):
+        return f"any of {len(value)} others" if len(value) > 5 else " or ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def render_patient_page() -> str:
+    """Return the page of the patient file."""
+    introduction = PATIENT_INTRODUCTION.read_text(encoding="utf-8")
+    missing = [key for key in (*KEYS, *TABLES) if f"`{key}`" not in introduction]
+    if missing:
+        raise ValueError(f"{PATIENT_INTRODUCTION.name} does not explain {', '.join(missing)}")
+    settings = ", ".join(f"`{term.id}`" for term in load_vocabulary().of_group("setting"))
+    lines = [introduction.format(settings=settings).rstrip()]
+    forms = {term.id for term in load_vocabulary().of_group("morphology")}
+    lines += [
+        f"| `{a.name}` | {says(a.when_true)} | {says(a.when_false)} | {a.source} |"
+        for a in list_aliases().values()
+        if a.name not in forms
+    ]
+    named = ", ".join(f"`{name}`" for name in sorted(forms))
+    lines += [
+        "",
+        f"So are the forms of a focus, true for the form of the leading calcification: {named}.",
+        "",
+    ]
+    lines += ["## Units that are converted", "", "| of | unit | to | times | from |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    lines += [
+        f"| {c.of or 'any'} | {c.start} | {c.to} | {c.factor:g} | {c.source} |" for c in list_conversions()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
     PAGE.write_text(render(), encoding="utf-8")
+    PATIENT_PAGE.write_text(render_patient_page(), encoding="utf-8")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hepalith.study.patient_file import read_patient
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
 
@@ -17,6 +19,8 @@ def test_the_page_of_commands_is_current() -> None:
     maker = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(maker)
     assert maker.PAGE.read_text(encoding="utf-8") == maker.render(), "run python docs/reference/make.py"
+    page = maker.PATIENT_PAGE.read_text(encoding="utf-8")
+    assert page == maker.render_patient_page(), "run python docs/reference/make.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -24,6 +28,24 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert missing == []
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_the_python_of_the_tutorial_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks("tutorial.md", "python")
+    exec(compile(code, "tutorial.md", "exec"), {})  # noqa: S102
+    assert "WHAT IF" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", blocks("tutorial.md", "toml"))
+def test_the_patient_files_of_the_tutorial_are_read(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "patient.toml"
+    path.write_text(text, encoding="utf-8")
+    assert read_patient(path).age_years == 46
 
 
 def test_every_hazard_names_a_test_that_exists() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["conversion", "known_unit"]
+__all__ = ["Conversion", "conversion", "known_unit", "list_conversions"]
 
 
-class _Convert(BaseModel):
+class Conversion(BaseModel):
     """A factor between two units: of every quantity, or of the one that `of` names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -26,10 +26,15 @@ class _Convert(BaseModel):
 
 
 @cache
-def _load() -> tuple[dict[str, str], tuple[_Convert, ...]]:
+def _load() -> tuple[dict[str, str], tuple[Conversion, ...]]:
     text = files("hepalith.study").joinpath("units.toml").read_text(encoding="utf-8")
     table: dict[str, Any] = tomllib.loads(text)
-    return table["spelling"], tuple(_Convert.model_validate(row) for row in table["convert"])
+    return table["spelling"], tuple(Conversion.model_validate(row) for row in table["convert"])
+
+
+def list_conversions() -> tuple[Conversion, ...]:
+    """Return every conversion there is."""
+    return _load()[1]
 
 
 def known_unit(written: str) -> str | None:
