@@ -236,7 +236,9 @@ def knows_primary(known: Known) -> bool:
 
 def leads_in_family(known: Known, family: str) -> bool:
     """Return whether a diagnosis of this family is first."""
-    return known.leads([entry.id for entry in load_knowledge().entries if entry.family == family])
+    leading = known.differential.diagnoses[:1]
+    families = {entry.id: entry.family for entry in load_knowledge().entries} if leading else {}
+    return any(families.get(d.diagnosis) == family for d in leading)
 
 
 def is_immunosuppressed(known: Known) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from hepalith.calcification.focus import Foci
 from hepalith.differential.differential import Differential
@@ -95,13 +96,11 @@ class Known:
         Their sum in the ranking, or the probability of one of them as a process of its own beside
         another, whichever is higher.
         """
-        families = {entry.id: entry.family for entry in load_knowledge().entries}
-        wanted = {i for i, family in families.items() if i in names or family in names}
-        return self._share(wanted)
+        return self._share(_members(tuple(names)))
 
     def share_malignant(self) -> float:
         """Return the probability of all malignant diagnoses together (or of one as a process of its own)."""
-        return self._share({entry.id for entry in load_knowledge().entries if entry.malignant})
+        return self._share(_malignant())
 
     def leads(self, names: Sequence[str]) -> bool:
         """Return whether one of these diagnoses is first."""
@@ -117,10 +116,22 @@ class Known:
         """Return every finding with this id."""
         return [f for f in self.findings if f.id == finding_id]
 
-    def _share(self, wanted: set[str]) -> float:
+    def _share(self, wanted: frozenset[str]) -> float:
         ranked = sum(d.probability for d in self.differential.diagnoses if d.diagnosis in wanted)
         processes = [p.probability for p in self.differential.processes if p.diagnosis in wanted]
         return max([ranked, *processes])
+
+
+@lru_cache(maxsize=256)
+def _members(names: tuple[str, ...]) -> frozenset[str]:
+    """Return the diagnoses that are named, or belong to a family that is."""
+    entries = load_knowledge().entries
+    return frozenset(entry.id for entry in entries if entry.id in names or entry.family in names)
+
+
+@lru_cache(maxsize=1)
+def _malignant() -> frozenset[str]:
+    return frozenset(entry.id for entry in load_knowledge().entries if entry.malignant)
 
 
 def _probability(finding: Finding) -> float:

@@ -138,6 +138,7 @@ class Policy:
     digest: str
 
 
+@lru_cache(maxsize=1)
 def list_policies() -> tuple[str, ...]:
     """Return the ids of the policies that come with the product."""
     folder = files("hepalith.management") / "guidelines"
