@@ -205,6 +205,24 @@ def test_a_disease_that_is_named_is_named_as_often_as_said_and_else_by_mistake()
     assert result[0, ids.index("simple_healed")] == pytest.approx(0.01)
 
 
+@pytest.mark.parametrize(("first", "then"), [("host_kind", "enhancement"), ("dilated_ducts", "alp_ggt_up")])
+def test_what_two_findings_tell_is_what_the_first_tells_and_then_the_second(first: str, then: str) -> None:
+    outlook, one, two = outlook_of(age_years=60), ask(first, 0.9, 0.9), ask(then, 0.8, 0.9)
+    chances = outlook.foresee_one(one).sum(axis=1)
+    later = [information_bits(outlook.learn(one, o).foresee_one(two)) for o in range(len(chances))]
+    expected = information_bits(outlook.foresee_one(one)) + float(chances @ np.array(later))
+    assert information_bits(outlook.foresee((one, two))) == pytest.approx(expected, abs=1e-9)
+
+
+def test_what_was_learnt_is_believed_as_if_it_had_been_stated() -> None:
+    inquiry = ask("calcitonin_up")
+    learnt = outlook_of(age_years=60).learn(inquiry, 0)
+    stated = outlook_of(age_years=60, findings={"calcitonin_up": True})
+    assert learnt.probabilities == pytest.approx(stated.probabilities, abs=1e-3)
+    with pytest.raises(ValueError, match="cannot be absent"):
+        learnt.learn(inquiry, 1)
+
+
 def test_nothing_is_foreseen_where_there_is_nothing_to_explain() -> None:
     patient = Patient(findings={"intrahepatic_calcification": False})
     with pytest.raises(ValueError, match="nothing to explain"):

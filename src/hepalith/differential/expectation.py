@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,6 +177,21 @@ class Outlook:
             answers = self._answer(self.model.root_of(question.feature), [question])
             self.alone[question] = self._gather(answers * self.weights)
         return self.alone[question]
+
+    def learn(self, question: Inquiry, outcome: int) -> Outlook:
+        """Return the outlook once a test has given this outcome (a row of the finding's channel).
+
+        Raises
+        ------
+        ValueError
+            If the outcome is impossible after what is known.
+        """
+        weights = self.weights * self._answer(self.model.root_of(question.feature), [question])[outcome]
+        if weights.sum() <= 0:
+            raise ValueError(f"{question.finding} cannot be {question.outcomes[outcome]} here")
+        said = self.support.get(question.feature, np.ones(question.channel.shape[1]))
+        support = {**self.support, question.feature: said * question.channel[outcome]}
+        return replace(self, weights=weights / weights.sum(), support=support, alone={})
 
     def _choose(self, questions: Sequence[Inquiry], most: int) -> list[Inquiry]:
         told = {q.feature: (information_bits(self.foresee_one(q)), q) for q in questions}
