@@ -213,6 +213,15 @@ def test_no_page_alarms_or_comforts_falsely(documents: dict[str, Document], lang
         assert not re.search(r"\d ?%|probab|概率", text), name
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_no_radiology_text_reassures(documents: dict[str, Document], language: str) -> None:
+    allowed = r"never called benign|before anything is called benign|不能仅凭钙化判为良性|在此之前不得判为良性"
+    for name, document in documents.items():
+        text = re.sub(allowed, "", getattr(document.summary.radiology, language))
+        text = text.replace("harm nobody", "")
+        assert not COMFORT.findall(text), name
+
+
 def test_the_words_that_are_forbidden_would_be_found() -> None:
     for said in ("This is benign.", "预后良好", "Nothing to worry about", "请放心"):
         assert COMFORT.search(said)

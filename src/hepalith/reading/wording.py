@@ -196,8 +196,12 @@ def range_text(low: float, high: float, language: str) -> str:
     --------
     >>> range_text(0.2, 0.75, "en"), range_text(0.001, 0.03, "en"), range_text(0.0, 0.004, "zh")
     ('20–75 %', '<1–3 %', '<1%')
+    >>> range_text(0.87, 0.999, "en")
+    '87 to >99 %'
     """
-    ends = dict.fromkeys((_percent(low), _percent(high)))
+    ends = list(dict.fromkeys((_percent(low), _percent(high))))
+    if len(ends) > 1 and ends[-1].startswith(">"):
+        return phrase("number", "to", language, low=ends[0], high=ends[1])
     return phrase("number", "percent", language, value="–".join(ends))
 
 
