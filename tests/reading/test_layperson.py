@@ -215,7 +215,7 @@ def test_no_page_alarms_or_comforts_falsely(documents: dict[str, Document], lang
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_no_radiology_text_reassures(documents: dict[str, Document], language: str) -> None:
-    allowed = r"never called benign|before anything is called benign|不能仅凭钙化判为良性|在此之前不得判为良性"
+    allowed = "never called benign|before anything is called benign|不能仅凭钙化判为良性|此之前不得判为良性"
     for name, document in documents.items():
         text = re.sub(allowed, "", getattr(document.summary.radiology, language))
         text = text.replace("harm nobody", "")
