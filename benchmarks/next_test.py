@@ -2,8 +2,8 @@
 
 Simulated patients: an opening picture as reports give it; the true cause drawn from what is believed of it;
 each test's findings drawn under that cause, with the test's own errors, and stated as a reader would. After
-each test everything is inferred anew. Three orders are compared in the same patients: ours, most information first
-whatever it does to the patient, and chance. Tests that name a disease outright are left out.
+each test everything is inferred anew. Three orders are compared in the same patients: ours, most information
+first whatever it does to the patient, and chance. Tests that name a disease outright are left out.
 """
 
 from __future__ import annotations

@@ -103,12 +103,14 @@ class Names(Sourced):
 class Changes(Sourced):
     """A finding that changes what is done though the disease stays the same (a stricture above stones).
 
-    `saves` is the loss that knowing of it saves where it is there, in the unit of ``losses.toml``.
+    In these diseases, `missed` is lost where it is there and nobody knows, and `needless` where it is not
+    and one acts as if it were; in the unit of ``losses.toml``.
     """
 
     id: str
     of: tuple[str, ...] = Field(min_length=1)
-    saves: float = Field(gt=0, le=20)
+    missed: float = Field(gt=0, le=20)
+    needless: float = Field(gt=0, le=20)
 
 
 class Burden(_Strict):

@@ -43,8 +43,8 @@ MOST_LISTED = 6
 is not read."""
 
 LEAST_CHANGE = 0.05
-"""A finding that would change what is done is said to, if it is expected in so many of those who have the
-disease. Our judgement."""
+"""A finding that would change what is done is said to, where it is expected in so many of those who have the
+disease, and not in so many. Our judgement."""
 
 LIKELY_ENOUGH = 0.2
 """And if the disease is this probable: nobody is told what would be done about a cancer that is not likely.
@@ -148,8 +148,8 @@ def _judge(rule: TestRule, case: Case, outlook: Outlook, catalogue: Catalogue) -
     changes = [(c, by_finding[c.id]) for c in rule.changes if c.id in by_finding]
     changed = [(c, *_change(c, inquiry, outlook)) for c, inquiry in changes]
     worth = rule.answers * loss_saved(joint, catalogue.losses) + weights.bit.value * bits
-    worth += rule.answers * sum(c.saves * chance * share for c, chance, share in changed)
-    said = tuple((c, p) for c, p, share in changed if p >= LEAST_CHANGE and share >= LIKELY_ENOUGH)
+    worth += rule.answers * sum(saved for _, saved, _, _ in changed)
+    said = tuple((c, p) for c, _, p, share in changed if _is_open_question(p) and share >= LIKELY_ENOUGH)
     cautions = tuple(c for c in catalogue.cautions if _concerns(c, rule, case))
     harm = _harm(rule, cautions, case, outlook, catalogue)
     today = rule.today is not None and case.holds(rule.today)
@@ -192,18 +192,26 @@ def _result(rule: TestRule, outlook: Outlook) -> NDArray[np.float64] | None:
     return make_result(rows, wrongly, outlook.model)
 
 
-def _change(changes: Changes, inquiry: Inquiry, outlook: Outlook) -> tuple[float, float]:
-    """Return P(the test finds it | one of these diseases), and P(one of these diseases).
+def _change(changes: Changes, inquiry: Inquiry, outlook: Outlook) -> tuple[float, float, float]:
+    """Return the loss saved by a finding that changes the step, P(it is there | disease) and P(disease).
 
-    Nought where anything was said of it already.
+    Whoever does not know acts as is better on average, as if it were there or as if it were not.
     """
-    if inquiry.feature in outlook.support or inquiry.feature in outlook.ignored:
-        return 0.0, 0.0
     members = list_members(changes.of)
     such = np.array([entry.id in members for entry in outlook.model.knowledge.entries])
-    joint = outlook.foresee_one(inquiry)
-    share = float(joint[:, such].sum())
-    return (float(joint[0, such].sum()) / share, share) if share > 0 else (0.0, 0.0)
+    share = float(outlook.probabilities[such].sum())
+    if inquiry.feature in outlook.ignored or share <= 0:
+        return 0.0, 0.0, share
+    feature = load_knowledge().features[inquiry.feature]
+    values = Inquiry(changes.id, feature.id, feature.values, np.eye(len(feature.values)))
+    believed = outlook.foresee_one(values)[:, such].sum(axis=1)
+    meant = inquiry.channel[0] > inquiry.channel[1]
+    losses = np.stack([np.where(meant, changes.missed, 0.0), np.where(meant, 0.0, changes.needless)])
+    return loss_saved(inquiry.channel * believed, losses), float(believed[meant].sum()) / share, share
+
+
+def _is_open_question(chance: float) -> bool:
+    return LEAST_CHANGE <= chance <= 1.0 - LEAST_CHANGE
 
 
 def _concerns(caution: Caution, rule: TestRule, case: Case) -> bool:

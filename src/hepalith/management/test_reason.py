@@ -23,6 +23,9 @@ MOST_SEPARATED = 3
 LEAST_SHARE = 0.08
 """A diagnosis that less of the information is about than this is not named. Our judgement."""
 
+LEAST_BELIEVED = 0.01
+"""Nor one that is less probable than this, unless hardly any other is more. Our judgement."""
+
 MOST_OUTCOMES_SAID = 3
 """Outcomes of a finding with many values that are put into words: the most telling ones."""
 
@@ -91,12 +94,13 @@ def explain(
 
 def _separated(joint: NDArray[np.float64], reasons: Reasons) -> tuple[str, ...]:
     """Return the diagnoses that most of the information is about, at least two where there is any."""
-    told = told_of_each(joint)
+    told, now = told_of_each(joint), joint.sum(axis=0)
     total = float(told.sum())
     if total <= 0:
         return ()
     order = [d for d in np.argsort(-told, kind="stable").tolist() if reasons.names[d] != UNNAMED]
-    chosen = [d for i, d in enumerate(order[:MOST_SEPARATED]) if i < 2 or told[d] >= LEAST_SHARE * total]
+    likely = [d for d in order if now[d] >= LEAST_BELIEVED] if sum(now >= LEAST_BELIEVED) > 2 else order
+    chosen = [d for i, d in enumerate(likely[:MOST_SEPARATED]) if i < 2 or told[d] >= LEAST_SHARE * total]
     return tuple(reasons.names[d] for d in chosen)
 
 
