@@ -139,8 +139,8 @@ def _cite(model: Model, statement: Statement, said: Mapping[str, NDArray[np.floa
     """Return, for each diagnosis, where the number comes from that this finding is weighed with.
 
     Where the feature depends on another, the numbers for what was said of that one come first.
-    There, and where the diagnosis has several forms, the first number that is one (and not what
-    the others leave) is cited.
+    There the first number that is one (and not what the others leave) is cited; where the diagnosis
+    has several forms, that of the first.
     """
     table = model.tables[statement.feature]
     support = said.get(table.feature.given or "")
@@ -148,10 +148,8 @@ def _cite(model: Model, statement: Statement, said: Mapping[str, NDArray[np.floa
     value = int(statement.likelihood.argmax())
     cited = table.cited[:, value][table.row_of[:, likeliest]]
     first = cited[np.arange(len(cited)), (cited > 0).argmax(axis=1)]
-    citations = [BY_DEFINITION] * len(model.knowledge.entries)
-    for atom in range(len(first) - 1, -1, -1):
-        citations[int(model.diagnosis_of[atom])] = model.citations[first[atom]] or BY_DEFINITION
-    return citations
+    starts = np.flatnonzero(np.diff(model.diagnosis_of, prepend=-1))
+    return [model.citations[place] or BY_DEFINITION for place in first[starts].tolist()]
 
 
 def _processes(belief: Belief, diagnoses: Sequence[Diagnosis]) -> tuple[Process, ...]:

@@ -97,23 +97,6 @@ class Hypotheses:
         together, _ = join_groups([[owned[root] for root in g] for g in groups], self.pairs.hidden)
         return log_of(np.concatenate([alone, together]))
 
-    def draw_unit(self, root: str, said: Mapping[str, NDArray[np.float64]]) -> Floats:
-        """Return draws of the likelihood of a unit that the whole reading shares, (hypotheses, draws)."""
-        alone = self.model.likelihood(root, said, drawn=True)
-        if not len(self.pairs.leading):
-            return alone
-        return np.concatenate([alone, self.pairs.likelihood(root, said, drawn=True)])
-
-    def draw_own(self, groups: Sequence[Mapping[str, Mapping[str, NDArray[np.float64]]]]) -> Floats:
-        """Return draws of the likelihood of all units that are one process's own."""
-        units = [(root, said) for group in groups for root, said in group.items()]
-        alone = np.prod([self.model.likelihood(r, said, drawn=True) for r, said in units], axis=0)
-        if not len(self.pairs.leading):
-            return np.asarray(alone)
-        owned = [[self.pairs.own(r, said, drawn=True) for r, said in group.items()] for group in groups]
-        together, _ = join_groups(owned, self.pairs.hidden)
-        return np.concatenate([alone, together])
-
     def is_own(self, root: str) -> bool:
         """Return whether a unit is said of one process alone."""
         return self.pairs.rule(root) == "own"

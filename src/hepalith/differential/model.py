@@ -27,6 +27,9 @@ most 0.8 percentage points (0.5 / √4096)."""
 SEED = 20_261_122
 """Seed of the draws; with the feature's place it fixes every one of them."""
 
+AT_ONCE = 16
+"""Numbers drawn at once: what is worked on then stays in a core's own cache."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
@@ -37,7 +40,7 @@ class Model:
     """Shape (atoms,): index into `knowledge.entries`."""
     share: NDArray[np.float64]
     """Shape (atoms,): P(form | diagnosis)."""
-    share_draws: NDArray[np.float64]
+    share_draws: NDArray[np.float32]
     """Shape (atoms, draws)."""
     tables: Mapping[str, Table]
     children: Mapping[str, tuple[str, ...]]
@@ -77,8 +80,13 @@ class Model:
         return self.draws_made[setting_key]
 
     def likelihood(
-        self, root: str, said: Mapping[str, NDArray[np.float64]], *, drawn: bool = False
-    ) -> NDArray[np.float64]:
+        self,
+        root: str,
+        said: Mapping[str, NDArray[np.float64]],
+        *,
+        atoms: NDArray[np.intp] | slice = slice(None),
+        drawn: bool = False,
+    ) -> NDArray[np.floating]:
         r"""Return P(what was said of a unit | atom), shape (atoms,) or, `drawn`, (atoms, draws).
 
         .. math:: \sum_p \lambda(p)\, P(p \mid a) \prod_c \sum_v \lambda_c(v)\, P(v \mid p, a)
@@ -89,17 +97,17 @@ class Model:
         table = self.tables[root]
         rows = self.draws(root) if drawn else table.points
         if not spoken:
-            return _weigh(rows, said[root])[table.row_of[:, 0]]
-        weight = said.get(root, np.ones(len(table.feature.values)))
-        total: NDArray[np.float64] | float = 0.0
+            return np.asarray(_weigh(rows, said[root])[table.row_of[atoms, 0]])
+        weight = said.get(root, np.ones(len(table.feature.values))).astype(rows.dtype)
+        total: NDArray[np.floating] | float = 0.0
         summed_children = {
             c: _weigh(self.draws(c) if drawn else self.tables[c].points, said[c]) for c in spoken
         }
         for place, support in enumerate(weight):
             if support > 0:
-                part = support * rows[table.row_of[:, 0], place]
+                part = support * rows[table.row_of[atoms, 0], place]
                 for child in spoken:
-                    part = part * summed_children[child][self.tables[child].row_of[:, place]]
+                    part = part * summed_children[child][self.tables[child].row_of[atoms, place]]
                 total = total + part
         return np.asarray(total)
 
@@ -173,16 +181,21 @@ def make_model(knowledge: Knowledge, tables: Mapping[str, Table], citations: tup
         knowledge=knowledge,
         diagnosis_of=owners,
         share=points / _sums(points, owners)[owners],
-        share_draws=drawn / _sums(drawn, owners)[owners],
+        share_draws=(drawn / _sums(drawn, owners)[owners]).astype(np.float32),
         tables=tables,
         children=children,
         citations=citations,
     )
 
 
-def _weigh(rows: NDArray[np.floating], said: NDArray[np.float64]) -> NDArray[np.float64]:
+def _weigh(rows: NDArray[np.floating], said: NDArray[np.float64]) -> NDArray[np.floating]:
     """Return the sum over values (axis 1) of `rows` weighted by what was said."""
-    return np.asarray(rows @ said if rows.ndim == 2 else said.astype(np.float32) @ rows)
+    if rows.ndim == 2:
+        return np.asarray(rows @ said)
+    told = np.flatnonzero(said)
+    if len(told) == 1:
+        return np.asarray(rows[:, told[0]] * rows.dtype.type(said[told[0]]))
+    return np.asarray(np.einsum("v,rvd->rd", said.astype(rows.dtype), rows))
 
 
 def _sums(values: NDArray[np.floating], owners: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -203,14 +216,18 @@ def _draw(
     pairs of opposite sign, so that their mean is that of the distribution's.
     """
     with np.errstate(divide="ignore"):
-        middle = (np.log(points) - np.log1p(-points)).astype(np.float32)
-    half = rng.standard_normal((*points.shape, DRAWS // 2), dtype=np.float32)
-    size = np.abs(half)
-    below, above = (-w.astype(np.float32)[..., None] * size for w in (low_z, -high_z))
-    drawn = np.concatenate([np.where(half < 0, below, above), np.where(half < 0, above, below)], axis=-1)
-    with np.errstate(over="ignore"):
-        drawn += middle[..., None]
-        np.negative(drawn, out=drawn)
-        np.exp(drawn, out=drawn)
-    drawn += 1.0
-    return np.asarray(np.reciprocal(drawn, out=drawn))
+        middle = (np.log(points) - np.log1p(-points)).astype(np.float32).reshape(-1, 1)
+    low, high = (w.astype(np.float32).reshape(-1, 1) for w in (low_z, high_z))
+    drawn = np.empty((len(middle), DRAWS), dtype=np.float32)
+    for start in range(0, len(middle), AT_ONCE):
+        at = slice(start, start + AT_ONCE)
+        z = rng.standard_normal((len(middle[at]), DRAWS // 2), dtype=np.float32)
+        above = np.maximum(z, 0.0)
+        below = z - above
+        drawn[at, : DRAWS // 2] = -middle[at] - below * low[at] - above * high[at]
+        drawn[at, DRAWS // 2 :] = -middle[at] + above * low[at] + below * high[at]
+        with np.errstate(over="ignore"):
+            np.exp(drawn[at], out=drawn[at])
+        drawn[at] += 1.0
+        np.reciprocal(drawn[at], out=drawn[at])
+    return drawn.reshape(*points.shape, DRAWS)

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,6 +121,8 @@ class Pairs:
         lift = sides.said * lift / np.maximum(lift.sum(axis=1, keepdims=True), LEAST)
         total: Floats | float = 0.0
         for value in range(lift.shape[1]):
+            if not sides.said[value].any():
+                continue
             total = total + lift[:, value] * self._shown(root, value, value, said, drawn=drawn)
         return np.asarray(total)
 
@@ -234,11 +237,16 @@ class _Sides:
 
 
 def _largest(sides: _Sides) -> Floats:
-    up_to_a, up_to_b = np.cumsum(sides.p_a, axis=1), np.cumsum(sides.p_b, axis=1)
-    below_a, below_b = up_to_a - sides.p_a, up_to_b - sides.p_b
-    of_a = sides.told_a() * (below_b + sides.p_b / 2)
-    of_b = sides.told_b() * (below_a + sides.p_a / 2)
-    return np.asarray((of_a + of_b).sum(axis=1))
+    """Return the likelihood of the larger of two; what is said of it is said of the one that shows it."""
+    told_a, told_b = sides.told_a(), sides.told_b()
+    total = np.zeros_like(told_a[:, 0])
+    below_a, below_b = np.zeros_like(total), np.zeros_like(total)
+    for value in range(told_a.shape[1]):
+        p_a, p_b = sides.p_a[:, value], sides.p_b[:, value]
+        if sides.said[value].any():
+            total += told_a[:, value] * (below_b + p_b / 2) + told_b[:, value] * (below_a + p_a / 2)
+        below_a, below_b = below_a + p_a, below_b + p_b
+    return total
 
 
 def _lay(said: Floats, like: Floats) -> Floats:
@@ -246,7 +254,8 @@ def _lay(said: Floats, like: Floats) -> Floats:
     return said.astype(like.dtype).reshape(-1, *([1] * (like.ndim - 2)))
 
 
-def _nothing(values: Sequence[str]) -> int | None:
+@lru_cache(maxsize=512)
+def _nothing(values: tuple[str, ...]) -> int | None:
     return next((values.index(v) for v in NOTHING_THERE if v in values), None)
 
 
@@ -278,18 +287,19 @@ def join_groups(
     """
     shape = groups[0][0].leading.shape
     hidden = hidden.reshape(-1, *([1] * (len(shape) - 1)))
-    total, all_beside, expected_beside = np.ones(shape), np.ones(shape), np.ones(shape)
+    kind = groups[0][0].leading.dtype
+    total, all_beside, expected_beside = (np.ones(shape, dtype=kind) for _ in range(3))
     mine = []
     for units in groups:
         before = 1 / (1 + np.exp(-np.sum([u.tilt for u in units], axis=0)))
         leading = np.prod([u.leading for u in units], axis=0) * before
         beside = np.prod([u.beside for u in units], axis=0) * (1 - before)
         both = leading + beside
-        mine.append(np.divide(leading, both, out=np.full(shape, 0.5), where=both > 0))
+        mine.append(np.divide(leading, both, out=np.full(shape, 0.5, dtype=kind), where=both > 0))
         total, all_beside = total * both, all_beside * beside
         expected_beside = expected_beside * (1 - before)
     some = np.maximum(total - all_beside, 0.0)
-    share = np.divide(some, total, out=np.zeros(shape), where=total > 0)
+    share = np.divide(some, total, out=np.zeros(shape, dtype=kind), where=total > 0)
     least = np.where(hidden, 1.0, np.maximum(share, LEAST))
     of_leading = tuple(np.minimum(m / least, 1.0) for m in mine)
     return np.where(hidden, total, some / np.maximum(1 - expected_beside, LEAST)), of_leading
