@@ -161,7 +161,7 @@ def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, cloc
     with clock.stage("reasoning"):
         findings = (*seen.findings, *findings_from_patient(patient))
         differential = diagnose(findings, seen.patterns, patient)
-        plan = advise(differential, findings, foci, patient, settings, exam_date(study))
+        plan = advise(differential, findings, foci, patient, settings, exam_date(study), seen.patterns)
     with clock.stage("reading"):
         return assemble(
             Examined(study, decoded.series, left, volume, decoded.sha256, phases),

@@ -27,7 +27,7 @@ class Settings:
     segmenter
         ``"builtin"`` or ``"totalsegmentator"`` (an extra).
     policy
-        Id of the management policy, a file in ``management/guidelines``.
+        Management policy: the id of one in ``management/guidelines``, or the path of a file of one's own.
     language
         ``"en"`` or ``"zh"``: the language of the report.
     modality
@@ -45,7 +45,7 @@ class Settings:
 
     liver_masks: tuple[MaskSource, ...] = ()
     segmenter: str = "builtin"
-    policy: str = "guideline"
+    policy: str = "article"
     language: str = "en"
     modality: str | None = None
     study_uid: str | None = None

@@ -44,9 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--policy",
-        metavar="NAME",
+        metavar="NAME|FILE",
         default=defaults.policy,
-        help=f"management policy: {', '.join(list_policies())} (default: %(default)s)",
+        help=f"management policy: {', '.join(list_policies())}, or a hospital's own file (.toml) "
+        "(default: %(default)s)",
     )
     parser.add_argument(
         "--language",

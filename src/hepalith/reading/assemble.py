@@ -221,9 +221,10 @@ def make_document(
     plan = assessment.plan.without_dates() if hidden else assessment.plan
     tracking = {f.id: tracking_uid(examined.sha256, f.centroid_lps_mm) for f in assessment.foci.foci}
     inputs = input_entries(examined, hidden=hidden, key=key)
-    said = settings_entry(settings)
+    said = settings_entry(settings) | {"policy": plan.policy}  # a hospital's file is a path of some machine
     identified: dict[str, Any] = {
         "image": examined.sha256,
+        "policy": plan.policy_digest,
         "liver": mask_sha256(assessment.liver.mask, assessment.liver.box.start),
         "patient": json.dumps(asdict(patient), sort_keys=True, default=str),
         "findings": [repr(f) for f in assessment.findings if f.source != "ct"],
