@@ -6,7 +6,7 @@ import contextlib
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,6 +21,8 @@ from hepalith.anatomy.phase import estimate_phase
 from hepalith.anatomy.phases import PhaseImage, lay_phase
 from hepalith.calcification import Foci
 from hepalith.calcification.ct import find_foci
+from hepalith.calcification.history import expect_materials
+from hepalith.calcification.judge import NOTHING_EXPECTED
 from hepalith.differential import diagnose
 from hepalith.errors import InputError, MaskError, UnreadableFileError, UnsupportedModalityError
 from hepalith.finding import findings_from_patient
@@ -157,7 +159,16 @@ def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, cloc
         noise_hu = liver_noise(volume, liver)
     with clock.stage("phases"):
         phases, left = lay_phases(choice, volume, liver)
-    anatomy, foci, seen = look(volume, liver, phase, acquisition, settings, clock=clock, others=phases)
+    anatomy, foci, seen = look(
+        volume,
+        liver,
+        phase,
+        acquisition,
+        settings,
+        clock=clock,
+        others=phases,
+        expected=expect_materials(patient),
+    )
     with clock.stage("reasoning"):
         findings = (*seen.findings, *findings_from_patient(patient))
         differential = diagnose(findings, seen.patterns, patient)
@@ -181,6 +192,7 @@ def look(
     *,
     clock: Stopwatch,
     others: tuple[PhaseImage, ...] = (),
+    expected: Mapping[str, float] = NOTHING_EXPECTED,
 ) -> tuple[Anatomy | None, Foci, Description]:
     """Return what lies in and about a liver, its foci, and what they look like together."""
     with clock.stage("anatomy"):
@@ -188,7 +200,7 @@ def look(
     with clock.stage("calcification"):
         names = () if anatomy is None else ("neighbours", "vessels", "ducts", "others")
         known = {name: getattr(anatomy, name) for name in names}
-        foci = find_foci(volume, liver, phase, acquisition, settings, **known)
+        foci = find_foci(volume, liver, phase, acquisition, settings, expected=expected, **known)
     with clock.stage("findings"):
         return anatomy, foci, describe(volume, liver, foci, phase, anatomy)
 

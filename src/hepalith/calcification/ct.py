@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,7 +29,7 @@ from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectabilit
 from hepalith.calcification.evidence import lay_evidence
 from hepalith.calcification.focus import Detectability, Foci, Focus
 from hepalith.calcification.form import look_at_form
-from hepalith.calcification.judge import Verdict, judge
+from hepalith.calcification.judge import NOTHING_EXPECTED, Verdict, judge
 from hepalith.calcification.measure import Measured, mass_of, measure
 from hepalith.calcification.morphology import FORMLESS_BLURS, describe_morphology
 from hepalith.calcification.sphere import sphere_view
@@ -74,6 +74,7 @@ def find_foci(
     vessels: Vessels | None = None,
     ducts: Ducts | None = None,
     others: Sequence[PhaseImage] = (),
+    expected: Mapping[str, float] = NOTHING_EXPECTED,
 ) -> Foci:
     """Return every bright body in or at the liver, measured and named.
 
@@ -91,6 +92,8 @@ def find_foci(
         `hu_per_mg_ml` calibrates mass.
     others
         Further phases laid onto the image: what fades in them is contrast medium.
+    expected
+        Log odds by label that the patient's history adds (`expect_materials`).
     neighbours, vessels, ducts
         What is known of the anatomy: it tells mimics from calcium. Without it the network's own view of the
         organs (`Liver.organs`) and densities must do.
@@ -177,7 +180,7 @@ def find_foci(
             candidate, aperture, measured, scene, context, company=company, words=words
         )
         seen = replace(seen, read_in=phase.label, changes=changes_of(candidate, scene, box, others))
-        verdict = judge(seen)
+        verdict = judge(seen, expected)
         if n > own and verdict.label not in NAMED_BESIDE:
             continue
         rows.append((measured.integrated_excess.value, n, candidate, aperture, measured, seen, verdict))
