@@ -50,6 +50,7 @@ def compose(
     said.extend(Said(name, chance, m.first, m.last) for name, chance, m in person.findings)
     said.extend(_sides(account))
     said.extend(_hosts(account))
+    said.extend(_looks(account, sentences))
     said.extend(_unchanged(tokens, sentences, normal))
     by_id: dict[str, list[Said]] = {}
     for one in said:
@@ -71,8 +72,13 @@ _CALCIUM_ONLY = frozenset(
 """Findings that are about the calcium: they count only where calcium in the liver is spoken of."""
 
 
+_OWN = frozenset(("focus", "host", "liver", "segment"))
+"""Subjects that lie in the liver: the same words about another organ say nothing of them."""
+
+
 def _direct(account: Account, sentence: Sentence) -> Iterator[Said]:
     """Yield the findings that phrases name outright."""
+    vocabulary = load_vocabulary()
     for mention in sentence.mentions:
         if mention.probability is None or mention.family:
             continue
@@ -88,7 +94,7 @@ def _direct(account: Account, sentence: Sentence) -> Iterator[Said]:
                 continue
             if tag.name in _CALCIUM_ONLY and (account.calcium is None or foreign):
                 continue
-            if tag.name == "metal_density" and foreign:
+            if foreign and vocabulary[tag.name].subject in _OWN:
                 continue
             chance = 1.0 - mention.probability if tag.value == "false" else mention.probability
             value = None if tag.value == "false" else tag.value
@@ -102,7 +108,8 @@ def _is_change(sentence: Sentence, mention: Mention, name: str) -> bool:
         return False
     if any(m.has("lab") or m.has("lab_name") for m in sentence.mentions if m.part == mention.part):
         return False
-    return name in ("stable", "new", "gone") or any(m.has("cue", "compared") for m in sentence.mentions)
+    bare = any(t.kind == "change" and t.value == "bare" for t in mention.tags)
+    return not bare or any(m.has("cue", "compared") for m in sentence.mentions)
 
 
 def _joined(sentence: Sentence) -> Iterator[Said]:
@@ -159,6 +166,20 @@ def _hosts(account: Account) -> Iterable[Said]:
             if own:
                 return [Said("host_kind", chance, m.first, m.last, kind) for chance, m in own]
     return ()
+
+
+_LOOKS = {"attenuation": "host_attenuation", "echo": "host_echogenicity"}
+
+
+def _looks(account: Account, sentences: Sequence[Sentence]) -> Iterator[Said]:
+    """Yield density and echo of the lesion that holds the calcium."""
+    for sentence in sentences if account.holds_calcium else ():
+        for mention in sentence.mentions:
+            if not mention.probability or (mention.organs and not LIVER & set(mention.organs)):
+                continue
+            for tag in mention.tags:
+                if tag.kind in _LOOKS:
+                    yield Said(_LOOKS[tag.kind], mention.probability, mention.first, mention.last, tag.name)
 
 
 def _unchanged(tokens: Tokens, sentences: Sequence[Sentence], normal: str) -> Iterator[Said]:

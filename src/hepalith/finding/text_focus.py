@@ -218,7 +218,20 @@ def _take_attributes(
                 account.say("host_position", mention, tag.name)
     if asserted:
         _take_place(account, tokens, sentence, asserted)
+        for mention in asserted:
+            if tokens.raw[mention.last - 1] in _PLURALS and not account.holds_calcium:
+                account.say("multiple_foci", mention, scale=PLURAL)
 
+
+PLURAL = 0.8
+"""How surely a plural means several foci (our judgement, C): "calcifications" may be two parts of one."""
+
+_PLURALS = frozenset(
+    (
+        "calcifications", "foci", "granulomas", "granulomata", "deposits", "stones", "calculi", "specks", "flecks",
+        "dots", "spots", "lesions", "nodules", "densities", "microcalcifications", "hepatoliths", "phleboliths",
+    )
+)  # fmt: skip
 
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -274,10 +287,18 @@ def _take_sizes(
             owner = account.lesion if account.holds_calcium else account.calcium
         if owner is None or owner.prior or not in_liver(owner) or not owner.probability:
             continue
-        if _calcium_of(owner) and not (owner.has("thing", "mass", "cyst", "lesion")):
+        if account.holds_calcium and (owner.has("finding", "ring_calcification") or _of_lesions(tokens, size, lesions)):
+            account.said.append(Said("host_diameter", owner.probability, size.first, size.last, size))
+        elif _calcium_of(owner) and not owner.has("thing", "mass", "cyst", "lesion"):
             account.said.append(Said("largest_calcium", owner.probability, size.first, size.last, size))
         elif owner.has("thing", "mass", "cyst", "lesion", "abscess"):
             account.said.append(Said("host_diameter", owner.probability, size.first, size.last, size))
+
+
+def _of_lesions(tokens: Tokens, size: Size, lesions: Sequence[Mention]) -> bool:
+    """Say whether a size is that of "the largest one" of lesions spoken of before it."""
+    lead = tokens.words[max(size.first - 3, 0) : size.first]
+    return "者" in lead and any(m.last <= size.first and m.probability for m in lesions)
 
 
 _AFTER = frozenset(
