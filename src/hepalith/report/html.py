@@ -86,7 +86,7 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         for focus in shown
         if focus.id in boxes
     )
-    tests, tests_rest = reasoned.tests(document, chosen)
+    tests, tests_rest = reasoned.worth_doing(document, chosen)
     return load_template().render(
         d=document,
         language=chosen,

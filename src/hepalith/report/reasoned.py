@@ -49,7 +49,7 @@ __all__ = [
     "beside",
     "ranking",
     "step_row",
-    "tests",
+    "worth_doing",
 ]
 
 LEAST_SHOWN = 0.02
@@ -251,7 +251,7 @@ def step_row(action: ActionEntry, language: str) -> StepRow:
     )
 
 
-def tests(document: Document, language: str) -> tuple[tuple[Worthwhile, ...], str | None]:
+def worth_doing(document: Document, language: str) -> tuple[tuple[Worthwhile, ...], str | None]:
     """Return the first tests worth doing, and the rest by name."""
     shown, rest = document.next_tests[:MAX_TESTS], document.next_tests[MAX_TESTS:]
     names = {"en": ", ", "zh": "、"}[language].join(say_inline(t.test, language) for t in rest)
