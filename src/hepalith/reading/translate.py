@@ -12,6 +12,9 @@ __all__ = ["translate"]
 BUT = "but "
 """How a stage begins the strongest reason against what it says."""
 
+CITED = re.compile(r"(?P<source>.+) \(grade (?P<grade>[ABCK])(?:, n = (?P<cases>\d+))?\)")
+"""How the knowledge base cites a number: its source, its grade, how many cases."""
+
 
 @cache
 def load_sentences() -> tuple[dict[str, str], tuple[tuple[re.Pattern[str], str], ...]]:
@@ -42,6 +45,9 @@ def translate(text: str, language: str) -> str:
     whole = translate_clause(text)
     if whole is not None:
         return whole
+    if cited := CITED.fullmatch(text):
+        cases = f"，n = {cited['cases']}" if cited["cases"] else ""
+        return f"{translate(cited['source'], language)}（{cited['grade']}级{cases}）"
     clauses = []
     for clause in text.split("; "):
         against = clause.startswith(BUT)
