@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,12 +32,12 @@ from hepalith.management.catalogue import (
 )
 from hepalith.management.plan import NextTest
 from hepalith.management.test_reason import Reasons, Told, explain
-from hepalith.vocabulary import load_vocabulary
 
 __all__ = ["plan_next_tests"]
 
 LEAST_BITS = 0.01
-"""A test that tells less than this of the diagnosis is not listed for it. Our judgement."""
+"""A test that tells less than this of the diagnosis, and nothing that would change the step, is not listed.
+Our judgement."""
 
 MOST_LISTED = 6
 """Tests that are listed for what they tell; those that must be done come on top. Our judgement: a longer list
@@ -78,7 +79,8 @@ class _Judged:
     @property
     def is_listed(self) -> bool:
         asked_for = self.today or self.must or self.rule.first
-        return asked_for or (self.bits >= LEAST_BITS and self.utility > 0)
+        tells = self.bits >= LEAST_BITS or bool(self.told.changed)
+        return asked_for or (tells and self.utility > 0)
 
     def rank(self, place: int) -> tuple[bool, bool, bool, float, int]:
         late = any(c.after_others for c in self.cautions)
@@ -221,7 +223,7 @@ def _concerns(caution: Caution, rule: TestRule, case: Case) -> bool:
         "iodinated": burden.contrast == "iodinated",
         "gadolinium": burden.contrast == "gadolinium",
         "needle": burden.needle,
-        "sedation": burden.sedation,
+        "sedation": _is_sedated(rule, age),
     }[caution.of]
     is_such = {
         "pregnant": case.patient.pregnancy is True,
@@ -231,25 +233,29 @@ def _concerns(caution: Caution, rule: TestRule, case: Case) -> bool:
     return bears and is_such
 
 
+def _is_sedated(rule: TestRule, age_years: float | None) -> bool:
+    small = age_years is not None and age_years < SEDATED_BELOW_YEARS
+    return rule.burden.sedation or (rule.burden.sedated_child and small)
+
+
 def _harm(
     rule: TestRule, cautions: Sequence[Caution], case: Case, outlook: Outlook, catalogue: Catalogue
 ) -> float:
     """Return what the test does to this patient, in units of loss."""
-    burden, weights, age = rule.burden, catalogue.weights, case.patient.age_years
-    times: dict[str, float] = {c.of: 1.0 for c in catalogue.cautions}
+    burden, weights = rule.burden, catalogue.weights
+    times: dict[str, float] = defaultdict(lambda: 1.0)
     for caution in cautions:
         times[caution.of] *= caution.times
     radiation = burden.radiation_msv.value if burden.radiation_msv else 0.0
     complication = burden.complication.value if burden.complication else 0.0
-    sedated = burden.sedation or (burden.sedated_child and age is not None and age < SEDATED_BELOW_YEARS)
-    contrast = times.get(burden.contrast or "", 1.0) if burden.contrast else 0.0
-    needle = times.get("needle", 1.0)
+    needle = times["needle"] if burden.needle else 1.0
+    sedated = _is_sedated(rule, case.patient.age_years)
     return (
-        radiation * weights.radiation_msv.value * times.get("ionising", 1.0)
-        + complication * weights.complication.value * (needle if burden.needle else 1.0)
+        radiation * weights.radiation_msv.value * times["ionising"]
+        + complication * weights.complication.value * needle
         + burden.needle * weights.needle.value * needle
-        + sedated * weights.sedation.value * times.get("sedation", 1.0)
-        + contrast * weights.contrast.value
+        + sedated * weights.sedation.value * times["sedation"]
+        + (times[burden.contrast] * weights.contrast.value if burden.contrast else 0.0)
         + burden.cost * weights.cost.value
         + burden.delay_months * float(catalogue.delay @ outlook.probabilities)
     )
@@ -269,7 +275,7 @@ def _list(judged: _Judged, reasons: Reasons) -> NextTest:
         expected_gain_bits=judged.bits,
         expected_utility=judged.utility,
         harm=harm,
-        finds=tuple(f.id for f in rule.finds if f.id in load_vocabulary() and asked.get(f.id) not in known),
+        finds=tuple(f.id for f in rule.finds if asked.get(f.id) not in known),
         separates=separates,
         outcomes=outcomes,
         source=rule.source,
