@@ -5,7 +5,7 @@ import pytest
 from hepalith.finding import findings_from_patient
 from hepalith.finding.finding import Finding
 from hepalith.study.patient import Lab, Patient
-from hepalith.vocabulary import Measurement, State
+from hepalith.vocabulary import Measurement, State, load_vocabulary
 
 
 def one(patient: Patient, name: str) -> Finding:
@@ -40,10 +40,35 @@ def test_a_value_within_its_limit_is_absent() -> None:
     assert one(Patient(labs={"alp": Lab(90, "U/L", 120)}), "alp_ggt_up").state is State.ABSENT
 
 
-def test_a_value_without_a_limit_is_not_assessable() -> None:
-    found = one(Patient(labs={"cea": Lab(90, "ng/mL")}), "cea_up")
-    assert found.state is State.NOT_ASSESSABLE
-    assert "limit" in (found.reason or "")
+@pytest.mark.parametrize(
+    ("term", "value", "unit", "age", "state"),
+    [
+        ("cea", 90, "ng/mL", None, State.PRESENT),  # above every laboratory's limit
+        ("cea", 2, "ng/mL", None, State.ABSENT),  # below every laboratory's
+        ("cea", 6, "ng/mL", None, State.NOT_ASSESSABLE),  # raised in one, normal in another
+        ("cea", 90, "arb", None, State.NOT_ASSESSABLE),
+        ("bilirubin", 3.0, "mg/dL", 0.25, State.PRESENT),
+        ("bilirubin", 3.0, "mg/dL", 0.01, State.NOT_ASSESSABLE),  # the newborn's jaundice
+        ("alp", 400, "U/L", 40, State.PRESENT),
+        ("alp", 400, "U/L", 12, State.NOT_ASSESSABLE),  # growing bones
+    ],
+)
+def test_a_value_without_its_limit_is_judged_only_where_all_laboratories_agree(
+    term: str, value: float, unit: str, age: float | None, state: State
+) -> None:
+    raised = load_vocabulary()[term].raises
+    assert raised is not None
+    found = one(Patient(age_years=age, labs={term: Lab(value, unit)}), raised)
+    assert found.state is state
+    if state is State.NOT_ASSESSABLE:
+        assert "limit" in (found.reason or "")
+
+
+def test_usual_limits_are_ranges_of_what_raises_a_finding() -> None:
+    for entry in load_vocabulary().of_group("laboratory"):
+        if entry.usual_upper_limit is not None:
+            assert entry.raises is not None
+            assert 0 < entry.usual_upper_limit[0] < entry.usual_upper_limit[1], entry.id
 
 
 def test_afp_has_a_limit_of_its_own_in_its_own_unit() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hepalith.finding.finding import Finding, Subject
 from hepalith.study.patient import Doubtful, Lab, Patient, Value
-from hepalith.vocabulary import Measurement, NotAssessable, State, load_vocabulary
+from hepalith.vocabulary import Measurement, NotAssessable, State, Term, load_vocabulary
 
 __all__ = ["findings_from_patient"]
 
@@ -80,15 +80,28 @@ def _judge(term_id: str, raised: str, lab: Lab, patient: Patient) -> Finding:
     if term_id == "afp" and (patient.age_years is not None and patient.age_years < AFP_ADULT_FROM_YEARS):
         reason = "alpha-fetoprotein is high in every healthy infant under six months"
         return Finding(raised, subject, State.NOT_ASSESSABLE, source=SOURCE, reason=reason)
-    limit = lab.upper_limit
-    if limit is None and term.upper_limit is not None and lab.unit == term.unit:
-        limit = term.upper_limit
+    limit = _limit(term, lab, patient)
     if limit is None:
         reason = f"{term.en} is given without its upper limit"
         return Finding(raised, subject, State.NOT_ASSESSABLE, source=SOURCE, reason=reason)
     state = State.PRESENT if lab.value > limit else State.ABSENT
     value = Measurement(lab.value, lab.unit)
     return Finding(raised, subject, state, float(state is State.PRESENT), value, source=SOURCE)
+
+
+def _limit(term: Term, lab: Lab, patient: Patient) -> float | None:
+    """Return what a value is judged by: its own upper limit, else one that every laboratory would agree with.
+
+    ``None`` where laboratories differ about such a value, and for the young, whose limits are others.
+    """
+    if lab.upper_limit is not None or lab.unit != term.unit:
+        return lab.upper_limit
+    if term.upper_limit is not None or term.usual_upper_limit is None:
+        return term.upper_limit
+    if patient.age_years is not None and patient.age_years < term.usual_from_years:
+        return None
+    lowest, highest = term.usual_upper_limit
+    return highest if lab.value > highest else lowest if lab.value <= lowest else None
 
 
 def _low_albumin(labs: Mapping[str, Lab]) -> Finding | None:

@@ -51,7 +51,8 @@ class Term(BaseModel):
 
     `group` says what kind of thing it names (a focus label, a finding, a diagnosis, …);
     `subject` what a finding is about; `modalities` who can make it; `raises`, for a
-    laboratory value, the finding that a value above its upper limit makes.
+    laboratory value, the finding that a value above its upper limit makes. Laboratories differ in that
+    limit: `usual_upper_limit` is the lowest and the highest in use, from the age of `usual_from_years`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +73,8 @@ class Term(BaseModel):
     modalities: tuple[Literal["ct", "us", "person"], ...] = ()
     raises: str | None = None
     upper_limit: float | None = None
+    usual_upper_limit: tuple[float, float] | None = None
+    usual_from_years: float = 0.0
 
     @model_validator(mode="after")
     def _type_and_values_agree(self) -> Term:
