@@ -108,6 +108,15 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ),
     ("alert_gas", {"findings": {"gas_in_lesion": True}}, {"findings": {"duct_gas": True}}),
     (
+        "alert_gas",  # gas in the ducts of somebody ill, whom no operation explains
+        {"findings": {"duct_gas": True}, "symptoms": {"abdominal_pain": True}},
+        {
+            "findings": {"duct_gas": True},
+            "symptoms": {"abdominal_pain": True},
+            "history": {"biliary_surgery": True},
+        },
+    ),
+    (
         "alert_adrenal",
         {"findings": {"adrenal_calcium": True, "spleen_calcium": True}},
         {"findings": {"spleen_calcium": True}},

@@ -249,6 +249,11 @@ def test_the_category_needs_risk_and_size(
     assert "no reason to wait" in said.text["en"]
 
 
+def test_a_child_or_a_lesion_of_which_nothing_is_known_has_no_category() -> None:
+    assert graded(case(age_years=9, history=DENIED, findings={"host_kind": "solid"})) == {}
+    assert graded(case(findings={"host_kind": "solid"})) == {}
+
+
 def test_vessels_and_nodes_leave_the_size_classes() -> None:
     known = case(findings={"host_kind": "solid", "vein_occlusion": True})
     assert graded(known)["acr_2017"].value == "oncological assessment"

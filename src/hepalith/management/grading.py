@@ -23,12 +23,12 @@ def list_gradings(known: Known) -> tuple[Grading, ...]:
     """Return what published definitions say of this case.
 
     A cholangitis is graded where its red flag stands, a cyst staged where cystic echinococcosis has a
-    share, a lesion categorised where there is one.
+    share, a lesion of an adult categorised where its size or the patient's risk is known.
     """
     graded = [
         _grade_cholangitis(known) if "alert_cholangitis" in known.alerts else None,
         _stage_cyst(known),
-        _categorise(known) if has_host(known) or known.has("mass_without_calcium") else None,
+        _categorise(known),
     ]
     return tuple(grading for grading in graded if grading is not None)
 
@@ -70,8 +70,12 @@ def _stage_cyst(known: Known) -> Grading | None:
     return Grading("who_echinococcosis", " or ".join(cyst.stages), certain, text, echinococcosis.SOURCE)
 
 
-def _categorise(known: Known) -> Grading:
+def _categorise(known: Known) -> Grading | None:
+    if not incidental.applies(known) or not (has_host(known) or known.has("mass_without_calcium")):
+        return None
     category = incidental.categorise_lesion(known)
+    if not category.oncology and category.risk == category.size == "unknown":
+        return None
     if category.oncology:
         text = {language: _phrase("incidental", "oncology", language) for language in LANGUAGES}
         return Grading("acr_2017", "oncological assessment", True, text, incidental.SOURCE)

@@ -14,12 +14,15 @@ from typing import Literal
 
 from hepalith.management.known import Known
 
-__all__ = ["SMALL_BELOW_MM", "SOURCE", "Category", "categorise_lesion", "is_high_risk"]
+__all__ = ["SMALL_BELOW_MM", "SOURCE", "Category", "applies", "categorise_lesion", "is_high_risk"]
 
 SOURCE = "ACR 2017, DOI 10.1016/j.jacr.2017.07.018 (B)"
 
 SMALL_BELOW_MM = 10.0
 """Below this size the paper asks for nothing at low risk, and for MRI after 3 to 6 months at high risk."""
+
+ADULT_FROM_YEARS = 18.0
+"""The white paper is about adults."""
 
 HIGH_RISK = (
     "cancer_history",
@@ -48,6 +51,12 @@ class Category:
     risk: Literal["low", "high", "unknown"]
     size: Literal["small", "large", "unknown"]
     oncology: bool
+
+
+def applies(known: Known) -> bool:
+    """Return whether the white paper speaks of such a patient: an adult, as far as is known."""
+    age = known.patient.age_years
+    return known.patient.subject == "patient" and (age is None or age >= ADULT_FROM_YEARS)
 
 
 def is_high_risk(known: Known) -> bool:
