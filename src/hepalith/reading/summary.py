@@ -7,17 +7,15 @@ from collections.abc import Iterable
 from hepalith.reading.company import around_texts, company_texts, place_text
 from hepalith.reading.document import Document, FindingEntry, FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
-from hepalith.reading.reasoning import impression_of, tests_in_words
+from hepalith.reading.planning import plan_lines
+from hepalith.reading.reasoning import contradiction_texts, impression_of
 from hepalith.reading.terms import say_inline
 from hepalith.reading.translate import translate
 from hepalith.reading.wording import (
-    due_text,
     format_number,
-    months_text,
     percent_text,
     probability_word,
     quantity_text,
-    repeat_text,
 )
 
 __all__ = [
@@ -60,7 +58,7 @@ def summarise_for_radiology(document: Document, language: str) -> str:
         ("quality", quality_lines(document, language)),
         ("findings", finding_lines(document, language)),
         ("impression", impression_lines(document, language)),
-        ("recommendation", recommendation_lines(document, language)),
+        ("recommendation", plan_lines(document, language)),
         ("limits", limit_lines(document, language)),
     ]
     colon = {"en": ":", "zh": "："}[language]
@@ -224,7 +222,7 @@ def focus_line(focus: FocusEntry, language: str) -> str:
 
 
 def impression_lines(document: Document, language: str) -> list[str]:
-    """Say what it may be, ranked; alerts first."""
+    """Say what it may be, ranked; alerts first, then what clashes."""
     alerts = [
         phrase("radiology", f"alert_{a.urgency}", language, text=a.text_zh if language == "zh" else a.text)
         for a in document.alerts
@@ -241,7 +239,7 @@ def impression_lines(document: Document, language: str) -> list[str]:
     differing = differing_foci(document, language)
     if differing:
         lines.append(phrase("radiology", "mixed", language, list=differing))
-    return [*alerts, *lines]
+    return [*alerts, *contradiction_texts(document.contradictions, language), *lines]
 
 
 def nothing_key(document: Document) -> str:
@@ -273,28 +271,6 @@ def differing_foci(document: Document, language: str) -> str | None:
         groups.setdefault(say_inline(chain or focus.morphology.label, language), []).append(f"#{focus.id}")
     named = [f"{join_list(ids, language)} {name}" for name, ids in groups.items()]
     return {"en": "; ", "zh": "；"}[language].join(named)
-
-
-def recommendation_lines(document: Document, language: str) -> list[str]:
-    """Say what to do and when."""
-    lines = []
-    for action in document.plan:
-        text = (action.text_zh if language == "zh" else action.text).rstrip(".。")
-        when = []
-        if action.due is not None:
-            when.append(due_text(action.due, language))
-        if action.after is not None:
-            when.append(months_text(action.after, language))
-        if action.repeat is not None:
-            when.append(repeat_text(action.repeat, language))
-        comma = {"en": "; ", "zh": "；"}[language]
-        key = "when" if when else "whenever"
-        lines.append("- " + phrase("radiology", key, language, text=text, when=comma.join(when)))
-    lines = lines or [phrase("radiology", "no_action", language)]
-    tests = tests_in_words(document.next_tests, language)
-    return (
-        [*lines, phrase("radiology", "tests", language), *(f"- {text}" for text in tests)] if tests else lines
-    )
 
 
 def limit_lines(document: Document, language: str) -> list[str]:

@@ -13,7 +13,7 @@ from hepalith.reading.document import (
     Quantity,
 )
 from hepalith.reading.phrases import phrase
-from hepalith.reading.reasoning import CLEAR_LEAD
+from hepalith.reading.reasoning import CLEAR_LEAD, malignant_text
 from hepalith.reading.summary import (
     AT_CAPSULE_MM,
     WHOLE_LIVER,
@@ -49,6 +49,7 @@ class Headline:
     sentences: tuple[str, ...]
     ranked: tuple[str, ...]
     mixed: str | None
+    malignant: str
     step: tuple[str, str] | None
 
 
@@ -181,7 +182,8 @@ def headline(document: Document, language: str) -> Headline:
         sentences.append(word("no_clear_lead", language))
     differing = differing_foci(document, language)
     mixed = phrase("radiology", "mixed", language, list=differing) if ranked and differing else None
-    return Headline(tuple(sentences), ranked, mixed, first_step(document, language))
+    malignant = malignant_text(document.differential, language)
+    return Headline(tuple(sentences), ranked, mixed, malignant, first_step(document, language))
 
 
 def first_step(document: Document, language: str) -> tuple[str, str] | None:

@@ -14,6 +14,7 @@ from hepalith.reading.conclusion import (
 )
 from hepalith.reading.document import AgeSex, Document
 from hepalith.reading.phrases import phrase
+from hepalith.reading.planning import when_texts
 from hepalith.reading.reasoning import (
     contradiction_texts,
     evidence_text,
@@ -30,11 +31,9 @@ from hepalith.reading.wording import (
     due_text,
     explain_weight,
     format_number,
-    months_text,
     percent_text,
     range_text,
     rank_word,
-    repeat_text,
 )
 from hepalith.report.words import word
 
@@ -227,24 +226,13 @@ def rest_text(rest: tuple[RankedDiagnosis, ...], language: str) -> str | None:
 
 def step_row(action: ActionEntry, language: str) -> StepRow:
     """Return one step of the plan."""
-    when = []
-    if action.due is not None:
-        when.append(due_text(action.due, language))
-    if action.after is not None:
-        when.append(months_text(action.after, language))
-    if action.repeat is not None:
-        when.append(repeat_text(action.repeat, language))
-    if action.may_stop is not None and action.may_stop != action.stop:
-        when.append(phrase("reasoning", "may_stop", language, date=action.may_stop.isoformat()))
-    if action.stop is not None:
-        when.append(phrase("reasoning", "until", language, date=action.stop.isoformat()))
     dated = [visit.due for visit in action.visits if visit.due is not None]
     strength = translate(action.strength, language)
     grade = phrase("grade", action.grade, language) if action.grade in {"A", "B", "C", "K"} else ""
     return StepRow(
         say(action.action, language),
         action.text_zh if language == "zh" and action.text_zh else action.text,
-        tuple(when),
+        tuple(when_texts(action, language)),
         tuple(due_text(due, language) for due in dated) if len(dated) > 1 else (),
         {"en": "; ", "zh": "；"}[language].join(text for text in (strength, grade) if text),
         translate(action.source, language),
