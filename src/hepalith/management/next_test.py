@@ -267,19 +267,26 @@ def _list(judged: _Judged, reasons: Reasons) -> NextTest:
     harm = rule.harm.model_dump()
     for caution in judged.cautions:
         harm = {"en": f"{harm['en']}. {caution.en}", "zh": f"{harm['zh']}。{caution.zh}"}
-    known = {f for f, said in reasons.outlook.support.items() if np.count_nonzero(said) == 1}
-    asked = {i.finding: i.feature for i in judged.told.inquiries}
     return NextTest(
         test=rule.id,
         why=why,
         expected_gain_bits=judged.bits,
         expected_utility=judged.utility,
         harm=harm,
-        finds=tuple(f.id for f in rule.finds if asked.get(f.id) not in known),
+        finds=_open_findings(judged, reasons.outlook),
         separates=separates,
         outcomes=outcomes,
         source=rule.source,
     )
+
+
+def _open_findings(judged: _Judged, outlook: Outlook) -> tuple[str, ...]:
+    """Return what the test would tell that is not known yet, the most telling first."""
+    told = {i.finding: information_bits(outlook.foresee_one(i)) for i in judged.told.inquiries}
+    known = {f for f, said in outlook.support.items() if np.count_nonzero(said) == 1}
+    feature = {i.finding: i.feature for i in judged.told.inquiries}
+    found = [f.id for f in judged.rule.finds if feature.get(f.id) not in known]
+    return tuple(sorted(found, key=lambda f: -told.get(f, 0.0)))
 
 
 def _list_unjudged(rule: TestRule) -> NextTest:

@@ -133,7 +133,7 @@ class NextTest:
         worth by itself, less what the test does to the patient (`losses.toml`). It may be negative where
         a test is asked for whatever it tells about the cause.
     finds
-        Findings that it would tell and that are not known yet.
+        Findings that it would tell and that are not known yet, the most telling first.
     separates
         The two or three diagnoses that it tells most about.
     outcomes

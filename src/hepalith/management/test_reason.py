@@ -35,6 +35,9 @@ LEAST_MOVE = 0.005
 STILL_OPEN_FROM = 0.01
 """A grave diagnosis that is still this probable after a negative result is named with it. Our judgement."""
 
+LOOKED_FOR_SHARE = 0.25
+"""A test that tells so much of its information about a disease is taken to look for it. Our judgement."""
+
 GRAVE = frozenset({"oncology", "no_needle", "urgent"})
 """Groups of diagnoses that a negative result must not be taken to exclude."""
 
@@ -230,7 +233,7 @@ def _still_open(
         for d, name in enumerate(reasons.names)
         if groups[name] in GRAVE
         and STILL_OPEN_FROM <= negative[d] < now[d]
-        and told[d] >= LEAST_SHARE * told.sum()
+        and told[d] >= LOOKED_FOR_SHARE * told.sum()
     ]
     if not grave:
         return ""
