@@ -26,6 +26,7 @@ QUESTIONS = {
     "projection": "How true is the phantom's scanner to a projection and reconstruction?",
     "evaluation": "How good is it on phantoms of the test split, beside scripts and the physical limit?",
     "overlap": "How far apart does the knowledge hold the diagnoses that are easily confused?",
+    "next_test": "How fast is every next test judged, and do the tests put first settle patients sooner?",
     "cases": "How often is the proven diagnosis of a published case named, and what is missed?",
 }
 """The benchmarks in the order of the file, each with the question it answers."""
