@@ -137,7 +137,7 @@ def test_a_second_process_is_named_with_its_foci(factories: ModuleType) -> None:
     )
     text = factories.make_reading(differential=made).document.summary.radiology.en
     assert "More than one process may be at work; beside the first explanation: intrahepatic duct" in text
-    assert "(60 %; foci #2, #3)" in text
+    assert "(60 %; #2, #3)" in text
     assert "hepatocellular" not in section(text, "More than one", "RECOMMENDATION")
 
 
