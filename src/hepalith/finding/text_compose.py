@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from hepalith.finding.text_change import LONG_YEARS, find_exam_date, list_dates, list_intervals
-from hepalith.finding.text_focus import LIVER, Account, Said
+from hepalith.finding.text_focus import Account, Said, Site
 from hepalith.finding.text_mention import Mention, Sentence, Size
 from hepalith.finding.text_patient import Person
-from hepalith.finding.text_place import load_joins, load_normals
+from hepalith.finding.text_place import LIVER, load_joins, load_normals
 from hepalith.finding.text_token import Tokens
 from hepalith.vocabulary import Measurement, State, load_vocabulary
 
@@ -48,7 +48,8 @@ def compose(
             said.extend(_joined(sentence))
             said.extend(_normal(sentence))
     said.extend(Said(name, chance, m.first, m.last) for name, chance, m in person.findings)
-    said.extend(_sides(account))
+    site = _sites(account)
+    said.extend(_sides(site))
     said.extend(_hosts(account))
     said.extend(_looks(account, sentences))
     said.extend(_unchanged(tokens, sentences, normal))
@@ -60,7 +61,7 @@ def compose(
     merged = [
         _merge(t.id, t.type, t.subject or "liver", t.unit, by_id[t.id]) for t in load_vocabulary() if t.id in by_id
     ]
-    return (*merged, *_segments(account))
+    return (*merged, *(_segments(site) if account.calcium is not None else ()))
 
 
 _CALCIUM_ONLY = frozenset(
@@ -137,35 +138,47 @@ def _normal(sentence: Sentence) -> Iterator[Said]:
                     yield Said(finding, 0.0, mention.first, mention.last)
 
 
-def _sides(account: Account) -> Iterator[Said]:
+def _sites(account: Account) -> Site:
+    """Return the lobes and segments of the calcium: its own, and those of the lesions that hold it."""
+    site = Site(list(account.site.sides), dict(account.site.segments))
+    for host in account.hosts:
+        site.add(host.site)
+    return site
+
+
+def _sides(site: Site) -> Iterator[Said]:
     """Yield the side of the foci: both where both are named."""
-    if not account.sides:
+    if not site.sides:
         return
-    names = {name for name, _ in account.sides}
+    names = {name for name, _, _ in site.sides}
     side = "both" if "both" in names or {"left", "right"} <= names else next(iter(names))
-    for _, mention in account.sides:
-        yield Said("side_of_foci", 1.0, mention.first, mention.last, side)
+    for _, first, last in site.sides:
+        yield Said("side_of_foci", 1.0, first, last, side)
     if side == "both":
-        yield Said("multiple_foci", 0.9, account.sides[0][1].first, account.sides[0][1].last)
+        yield Said("multiple_foci", 0.9, site.sides[0][1], site.sides[0][2])
 
 
-def _segments(account: Account) -> Iterator[Composed]:
-    for number in sorted(account.segments):
-        place = account.segments[number]
-        yield Composed("segment", "segment", State.PRESENT, 1.0, SEGMENTS[number - 1], (place,))
+def _segments(site: Site) -> Iterator[Composed]:
+    for number in sorted(site.segments):
+        yield Composed("segment", "segment", State.PRESENT, 1.0, SEGMENTS[number - 1], (site.segments[number],))
 
 
 _STRENGTH = ("fat", "infiltrative", "mixed", "fluid", "solid")
 """Kinds of host, the one that tells most first: a fatty or necrotic mass is a mass as well."""
 
 
-def _hosts(account: Account) -> Iterable[Said]:
-    if account.holds_calcium:
-        for kind in _STRENGTH:
-            own = [(chance, m) for name, chance, m in account.kinds if name == kind]
-            if own:
-                return [Said("host_kind", chance, m.first, m.last, kind) for chance, m in own]
-    return ()
+def _hosts(account: Account) -> Iterator[Said]:
+    """Yield kind and size of the lesions that hold the calcium."""
+    kinds = [kind for host in account.hosts for kind in host.kinds]
+    for wanted in _STRENGTH:
+        own = [(chance, m) for name, chance, m in kinds if name == wanted]
+        if own:
+            for chance, mention in own:
+                yield Said("host_kind", chance, mention.first, mention.last, wanted)
+            break
+    for host in account.hosts:
+        for size in host.sizes:
+            yield Said("host_diameter", 1.0, size.first, size.last, size)
 
 
 _LOOKS = {"attenuation": "host_attenuation", "echo": "host_echogenicity"}
@@ -173,7 +186,7 @@ _LOOKS = {"attenuation": "host_attenuation", "echo": "host_echogenicity"}
 
 def _looks(account: Account, sentences: Sequence[Sentence]) -> Iterator[Said]:
     """Yield density and echo of the lesion that holds the calcium."""
-    for sentence in sentences if account.holds_calcium else ():
+    for sentence in sentences if account.hosts else ():
         for mention in sentence.mentions:
             if not mention.probability or (mention.organs and not LIVER & set(mention.organs)):
                 continue
@@ -201,9 +214,6 @@ def _unchanged(tokens: Tokens, sentences: Sequence[Sentence], normal: str) -> It
 
 def _tidy(account: Account, by_id: dict[str, list[Said]]) -> None:
     """Settle what depends on the whole report."""
-    if not account.holds_calcium:
-        for name in ("host_diameter", "host_position", "within_mass"):
-            by_id.pop(name, None)
     kinds = by_id.get("host_kind", [])
     if any(s.value != "none" for s in kinds):
         by_id["host_kind"] = [s for s in kinds if s.value != "none"]
@@ -216,7 +226,9 @@ def _tidy(account: Account, by_id: dict[str, list[Said]]) -> None:
         by_id["enhancement"].append(
             Said("enhancement", arterial[0].probability, arterial[0].first, arterial[0].last, "arterial_washout")
         )
-    ring = any(s.value in ("rim", "eggshell") for s in by_id.get("dominant_morphology", []))
+    ring = [s for s in by_id.get("dominant_morphology", []) if s.value in ("rim", "eggshell")]
+    for one in ring:
+        by_id.setdefault("ring_calcification", []).append(replace(one, id="ring_calcification", value=None))
     pool = [s for s in by_id.get("enhancement", []) if s.value == "blood_pool"]
     if ring and pool:
         by_id.setdefault("blood_pool_ring", []).append(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from hepalith.finding.text_mention import Mention, Sentence, Size
-from hepalith.finding.text_place import read_segments, side_of
+from hepalith.finding.text_place import LIVER, is_foreign, read_segments, side_of
 from hepalith.finding.text_token import Tokens
 
-__all__ = ["Account", "Said", "follow"]
+__all__ = ["Account", "Lesion", "Said", "Site", "follow"]
 
 BRIGHT = 0.8
 """How surely a strong echo in the liver is calcium (our judgement, C): gas, ligaments and bright tumours
@@ -21,15 +21,14 @@ DENSE = 0.75
 STONE = 0.9
 """How surely a stone within a bile duct is calcified enough to count as calcium (our judgement, C)."""
 
-LIVER = frozenset(("liver", "duct", "capsule", "duct_wall", "hilar_duct", "hilum"))
-"""Organs whose calcium is calcium in the liver."""
+STONE_ELSEWHERE = 0.6
+"""The same where the duct is not named (our judgement, C)."""
 
-ELSEWHERE = frozenset(
-    (
-        "gallbladder", "spleen", "kidney", "adrenal", "lung", "chest_node", "node", "artery", "portal_vein",
-        "hepatic_vein", "vessel_wall", "other", "colon", "cbd", "abdomen",
-    )
-)  # fmt: skip
+PLURAL = 0.8
+"""How surely a plural means several foci (our judgement, C): "calcifications" may be two parts of one."""
+
+SURE = 0.5
+"""Least probability with which a lesion is taken for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +43,49 @@ class Said:
 
 
 @dataclass(slots=True)
+class Site:
+    """Lobes and segments that are named, with the tokens that name them."""
+
+    sides: list[tuple[str, int, int]] = field(default_factory=list)
+    segments: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, other: Site) -> None:
+        """Add what another names."""
+        self.sides += other.sides
+        for segment, place in other.segments.items():
+            self.segments.setdefault(segment, place)
+
+
+@dataclass(slots=True)
+class Lesion:
+    """A lesion the report speaks of: kinds it is called, its sizes, its place, and whether it holds calcium."""
+
+    mention: Mention
+    kinds: list[tuple[str, float, Mention]] = field(default_factory=list)
+    sizes: list[Size] = field(default_factory=list)
+    site: Site = field(default_factory=Site)
+    holds_calcium: bool = False
+
+
+@dataclass(slots=True)
 class Account:
-    """What has been said so far; `calcium` and `lesion` are what the report speaks of at the moment."""
+    """What has been said so far; the last lesion and `calcium` are what the report speaks of at the moment."""
 
     said: list[Said] = field(default_factory=list)
     calcium: Mention | None = None
-    lesion: Mention | None = None
-    kinds: list[tuple[str, float, Mention]] = field(default_factory=list)
-    holds_calcium: bool = False
-    sides: list[tuple[str, Mention]] = field(default_factory=list)
-    segments: dict[int, tuple[int, int]] = field(default_factory=dict)
+    lesions: list[Lesion] = field(default_factory=list)
+    site: Site = field(default_factory=Site)
+    speaks_of_lesion: bool = False
+
+    @property
+    def lesion(self) -> Lesion | None:
+        """The lesion that the report spoke of last."""
+        return self.lesions[-1] if self.lesions else None
+
+    @property
+    def hosts(self) -> list[Lesion]:
+        """The lesions that hold calcium."""
+        return [lesion for lesion in self.lesions if lesion.holds_calcium]
 
     def say(
         self, name: str, mention: Mention, value: str | Size | int | None = None, *, scale: float = 1.0
@@ -64,38 +96,31 @@ class Account:
             self.said.append(Said(name, chance, mention.first, mention.last, value))
 
 
-def in_liver(mention: Mention) -> bool:
-    """Say whether a mention lies in the liver, as far as the report says."""
-    return (
-        not mention.organs
-        or bool(LIVER & set(mention.organs))
-        and not (
-            ELSEWHERE & set(mention.organs) and "liver" not in mention.organs and "duct" not in mention.organs
-        )
-    )
-
-
 def follow(account: Account, tokens: Tokens, sentence: Sentence) -> None:
     """Take in one sentence of the report."""
-    calcium = [m for m in sentence.mentions if _calcium_of(m) and in_liver(m)]
-    lesions = [
-        m for m in sentence.mentions if m.has("thing", "mass", "cyst", "lesion", "abscess") and in_liver(m)
-    ]
-    asserted = [m for m in calcium if m.probability is not None and m.probability > 0 and not m.prior]
+    here = [m for m in sentence.mentions if not is_foreign(m)]
+    calcium = [m for m in here if calcium_of(m)]
+    lesions = [m for m in here if m.has("thing", "mass", "cyst", "lesion", "abscess")]
+    asserted = [m for m in calcium if m.probability and not m.prior]
     for mention in calcium:
-        account.say("intrahepatic_calcification", mention, scale=_calcium_of(mention))
+        account.say("intrahepatic_calcification", mention, scale=calcium_of(mention))
         if mention.has("thing", "stone") and "duct" in mention.organs:
             account.say("duct_relation", mention, "in_lumen")
+    _take_lesions(account, tokens, sentence, lesions, calcium)
     if asserted:
         account.calcium = asserted[0]
-    _take_lesions(account, tokens, sentence, lesions, calcium)
-    about = asserted or ([account.calcium] if account.calcium is not None else [])
-    if about:
-        _take_attributes(account, tokens, sentence, asserted)
-    _take_sizes(account, tokens, sentence, asserted, lesions)
+        account.speaks_of_lesion = account.lesion is not None and account.lesion.holds_calcium and (
+            bool(lesions) or _goes_on(tokens, sentence)
+        )
+    elif any(m.probability for m in lesions):
+        account.speaks_of_lesion = True
+    if account.calcium is not None:
+        _take_attributes(account, tokens, sentence, here, asserted)
+    _take_sites(account, tokens, sentence, asserted, lesions)
+    _take_sizes(account, tokens, sentence, lesions)
 
 
-def _calcium_of(mention: Mention) -> float:
+def calcium_of(mention: Mention) -> float:
     """Return how surely a mention is calcium; 0 where it is none."""
     if mention.has("thing", "calcium"):
         return 1.0
@@ -104,127 +129,104 @@ def _calcium_of(mention: Mention) -> float:
     if mention.has("thing", "dense"):
         return DENSE
     if mention.has("thing", "stone"):
-        return STONE if "duct" in mention.organs else 0.6
+        return STONE if "duct" in mention.organs else STONE_ELSEWHERE
     return 0.0
 
 
 def _take_lesions(
-    account: Account,
-    tokens: Tokens,
-    sentence: Sentence,
-    lesions: Sequence[Mention],
-    calcium: Sequence[Mention],
+    account: Account, tokens: Tokens, sentence: Sentence, lesions: Sequence[Mention], calcium: Sequence[Mention]
 ) -> None:
     """Note the lesion that a sentence speaks of, its kind, and whether it holds the calcium."""
-    real = [m for m in lesions if m.probability is not None and m.probability >= 0.5 and not m.prior]
-    denied = [m for m in lesions if m.probability == 0.0]
-    present = [m for m in calcium if m.probability is not None and m.probability >= 0.5]
-    absent = [m for m in calcium if m.probability == 0.0]
+    real = [m for m in lesions if (m.probability or 0.0) >= SURE and not m.prior]
+    goes_on = _goes_on(tokens, sentence)
     if real:
-        if account.lesion is None or not _goes_on(tokens, sentence):
-            account.lesion = real[0]
-        account.kinds += [
+        if account.lesion is None or not goes_on:
+            account.lesions.append(Lesion(real[0]))
+        account.lesions[-1].kinds += [
             (t.name, float(t.value or 0.6), m) for m in real for t in m.tags if t.kind == "kind"
         ]
-    if denied and not real:
-        for mention in denied:
-            if mention.has("thing", "mass", "lesion"):
-                if account.calcium is not None and _is_about(tokens, sentence, mention):
-                    account.say("host_kind", Mention(mention.tags, mention.first, mention.last), "none")
-                elif not mention.has("thing", "lesion"):
-                    account.say("mass_without_calcium", mention)
-    if account.lesion is not None and (real or _goes_on(tokens, sentence)):
-        if present and _holds(tokens, sentence, present, real):
-            account.holds_calcium = True
-            account.say("within_mass", present[0])
-        elif absent and not present:
-            lesion = account.lesion
-            account.say("mass_without_calcium", Mention(lesion.tags, lesion.first, absent[0].last))
+    else:
+        _take_denied(account, tokens, sentence, [m for m in lesions if m.probability == 0.0])
+    lesion = account.lesion
+    if lesion is None or not (real or goes_on):
+        return
+    present = [m for m in calcium if (m.probability or 0.0) >= SURE and not m.prior]
+    if present and (not real or _holds(tokens, sentence, present, real)):
+        lesion.holds_calcium = True
+        account.say("within_mass", present[0])
+    elif not present and (absent := [m for m in calcium if m.probability == 0.0]):
+        account.say("mass_without_calcium", replace(lesion.mention, last=max(absent[0].last, lesion.mention.last)))
 
 
 _ABOUT = frozenset(
-    (
-        "surrounding",
-        "associated",
-        "around",
-        "adjacent",
-        "accompanying",
-        "周围",
-        "邻近",
-        "周",
-        "related",
-        "underlying",
-    )
+    ("surrounding", "associated", "around", "adjacent", "accompanying", "related", "underlying", "周", "邻", "伴", "perifocal")
 )
 
 
-def _is_about(tokens: Tokens, sentence: Sentence, mention: Mention) -> bool:
-    """Say whether a denied mass is one about the calcium."""
-    words = tokens.words[sentence.parts[mention.part][0] : sentence.parts[mention.part][1]]
-    return any(w in _ABOUT for w in words)
-
-
-def _goes_on(tokens: Tokens, sentence: Sentence) -> bool:
-    """Say whether a sentence goes on about what the last one spoke of."""
-    words = tokens.words
-    first = sentence.first
-    return words[first] in _CONTINUING or any(m.has("rel", "inside") for m in sentence.mentions[:3])
+def _take_denied(account: Account, tokens: Tokens, sentence: Sentence, denied: Sequence[Mention]) -> None:
+    """Note what the absence of a mass says: that the calcium has no host, or that there is no mass."""
+    for mention in denied:
+        if not mention.has("thing", "mass", "lesion") or mention.has("plain", "diagnosis"):
+            continue
+        first, last = sentence.parts[mention.part]
+        if account.calcium is not None and any(w in _ABOUT for w in tokens.words[first:last]):
+            account.say("host_kind", replace(mention, probability=1.0), "none")
+        elif not mention.has("thing", "lesion"):
+            account.say("mass_without_calcium", mention)
 
 
 _CONTINUING = frozenset(
     (
         "it", "its", "this", "the", "there", "on", "after", "central", "internal", "with", "arterial", "enhancement",
-        "calcification", "contain", "containing", "内", "其", "壁", "囊", "增", "平", "动", "中", "边", "病", "该", "强", "延", "周", "瘤", "肿", "灶",
+        "calcification", "contain", "containing", "largest", "measuring", "size", "both", "they", "these", "each",
+        "in", "peripheral", "rim", "within", "coarse", "smaller", "biggest", "内", "其", "壁", "囊", "增", "平", "动", "中",
+        "边", "病", "该", "强", "延", "周", "瘤", "肿", "灶", "大", "较", "最", "钙", "可",
     )
 )  # fmt: skip
 
 
+def _goes_on(tokens: Tokens, sentence: Sentence) -> bool:
+    """Say whether a sentence goes on about what the last one spoke of."""
+    return tokens.words[sentence.first] in _CONTINUING or any(m.has("rel", "inside") for m in sentence.mentions)
+
+
 def _holds(tokens: Tokens, sentence: Sentence, present: Sequence[Mention], real: Sequence[Mention]) -> bool:
-    """Say whether the calcium of a sentence lies in its lesion."""
-    if not real:
-        return True
+    """Say whether the calcium of a sentence lies in its lesion: nothing between them gives it a place of its own."""
+    places = [m for m in sentence.mentions if m.has("place")]
     for calcium in present:
-        own = [m for m in sentence.mentions if m.has("place") and abs(m.first - calcium.first) < 12]
         for lesion in real:
             low, high = min(lesion.last, calcium.last), max(lesion.first, calcium.first)
-            between = tokens.words[low:high] if low <= high else []
-            apart = any(m.first >= low and m.last <= high for m in own) and "and" in between
-            if not apart and len(between) < 30 and not any(w == ";" for w in between):
+            between = tokens.words[low:high]
+            own = any(calcium.first - 6 <= m.first <= calcium.last + 6 and not low <= m.first < high for m in places)
+            if len(between) < 30 and not (own and ("and" in between or "另" in between) and len(places) > 1):
                 return True
     return False
 
 
 def _take_attributes(
-    account: Account, tokens: Tokens, sentence: Sentence, asserted: Sequence[Mention]
+    account: Account, tokens: Tokens, sentence: Sentence, here: Sequence[Mention], asserted: Sequence[Mention]
 ) -> None:
-    """Note form, number, place and shadow of the calcium that a sentence speaks of."""
-    for mention in sentence.mentions:
-        if not in_liver(mention) or mention.prior:
+    """Note form, number and shadow of the calcium that a sentence speaks of."""
+    in_host = bool(account.lesion and account.lesion.holds_calcium and account.speaks_of_lesion)
+    for mention in here:
+        if mention.prior or is_foreign(mention):
             continue
         for tag in mention.tags:
-            if tag.kind == "shape" and asserted and mention.probability:
-                account.say("dominant_morphology", mention, tag.name)
-            elif tag.kind == "count" and asserted and tag.name == "many":
-                account.say("multiple_foci", mention)
-            elif tag.kind == "count" and tag.name == "diffuse" and asserted:
-                account.say("diffuse_bilobar", mention)
-            elif tag.kind == "count" and tag.name == "n" and asserted:
-                _count(account, tokens, mention, asserted)
-            elif tag.kind == "quality" and tag.name == "shadow" and not mention.has("finding"):
+            if tag.kind == "quality" and tag.name == "shadow" and not mention.has("finding"):
                 absent = mention.probability == 0.0
-                plain = Mention(mention.tags, mention.first, mention.last)
-                account.say("acoustic_shadow", plain, "none" if absent else "clean")
-            elif tag.kind == "position" and account.holds_calcium and asserted:
+                account.say("acoustic_shadow", replace(mention, probability=1.0), "none" if absent else "clean")
+            elif not asserted:
+                continue
+            elif tag.kind == "shape" and mention.probability:
+                account.say("dominant_morphology", mention, tag.name)
+            elif tag.kind == "count":
+                _count(account, tokens, sentence, mention, tag.name)
+            elif tag.kind == "position" and in_host:
                 account.say("host_position", mention, tag.name)
-    if asserted:
-        _take_place(account, tokens, sentence, asserted)
-        for mention in asserted:
-            if tokens.raw[mention.last - 1] in _PLURALS and not account.holds_calcium:
-                account.say("multiple_foci", mention, scale=PLURAL)
+    for mention in asserted:
+        if tokens.raw[mention.last - 1] in _PLURALS and not in_host:
+            account.say("multiple_foci", mention, scale=PLURAL)
 
-
-PLURAL = 0.8
-"""How surely a plural means several foci (our judgement, C): "calcifications" may be two parts of one."""
 
 _PLURALS = frozenset(
     (
@@ -235,93 +237,117 @@ _PLURALS = frozenset(
 
 _NUMBERS = {
     "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-    "一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10, "eleven": 11,
-    "twelve": 12, "pair": 2,
+    "一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "eleven": 11,
+    "twelve": 12, "pair": 2, "十": 10,
 }  # fmt: skip
 
 
-def _count(account: Account, tokens: Tokens, mention: Mention, asserted: Sequence[Mention]) -> None:
+def _count(account: Account, tokens: Tokens, sentence: Sentence, mention: Mention, name: str) -> None:
+    """Note a number, if what it counts is the calcium: the next thing in its part, else the last one."""
+    things = [m for m in sentence.mentions if m.part == mention.part and m.has("thing", *_COUNTED) or m.has("finding", *_OTHERS)]
+    after = [m for m in things if m.last > mention.first]
+    counted = after[0] if after else (things[-1] if things else None)
+    if counted is None or not calcium_of(counted) or is_foreign(counted) or not counted.probability:
+        return
+    if name in ("many", "diffuse"):
+        account.say("multiple_foci", mention)
+    if name == "diffuse":
+        account.say("diffuse_bilobar", mention)
     number = _NUMBERS.get(tokens.words[mention.first], 0)
-    nearest = min(abs(m.first - mention.last) for m in asserted)
-    if number and nearest <= 10 and all(m.first > mention.first for m in asserted[:1]):
+    if name == "n" and number and after and after[0].first - mention.last <= 10:
         account.say("focus_count", mention, number)
-        account.say(
-            "multiple_foci", Mention(mention.tags, mention.first, mention.last, probability=float(number > 1))
-        )
+        account.say("multiple_foci", replace(mention, probability=float(number > 1)))
 
 
-def _take_place(account: Account, tokens: Tokens, sentence: Sentence, asserted: Sequence[Mention]) -> None:
-    """Note the lobes and segments of the calcium."""
+_COUNTED = ("calcium", "bright", "dense", "stone", "mass", "cyst", "lesion", "abscess", "granuloma")
+_OTHERS = ("cyst_septa", "daughter_cysts", "microcystic_areas", "satellite_lesions", "enlarged_nodes", "lung_nodules")
+
+
+def _sites(tokens: Tokens, sentence: Sentence) -> Iterator[tuple[int, Site]]:
+    """Yield the lobes and segments of a sentence, each with the token where it stands."""
+    explicit = {s for s, _ in read_segments(tokens, sentence.first, sentence.last)}
     for mention in sentence.mentions:
+        if mention.prior:
+            continue
+        site = Site()
         for tag in mention.tags:
-            if tag.kind == "place" and tag.name in ("left", "right", "both") and not mention.prior:
-                account.sides.append((tag.name, mention))
-            for segment in tag.value.split("+") if tag.kind == "place" and tag.name == "segments" and tag.value else ():
-                account.segments.setdefault(int(segment), (mention.first, mention.last))
+            if tag.kind == "place" and tag.name in ("left", "right", "both"):
+                site.sides.append((tag.name, mention.first, mention.last))
+            elif tag.kind == "place" and tag.name == "segments" and tag.value:
+                meant = {int(number) for number in tag.value.split("+")}
+                for number in (meant & explicit) or meant:
+                    site.segments[number] = (mention.first, mention.last)
+        if site.sides or site.segments:
+            yield mention.first, site
     for segment, place in read_segments(tokens, sentence.first, sentence.last):
-        account.segments.setdefault(segment, (place, place + 1))
         side = side_of(segment)
-        if side != "caudate":
-            account.sides.append((side, Mention((), place, place + 1)))
+        sides = [] if side == "caudate" else [(side, place, place + 1)]
+        yield place, Site(sides, {segment: (place, place + 1)})
 
 
-def _take_sizes(
-    account: Account,
-    tokens: Tokens,
-    sentence: Sentence,
-    asserted: Sequence[Mention],
-    lesions: Sequence[Mention],
+def _take_sites(
+    account: Account, tokens: Tokens, sentence: Sentence, asserted: Sequence[Mention], lesions: Sequence[Mention]
 ) -> None:
+    """Give each lobe and segment to the calcium or to the lesion that stands nearest."""
+    lesion = account.lesion
+    real = [m for m in lesions if (m.probability or 0.0) >= SURE and not calcium_of(m)]
+    goes_on = _goes_on(tokens, sentence)
+    for place, site in _sites(tokens, sentence):
+        nearest = min(((_gap(place, m), m) for m in (*asserted, *real)), key=lambda p: p[0], default=None)
+        if nearest is not None and any(nearest[1] is m for m in real) and lesion is not None:
+            lesion.site.add(site)
+        elif asserted or (nearest is None and goes_on and account.calcium is not None and not account.speaks_of_lesion):
+            account.site.add(site)
+        elif goes_on and lesion is not None and account.speaks_of_lesion:
+            lesion.site.add(site)
+
+
+def _gap(place: int, mention: Mention) -> int:
+    return mention.first - place if place < mention.first else place - mention.last + 1
+
+
+def _take_sizes(account: Account, tokens: Tokens, sentence: Sentence, lesions: Sequence[Mention]) -> None:
     """Give every size of a sentence to the calcium or to the lesion it belongs to."""
     things = [m for m in sentence.mentions if m.has("thing")]
+    lesion = account.lesion
     for size in sentence.sizes:
+        if any(m.has("cue", "prior_study") and m.part == size.part and m.first < size.first for m in sentence.mentions):
+            continue
         owner = _owner(tokens, sentence, size, things)
         if owner is None:
-            organs = [
-                m
-                for m in sentence.mentions
-                if m.has("organ") and m.part == size.part and m.last <= size.first
-            ]
-            if organs or not _goes_on(tokens, sentence):
+            organs = [m for m in sentence.mentions if m.has("organ") and m.part == size.part and m.last <= size.first]
+            if any(is_foreign(m) or m.has("organ", "duct") for m in organs) or not _may_go_on(tokens, sentence, size):
                 continue
-            owner = account.lesion if account.holds_calcium else account.calcium
-        if owner is None or owner.prior or not in_liver(owner) or not owner.probability:
+            owner = lesion.mention if account.speaks_of_lesion and lesion else account.calcium
+        if owner is None or owner.prior or is_foreign(owner) or not owner.probability:
             continue
-        if account.holds_calcium and (owner.has("finding", "ring_calcification") or _of_lesions(tokens, size, lesions)):
-            account.said.append(Said("host_diameter", owner.probability, size.first, size.last, size))
-        elif _calcium_of(owner) and not owner.has("thing", "mass", "cyst", "lesion"):
+        is_lesion = owner.has("thing", "mass", "cyst", "lesion", "abscess")
+        of_host = lesion is not None and lesion.holds_calcium and (
+            owner.has("shape", "rim", "eggshell") or _of_largest(tokens, size, lesions)
+        )
+        if lesion is not None and (of_host or (is_lesion and not owner.has("thing", "calcium"))):
+            lesion.sizes.append(size)
+        elif calcium_of(owner):
             account.said.append(Said("largest_calcium", owner.probability, size.first, size.last, size))
-        elif owner.has("thing", "mass", "cyst", "lesion", "abscess"):
-            account.said.append(Said("host_diameter", owner.probability, size.first, size.last, size))
 
 
-def _of_lesions(tokens: Tokens, size: Size, lesions: Sequence[Mention]) -> bool:
+def _may_go_on(tokens: Tokens, sentence: Sentence, size: Size) -> bool:
+    """Say whether a size without a thing of its own belongs to what was spoken of."""
+    return _goes_on(tokens, sentence) or size.first - sentence.first <= 2
+
+
+def _of_largest(tokens: Tokens, size: Size, lesions: Sequence[Mention]) -> bool:
     """Say whether a size is that of "the largest one" of lesions spoken of before it."""
     lead = tokens.words[max(size.first - 3, 0) : size.first]
-    return "者" in lead and any(m.last <= size.first and m.probability for m in lesions)
+    return ("者" in lead or "largest" in lead) and any(m.last <= size.first and m.probability for m in lesions)
 
 
 _AFTER = frozenset(
     (
-        "measuring",
-        "measure",
-        "measured",
-        "of",
-        "size",
-        "diameter",
-        "径",
-        "约",
-        "小",
-        "为",
-        "(",
-        "up",
-        "approximately",
-        "about",
-        "is",
-        "was",
-        "largest",
+        "measuring", "measure", "measured", "of", "size", "diameter", "径", "约", "小", "为", "(", "up", "approximately",
+        "about", "is", "was", "largest", "to", "者", "长",
     )
-)
+)  # fmt: skip
 
 
 def _owner(tokens: Tokens, sentence: Sentence, size: Size, things: Sequence[Mention]) -> Mention | None:
@@ -329,12 +355,7 @@ def _owner(tokens: Tokens, sentence: Sentence, size: Size, things: Sequence[Ment
     before = [m for m in things if m.last <= size.first]
     after = [m for m in things if m.first >= size.last and m.part == size.part]
     lead = tokens.words[max(size.first - 2, sentence.first) : size.first]
-    if before and (not after or any(w in _AFTER for w in lead)):
-        own = [
-            m
-            for m in sentence.mentions
-            if m.has("organ") and before[-1].last <= m.first and m.last <= size.first
-        ]
-        foreign = [m for m in own if not LIVER & set(m.names("organ"))]
-        return None if foreign else before[-1]
+    if before and (not after or any(w in _AFTER for w in lead) and before[-1].part == size.part):
+        between = [m for m in sentence.mentions if m.has("organ") and before[-1].last <= m.first and m.last <= size.first]
+        return None if any(is_foreign(m) for m in between) else before[-1]
     return after[0] if after else None

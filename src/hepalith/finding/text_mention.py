@@ -11,7 +11,7 @@ from hepalith.finding.text_token import Tokens
 
 __all__ = ["Mention", "Sentence", "Size", "find_sizes", "list_sentences", "mention_all"]
 
-ARTICLES = frozenset(("the", "a", "an", "of", "its", "their", "his", "her"))
+ARTICLES = frozenset(("the", "a", "an", "of", "its", "their", "his", "her", "this", "these"))
 """Words that may stand inside a phrase of the lexicon without being written there."""
 
 
@@ -134,6 +134,9 @@ _SIZE = re.compile(
 )
 _CENTIMETRES = ("cm", "厘米", "公分", "centim", "㎝")
 _RANGE_MARKS = ("~", "-", "to", "至", "到", "and")
+_FROM = re.compile(r"(?:from|由|从)\s{0,3}(?:about\s|约)?$")
+"""What makes two sizes an earlier one and the present one, not a range."""
+
 MOST_MM = 400.0
 """No lesion of the liver is larger; a larger number is something else (our judgement)."""
 
@@ -174,6 +177,8 @@ def _measure(match: re.Match[str], unit: str) -> tuple[float, float | None, floa
     numbers = [first] + [float(match[name]) * scale for name in "bc" if match[name] is not None]
     if max(numbers) > MOST_MM or max(numbers) <= 0:
         return None
+    if match["sep"] in ("to", "至", "到") and _FROM.search(match.string, max(match.start() - 8, 0), match.start()):
+        return numbers[-1], None, None, False
     if match["sep"] in _RANGE_MARKS and len(numbers) == 2:
         low, high = sorted(numbers)
         if match["sep"] == "and" and match["au"] is None:

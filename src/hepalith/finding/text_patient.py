@@ -129,6 +129,8 @@ def take_person(person: Person, tokens: Tokens, sentence: Sentence, normal: str)
             elif tag.kind == "primary" and mention.past and (mention.probability or 0) >= SURE:
                 person.note("history", "known_primary", tag.name, start, end)
                 person.note("history", "cancer_history", True, start, end)
+            elif tag.kind == "cancer" and mention.past and mention.probability in (0.0, 1.0) and not mention.family:
+                person.note("history", "cancer_history", mention.probability == 1.0, start, end)
             elif tag.kind == "lab_finding" and mention.probability is not None:
                 person.findings.append((tag.name, mention.probability, mention))
     _take_labs(person, tokens, sentence, normal)

@@ -12,10 +12,13 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from hepalith.finding.text_mention import Mention, Sentence
 from hepalith.finding.text_token import Tokens
 
-__all__ = ["HOME", "Topic", "load_joins", "load_normals", "place_mentions", "read_segments", "side_of"]
+__all__ = ["HOME", "LIVER", "Topic", "is_foreign", "load_joins", "load_normals", "place_mentions", "read_segments", "side_of"]
 
 HOME = ("liver",)
 """Where a statement lies of which nothing else is said: this product reads livers."""
+
+LIVER = frozenset(("liver", "duct", "capsule", "duct_wall", "hilar_duct", "hilum"))
+"""Organs whose calcium is calcium in the liver."""
 
 PLACED = frozenset(("thing", "quality", "finding", "shape", "count", "cue", "change", "rel", "position"))
 """Kinds of meaning that lie in an organ."""
@@ -39,6 +42,9 @@ _INTO = frozenset(
         "沿",
     )
 )
+_BESIDE = frozenset(("adjacent", "near", "next", "beside", "close", "abutting", "anterior", "posterior", "邻", "旁", "near"))
+"""Words that put a thing beside an organ, not into it."""
+
 _ANAPHORA = frozenset(
     (
         "it", "its", "this", "these", "they", "within", "wall", "largest", "both", "each", "on", "after", "arterial",
@@ -87,6 +93,11 @@ def load_joins() -> Mapping[tuple[str, str], str]:
 def load_normals() -> Mapping[tuple[str, str], tuple[str, ...]]:
     """Return the findings that a normal organ does not have."""
     return {(of, n.organ): tuple(n.absent) for n in _load_rules().normal for of in n.of}
+
+
+def is_foreign(mention: Mention) -> bool:
+    """Say whether a mention lies in another organ than the liver."""
+    return bool(mention.organs) and not LIVER & set(mention.organs)
 
 
 class Topic:
@@ -171,7 +182,7 @@ def _organs_of(
             for m in sentence.mentions
             if mention.last <= m.first < nearest.first and m.has("thing") and m is not mention
         ]
-        linked = any(w in _INTO for w in between)
+        linked = any(w in _INTO for w in between) and not any(w in _BESIDE for w in between)
         if linked and not things and (len(between) <= 8 or not before):
             reach = [nearest]
             for other in after[1:]:

@@ -37,7 +37,7 @@ def judge_scope(tokens: Tokens, sentence: Sentence) -> None:
         by_part[mention.part].append(mention)
     sentence_if = False
     carried: tuple[bool, float | None, bool] = (False, None, False)
-    past = prior = family = False
+    past = family = False
     for number, mentions in enumerate(by_part):
         first, last = sentence.parts[number]
         if number and not _goes_on(tokens, first, last, mentions, listed=carried[2]):
@@ -47,13 +47,14 @@ def judge_scope(tokens: Tokens, sentence: Sentence) -> None:
         carried = _ending(tokens, first, last, mentions, carried)
         past = past or any(m.has("cue", "past") for m in mentions)
         family = family or any(m.has("cue", "family") for m in mentions)
-        prior = prior or any(m.has("cue", "prior_study") for m in mentions)
+        prior = [m.first for m in mentions if m.has("cue", "prior_study")]
         wished = [m for m in mentions if m.has("cue", "if")]
         sentence_if = sentence_if or bool(wished and number == 0 and wished[0].first <= first + 2)
         for mention in mentions:
             if any(w.first < mention.first for w in wished) or sentence_if:
                 mention.probability = None
-            mention.past, mention.prior, mention.family = past, prior, family
+            mention.past, mention.family = past, family
+            mention.prior = bool(prior) and prior[0] < mention.first
             mention.unseen = any(m.has("cue", "unseen") for m in mentions)
 
 

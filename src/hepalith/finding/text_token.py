@@ -40,7 +40,7 @@ _TABLE = {
 }  # fmt: skip
 """One character for one character, so that a place in the normalised text is a place in the report."""
 
-_TOKEN = re.compile(r"[a-z]+|\d+(?:\.\d+)?|[\u3400-\u9fff]|\n|[^\sa-z0-9]")
+_TOKEN = re.compile(r"(?<![a-z])(?:k/c/o|[hwcrsp]/[op](?![a-z])|w/(?=[ \d]))|[a-z]+|\d+(?:\.\d+)?|[\u3400-\u9fff]|\n|[^\sa-z0-9]")
 
 _IRREGULAR = {
     "foci": "focus", "calculi": "calculus", "metastases": "metastasis", "diagnoses": "diagnosis",
@@ -127,11 +127,21 @@ def normalise(text: str) -> str:
 
 def words_of(phrase: str) -> list[str]:
     """Return the words of a phrase of the lexicon, as `tokenise` makes them of a report."""
-    found = _TOKEN.findall(normalise(phrase))
-    return [lemma(word) for word in found if word not in _SKIPPED]
+    found = [w for word in _TOKEN.findall(normalise(phrase)) for w in _LONG_FORMS.get(word, (word,))]
+    words = [lemma(word) for word in found if word not in _SKIPPED]
+    return [w for place, w in enumerate(words) if w not in _ARTICLES or place == len(words) - 1]
 
 
 _SKIPPED = frozenset("-'\"")
+
+_ARTICLES = frozenset(("the", "a", "an", "its", "their"))
+"""Words that a phrase of the lexicon is found with or without; they count only where they end it."""
+
+_LONG_FORMS = {
+    "h/o": ("history", "of"), "w/o": ("without",), "w/": ("with",), "c/o": ("complaining", "of"), "hx": ("history",),
+    "r/o": ("rule", "out"), "s/p": ("status", "post"), "p/o": ("post", "operative"), "k/c/o": ("known", "case", "of"),
+}  # fmt: skip
+"""Short forms of the ward and the words they stand for."""
 
 _ABBREVIATIONS = frozenset(
     (
@@ -184,6 +194,8 @@ def tokenise(normal: str) -> Tokens:
                 continue
         elif word in _CLAUSE_MARKS:
             level = 1
+            if word == ":" and normal[start - 1 : start].isdigit() and normal[start + 1 : start + 2].isdigit():
+                continue
         elif word in _SENTENCE_MARKS:
             asks_ahead = word == "?" and normal[match.end() : match.end() + 2].strip() and (not levels or levels[-1])
             level = 0 if asks_ahead else 2
@@ -191,11 +203,12 @@ def tokenise(normal: str) -> Tokens:
             level = _stop_level(normal, start, words)
             if level == 0:
                 continue
-        words.append(lemma(word) if word[0].isascii() and len(word) > 1 else word)
-        raw.append(word)
-        starts.append(start)
-        ends.append(match.end())
-        levels.append(level)
+        for long in _LONG_FORMS.get(word, (word,)):
+            words.append(lemma(long) if long[0].isascii() and len(long) > 1 else long)
+            raw.append(long)
+            starts.append(start)
+            ends.append(match.end())
+            levels.append(level)
     return Tokens(words, raw, starts, ends, levels)
 
 
