@@ -1,8 +1,10 @@
 """`hepalith diagnose` as a person meets it."""
 
 import json
+import os
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -249,3 +251,37 @@ def test_a_report_that_is_none_is_one_line(
     path = write(tmp_path, content, "r.txt")
     assert main(["diagnose", "--text", str(path)]) == 3
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_it_takes_well_under_a_second_of_one_core_with_start_up(tmp_path: Path) -> None:
+    path = write(tmp_path, PATIENT)
+    script = (
+        "import os; from hepalith.cli import main; "
+        f"main(['diagnose', {str(path)!r}, '--out', {str(tmp_path / 'o')!r}]); print(sum(os.times()[:2]))"
+    )
+    single = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    taken = [
+        float(
+            subprocess.run(  # noqa: S603
+                [sys.executable, "-c", script + f"; os.remove({str(tmp_path / 'o')!r})"],
+                capture_output=True,
+                text=True,
+                check=True,
+                env={**os.environ, **single},
+            ).stdout
+        )
+        for _ in range(3)
+    ]
+    assert min(taken) < 1.0, "seconds of processor time, start-up included"
+
+
+def test_a_hospitals_own_policy_file_is_followed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = tmp_path / "own.toml"
+    text = (files("hepalith.management") / "guidelines/article.toml").read_text(encoding="utf-8")
+    own.write_text(text.replace('id = "article"', 'id = "our_hospital"', 1), encoding="utf-8")
+    path = str(write(tmp_path, PATIENT))
+    assert main(["diagnose", path, "--policy", str(own), "--json"]) == 0
+    held = capsys.readouterr().out
+    assert json.loads(held)["provenance"]["policy"]["id"] == "our_hospital"
+    assert str(tmp_path) not in held, "no path of a machine"

@@ -89,11 +89,13 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
 def pieces(text: str) -> Iterable[str]:
     """Give the parts between which a line may break: words with the space after them, wide letters singly.
 
-    No line begins with a closing sign or ends with an opening one.
+    No line begins with a closing sign or a percent sign, or ends with an opening one.
     """
     word = ""
-    for letter in text:
-        if letter == " ":
+    for letter, after in zip(text, f"{text[1:]} ", strict=False):
+        if letter == " " and after == "%":
+            word += letter
+        elif letter == " ":
             yield word + letter
             word = ""
         elif word and breaks(word[-1], letter):

@@ -68,7 +68,12 @@ class Entry(BaseModel):
     """What all parts of the document share: frozen, unknown keys ignored, contract's names in JSON."""
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", populate_by_name=True, serialize_by_alias=True, allow_inf_nan=False
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        serialize_by_alias=True,
+        allow_inf_nan=False,
+        defer_build=True,
     )
 
 
