@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -155,3 +156,12 @@ def test_the_word_that_reassures_would_be_found() -> None:
     assert REASSURANCE.search("考虑良性病变")
     assert not REASSURANCE.search("It is never called benign from its calcium")
     assert not REASSURANCE.search("不能仅凭钙化判为良性")
+
+
+def test_the_example_of_the_page_about_words_is_true(capsys: pytest.CaptureFixture[str]) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "the-words.md"
+    text = page.read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    (said,) = re.findall(r"```text\n(.*?)```", text, flags=re.DOTALL)
+    exec(compile(code, page.name, "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out == said
