@@ -116,18 +116,13 @@ def read_report(text: str, language: str | None = None) -> ReportText:
     for sentence in sentences:
         mention_all(tokens, tree, sentence)
         find_sizes(normal, tokens, sentence)
-        section = _section(tokens.words, sentence, section)
-        sentence.heading = section
+        sentence.heading = section = _section(tokens.words, sentence, section)
         judge_scope(tokens, sentence)
         place_mentions(tokens, sentence, topic)
-        if section == "technique":
-            continue
-        if section in ("indication", "recommendation", "comparison"):
-            for mention in sentence.mentions:
-                if not mention.has("history") and not mention.has("sex") and not mention.has("symptom"):
-                    mention.probability = None
-        take_person(person, tokens, sentence, normal)
-        if section != "indication":
+        section = _next_section(tokens.words, sentence, section)
+        if sentence.heading != "technique":
+            _mute(sentence)
+            take_person(person, tokens, sentence, normal)
             follow(account, tokens, sentence)
     composed = compose(account, person, tokens, sentences, normal)
     composed = _settle(person, tokens.starts, tokens.ends, composed)
@@ -141,15 +136,34 @@ def read_report(text: str, language: str | None = None) -> ReportText:
     )
 
 
+def _mute(sentence: Sentence) -> None:
+    """Take what a section asks, advises or compares with for no statement, but for facts of the patient."""
+    if sentence.heading in _INLINE:
+        for mention in sentence.mentions:
+            if not any(mention.has(kind) for kind in ("history", "sex", "symptom", "exposure")):
+                mention.probability = None
+
+
+_INLINE = frozenset(("technique", "indication", "comparison", "recommendation"))
+"""Sections that end with the sentence that stands behind their heading: reports seldom mark where they end."""
+
+
 def _section(words: Sequence[str], sentence: Sentence, section: str) -> str:
     """Return the section a sentence belongs to: its own heading, else the one before."""
     for mention in sentence.mentions[:1]:
         heads = mention.names("head")
-        if heads and mention.first <= sentence.first + 1:
-            end = mention.last
-            if end >= len(words) or words[end] in (":", "\n") or end >= sentence.last:
-                return heads[0]
+        end = mention.last
+        if heads and mention.first <= sentence.first + 1 and (end >= sentence.last or words[end] == ":"):
+            return heads[0]
     return section
+
+
+def _next_section(words: Sequence[str], sentence: Sentence, section: str) -> str:
+    """Return the section that the next sentence is in, if it has no heading of its own."""
+    if section not in _INLINE:
+        return section
+    is_bare = len(sentence.parts) == 1 and bool(sentence.mentions) and sentence.mentions[0].has("head")
+    return section if is_bare else ""
 
 
 _TABLES = {"history": "history", "symptom": "symptoms", "exposure": "exposures"}

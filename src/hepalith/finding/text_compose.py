@@ -73,6 +73,14 @@ _CALCIUM_ONLY = frozenset(
 """Findings that are about the calcium: they count only where calcium in the liver is spoken of."""
 
 
+_HOST_ONLY = frozenset(
+    (
+        "ill_defined_margin", "cyst_septa", "thick_wall", "enhancing_capsule", "lesion_necrosis", "satellite_lesions",
+        "arterial_hyperenhancement", "t1_bright", "t2_signal", "mural_nodule", "fat_attenuation", "microcystic_areas",
+    )
+)  # fmt: skip
+"""Findings that are about a lesion: they count only where one is spoken of."""
+
 _OWN = frozenset(("focus", "host", "liver", "segment"))
 """Subjects that lie in the liver: the same words about another organ say nothing of them."""
 
@@ -94,6 +102,8 @@ def _direct(account: Account, sentence: Sentence) -> Iterator[Said]:
             if tag.kind != "finding" or mention.prior:
                 continue
             if tag.name in _CALCIUM_ONLY and (account.calcium is None or foreign):
+                continue
+            if tag.name in _HOST_ONLY and not account.lesions:
                 continue
             if foreign and vocabulary[tag.name].subject in _OWN:
                 continue
@@ -122,6 +132,8 @@ def _joined(sentence: Sentence) -> Iterator[Said]:
         for name in (*mention.names("thing"), *mention.names("quality")):
             for organ in mention.organs:
                 finding = joins.get((name, organ))
+                if finding == "small_liver" and any(m.has("place") and m.part == mention.part for m in sentence.mentions):
+                    finding = "lobar_atrophy"
                 if finding is not None:
                     chance = -1.0 if mention.unseen else mention.probability
                     yield Said(finding, chance, mention.first, mention.last)

@@ -179,15 +179,22 @@ _CONTINUING = frozenset(
     (
         "it", "its", "this", "the", "there", "on", "after", "central", "internal", "with", "arterial", "enhancement",
         "calcification", "contain", "containing", "largest", "measuring", "size", "both", "they", "these", "each",
-        "in", "peripheral", "rim", "within", "coarse", "smaller", "biggest", "内", "其", "壁", "囊", "增", "平", "动", "中",
+        "in", "peripheral", "rim", "located", "situated", "lying", "lie", "within", "coarse", "smaller", "biggest", "内", "其", "壁", "囊", "增", "平", "动", "中",
         "边", "病", "该", "强", "延", "周", "瘤", "肿", "灶", "大", "较", "最", "钙", "可",
     )
 )  # fmt: skip
 
 
+_POINTING = frozenset(("其", "该", "it", "its", "them"))
+"""Words that point back, wherever a sentence begins ("CT shows its centre …")."""
+
+
 def _goes_on(tokens: Tokens, sentence: Sentence) -> bool:
     """Say whether a sentence goes on about what the last one spoke of."""
-    return tokens.words[sentence.first] in _CONTINUING or any(m.has("rel", "inside") for m in sentence.mentions)
+    words = tokens.words[sentence.first : min(sentence.first + 5, sentence.last)]
+    if words[0] in _CONTINUING or any(m.has("rel", "inside") for m in sentence.mentions):
+        return True
+    return any(w in _POINTING for w in words)
 
 
 def _holds(tokens: Tokens, sentence: Sentence, present: Sequence[Mention], real: Sequence[Mention]) -> bool:
@@ -223,6 +230,7 @@ def _take_attributes(
                 _count(account, tokens, sentence, mention, tag.name)
             elif tag.kind == "position" and in_host:
                 account.say("host_position", mention, tag.name)
+    _count_digits(account, tokens, sentence, asserted)
     for mention in asserted:
         if tokens.raw[mention.last - 1] in _PLURALS and not in_host:
             account.say("multiple_foci", mention, scale=PLURAL)
@@ -240,6 +248,32 @@ _NUMBERS = {
     "一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "eleven": 11,
     "twelve": 12, "pair": 2, "十": 10,
 }  # fmt: skip
+
+
+_PIECES = frozenset("个枚处粒颗")
+
+
+def _count_digits(account: Account, tokens: Tokens, sentence: Sentence, asserted: Sequence[Mention]) -> None:
+    """Note a number in figures that counts the calcium: "3 calcified foci", 3枚."""
+    sized = {place for size in sentence.sizes for place in range(size.first, size.last)}
+    for mention in asserted:
+        for place in range(max(sentence.first, mention.first - 8), mention.first):
+            word = tokens.words[place]
+            if not word.isdigit() or place in sized or not 1 <= int(word) <= MOST_COUNTED:
+                continue
+            following = tokens.words[place + 1]
+            plural = tokens.raw[mention.last - 1] in _PLURALS and mention.first - place <= 5 and following.isalpha()
+            behind = tokens.words[place - 1] if place else ""
+            if following in _PIECES or (plural and behind not in _BEFORE_SEGMENTS and following.isascii()):
+                counted = Mention((), place, place + 1)
+                account.say("focus_count", counted, int(word))
+                account.say("multiple_foci", replace(counted, probability=float(int(word) > 1)))
+
+
+MOST_COUNTED = 30
+"""More foci than this are not counted one by one (our judgement)."""
+
+_BEFORE_SEGMENTS = frozenset(("segment", "seg", "s", "and", "couinaud", "in", "of"))
 
 
 def _count(account: Account, tokens: Tokens, sentence: Sentence, mention: Mention, name: str) -> None:

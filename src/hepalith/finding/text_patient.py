@@ -57,6 +57,9 @@ _AGE = (
     re.compile(r"\b(?P<sex>m|f)\s{0,1}[/,]?\s{0,1}(?P<n>\d{1,3})(?![\d.]|\s{0,2}(?:mm|cm))"),
     re.compile(r"(?P<n>\d{1,3})\s{0,2}y(?:rs?|ears?)?\s{0,2}[/,]?\s{0,2}(?P<sex>m|f|male|female)\b"),
     re.compile(r"(?<!\d)(?P<n>\d{1,2})\s{0,2}(?P<u>个月|月龄)(?:大|龄|男|女|婴)"),
+    re.compile(r"(?:生后|出生后|出生|日龄)\s{0,2}(?P<n>\d{1,3})\s{0,2}(?P<u>天|周|个月|月|日)"),
+    re.compile(r"(?<![\d.])(?P<n>\d{1,3})\s{0,2}-?\s{0,2}(?P<u>day|week|month|year)s?\s{0,2}-?\s{0,2}(?:infant|boy|girl|baby|male|female|neonate|newborn|man|woman)"),
+    re.compile(r"\b(?P<u>day|week|month) (?P<n>\d{1,2}) of life"),
 )  # fmt: skip
 _IN_YEARS = {
     "month": 12,
@@ -73,7 +76,9 @@ _IN_YEARS = {
 }
 _DECADE = re.compile(r"\bin (?:his|her) (?P<w>thirties|forties|fifties|sixties|seventies|eighties)\b")
 _WEEKS = re.compile(
-    r"(?P<n>[1-4]\d)\s{0,2}(?:\+\s{0,2}\d\s{0,2})?-?\s{0,2}(?:weeks?(?:'|\s{0,2}of)?\s{0,2}gestation(?:al)?|gestational weeks?|周)|孕\s{0,2}(?P<z>[1-4]\d)|gestation(?:al age)? (?:of )?(?P<g>[1-4]\d)"
+    r"(?<![\d.])(?P<n>[1-4]\d)\s{0,2}(?:\+\s{0,2}\d\s{0,2})?-?\s{0,2}(?:weeks?|wks?|w(?![a-z])|gestational weeks?|周)"
+    r"|孕\s{0,2}(?P<z>[1-4]\d)|gestation(?:al age)?\s{0,2}:?\s{0,2}(?:of\s)?(?P<g>[1-4]\d)"
+    r"|\bga\s{0,2}:?\s{0,2}(?P<h>[1-4]\d)"
 )
 _MOST_YEARS = 120
 
@@ -105,8 +110,8 @@ def read_age(normal: str, person: Person) -> None:
 def read_fetus(normal: str, person: Person, start: int, end: int) -> None:
     """Note a fetus and its weeks, if the report gives them."""
     match = _WEEKS.search(normal)
-    if match is not None:
-        weeks = float(match["n"] or match["z"] or match["g"])
+    if match is not None and ("", "age_years") not in person.facts:
+        weeks = float(match["n"] or match["z"] or match["g"] or match["h"])
         person.note("", "subject", "fetus", start, end)
         person.note("", "gestation_weeks", weeks, match.start(), match.end())
 
@@ -161,7 +166,7 @@ _VALUE = re.compile(
     r"(?:\s{0,3}\([a-z0-9 -]{1,12}\))?"
     r"(?:\s{0,3}(?:levels?|concentration|count|值|水平|浓度|is|was|were|of|:|=|为|约|达|at|a|to|level of|明显|显著|轻度|升高至|升至|增高至|高达|"
     r"升高|增高|elevated|raised|increased|markedly|mildly|slightly|high|low|about|up|still|only|normal|within|正常|\(|,)){0,6}\s{0,3}"
-    r"(?P<sign>[<>≤≥]|小于|大于)?\s{0,2}(?P<n>\d{1,7}(?:,\d{3})*(?:\.\d{1,4})?)\s{0,2}"
+    r"(?P<sign>[<>≤≥]|小于|大于)?\s{0,2}(?P<n>\d{1,3}(?:[ ,]\d{3})+(?![\d])|\d{1,7}(?:\.\d{1,4})?)(?:\s?x\s?10\s?\^?\s?(?P<e>[2-6])(?=\s?[a-z]))?\s{0,2}"
     r"(?P<unit>(?:10\^?\d\s{0,1}/\s{0,1}u?l|x\s{0,1}10\s{0,1}\^?\d{1,2}\s{0,1}/\s{0,1}u?l|[a-z%]{1,5}\s{0,1}/\s{0,1}(?:d?l|ml|u?l|mm3)|%|iu/l|g/dl|个/l)?)"
 )
 _LIMIT = re.compile(
@@ -230,7 +235,7 @@ def _take_value(person: Person, mention: Mention, normal: str, end: int, upto: i
     if unit is None and "/" in written:
         unit = written
     lab: dict[str, Any] = {
-        "value": float(match["n"].replace(",", "")),
+        "value": float(match["n"].replace(",", "").replace(" ", "")) * 10.0 ** int(match["e"] or 0),
         "unit": unit or str(load_vocabulary()[name].unit),
     }
     upper = _upper_limit(normal[match.end() : max(min(match.end() + 48, upto), match.end())])
