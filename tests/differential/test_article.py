@@ -136,13 +136,13 @@ CAUSES: dict[str, tuple[str, ...]] = {
 """Claim: causes that it names."""
 
 LIKELIER: dict[str, tuple[str, str, str | None, str, str]] = {
-    "S2": ("simple_healed", "age", None, "15to40", "gt65"),
+    "S2": ("simple_healed", "age", None, "40to65", "gt65"),
     "S4": ("simple_healed", "extent", None, "single", "several"),
     "S6": ("simple_healed", "side", "single", "right", "left"),
     "S23": ("simple_healed", "extent", None, "single", "diffuse"),
     "S36": ("simple_healed", "shadow", "lt3", "weak", "strong"),
     "S51": ("haemangioma", "form", None, "septal", "ring"),
-    "S56": ("fibrolamellar", "age", None, "15to40", "40to65"),
+    "S56": ("fibrolamellar", "age", None, "15to25", "40to65"),
     "S57": ("hepatoblastoma", "age", None, "1to5", "5to15"),
     "S60": ("metastasis_crc", "host_size", "solid", "20to50", "lt20"),
     "S61": ("metastasis_crc", "host_size", "solid", "50to100", "lt20"),

@@ -17,9 +17,9 @@ from hepalith.vocabulary import Measurement, State
 
 __all__ = ["Statement", "combine", "known_features", "list_statements", "strongest"]
 
-AGE_EDGES_YEARS = (1.0, 5.0, 15.0, 40.0, 65.0)
-"""Ends of the age bands: infant, young child (hepatoblastoma is below five), older child, young
-adult (fibrolamellar carcinoma), adult, old. Our judgement."""
+AGE_EDGES_YEARS = (1.0, 5.0, 15.0, 25.0, 40.0, 65.0)
+"""Ends of the age bands: infant, young child (hepatoblastoma is below five), older child, adolescent
+(fibrolamellar carcinoma, osteosarcoma), young adult, adult, old. Our judgement."""
 
 SPOKEN_BY_THE_PRIMARY = "suspected_primary"
 """A mass elsewhere that may be a primary. Where the primary is known it has already divided the
