@@ -186,6 +186,16 @@ def test_of_too_many_findings_the_most_telling_are_taken_and_the_rest_is_a_bound
     assert best - 1e-9 <= some < all_of_them
 
 
+def test_of_findings_that_speak_of_one_feature_the_most_telling_counts_whatever_their_order() -> None:
+    outlook = outlook_of(findings={"host_kind": "solid"})
+    fine, coarse = ask("enhancement", 0.9), ask("arterial_hyperenhancement", 0.9, 0.9)
+    assert fine.feature == coarse.feature
+    whole = information_bits(outlook.foresee_one(fine))
+    assert whole > information_bits(outlook.foresee_one(coarse))
+    for order in ((fine, coarse), (coarse, fine)):
+        assert information_bits(outlook.foresee(order)) == pytest.approx(whole)
+
+
 def test_a_miss_is_taken_for_the_value_that_it_looks_like() -> None:
     channel = ask("host_kind", 0.8, 0.95, "none").channel
     values = FEATURES["host"].values

@@ -160,7 +160,8 @@ class Outlook:
 
         Findings that depend on each other are taken together, as the model has them; within a form of a
         disease the rest are independent. Of more findings than make `most` outcomes the most telling are
-        taken, each judged by itself, so that their order does not matter.
+        taken, and of several that speak of one feature the most telling one, each judged by itself, so that
+        their order does not matter. What is left out could only add.
         """
         open_questions = [q for q in questions if q.feature not in self.ignored]
         chosen = self._choose(open_questions, most // (1 if result is None else len(result)))
@@ -194,13 +195,14 @@ class Outlook:
         return replace(self, weights=weights / weights.sum(), support=support, alone={})
 
     def _choose(self, questions: Sequence[Inquiry], most: int) -> list[Inquiry]:
-        told = {q.feature: (information_bits(self.foresee_one(q)), q) for q in questions}
-        outcomes, chosen = 1, []
-        for bits, question in sorted(told.values(), key=lambda t: (-t[0], t[1].feature)):
-            if bits > 0 and outcomes * len(question.outcomes) <= most:
+        told = [(information_bits(self.foresee_one(q)), q) for q in questions]
+        outcomes, chosen = 1, dict[str, Inquiry]()
+        for bits, question in sorted(told, key=lambda t: (-t[0], t[1].feature, t[1].finding)):
+            fits = outcomes * len(question.outcomes) <= most
+            if bits > 0 and fits and question.feature not in chosen:
                 outcomes *= len(question.outcomes)
-                chosen.append(question)
-        return sorted(chosen, key=lambda q: q.feature)
+                chosen[question.feature] = question
+        return [chosen[feature] for feature in sorted(chosen)]
 
     def _answer(self, root: str, asked: Sequence[Inquiry]) -> NDArray[np.float64]:
         """Return P(outcomes of one unit | atom, what was said of it), shape (outcomes, atoms)."""

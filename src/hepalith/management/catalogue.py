@@ -84,6 +84,8 @@ class Find(Sourced):
     right: float = Field(gt=0.5, le=1)
     specificity: float = Field(default=1.0, gt=0.5, le=1)
     missed_as: str | None = None
+    contrast: bool = False
+    """Whether only the contrast medium shows it."""
 
 
 class Names(Sourced):
@@ -170,11 +172,13 @@ class Caution(Sourced):
     """What more to weigh in a patient of this kind before tests with such a burden."""
 
     who: Literal["pregnant", "kidneys", "child"]
-    of: Literal["ionising", "iodinated", "gadolinium", "needle", "sedation"]
+    of: Literal["ionising", "iodinated", "gadolinium", "microbubbles", "needle", "sedation"]
     times: float = Field(ge=1)
     """How many times more this burden weighs."""
     after_others: bool = False
     """Whether such tests come after all that have no such burden."""
+    without: bool = False
+    """Whether it is done without the contrast medium: what only that shows is then not told."""
     en: str
     zh: str
 

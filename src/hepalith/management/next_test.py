@@ -141,7 +141,9 @@ def _is_open(rule: TestRule, case: Case) -> bool:
 
 
 def _judge(rule: TestRule, case: Case, outlook: Outlook, catalogue: Catalogue) -> _Judged:
-    inquiries = _inquire(rule.finds)
+    cautions = tuple(c for c in catalogue.cautions if _concerns(c, rule, case))
+    bare = any(c.without for c in cautions)
+    inquiries = _inquire(tuple(f for f in rule.finds if not (bare and f.contrast)))
     result = _result(rule, outlook)
     joint = outlook.foresee(inquiries, result)
     bits = rule.answers * information_bits(joint)
@@ -152,7 +154,6 @@ def _judge(rule: TestRule, case: Case, outlook: Outlook, catalogue: Catalogue) -
     worth = rule.answers * loss_saved(joint, catalogue.losses) + weights.bit.value * bits
     worth += rule.answers * sum(saved for _, saved, _, _ in changed)
     said = tuple((c, p) for c, _, p, share in changed if _is_open_question(p) and share >= LIKELY_ENOUGH)
-    cautions = tuple(c for c in catalogue.cautions if _concerns(c, rule, case))
     harm = _harm(rule, cautions, case, outlook, catalogue)
     today = rule.today is not None and case.holds(rule.today)
     must = rule.must is not None and case.holds(rule.must)
@@ -222,6 +223,7 @@ def _concerns(caution: Caution, rule: TestRule, case: Case) -> bool:
         "ionising": burden.radiation_msv is not None,
         "iodinated": burden.contrast == "iodinated",
         "gadolinium": burden.contrast == "gadolinium",
+        "microbubbles": burden.contrast == "microbubbles",
         "needle": burden.needle,
         "sedation": _is_sedated(rule, age),
     }[caution.of]
@@ -250,12 +252,13 @@ def _harm(
     complication = burden.complication.value if burden.complication else 0.0
     needle = times["needle"] if burden.needle else 1.0
     sedated = _is_sedated(rule, case.patient.age_years)
+    contrast = None if any(c.without for c in cautions) else burden.contrast
     return (
         radiation * weights.radiation_msv.value * times["ionising"]
         + complication * weights.complication.value * needle
         + burden.needle * weights.needle.value * needle
         + sedated * weights.sedation.value * times["sedation"]
-        + (times[burden.contrast] * weights.contrast.value if burden.contrast else 0.0)
+        + (times[contrast] * weights.contrast.value if contrast else 0.0)
         + burden.cost * weights.cost.value
         + burden.delay_months * float(catalogue.delay @ outlook.probabilities)
     )
@@ -284,8 +287,10 @@ def _open_findings(judged: _Judged, outlook: Outlook) -> tuple[str, ...]:
     """Return what the test would tell that is not known yet, the most telling first."""
     told = {i.finding: information_bits(outlook.foresee_one(i)) for i in judged.told.inquiries}
     known = {f for f, said in outlook.support.items() if np.count_nonzero(said) == 1}
+    bare = any(c.without for c in judged.cautions)
     feature = {i.finding: i.feature for i in judged.told.inquiries}
-    found = [f.id for f in judged.rule.finds if feature.get(f.id) not in known]
+    told_of = [f.id for f in judged.rule.finds if not (bare and f.contrast)]
+    found = [f for f in told_of if feature.get(f) not in known]
     return tuple(sorted(found, key=lambda f: -told.get(f, 0.0)))
 
 
