@@ -89,6 +89,14 @@ A raised ALP alone is frequent and silent.
 CHOLESTASIS = ("jaundice", "bilirubin_up", "fever", "recurrent_cholangitis")
 """Cholestasis or suppurative cholangitis, for which alone the article (S138) treats stones."""
 
+CHILD_TUMOURS = ("hepatoblastoma", "metastasis_neuroblastoma")
+"""Cancers of the young child's liver."""
+
+CHILD_TUMOUR_SIGNS = ("palpable_mass", "mass_without_calcium", "catecholamines_up")
+
+CHILD_TUMOUR_FROM = 0.1
+"""Share of these from which a young child goes to a tumour centre. Our judgement."""
+
 LARGE_FOREGUT_CYST_MM = 40.0
 """From this size a ciliated foregut cyst is excised (4 to 5 cm; general knowledge, K)."""
 
@@ -218,6 +226,16 @@ def is_enhanced_only(known: Known) -> bool:
     )
 
 
+def may_be_child_tumour(known: Known) -> bool:
+    """Return whether a tumour of childhood is to be settled by a paediatric tumour centre."""
+    if known.patient.subject == "fetus":
+        return False
+    if known.leads(CHILD_TUMOURS):
+        return True
+    signs = has_host(known) or any(known.has(sign) for sign in CHILD_TUMOUR_SIGNS)
+    return is_child_under_five(known) and (signs or known.share(CHILD_TUMOURS) >= CHILD_TUMOUR_FROM)
+
+
 def has_likely_stones(known: Known) -> bool:
     """Return whether stones of the ducts explain the picture, and no simple focus does."""
     names = ("hepatolithiasis",)
@@ -274,6 +292,7 @@ def _grade(known: Known) -> int | None:
 
 FACTS: Mapping[str, Callable[[Known], bool]] = {
     "aneurysm_suspected": may_be_aneurysm,
+    "child_tumour_suspected": may_be_child_tumour,
     "child_under_five": is_child_under_five,
     "cholangitis_suspected": may_have_cholangitis,
     "tokyo_1": lambda known: _grade(known) == 1,
