@@ -226,7 +226,7 @@ def _either(root: str, a: Atom, b: Atom, said: Said) -> float:
     return total
 
 
-def _either_shows(  # noqa: PLR0913, PLR0917 - a feature, two processes and what each has of its parent
+def _either_shows(  # noqa: PLR0917 - a feature, two processes and what each has of its parent
     feature: str, a: Atom, b: Atom, parent_a: str, parent_b: str, parent: str, said: Said
 ) -> float:
     pa, pb, base = spread(a, feature, parent_a), spread(b, feature, parent_b), background(feature, parent)

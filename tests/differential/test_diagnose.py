@@ -3,6 +3,7 @@
 import math
 import random
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -33,7 +34,7 @@ def first(differential: Differential) -> str:
     return differential.diagnoses[0].diagnosis
 
 
-TEXTBOOK = {
+TEXTBOOK: dict[str, dict[str, Any]] = {
     "simple_healed": {
         "findings": {
             "focus_count": Measurement(1, "1"),

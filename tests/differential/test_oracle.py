@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.differential import oracle
 
 from hepalith.differential import diagnose, hypothesise, load_knowledge
 from hepalith.differential.question import ask, say
 from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.study.patient import Patient
 from hepalith.vocabulary import Measurement, State
-from tests.differential import oracle
 
 LIVER = Subject("liver")
 
@@ -161,6 +161,7 @@ def network(features: tuple[str, ...]) -> Any:
     return inference.VariableElimination(net), factors.TabularCPD
 
 
+@pytest.mark.filterwarnings("ignore")  # the library's own
 @pytest.mark.parametrize(
     "name", ["what either may show", "a feature and what follows from it", "number, side and size"]
 )

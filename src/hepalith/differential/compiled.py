@@ -83,5 +83,5 @@ def load_compiled(digest: str) -> Compiled | None:
         if told["digest"] != digest:
             return None
         return Compiled(told["knowledge"], tuple(told["citations"]), arrays)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return None
