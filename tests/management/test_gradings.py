@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from hepalith.management.grading import list_gradings
 from hepalith.management.incidental import categorise_lesion
 from hepalith.management.tokyo import assess_cholangitis
 from hepalith.study.patient import Lab, Patient
-from hepalith.vocabulary import Measurement
+from hepalith.study.patient_file import read_patient
+from hepalith.vocabulary import Measurement, State
 
 WELL = {
     "temperature": Lab(38.2, "Cel"),
@@ -109,6 +111,16 @@ def test_what_nobody_measured_leaves_the_grade_open_and_is_named() -> None:
 
 def test_a_value_in_a_unit_without_a_conversion_is_unknown_not_wrong() -> None:
     assert "creatinine" in assess_cholangitis(ill(labs={"creatinine": Lab(9.0, "furlong")})).unknown
+
+
+@pytest.mark.parametrize("unit", ["Cel", "°C", "℃"])
+def test_a_patient_files_temperature_is_read_and_states_the_fever(tmp_path: Path, unit: str) -> None:
+    path = tmp_path / "patient.toml"
+    path.write_text(f'labs = {{ temperature = {{ value = 39.2, unit = "{unit}" }} }}', encoding="utf-8")
+    known = read_patient(path)
+    found = assess_cholangitis(case(labs=known.labs))
+    assert "temperature" in found.met
+    assert {f.id: f.state for f in findings_from_patient(known)}["fever"] is State.PRESENT
 
 
 @pytest.mark.parametrize(
