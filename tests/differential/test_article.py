@@ -59,6 +59,7 @@ FOR: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "S58": ({"dominant_morphology": "stellate"}, "fibrolamellar", {**MASS, "age_years": 22}),
     "S63": ({"bulls_eye": True}, "metastasis_crc", {}),
     "S64": ({"dominant_morphology": "granular"}, "metastasis_crc", MASS),
+    "S79": ({"chemotherapy": True}, "treated_lesion", MASS),
     "S81": ({"alp_ggt_up": True}, "metastasis_crc", {}),
     "S87": ({"dogs_or_livestock": True}, "ce_inactive_CE4_5", {}),
     "S88": ({"schistosoma_water": True}, "schisto_japonica", {}),
@@ -218,6 +219,13 @@ def test_calcium_of_a_deposit_may_lie_anywhere_in_it() -> None:
 def test_no_form_is_the_rule_in_a_deposit() -> None:
     forms = load_knowledge().features["form"].values
     assert max(number("metastasis_crc", "form", None, v) for v in forms) < 0.75
+
+
+def test_schistosomiasis_may_show_much_or_little() -> None:
+    extents = ("single", "several", "diffuse")
+    shares = [number("schisto_japonica", "extent", None, value) for value in extents]
+    assert shares == sorted(shares)
+    assert min(shares) >= 0.03
 
 
 def test_a_stone_in_a_wide_duct_is_the_surest_sign_of_stones() -> None:

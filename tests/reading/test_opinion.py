@@ -133,6 +133,7 @@ def test_a_notebook_shows_it_escaped(stones: Opinion) -> None:
     assert "Intrahepatic duct stones" in html
     assert "<script" not in html
     assert html.count("<li>") == html.count("</li>") > 3
+    assert "ALERT (today)" in html
 
 
 def test_a_fetus_gets_its_pathway_and_no_differential() -> None:

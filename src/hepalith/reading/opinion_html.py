@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
+from hepalith.reading.conclusion import ActionEntry
 from hepalith.reading.opinion_document import OpinionDocument
 from hepalith.reading.opinion_table import listed_diagnoses
-from hepalith.reading.opinion_words import in_language, nothing_text, stated_texts, when_texts
+from hepalith.reading.opinion_words import alert_text, in_language, nothing_text, stated_texts, when_texts
 from hepalith.reading.phrases import phrase
 from hepalith.reading.reasoning import malignant_text
 from hepalith.reading.terms import say
@@ -21,7 +23,7 @@ MOST_TESTS = 5
 def opinion_html(document: OpinionDocument, language: str) -> str:
     """Return the opinion as HTML without scripts or styles of its own, everything escaped."""
     parts = [_list("heard", stated_texts(document, language), language)]
-    alerts = [in_language(a.text, a.text_zh, language) for a in document.alerts]
+    alerts = [alert_text(alert, language) for alert in document.alerts]
     parts.append(_list("alerts", alerts, language))
     parts.append(_differential(document, language))
     clashes = [in_language(c.reason, c.reason_zh, language) for c in document.contradictions]
@@ -32,7 +34,13 @@ def opinion_html(document: OpinionDocument, language: str) -> str:
         for t in document.next_tests[:MOST_TESTS]
     ]
     parts.append(_list("tests", tests, language))
-    parts.append(_list("plan", _steps(document, language), language, policy=document.provenance.policy.id))
+    gradings = [in_language(g.text, g.text_zh, language) for g in document.gradings]
+    parts.append(_list("gradings", gradings, language))
+    policy = document.provenance.policy.id
+    parts.append(_list("plan", _steps(document.plan, language), language, policy=policy))
+    beside = document.plan_beside
+    if beside is not None:
+        parts.append(_list("beside", _steps(beside.plan, language), language, policy=beside.policy))
     parts.append(f"<p><small>{escape(phrase('radiology', 'notice', language))}</small></p>")
     return f'<div lang="{language}">{"".join(parts)}</div>'
 
@@ -45,9 +53,10 @@ def _list(key: str, items: list[str], language: str, **values: object) -> str:
     return f"<h4>{escape(phrase('opinion', key, language, **values))}</h4><ul>{rows}</ul>"
 
 
-def _steps(document: OpinionDocument, language: str) -> list[str]:
+def _steps(plan: Sequence[ActionEntry], language: str) -> list[str]:
+    """Return the steps of a plan, each with its dates."""
     steps = []
-    for action in document.plan:
+    for action in plan:
         text = in_language(action.text, action.text_zh, language)
         when = {"en": "; ", "zh": "；"}[language].join(when_texts(action, language))
         steps.append(phrase("opinion", "when", language, when=when, text=text) if when else text)

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hepalith.reading.conclusion import ActionEntry, EvidenceEntry, RankedDiagnosis
 from hepalith.reading.opinion_document import OpinionDocument
-from hepalith.reading.opinion_words import finding_text, in_language, nothing_text, stated_texts, when_texts
+from hepalith.reading.opinion_words import (
+    alert_text,
+    finding_text,
+    in_language,
+    nothing_text,
+    stated_texts,
+    when_texts,
+)
 from hepalith.reading.phrases import phrase
 from hepalith.reading.reasoning import evidence_text, malignant_text, stated_findings
 from hepalith.reading.terms import say, say_inline
@@ -197,12 +204,7 @@ def _alerts(sheet: Sheet, document: OpinionDocument) -> None:
         return
     sheet.heading("alerts")
     for alert in document.alerts:
-        text = phrase(
-            "radiology",
-            f"alert_{alert.urgency}",
-            sheet.language,
-            text=in_language(alert.text, alert.text_zh, sheet.language),
-        )
+        text = alert_text(alert, sheet.language)
         sheet.paragraph(
             text, first=f"  {URGENT[alert.urgency]} ", code=RED if alert.urgency == "today" else ""
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hepalith.reading.conclusion import ActionEntry, FindingEntry
+from hepalith.reading.conclusion import ActionEntry, AlertEntry, FindingEntry
 from hepalith.reading.layperson import tell_of_facts, text_of
 from hepalith.reading.opinion_document import OpinionDocument
 from hepalith.reading.part import Choice, Quantity
@@ -21,6 +21,7 @@ from hepalith.reading.wording import (
 from hepalith.vocabulary import load_vocabulary
 
 __all__ = [
+    "alert_text",
     "finding_text",
     "in_language",
     "nothing_text",
@@ -124,12 +125,15 @@ def _alternatives_text(finding: FindingEntry, language: str) -> str:
 
 def impression_lines(document: OpinionDocument, language: str) -> list[str]:
     """Say what it may be, ranked; alerts and contradictions first."""
-    alerts = [
-        phrase("radiology", f"alert_{a.urgency}", language, text=in_language(a.text, a.text_zh, language))
-        for a in document.alerts
-    ]
+    alerts = [alert_text(alert, language) for alert in document.alerts]
     clashes = [in_language(c.reason, c.reason_zh, language) for c in document.contradictions]
     return [*alerts, *clashes, *(impression_of(document, language) or [nothing_text(document, language)])]
+
+
+def alert_text(alert: AlertEntry, language: str) -> str:
+    """Say one red flag, and how soon it asks for a physician."""
+    text = in_language(alert.text, alert.text_zh, language)
+    return phrase("radiology", f"alert_{alert.urgency}", language, text=text)
 
 
 def nothing_text(document: OpinionDocument, language: str) -> str:
