@@ -288,6 +288,7 @@ def test_the_parents_are_spoken_to(documents: dict[str, Document], factories: Mo
     document = factories.make_reading(plan=plan).document
     told = tell_of_facts(document, None, "zh")
     assert told.whose == "fetus"
+    assert "产检" in told.talk[0]
     assert "宝宝" in told.what
     assert "产科" in told.sooner[0]
 
@@ -338,3 +339,12 @@ def test_facts_without_pictures_are_told_as_facts(factories: ModuleType, languag
     denied = Patient(findings={"intrahepatic_calcification": False})
     said = " ".join(tell_of_facts(read(factories, denied), None, language).seen)
     assert {"en": "no calcium", "zh": "没有钙化"}[language] in said
+
+
+def test_an_unborn_babys_spot_is_explained_without_a_ranking(factories: ModuleType) -> None:
+    spot = Patient(subject="fetus", gestation_weeks=22, findings={"intrahepatic_calcification": True})
+    told = tell_of_facts(read(factories, spot), None, "en")
+    assert told.whose == "fetus"
+    assert "If a careful ultrasound finds nothing else" in told.meaning[0]
+    mass = Patient(subject="fetus", gestation_weeks=22, findings={"host_kind": "solid"})
+    assert "needs a closer look" in tell_of_facts(read(factories, mass), None, "en").meaning[0]

@@ -107,6 +107,8 @@ def tell_of_facts(document: Told, age_years: float | None, language: str) -> Pat
     whose = speak_to(document.plan, age_years)
     told, suspect = _stated(document.findings, language)
     meaning = meant(document, suspect_host=suspect) if document.differential else []
+    if whose == "fetus" and not meaning:
+        meaning = [("meaning", "fetus_mass" if suspect else "fetus")]
     return _tell(document, whose, _Known("what_facts", tuple(told), tuple(meaning)), language)
 
 
@@ -125,7 +127,10 @@ def _tell(document: Told, whose: str, known: _Known, language: str) -> PatientTe
         steps=steps,
         about_steps=phrase("patient", "ask" if steps else "nothing_next", language),
         sooner=tuple(phrase("sooner", key, language) for key in warnings),
-        talk=(phrase("patient", "discuss", language, your=your), phrase("patient", "bring", language)),
+        talk=(
+            phrase("patient", "discuss_fetus" if whose == "fetus" else "discuss", language, your=your),
+            phrase("patient", "bring_fetus" if whose == "fetus" else "bring", language),
+        ),
     )
 
 
@@ -284,7 +289,8 @@ def when(action: ActionEntry, language: str) -> str:
             "when", "between", language, start=day_text(due.start, language), end=day_text(due.end, language)
         )
     elif after.from_months == 0 and after.to_months < WEEKS_BELOW_MONTHS:
-        text = phrase("when", "within", language, weeks=max(1, round(after.to_months * WEEKS_A_MONTH)))
+        weeks = max(1, round(after.to_months * WEEKS_A_MONTH))
+        text = phrase("when", "week" if weeks == 1 else "within", language, weeks=weeks)
     else:
         text = phrase("when", "after", language, months=span_text(after.from_months, after.to_months))
     if repeat is None:

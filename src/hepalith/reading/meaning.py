@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from hepalith.differential import load_knowledge
 from hepalith.reading.conclusion import ContradictionEntry, ProcessEntry, RankedDiagnosis
-from hepalith.reading.reasoning import LEAST_SECOND_PROCESS, is_malignant
+from hepalith.reading.reasoning import LEAST_SECOND_PROCESS, beside_first, is_malignant
 
 __all__ = ["CLOSER_LOOK", "Explained", "meaning_key", "meant", "possible_meanings"]
 
@@ -114,10 +114,5 @@ def possible_meanings(explained: Explained) -> frozenset[str]:
 def _may_be_several(explained: Explained) -> bool:
     """Return whether a second process of another meaning is likely enough to be said."""
     first = meaning_key(explained.differential[0].diagnosis)
-    return (
-        any(
-            p.probability >= LEAST_SECOND_PROCESS and meaning_key(p.diagnosis) != first
-            for p in explained.processes
-        )
-        and sum(p.probability for p in explained.processes) >= 1 + LEAST_SECOND_PROCESS
-    )
+    beside = beside_first(explained.processes, explained.differential)
+    return any(meaning_key(p.diagnosis) != first for p in beside)

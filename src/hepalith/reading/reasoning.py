@@ -35,6 +35,7 @@ from hepalith.vocabulary import inline
 __all__ = [
     "CLEAR_LEAD",
     "Reasoned",
+    "beside_first",
     "contradiction_texts",
     "evidence_text",
     "grade_of",
@@ -66,13 +67,16 @@ MAX_REASONS_IN_WORDS = 4
 """Reasons said for one explanation, the weightiest first. Our judgement."""
 
 LEAST_SECOND_PROCESS = 0.10
-"""Probability from which a process beside the leading one is named. Our judgement."""
+"""Probability of standing beside another from which a second process is named. Our judgement."""
 
 MAX_TESTS_IN_WORDS = 3
 """Tests named in the text. Our judgement: the page has them all."""
 
 MAX_SENTENCES_OF_A_TEST = 2
 """Sentences said of why a test is worth doing; the page has them all. Our judgement."""
+
+MONTHS_BELOW_YEARS = 2.0
+"""Age below which an age is said in months."""
 
 GRADE = re.compile(r"\bgrade ([ABCK])\b")
 """How a source says the grade of its number."""
@@ -165,7 +169,7 @@ def impression_of(reasoned: Reasoned, language: str) -> list[str]:
         lines.append(phrase("reasoning", "others", language, least=percent_text(least, language)))
     together = malignant_text(ranked, language)
     graded = grades_text(ranked[0], language)
-    at_work = process_text(reasoned.processes, ranked[0].diagnosis, language)
+    at_work = process_text(reasoned.processes, ranked, language)
     return [*lines, *(text for text in (together, graded, at_work) if text)]
 
 
@@ -216,7 +220,9 @@ def evidence_text(
 def _person_text(evidence: str, person: Person, language: str) -> str:
     """Say age or sex as they are; empty where it is neither, or not known."""
     if evidence == "age_years" and person.age_years is not None:
-        return phrase("evidence", "age", language, value=format_number(person.age_years, 2))
+        months = person.age_years < MONTHS_BELOW_YEARS
+        value = format_number(12 * person.age_years if months else person.age_years, 2)
+        return phrase("evidence", "months" if months else "age", language, value=value)
     if evidence == "sex" and person.sex is not None:
         value = inline(say_choice("sex", person.sex, language), language)
         return phrase("evidence", "value", language, name=say_inline("sex", language), value=value)
@@ -290,9 +296,22 @@ def grades_text(diagnosis: RankedDiagnosis, language: str) -> str:
     return phrase("reasoning", "grades", language, list=joined) if said else ""
 
 
-def process_text(processes: Sequence[ProcessEntry], leading: str, language: str) -> str:
+def beside_first(
+    processes: Sequence[ProcessEntry], ranked: Sequence[RankedDiagnosis]
+) -> tuple[ProcessEntry, ...]:
+    """Return the processes that may be at work beside whatever leads, the most probable first.
+
+    A process's marginal holds the hypotheses that it leads, which the ranking already says, and
+    those in which it stands beside another: only the latter make it a second one.
+    """
+    leads = {d.diagnosis: d.probability for d in ranked}
+    beside = [p for p in processes if p.probability - leads.get(p.diagnosis, 0.0) >= LEAST_SECOND_PROCESS]
+    return tuple(sorted(beside, key=lambda p: (-p.probability, p.diagnosis)))
+
+
+def process_text(processes: Sequence[ProcessEntry], ranked: Sequence[RankedDiagnosis], language: str) -> str:
     """Say which processes may be at work beside the leading explanation; empty where none is."""
-    beside = [p for p in processes if p.diagnosis != leading and p.probability >= LEAST_SECOND_PROCESS]
+    leading = ranked[0].diagnosis if ranked else ""
     said = [
         phrase(
             "reasoning",
@@ -302,7 +321,8 @@ def process_text(processes: Sequence[ProcessEntry], leading: str, language: str)
             probability=percent_text(p.probability, language),
             **({"foci": listed([f"#{focus}" for focus in p.foci], language)} if p.foci else {}),
         )
-        for p in sorted(beside, key=lambda p: (-p.probability, p.diagnosis))
+        for p in beside_first(processes, ranked)
+        if p.diagnosis != leading
     ]
     return phrase("reasoning", "processes", language, list=listed(said, language)) if said else ""
 

@@ -221,7 +221,7 @@ def months_text(after: MonthsEntry, language: str) -> str:
         return phrase("time", "now", language)
     if after.to_months < 1:
         weeks = max(1, round(after.to_months * WEEKS_A_MONTH))
-        return phrase("time", "weeks", language, weeks=weeks)
+        return phrase("time", "week" if weeks == 1 else "weeks", language, weeks=weeks)
     months = span_text(after.from_months or after.to_months, after.to_months)
     key = "within" if after.from_months == 0 else "after"
     return phrase("time", f"{key}_one" if months == "1" else key, language, months=months)

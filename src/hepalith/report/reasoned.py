@@ -152,7 +152,7 @@ def ranking(document: Document, language: str) -> Ranking:
     if ranked:
         notes = [
             malignant_text(ranked, language),
-            process_text(document.processes, ranked[0].diagnosis, language),
+            process_text(document.processes, ranked, language),
             grades_text(ranked[0], language),
         ]
     return Ranking(
