@@ -105,11 +105,20 @@ def _direct(account: Account, sentence: Sentence) -> Iterator[Said]:
                 continue
             if tag.name in _HOST_ONLY and not account.lesions:
                 continue
+            if tag.name == "enhancement" and _is_of_scar(sentence, mention):
+                continue
             if foreign and vocabulary[tag.name].subject in _OWN:
                 continue
             chance = 1.0 - mention.probability if tag.value == "false" else mention.probability
             value = None if tag.value == "false" else tag.value
             yield Said(tag.name, -1.0 if mention.unseen else chance, mention.first, mention.last, value)
+
+
+def _is_of_scar(sentence: Sentence, mention: Mention) -> bool:
+    """Say whether enhancement is that of the scar, which is named right before it."""
+    return any(
+        m.has("finding", "central_scar") and m.part == mention.part and m.last <= mention.first for m in sentence.mentions
+    )
 
 
 def _is_change(sentence: Sentence, mention: Mention, name: str) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from hepalith.finding.text_mention import Mention, Sentence, Size
 from hepalith.finding.text_place import LIVER, is_foreign, read_segments, side_of
+from hepalith.finding.text_scope import reaches
 from hepalith.finding.text_token import Tokens
 
 __all__ = ["Account", "Lesion", "Said", "Site", "follow"]
@@ -140,7 +141,7 @@ def _take_lesions(
     real = [m for m in lesions if (m.probability or 0.0) >= SURE and not m.prior]
     goes_on = _goes_on(tokens, sentence)
     if real:
-        if account.lesion is None or not goes_on:
+        if account.lesion is None or (not goes_on and _is_new(tokens, sentence, real[0])):
             account.lesions.append(Lesion(real[0]))
         account.lesions[-1].kinds += [
             (t.name, float(t.value or 0.6), m) for m in real for t in m.tags if t.kind == "kind"
@@ -156,6 +157,22 @@ def _take_lesions(
         account.say("within_mass", present[0])
     elif not present and (absent := [m for m in calcium if m.probability == 0.0]):
         account.say("mass_without_calcium", replace(lesion.mention, last=max(absent[0].last, lesion.mention.last)))
+
+
+_INDEFINITE = frozenset(
+    (
+        "a", "an", "another", "second", "third", "multiple", "several", "two", "three", "numerous", "few", "one", "additional",
+        "一", "另", "见", "多", "数", "两", "二", "三",
+    )
+)  # fmt: skip
+
+
+def _is_new(tokens: Tokens, sentence: Sentence, mention: Mention) -> bool:
+    """Say whether a lesion is introduced: by an article or a number, a size or a place of its own."""
+    lead = tokens.words[max(sentence.first, mention.first - 6) : mention.first]
+    own_size = any(size.part == mention.part for size in sentence.sizes)
+    own_place = any(m.has("place") and m.part == mention.part for m in sentence.mentions)
+    return own_size or own_place or any(w in _INDEFINITE for w in lead)
 
 
 _ABOUT = frozenset(
@@ -345,7 +362,7 @@ def _take_sizes(account: Account, tokens: Tokens, sentence: Sentence, lesions: S
     things = [m for m in sentence.mentions if m.has("thing")]
     lesion = account.lesion
     for size in sentence.sizes:
-        if any(m.has("cue", "prior_study") and m.part == size.part and m.first < size.first for m in sentence.mentions):
+        if any(m.has("cue", "prior_study") and m.part == size.part and reaches(tokens, m.last, size.first) for m in sentence.mentions):
             continue
         owner = _owner(tokens, sentence, size, things)
         if owner is None:
@@ -372,7 +389,7 @@ def _may_go_on(tokens: Tokens, sentence: Sentence, size: Size) -> bool:
 
 def _of_largest(tokens: Tokens, size: Size, lesions: Sequence[Mention]) -> bool:
     """Say whether a size is that of "the largest one" of lesions spoken of before it."""
-    lead = tokens.words[max(size.first - 3, 0) : size.first]
+    lead = tokens.words[max(size.first - 9, 0) : size.first]
     return ("者" in lead or "largest" in lead) and any(m.last <= size.first and m.probability for m in lesions)
 
 

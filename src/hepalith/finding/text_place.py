@@ -182,7 +182,7 @@ def _organs_of(
             for m in sentence.mentions
             if mention.last <= m.first < nearest.first and m.has("thing") and m is not mention
         ]
-        linked = any(w in _INTO for w in between) and not any(w in _BESIDE for w in between)
+        linked = any(w in _INTO for w in (*between, tokens.words[nearest.first])) and not any(w in _BESIDE for w in between)
         if linked and not things and (len(between) <= 8 or not before):
             reach = [nearest]
             for other in after[1:]:
@@ -220,22 +220,41 @@ def read_segments(tokens: Tokens, first: int, last: int) -> list[tuple[int, int]
     for place in range(first, last):
         word = words[place]
         if word in _SEGMENT_WORDS or (word == "s" and place + 1 < last and _joined(tokens, place)):
-            ahead = place + 1
-            while ahead < last and (number := _segment(words[ahead], joined=True)) | (
-                words[ahead] in _SEGMENT_JOINTS
-            ):
-                if number:
-                    found.append((number, ahead))
-                ahead += 1
+            found += _run(tokens, range(place + 1, last))
+            if word in _SEGMENT_WORDS and place > first and (number := _ROMAN.get(words[place - 1], 0)):
+                found.append((number, place - 1))
         elif word == "段":
-            behind = place - 1
-            while behind >= first and (number := _segment(words[behind], joined=True)) | (
-                words[behind] in _SEGMENT_JOINTS
-            ):
-                if number:
-                    found.append((number, behind))
-                behind -= 1
-    return list(dict.fromkeys(found))
+            found += _run(tokens, range(place - 1, first - 1, -1))
+    return list(dict(found).items())
+
+
+def _run(tokens: Tokens, places: range) -> list[tuple[int, int]]:
+    """Return the numbers of segments that stand one after another; a dash fills in what lies between."""
+    found: list[tuple[int, int]] = []
+    for place in places:
+        word = tokens.words[place]
+        number = 0 if _is_measured(tokens, place) else _segment(word)
+        if number:
+            if found and abs(found[-1][1] - place) == 1 and _is_dashed(tokens, min(place, found[-1][1])):
+                low, high = sorted((found[-1][0], number))
+                found += [(between, place) for between in range(low + 1, high)]
+            found.append((number, place))
+        elif word not in _SEGMENT_JOINTS:
+            break
+    return found
+
+
+_MEASURES = frozenset(("mm", "cm", "x", "hu", "毫", "厘", "个", "枚", "%", "year", "month", "week", "day", "*", "by", "级"))
+
+
+def _is_measured(tokens: Tokens, place: int) -> bool:
+    """Say whether a number is a size or a count, and so no segment."""
+    return place + 1 < len(tokens.words) and tokens.words[place + 1] in _MEASURES
+
+
+def _is_dashed(tokens: Tokens, place: int) -> bool:
+    """Say whether a dash stands between a token and the next one: hyphens are no tokens."""
+    return tokens.starts[place + 1] - tokens.ends[place] in (1, 3) and tokens.words[place + 1] not in (",", "/")
 
 
 def _joined(tokens: Tokens, place: int) -> bool:
@@ -243,12 +262,12 @@ def _joined(tokens: Tokens, place: int) -> bool:
     return tokens.starts[place + 1] <= tokens.ends[place] + 1 and tokens.words[place + 1].isdigit()
 
 
-def _segment(word: str, *, joined: bool) -> int:
+def _segment(word: str) -> int:
     if "\ue000" <= word <= "\ue007":
         return ord(word) - 0xE000 + 1
     if word.isdigit() and 1 <= int(word) <= 8:
         return int(word)
-    return _ROMAN.get(word, 0) if joined else 0
+    return _ROMAN.get(word, 0)
 
 
 def side_of(segment: int) -> str:

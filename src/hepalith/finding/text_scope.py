@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hepalith.finding.text_mention import Mention, Sentence
 from hepalith.finding.text_token import Tokens
 
-__all__ = ["KEYS", "judge_scope"]
+__all__ = ["KEYS", "judge_scope", "reaches"]
 
 KEYS = frozenset(
     (
@@ -47,15 +47,23 @@ def judge_scope(tokens: Tokens, sentence: Sentence) -> None:
         carried = _ending(tokens, first, last, mentions, carried)
         past = past or any(m.has("cue", "past") for m in mentions)
         family = family or any(m.has("cue", "family") for m in mentions)
-        prior = [m.first for m in mentions if m.has("cue", "prior_study")]
+        prior = [m for m in mentions if m.has("cue", "prior_study")]
         wished = [m for m in mentions if m.has("cue", "if")]
         sentence_if = sentence_if or bool(wished and number == 0 and wished[0].first <= first + 2)
         for mention in mentions:
             if any(w.first < mention.first for w in wished) or sentence_if:
                 mention.probability = None
             mention.past, mention.family = past, family
-            mention.prior = bool(prior) and prior[0] < mention.first
+            mention.prior = bool(prior) and reaches(tokens, prior[0].last, mention.first)
             mention.unseen = any(m.has("cue", "unseen") for m in mentions)
+
+
+_NOW = frozenset((")", "and", "now", "currently", "today", "现", "今", "目"))
+
+
+def reaches(tokens: Tokens, cue_last: int, first: int) -> bool:
+    """Say whether a cue of an earlier day reaches a later token: nothing between brings back today."""
+    return cue_last <= first and not any(w in _NOW for w in tokens.words[cue_last:first])
 
 
 def _is_key(mention: Mention) -> bool:
@@ -87,12 +95,25 @@ def _sweep(tokens: Tokens, mentions: Sequence[Mention], carried: tuple[bool, flo
         if absent:
             mention.probability = 0.0
             waiting = None
+        elif place and _shares_denial(tokens, mentions[place - 1], mention):
+            mention.probability = 0.0
         elif doubt is not None:
             mention.probability = doubt
     if waiting is not None and not waiting.has("cue", "denial"):
         before = [m for m in mentions if m.last <= waiting.first]
         if all(not _is_key(m) for m in mentions if m.first > waiting.first) and _is_last(tokens, waiting):
             _reach_back(tokens, before, waiting, 0.0)
+
+
+_DENIALS = frozenset(("no", "without", "未", "无"))
+
+
+def _shares_denial(tokens: Tokens, before: Mention, mention: Mention) -> bool:
+    """Say whether a mention is listed with one that holds its own denial: 未见强化及软组织."""
+    if tokens.words[before.first] not in _DENIALS or not _is_key(before):
+        return False
+    between = tokens.words[before.last : mention.first]
+    return len(between) <= 2 and any(w in _JOINTS for w in between)
 
 
 def _is_last(tokens: Tokens, mention: Mention) -> bool:
