@@ -419,7 +419,7 @@ def test_every_weight_has_its_source_and_grade() -> None:
 
 
 def test_a_request_is_quick_once_the_draws_are_made() -> None:
-    picture = Patient(**TEXTBOOK["tb_biliary"])  # type: ignore[arg-type]
+    picture = Patient(**TEXTBOOK["tb_biliary"])
     diagnose((), (), picture)
     quickest = min(_seconds(picture) for _ in range(5))
     assert quickest < 0.25, "50 ms on an idle core; the bound here is for a busy machine"

@@ -29,6 +29,10 @@ NOTICED = 0.5
 means is there. Our judgement; it moves what is expected of such a sign, never a posterior."""
 
 
+LEAST_CARRIED = 1e-6
+"""Pairs that hold less than one in a million change no ranking and no probability that is printed."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Belief:
     """The point posterior, and what further findings would make of it.
@@ -53,6 +57,20 @@ class Belief:
         weights = np.exp(self.log_joint - top)
         sums = np.bincount(self.hypotheses.atoms, weights, self.hypotheses.count_alone)
         return np.asarray(np.log(np.maximum(sums, np.finfo(float).tiny)) + top)
+
+    def narrow(self, least: float = LEAST_CARRIED) -> Belief:
+        """Return this belief without the pairs that hold less than `least`: a fifth of the work, asked often.
+
+        What it gives differs from this belief's by no more than what was left out together.
+        """
+        if not self.diagnoses:
+            return self
+        alone = self.hypotheses.count_alone
+        joint = np.exp(self.log_joint - self.log_joint.max())
+        kept = np.flatnonzero(joint[alone:] >= least * joint.sum())
+        log_joint = self.log_joint[np.concatenate([np.arange(alone), alone + kept])]
+        narrowed = replace(self, hypotheses=self.hypotheses.select(kept), log_joint=log_joint, owned={})
+        return replace(narrowed, posterior=narrowed._posterior(log_joint))
 
     def outcomes(self, finding_id: str) -> tuple[Outcome, ...]:
         """Return what a finding may turn out to be; none where no feature speaks of it."""

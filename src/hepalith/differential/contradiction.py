@@ -85,6 +85,10 @@ class Rules(BaseModel):
     rule: tuple[Rule, ...]
 
 
+PLACES = "place"
+"""Group of terms that several foci fill differently without a clash: one lies in segment IV, one in VII."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clash:
     """A contradiction, and the findings that are not to be heard for it."""
@@ -114,7 +118,8 @@ def clash_of_sources(findings: Sequence[Finding]) -> Iterator[Clash]:
     """Yield where one finding about one subject is surely so and surely not, or two things at once."""
     by_subject: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
-        if finding.state in (State.PRESENT, State.ABSENT):
+        several = load_vocabulary()[finding.id].group == PLACES
+        if finding.state in (State.PRESENT, State.ABSENT) and not several:
             by_subject.setdefault((finding.id, finding.subject.ref), []).append(finding)
     for (name, _), said in sorted(by_subject.items(), key=lambda item: item[0]):
         for one, other in combinations(sorted(set(said), key=_order), 2):

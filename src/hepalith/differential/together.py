@@ -103,7 +103,11 @@ class Together(BaseModel):
         return chance / 2 if mine == others else chance, self.by_chance
 
     def rule(self, feature: Feature) -> Rule:
-        """Return how two processes explain a feature.
+        """Return how two processes explain a feature."""
+        return _rules()[feature.id]
+
+    def find_rule(self, feature: Feature) -> Rule:
+        """Return how two processes explain a feature, by the file or else by what it is about.
 
         Where the file does not name it: exposures and history are causes; what is about a focus or
         a host is one process's own; of what has a word for "nothing there", either process may show
@@ -145,3 +149,9 @@ def load_together() -> Together:
     if unknown:
         raise ValueError(f"together.toml names what does not exist: {', '.join(sorted(unknown))}")
     return together
+
+
+@lru_cache(maxsize=1)
+def _rules() -> dict[str, Rule]:
+    together = load_together()
+    return {f.id: together.find_rule(f) for f in load_knowledge().features.values()}
