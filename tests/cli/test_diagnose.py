@@ -223,6 +223,17 @@ def test_a_fact_of_the_report_is_a_finding_with_its_words(
     assert (found["source"], found["words"]) == ("text", "hepatitis B")
 
 
+def test_two_foci_in_two_segments_are_no_contradiction(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "A 4 mm calcification in segment IV and a 6 mm calcification in segment VII. CEA 14 ng/mL."
+    assert main(["diagnose", "--text", str(write(tmp_path, text, "r.txt")), "--json"]) == 0
+    held = json.loads(capsys.readouterr().out)
+    assert held["contradictions"] == []
+    (raised,) = [f for f in held["findings"] if f["id"] == "cea_up"]
+    assert raised["words"] == "14 ng/mL"
+
+
 def test_what_if_changes_what_a_report_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--text", str(write(tmp_path, REPORT, "r.txt")), "--json", "--what-if", "dilated_ducts=true"]
     assert main(["diagnose", *words]) == 0

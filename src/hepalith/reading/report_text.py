@@ -13,6 +13,7 @@ from hepalith.reading.opinion_document import SpanEntry
 from hepalith.study.claim import TABLES, merge_patients
 from hepalith.study.patient import Patient
 from hepalith.study.patient_file import make_patient
+from hepalith.vocabulary import load_vocabulary
 
 __all__ = ["facts_of_report", "findings_of_facts", "span_entry"]
 
@@ -48,7 +49,7 @@ def findings_of_facts(report: ReportText, told: Patient, patient: Patient) -> tu
     patient
         The patient as they were used: a fact that a person contradicts is not among the findings.
     """
-    words = {span.about.rpartition(".")[2]: span.words for span in report.spans}
+    words = {_told_by(span): span.words.strip() for span in report.spans}
     kept = {f.id: f for f in findings_from_patient(patient)}
     named = {f.id for f in report.findings}
     return tuple(
@@ -56,6 +57,13 @@ def findings_of_facts(report: ReportText, told: Patient, patient: Patient) -> tu
         for f in findings_from_patient(told)
         if kept.get(f.id) == f and f.id not in named
     )
+
+
+def _told_by(span: Span) -> str:
+    """Return the finding that words make: of a laboratory value, the one that it raises."""
+    name = span.about.rpartition(".")[2]
+    vocabulary = load_vocabulary()
+    return (vocabulary[name].raises if name in vocabulary else None) or name
 
 
 def span_entry(span: Span) -> SpanEntry:
