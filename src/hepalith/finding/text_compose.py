@@ -140,12 +140,11 @@ def _joined(sentence: Sentence) -> Iterator[Said]:
             continue
         for name in (*mention.names("thing"), *mention.names("quality")):
             for organ in mention.organs:
-                finding = joins.get((name, organ))
-                if finding == "small_liver" and any(m.has("place") and m.part == mention.part for m in sentence.mentions):
-                    finding = "lobar_atrophy"
-                if finding is not None:
+                for finding in joins.get((name, organ), ()):
+                    in_part = [m for m in sentence.mentions if m.part == mention.part and m.has("place")]
+                    named = "lobar_atrophy" if finding == "small_liver" and in_part else finding
                     chance = -1.0 if mention.unseen else mention.probability
-                    yield Said(finding, chance, mention.first, mention.last)
+                    yield Said(named, chance, mention.first, mention.last)
 
 
 def _normal(sentence: Sentence) -> Iterator[Said]:

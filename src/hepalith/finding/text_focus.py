@@ -347,7 +347,9 @@ def _take_sites(
         nearest = min(((_gap(place, m), m) for m in (*asserted, *real)), key=lambda p: p[0], default=None)
         if nearest is not None and any(nearest[1] is m for m in real) and lesion is not None:
             lesion.site.add(site)
-        elif asserted or (nearest is None and goes_on and account.calcium is not None and not account.speaks_of_lesion):
+        elif asserted or (
+            nearest is None and account.calcium and not account.speaks_of_lesion and (goes_on or sentence.sizes)
+        ):
             account.site.add(site)
         elif goes_on and lesion is not None and account.speaks_of_lesion:
             lesion.site.add(site)

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
+from itertools import product
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -35,6 +36,8 @@ _INTO = frozenset(
         "into",
         "throughout",
         "involving",
+        "follow",
+        "following",
         "on",
         "于",
         "在",
@@ -84,9 +87,13 @@ def _load_rules() -> _Rules:
 
 
 @lru_cache(maxsize=1)
-def load_joins() -> Mapping[tuple[str, str], str]:
-    """Return the finding that a thing or a quality makes in an organ."""
-    return {(of, organ): j.finding for j in _load_rules().join for of in j.of for organ in j.organ}
+def load_joins() -> Mapping[tuple[str, str], tuple[str, ...]]:
+    """Return the findings that a thing or a quality makes in an organ."""
+    joins: dict[tuple[str, str], tuple[str, ...]] = {}
+    for join in _load_rules().join:
+        for key in product(join.of, join.organ):
+            joins[key] = (*joins.get(key, ()), join.finding)
+    return joins
 
 
 @lru_cache(maxsize=1)
@@ -130,7 +137,7 @@ def place_mentions(tokens: Tokens, sentence: Sentence, topic: Topic) -> None:
                 continue
             if mention.has("organ"):
                 mention.organs = tuple(mention.names("organ"))
-                listed = _listed(tokens, sentence, mention, organs)
+                listed = _listed(tokens, mention, organs)
                 mention.organs = tuple(dict.fromkeys((*mention.organs, *listed)))
             elif any(t.kind in PLACED for t in mention.tags):
                 mention.organs = _organs_of(tokens, sentence, mention, mine, organs) or running
@@ -150,9 +157,7 @@ def _is_heading(tokens: Tokens, sentence: Sentence, organs: Sequence[Mention]) -
     return end < len(tokens.words) and tokens.words[end] == ":" and organs[0].first <= sentence.first + 2
 
 
-def _listed(
-    tokens: Tokens, sentence: Sentence, mention: Mention, organs: Sequence[Mention]
-) -> tuple[str, ...]:
+def _listed(tokens: Tokens, mention: Mention, organs: Sequence[Mention]) -> tuple[str, ...]:
     """Return the organs that are listed with one: before it, joined by "and" or a comma alone."""
     names: list[str] = []
     following = mention
@@ -183,21 +188,35 @@ def _organs_of(
             if mention.last <= m.first < nearest.first and m.has("thing") and m is not mention
         ]
         linked = any(w in _INTO for w in (*between, tokens.words[nearest.first])) and not any(w in _BESIDE for w in between)
-        if linked and not things and (len(between) <= 8 or not before):
-            reach = [nearest]
-            for other in after[1:]:
-                joint = tokens.words[reach[-1].last : other.first]
-                if len(joint) > 3 or any(w not in _LISTS for w in joint):
-                    break
-                reach.append(other)
-            return tuple(dict.fromkeys(n for m in reach for n in m.names("organ")))
-        if not before and len(between) <= 1 and not things:
-            return tuple(nearest.names("organ"))
+        near = not before and len(between) <= NEAR_WORDS and not any(w in _BESIDE for w in between)
+        if not things and (near or (linked and (len(between) <= 8 or not before))):
+            return tuple(dict.fromkeys(n for m in _reach(tokens, nearest, organs) for n in m.names("organ")))
     if before:
         nearest = before[-1]
-        listed = _listed(tokens, sentence, nearest, organs)
-        return tuple(dict.fromkeys((*nearest.names("organ"), *listed)))
+        names = [*nearest.names("organ"), *_listed(tokens, nearest, organs)]
+        if after and set(tokens.words[mention.last : after[0].first]) <= _ALSO:
+            names += after[0].names("organ")
+        return tuple(dict.fromkeys(names))
     return ()
+
+
+NEAR_WORDS = 3
+"""An organ this few words behind a mention, and none before it, is where it lies (our judgement)."""
+
+_ALSO = frozenset(("as", "does", "do", "well", "is", "the", "and", "also", "in"))
+
+
+def _reach(tokens: Tokens, nearest: Mention, organs: Sequence[Mention]) -> list[Mention]:
+    """Return the organs of a list that begins with one: joined by "and" or a comma alone."""
+    reach = [nearest]
+    for other in organs:
+        if other.first < nearest.last:
+            continue
+        joint = tokens.words[reach[-1].last : other.first]
+        if len(joint) > 3 or any(w not in _LISTS for w in joint):
+            break
+        reach.append(other)
+    return reach
 
 
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "iva": 4, "ivb": 4}

@@ -58,7 +58,7 @@ def judge_scope(tokens: Tokens, sentence: Sentence) -> None:
             mention.unseen = any(m.has("cue", "unseen") for m in mentions)
 
 
-_NOW = frozenset((")", "and", "now", "currently", "today", "现", "今", "目"))
+_NOW = frozenset((")", "and", "same", "again", "still", "now", "currently", "today", "现", "今", "目"))
 
 
 def reaches(tokens: Tokens, cue_last: int, first: int) -> bool:
@@ -84,6 +84,7 @@ def _sweep(tokens: Tokens, mentions: Sequence[Mention], carried: tuple[bool, flo
                 absent, waiting = True, mention
             elif tag.name == "maybe":
                 doubt = float(tag.value or 0.5)
+                absent = absent and waiting is not None
             elif tag.name == "no_before":
                 _reach_back(tokens, mentions[:place], mention, 0.0)
             elif tag.name == "maybe_before" and any(_is_key(m) for m in mentions[:place]):
