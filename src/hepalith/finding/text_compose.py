@@ -44,7 +44,7 @@ def compose(
     said = list(account.said)
     for sentence in sentences:
         if sentence.heading not in SILENT:
-            said.extend(_direct(account, sentence))
+            said.extend(_direct(account, tokens, sentence))
             said.extend(_joined(sentence))
             said.extend(_normal(sentence))
     said.extend(Said(name, chance, m.first, m.last) for name, chance, m in person.findings)
@@ -85,7 +85,7 @@ _OWN = frozenset(("focus", "host", "liver", "segment"))
 """Subjects that lie in the liver: the same words about another organ say nothing of them."""
 
 
-def _direct(account: Account, sentence: Sentence) -> Iterator[Said]:
+def _direct(account: Account, tokens: Tokens, sentence: Sentence) -> Iterator[Said]:
     """Yield the findings that phrases name outright."""
     vocabulary = load_vocabulary()
     for mention in sentence.mentions:
@@ -97,6 +97,8 @@ def _direct(account: Account, sentence: Sentence) -> Iterator[Said]:
                 yield Said("change_since_prior", mention.probability, mention.first, mention.last, tag.name)
             if tag.kind == "quality" and tag.name == "enhances" and mention.probability == 0 and not foreign:
                 yield Said("enhancement", 1.0, mention.first, mention.last, "none")
+            if tag.kind == "quality" and tag.name == "enhances" and mention.probability and not foreign:
+                yield from _enhances(tokens, sentence, mention)
             if tag.kind == "quality" and tag.name == "washout" and not foreign:
                 yield Said("washout", mention.probability, mention.first, mention.last)
             if tag.kind != "finding" or mention.prior:
@@ -112,6 +114,26 @@ def _direct(account: Account, sentence: Sentence) -> Iterator[Said]:
             chance = 1.0 - mention.probability if tag.value == "false" else mention.probability
             value = None if tag.value == "false" else tag.value
             yield Said(tag.name, -1.0 if mention.unseen else chance, mention.first, mention.last, value)
+
+
+_PHASES = (
+    ("arterial", ("arterial", "arterially", "动")),
+    ("delayed", ("delayed", "progressive", "progressively", "gradual", "gradually", "延", "渐")),
+    ("rim", ("rim", "ring", "peripheral", "peripherally", "环")),
+)
+"""Words beside "enhances" that say how; for the arterial phase 动 of 动脉期, for delay 延 of 延迟期."""
+
+
+def _enhances(tokens: Tokens, sentence: Sentence, mention: Mention) -> Iterator[Said]:
+    """Yield how a lesion enhances where no phrase says it at once: by the words of the same part."""
+    part = [m for m in sentence.mentions if m.part == mention.part]
+    if any(m.has("finding", "enhancement") for m in part) or _is_of_scar(sentence, mention):
+        return
+    first, last = sentence.parts[mention.part]
+    words = set(tokens.words[first:last])
+    for value, cues in _PHASES:
+        if words.intersection(cues) and not any(m.has("thing", "calcium") for m in part):
+            yield Said("enhancement", mention.probability or 0.0, mention.first, mention.last, value)
 
 
 def _is_of_scar(sentence: Sentence, mention: Mention) -> bool:

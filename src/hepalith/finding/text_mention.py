@@ -69,12 +69,20 @@ class Sentence:
     heading: str = ""
 
 
+_NEW_CLAUSE = (["the"], ["there"])
+"""After "and", words with which a clause begins that has a subject of its own."""
+
+
 def list_sentences(tokens: Tokens) -> list[Sentence]:
     """Return the sentences of a report, each cut into parts at its commas and colons."""
     sentences: list[Sentence] = []
     first, part_first, parts = 0, 0, list[tuple[int, int]]()
+    words = tokens.words
     for place, level in enumerate([*tokens.levels, 3]):
         if level == 0:
+            if words[place] == "and" and part_first < place and words[place + 1 : place + 2] in _NEW_CLAUSE:
+                parts.append((part_first, place))
+                part_first = place
             continue
         if part_first < place:
             parts.append((part_first, place))
@@ -154,6 +162,12 @@ def find_sizes(normal: str, tokens: Tokens, sentence: Sentence) -> None:
     if sentence.first >= len(tokens.starts):
         return
     begin, end = tokens.starts[sentence.first], tokens.ends[sentence.last - 1]
+    for match in _SPOKEN.finditer(normal, begin, end):
+        numbers = [_spoken(match[a], match[b]) for a, b in (("a", "ap"), ("b", "bp")) if match[a]]
+        value = max(numbers) * (10.0 if match["unit"].startswith("c") else 1.0)
+        first = _token_at(tokens.starts, match.start(), sentence)
+        last = _token_at(tokens.starts, match.end(), sentence)
+        sentence.sizes.append(Size(value, None, None, first, last, part_of(sentence, first)))
     for match in _SIZE.finditer(normal, begin, end):
         unit = match["unit"] or match["bu"] or match["au"]
         if unit is None or unit.startswith("in"):
@@ -167,6 +181,23 @@ def find_sizes(normal: str, tokens: Tokens, sentence: Sentence) -> None:
         first = _token_at(tokens.starts, match.start(), sentence)
         last = _token_at(tokens.starts, match.end(), sentence)
         sentence.sizes.append(Size(value, low, high, first, last, part_of(sentence, first), is_range))
+
+
+_WORD_NUMBERS = {
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16,
+    "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
+}  # fmt: skip
+_WORD = "|".join(sorted(_WORD_NUMBERS, key=len, reverse=True))
+_SPOKEN = re.compile(
+    rf"\b(?P<a>{_WORD})(?: point (?P<ap>{_WORD}))?(?: (?:by|x|times) (?P<b>{_WORD})(?: point (?P<bp>{_WORD}))?)?"
+    r"[ -](?P<unit>millimet|centimet|mm\b|cm\b)"
+)
+"""Sizes as they are dictated: "two point five centimetres", "four by three millimetres"."""
+
+
+def _spoken(whole: str, part: str | None) -> float:
+    return _WORD_NUMBERS[whole] + (_WORD_NUMBERS[part] / 10.0 if part else 0.0)
 
 
 def _measure(match: re.Match[str], unit: str) -> tuple[float, float | None, float | None, bool] | None:

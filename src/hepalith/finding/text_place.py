@@ -170,7 +170,7 @@ def _listed(tokens: Tokens, mention: Mention, organs: Sequence[Mention]) -> tupl
     return tuple(names)
 
 
-_LISTS = frozenset((",", "and", "or", "及", "和", "、", "与", "the", "both", "(", ")", "、"))
+_LISTS = frozenset((",", "and", "or", "及", "和", "、", "与", "the", "both", "(", ")", "left", "right", "bilateral"))
 
 
 def _organs_of(
@@ -213,13 +213,24 @@ def _reach(tokens: Tokens, nearest: Mention, organs: Sequence[Mention]) -> list[
         if other.first < nearest.last:
             continue
         joint = tokens.words[reach[-1].last : other.first]
-        if len(joint) > 3 or any(w not in _LISTS for w in joint):
+        if len(joint) > 3 or any(w not in _LISTS for w in joint) or _begins_clause(tokens, other):
             break
         reach.append(other)
     return reach
 
 
+_HAPPENS = frozenset(("is", "are", "was", "were", "has", "have", "show", "showed", "contain", "appear", "normal", "unremarkable"))
+
+
+def _begins_clause(tokens: Tokens, organ: Mention) -> bool:
+    """Say whether an organ is the subject of a clause of its own."""
+    return organ.last < len(tokens.words) and tokens.words[organ.last] in _HAPPENS
+
+
+
+
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "iva": 4, "ivb": 4}
+_SPOKEN = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8}
 _SIDES = {1: "caudate", 2: "left", 3: "left", 4: "left", 5: "right", 6: "right", 7: "right", 8: "right"}
 """Couinaud's numbers: 1 the caudate lobe, 2 to 4 left, 5 to 8 right."""
 
@@ -286,7 +297,7 @@ def _segment(word: str) -> int:
         return ord(word) - 0xE000 + 1
     if word.isdigit() and 1 <= int(word) <= 8:
         return int(word)
-    return _ROMAN.get(word, 0)
+    return _ROMAN.get(word, 0) or _SPOKEN.get(word, 0)
 
 
 def side_of(segment: int) -> str:
