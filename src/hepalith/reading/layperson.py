@@ -13,7 +13,7 @@ from hepalith.reading.meaning import Explained, meant, possible_meanings
 from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import load_phrases, phrase
 from hepalith.reading.summary import WHOLE_LIVER
-from hepalith.reading.wording import WEEKS_A_MONTH, format_number, span_text
+from hepalith.reading.wording import WEEKS_A_MONTH, format_number, span_text, weeks_text
 
 __all__ = [
     "PatientText",
@@ -288,6 +288,8 @@ def when(action: ActionEntry, language: str) -> str:
         text = phrase(
             "when", "between", language, start=day_text(due.start, language), end=day_text(due.end, language)
         )
+    elif 0 < after.from_months < 1:
+        text = phrase("when", "after_weeks", language, weeks=weeks_text(after.from_months, after.to_months))
     elif after.from_months == 0 and after.to_months < WEEKS_BELOW_MONTHS:
         weeks = max(1, round(after.to_months * WEEKS_A_MONTH))
         text = phrase("when", "week" if weeks == 1 else "within", language, weeks=weeks)

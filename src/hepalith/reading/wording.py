@@ -20,6 +20,7 @@ __all__ = [
     "range_text",
     "rank_word",
     "repeat_text",
+    "weeks_text",
 ]
 
 DISPLAY_DIGITS = 3
@@ -222,9 +223,24 @@ def months_text(after: MonthsEntry, language: str) -> str:
     if after.to_months < 1:
         weeks = max(1, round(after.to_months * WEEKS_A_MONTH))
         return phrase("time", "week" if weeks == 1 else "weeks", language, weeks=weeks)
+    if 0 < after.from_months < 1:
+        span = weeks_text(after.from_months, after.to_months)
+        return phrase("time", "after_weeks", language, weeks=span)
     months = span_text(after.from_months or after.to_months, after.to_months)
     key = "within" if after.from_months == 0 else "after"
     return phrase("time", f"{key}_one" if months == "1" else key, language, months=months)
+
+
+def weeks_text(from_months: float, to_months: float) -> str:
+    """Return a span of months in whole weeks.
+
+    Examples
+    --------
+    >>> weeks_text(0.5, 2)
+    '2–9'
+    """
+    low, high = (max(1, round(months * WEEKS_A_MONTH)) for months in (from_months, to_months))
+    return str(low) if low == high else f"{low}–{high}"
 
 
 def span_text(low: float, high: float) -> str:

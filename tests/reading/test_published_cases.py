@@ -1,0 +1,51 @@
+"""The texts of every published case: no alarm, no comfort, one language at a time, read at twelve."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from hepalith.reading.opinion import diagnose
+
+CASES = Path(__file__).resolve().parents[2] / "benchmarks" / "cases"
+
+ALARM = re.compile(r"cancer|tumou?r|malignan|metasta|carcinoma|sarcoma|癌|肿瘤|恶性|转移|肉瘤", re.IGNORECASE)
+
+COMFORT = re.compile(
+    r"benign|prognos|harmless|nothing to worry|no need to worry|良性|预后|放心|无害|不要紧", re.IGNORECASE
+)
+
+THE_RULE = re.compile(
+    r"never called benign|before anything is called benign|判为良性|"
+    r"(?:benign (?:liver )?(?:tumou?r|lesion)s?)|(?:良性(?:肝脏?)?(?:肿瘤|病变|病灶))",
+    re.IGNORECASE,
+)
+"""Where a radiologist's text may use the word: the rule that forbids it, and names of teams and diseases."""
+
+ENGLISH = re.compile(r"(?:\b[A-Za-z][a-z'-]+,? ){3,}[a-z]+")
+
+
+@pytest.mark.slow
+def test_no_case_is_told_with_alarm_or_false_comfort() -> None:
+    seen = 0
+    for path in sorted(CASES.glob("*.toml")):
+        patient = tomllib.loads(path.read_text(encoding="utf-8"))["patient"]
+        summary = diagnose(patient).document.summary
+        for text in (summary.patient.en, summary.patient.zh):
+            assert not ALARM.findall(text), path.name
+            assert not COMFORT.findall(text), path.name
+            assert not re.search(r"\d ?%", text), path.name
+        for text in (summary.radiology.en, summary.radiology.zh):
+            assert not COMFORT.findall(THE_RULE.sub("", text).replace("harm nobody", "")), path.name
+        assert not ENGLISH.findall(summary.patient.zh + summary.radiology.zh), path.name
+        seen += 1
+    assert seen >= 60
+
+
+def test_the_words_looked_for_would_be_found() -> None:
+    assert ALARM.search("可能是肝癌")
+    assert COMFORT.search(THE_RULE.sub("", "The focus is benign."))
+    assert ENGLISH.search("图像：two slices were missing here")
