@@ -280,10 +280,21 @@ def test_an_image_that_half_shows_a_flag_raises_it() -> None:
     assert "alert_exclude_cholangiocarcinoma" in {a.id for a in advised((half,)).alerts}
 
 
-def test_kinds_of_a_lesion_are_added_up_not_judged_by_the_likeliest_word() -> None:
-    shares = (("fluid", 0.4), ("infiltrative", 0.1), ("mixed", 0.12), ("none", 0.28), ("solid", 0.1))
-    likeliest = Finding("host_kind", LIVER, State.PRESENT, 0.4, "fluid", alternatives=shares)
-    assert "alert_host" in {a.id for a in advised((likeliest,)).alerts}
+@pytest.mark.parametrize(
+    ("fluid", "mixed", "solid", "flagged"),
+    [
+        (0.40, 0.12, 0.20, True),  # the likeliest word is fluid, and a third speaks for tissue
+        (0.55, 0.20, 0.15, True),
+        (0.76, 0.22, 0.01, False),  # a clear cyst on an unenhanced scan
+        (0.10, 0.12, 0.12, True),
+    ],
+)
+def test_kinds_of_a_lesion_are_added_up_not_judged_by_the_likeliest_word(
+    fluid: float, mixed: float, solid: float, flagged: bool
+) -> None:
+    shares = (("fluid", fluid), ("mixed", mixed), ("none", 1 - fluid - mixed - solid), ("solid", solid))
+    likeliest = Finding("host_kind", LIVER, State.PRESENT, fluid, "fluid", alternatives=shares)
+    assert ("alert_host" in {a.id for a in advised((likeliest,)).alerts}) is flagged
 
 
 def test_a_pattern_of_the_foci_speaks_as_a_finding_does() -> None:
