@@ -229,3 +229,51 @@ def test_a_diagnosis_cannot_be_told_from_itself() -> None:
     assert bound_error("haemangioma", "haemangioma") == pytest.approx(0.5)
     assert bound_error("haemangioma", "fibrolamellar", ()) == pytest.approx(0.5)
     assert bound_error("haemangioma", "mcn") == pytest.approx(bound_error("mcn", "haemangioma"))
+
+
+@pytest.mark.parametrize(("primary", "expected"), [("liver", "hcc"), ("bile_duct", "icc")])
+def test_a_cancer_of_the_liver_is_history_and_no_setting(primary: str, expected: str) -> None:
+    patient = make_patient({"history": {"known_primary": primary}, "findings": {"host_kind": "solid"}})
+    made = diagnose((), (), patient)
+    assert made.setting == "incidental_low_tb"
+    assert expected in [d.diagnosis for d in made.diagnoses[:2]]
+
+
+GROUPS = {
+    "incidental_low_tb": {
+        ("simple_healed",): 0.80,
+        ("hepatic_artery_wall", "portal_vein_calc", "hepatic_artery_aneurysm"): 0.04,
+        ("haemangioma",): 0.03,
+        ("metastasis",): 0.03,
+        ("ce_inactive_CE4_5", "ce_active_CE1_3"): 0.02,
+        ("treated_lesion", "surgical_material_lipiodol"): 0.02,
+        ("hepatolithiasis",): 0.015,
+        ("none_of_these",): 0.01,
+        ("hcc", "fibrolamellar"): 0.007,
+        ("icc", "perihilar_cca"): 0.003,
+    },
+    "health_check_east_asia": {
+        ("simple_healed",): 0.66,
+        ("hepatolithiasis",): 0.20,
+        ("hepatic_artery_wall", "portal_vein_calc", "hepatic_artery_aneurysm"): 0.02,
+        ("schisto_japonica",): 0.02,
+        ("haemangioma",): 0.015,
+        ("none_of_these",): 0.01,
+        ("ce_inactive_CE4_5", "ce_active_CE1_3"): 0.005,
+        ("treated_lesion", "surgical_material_lipiodol"): 0.005,
+        ("metastasis",): 0.005,
+        ("hcc", "fibrolamellar"): 0.004,
+        ("icc", "perihilar_cca"): 0.004,
+        ("alveolar_echinococcosis",): 0.001,
+    },
+}
+"""Priors of the review (A3), by group."""
+
+
+@pytest.mark.parametrize("setting", GROUPS)
+def test_the_priors_of_a_group_are_the_reviews(setting: str) -> None:
+    entries = load_knowledge().entries
+    total = sum(e.prior[setting].value for e in entries)
+    for group, expected in GROUPS[setting].items():
+        together = sum(e.prior[setting].value for e in entries if e.id in group or e.family in group)
+        assert together / total == pytest.approx(expected, rel=0.15), group

@@ -147,14 +147,18 @@ def _shows(model: Model, root: str, unit: Sequence[Statement]) -> bool:
 def choose_setting(patient: Patient) -> str:
     """Return which population's priors are used.
 
-    What the patient file says comes first; then a child below five; then a known cancer; else an
+    What the patient file says comes first; then a child below five; then a known cancer (of the liver or bile
+    ducts none: that is history, counted as such); else an
     incidental finding where tuberculosis is rare.
     """
     if patient.setting is not None:
         return patient.setting
     if patient.age_years is not None and patient.age_years < CHILD_BELOW_YEARS:
         return "child_under_five"
-    if patient.knows("cancer_history") is True or patient.knows("known_primary") is not None:
+    primary = patient.knows("known_primary")
+    if primary in load_model().knowledge.primaries or (
+        primary is None and patient.knows("cancer_history") is True
+    ):
         return "oncology"
     return load_model().knowledge.default_setting
 
