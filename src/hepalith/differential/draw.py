@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +115,7 @@ def _draw_priors(
     priors = draw_priors(model, question.setting, question.patient)
     points = set_priors(model, question.setting, question.patient)
     share = np.asarray(np.exp(chosen.log_share), dtype=np.float32)
-    forms = np.asarray(model.share_draws / model.share[:, None], dtype=np.float32)
+    forms = model.share_factors
     drawn = priors[model.diagnosis_of[atoms]] * forms[atoms] * share[atoms, None]
     alone = chosen.count_alone
     paired = priors[chosen.leading[alone:]] * forms[chosen.atoms[alone:]] * share[alone:, None]
@@ -126,6 +127,7 @@ def _draw_priors(
     return drawn, paired
 
 
+@lru_cache(maxsize=128)
 def _vary(number: Number) -> NDArray[np.float32]:
     """Return draws of a share, as factors of its value: a two-piece log-normal of its range."""
     seed = zlib.crc32(repr(sorted(number.model_dump().items())).encode())

@@ -27,6 +27,9 @@ most 0.8 percentage points (0.5 / √4096)."""
 SEED = 20_261_122
 """Seed of the draws; with the feature's place it fixes every one of them."""
 
+MOST_WEIGHED = 64
+"""Weighed draws kept: about 1 MB each. What-if and repeated readings then need not weigh them again."""
+
 AT_ONCE = 16
 """Numbers drawn at once: what is worked on then stays in a core's own cache."""
 
@@ -40,14 +43,16 @@ class Model:
     """Shape (atoms,): index into `knowledge.entries`."""
     share: NDArray[np.float64]
     """Shape (atoms,): P(form | diagnosis)."""
-    share_draws: NDArray[np.float32]
-    """Shape (atoms, draws)."""
+    share_factors: NDArray[np.float32]
+    """Shape (atoms, draws): draws of `share`, as factors of it."""
     tables: Mapping[str, Table]
     children: Mapping[str, tuple[str, ...]]
     citations: tuple[str, ...]
     """What `Table.cited` names; the first is no citation."""
     draws_made: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     """Draws of a feature's rows, made when first asked for; the same whenever that is."""
+    weighed: dict[tuple[str, bytes], NDArray[np.float32]] = field(default_factory=dict)
+    """Draws of P(what was said | row) of late, by feature and what was said."""
 
     def draws(self, feature: str) -> NDArray[np.float32]:
         """Return the draws of one feature, shape (rows, values, draws), summing to 1 along values."""
@@ -95,14 +100,12 @@ class Model:
         """
         spoken = [c for c in self.children.get(root, ()) if c in said]
         table = self.tables[root]
-        rows = self.draws(root) if drawn else table.points
         if not spoken:
-            return np.asarray(_weigh(rows, said[root])[table.row_of[atoms, 0]])
+            return np.asarray(self._weigh(root, said[root], drawn=drawn)[table.row_of[atoms, 0]])
+        rows = self.draws(root) if drawn else table.points
         weight = said.get(root, np.ones(len(table.feature.values))).astype(rows.dtype)
         total: NDArray[np.floating] | float = 0.0
-        summed_children = {
-            c: _weigh(self.draws(c) if drawn else self.tables[c].points, said[c]) for c in spoken
-        }
+        summed_children = {c: self._weigh(c, said[c], drawn=drawn) for c in spoken}
         for place, support in enumerate(weight):
             if support > 0:
                 part = support * rows[table.row_of[atoms, 0], place]
@@ -134,10 +137,24 @@ class Model:
         together = None
         for child in self.children.get(root, ()):
             if child in said:
-                rows = self.draws(child) if drawn else self.tables[child].points
-                told = _weigh(rows, said[child])[self.tables[child].row_of[atoms]]
+                told = self._weigh(child, said[child], drawn=drawn)[self.tables[child].row_of[atoms]]
                 together = told if together is None else together * told
         return together
+
+    def _weigh(self, feature: str, said: NDArray[np.float64], *, drawn: bool) -> NDArray[np.floating]:
+        """Return P(what was said | row), shape (rows,) or (rows, draws); of draws, the latest are kept."""
+        if not drawn:
+            return np.asarray(self.tables[feature].points @ said)
+        key = (feature, said.tobytes())
+        if key not in self.weighed:
+            rows, told = self.draws(feature), np.flatnonzero(said)
+            made = rows[:, told[0]] * np.float32(said[told[0]])
+            for value in told[1:]:
+                made += rows[:, value] * np.float32(said[value])
+            if len(self.weighed) >= MOST_WEIGHED:
+                self.weighed.pop(next(iter(self.weighed)))
+            self.weighed[key] = made
+        return self.weighed[key]
 
     def root_of(self, feature: str) -> str:
         """Return the feature that this one's unit is named for."""
@@ -173,6 +190,7 @@ def make_model(knowledge: Knowledge, tables: Mapping[str, Table], citations: tup
     places = {entry.id: place for place, entry in enumerate(knowledge.entries)}
     owners = np.array([places[entry.id] for entry, _ in atoms])
     drawn = _draw(points, low_z, high_z, np.random.default_rng([SEED, 20_000]))
+    share = points / _sums(points, owners)[owners]
     children: dict[str, tuple[str, ...]] = {}
     for feature in knowledge.features.values():
         if feature.given:
@@ -180,22 +198,12 @@ def make_model(knowledge: Knowledge, tables: Mapping[str, Table], citations: tup
     return Model(
         knowledge=knowledge,
         diagnosis_of=owners,
-        share=points / _sums(points, owners)[owners],
-        share_draws=(drawn / _sums(drawn, owners)[owners]).astype(np.float32),
+        share=share,
+        share_factors=(drawn / _sums(drawn, owners)[owners] / share[:, None]).astype(np.float32),
         tables=tables,
         children=children,
         citations=citations,
     )
-
-
-def _weigh(rows: NDArray[np.floating], said: NDArray[np.float64]) -> NDArray[np.floating]:
-    """Return the sum over values (axis 1) of `rows` weighted by what was said."""
-    if rows.ndim == 2:
-        return np.asarray(rows @ said)
-    told = np.flatnonzero(said)
-    if len(told) == 1:
-        return np.asarray(rows[:, told[0]] * rows.dtype.type(said[told[0]]))
-    return np.asarray(np.einsum("v,rvd->rd", said.astype(rows.dtype), rows))
 
 
 def _sums(values: NDArray[np.floating], owners: NDArray[np.intp]) -> NDArray[np.float64]:
