@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from hepalith.finding.finding import Finding, Subject
+from hepalith.finding.text_account import Account
 from hepalith.finding.text_compose import Composed, compose
-from hepalith.finding.text_focus import Account, follow
+from hepalith.finding.text_focus import follow
 from hepalith.finding.text_lexicon import load_tree
 from hepalith.finding.text_mention import Sentence, find_sizes, list_sentences, mention_all
 from hepalith.finding.text_patient import Person, read_age, take_person

@@ -11,7 +11,12 @@ __all__ = ["find_exam_date", "list_dates", "list_intervals"]
 LONG_YEARS = 2.0
 """Years without change after which a focus counts as harmless (evidence review, rule A1.2)."""
 
-_MONTHS = {m: i + 1 for i, m in enumerate(("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"))}
+_MONTHS = {
+    m: i + 1
+    for i, m in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+    )
+}
 _NAME = r"(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
 _DATES = (
     re.compile(r"(?<!\d)(?P<y>(?:19|20)\d\d)\s?[-/.年]\s?(?P<m>0?[1-9]|1[0-2])(?:\s?[-/.月]\s?(?P<d>0?[1-9]|[12]\d|3[01])(?!\d))?"),
@@ -44,7 +49,10 @@ def list_dates(normal: str, begin: int, end: int) -> Iterator[tuple[date, int, i
             month = int(groups.get("m") or 0) or _MONTHS.get((groups.get("month") or "")[:3], 0)
             taken.append(match.span())
             try:
-                yield date(int(match["y"]), month or 7, int(groups.get("d") or 0) or (15 if month else 1)), *match.span()
+                yield (
+                    date(int(match["y"]), month or 7, int(groups.get("d") or 0) or (15 if month else 1)),
+                    *match.span(),
+                )
             except ValueError:
                 continue
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from hepalith.finding.text_account import Account, Said, Site
 from hepalith.finding.text_change import LONG_YEARS, find_exam_date, list_dates, list_intervals
-from hepalith.finding.text_focus import Account, Said, Site
 from hepalith.finding.text_mention import Mention, Sentence, Size
 from hepalith.finding.text_patient import Person
 from hepalith.finding.text_place import LIVER, load_joins, load_normals
@@ -59,7 +59,9 @@ def compose(
     _tidy(account, by_id)
     _imply(by_id)
     merged = [
-        _merge(t.id, t.type, t.subject or "liver", t.unit, by_id[t.id]) for t in load_vocabulary() if t.id in by_id
+        _merge(t.id, t.type, t.subject or "liver", t.unit, by_id[t.id])
+        for t in load_vocabulary()
+        if t.id in by_id
     ]
     return (*merged, *(_segments(site) if account.calcium is not None else ()))
 
@@ -139,7 +141,8 @@ def _enhances(tokens: Tokens, sentence: Sentence, mention: Mention) -> Iterator[
 def _is_of_scar(sentence: Sentence, mention: Mention) -> bool:
     """Say whether enhancement is that of the scar, which is named right before it."""
     return any(
-        m.has("finding", "central_scar") and m.part == mention.part and m.last <= mention.first for m in sentence.mentions
+        m.has("finding", "central_scar") and m.part == mention.part and m.last <= mention.first
+        for m in sentence.mentions
     )
 
 
@@ -173,7 +176,11 @@ def _normal(sentence: Sentence) -> Iterator[Said]:
     """Yield what an organ does not have that is called normal."""
     normals = load_normals()
     for mention in sentence.mentions:
-        names = [n for n in (*mention.names("cue"), *mention.names("quality")) if n in ("normal", "normal_size", "smooth")]
+        names = [
+            n
+            for n in (*mention.names("cue"), *mention.names("quality"))
+            if n in ("normal", "normal_size", "smooth")
+        ]
         for name in names if mention.probability is not None else ():
             for organ in mention.organs:
                 for finding in normals.get((name, organ), ()):
@@ -202,7 +209,9 @@ def _sides(site: Site) -> Iterator[Said]:
 
 def _segments(site: Site) -> Iterator[Composed]:
     for number in sorted(site.segments):
-        yield Composed("segment", "segment", State.PRESENT, 1.0, SEGMENTS[number - 1], (site.segments[number],))
+        yield Composed(
+            "segment", "segment", State.PRESENT, 1.0, SEGMENTS[number - 1], (site.segments[number],)
+        )
 
 
 _STRENGTH = ("fat", "infiltrative", "mixed", "fluid", "solid")
@@ -263,10 +272,18 @@ def _tidy(account: Account, by_id: dict[str, list[Said]]) -> None:
         for name in ("side_of_foci", "dominant_morphology", "change_since_prior", "unchanged_two_years"):
             by_id.pop(name, None)
     washout = [s for s in by_id.pop("washout", []) if s.probability >= FEWEST_SURE]
-    arterial = [s for s in by_id.get("enhancement", []) if s.value == "arterial" and s.probability >= FEWEST_SURE]
+    arterial = [
+        s for s in by_id.get("enhancement", []) if s.value == "arterial" and s.probability >= FEWEST_SURE
+    ]
     if washout and arterial:
         by_id["enhancement"].append(
-            Said("enhancement", arterial[0].probability, arterial[0].first, arterial[0].last, "arterial_washout")
+            Said(
+                "enhancement",
+                arterial[0].probability,
+                arterial[0].first,
+                arterial[0].last,
+                "arterial_washout",
+            )
         )
     ring = [s for s in by_id.get("dominant_morphology", []) if s.value in ("rim", "eggshell")]
     for one in ring:
@@ -301,12 +318,16 @@ def _merge(name: str, kind: str, subject: str, unit: str | None, said: Sequence[
     seen = [s for s in said if s.probability >= 0]
     if not seen:
         places = tuple(dict.fromkeys((s.first, s.last) for s in said))[:3]
-        return Composed(name, subject, State.NOT_ASSESSABLE, None, None, places, "the report says it could not be judged")
+        return Composed(
+            name, subject, State.NOT_ASSESSABLE, None, None, places, "the report says it could not be judged"
+        )
     if kind == "quantity":
         return _merge_quantity(name, subject, str(unit), seen)
     best = _choose(name, seen) if kind == "choice" else max(seen, key=lambda s: s.probability)
     agreeing = [s for s in seen if (s.probability >= FEWEST_SURE) == (best.probability >= FEWEST_SURE)]
-    places = tuple(dict.fromkeys((s.first, s.last) for s in agreeing if kind != "choice" or s.value == best.value))[:3]
+    places = tuple(
+        dict.fromkeys((s.first, s.last) for s in agreeing if kind != "choice" or s.value == best.value)
+    )[:3]
     value = best.value if kind == "choice" and isinstance(best.value, str) else None
     if best.probability >= FEWEST_SURE:
         return Composed(name, subject, State.PRESENT, round(best.probability, 3), value, places)
@@ -314,7 +335,9 @@ def _merge(name: str, kind: str, subject: str, unit: str | None, said: Sequence[
         chance = round(best.probability, 3)
         return Composed(name, subject, State.UNKNOWN, chance, value, places, "the report leaves it open")
     if kind == "choice":
-        return Composed(name, subject, State.UNKNOWN, None, None, places, "one value is denied, none is stated")
+        return Composed(
+            name, subject, State.UNKNOWN, None, None, places, "one value is denied, none is stated"
+        )
     return Composed(name, subject, State.ABSENT, 0.0, None, places)
 
 
@@ -348,4 +371,6 @@ def _merge_quantity(name: str, subject: str, unit: str, said: Sequence[Said]) ->
         measured = Measurement(size.value, unit, size.low, size.high)
         return Composed(name, subject, State.PRESENT, 1.0, measured, ((best.first, best.last),))
     best, count = max(counts, key=lambda p: p[1])
-    return Composed(name, subject, State.PRESENT, 1.0, Measurement(float(count), unit), ((best.first, best.last),))
+    return Composed(
+        name, subject, State.PRESENT, 1.0, Measurement(float(count), unit), ((best.first, best.last),)
+    )

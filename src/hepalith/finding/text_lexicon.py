@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from hepalith.finding.text_token import lemma, normalise, words_of
 
-__all__ = ["Concept", "Tag", "Tree", "load_concepts", "load_tree"]
+__all__ = ["Concept", "Tag", "Tree", "load_concepts", "load_tree", "word_set"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +152,19 @@ def expand(phrase: str) -> list[str]:
         place = match.end()
     parts.append([phrase[place:]])
     return ["".join(chosen) for chosen in product(*parts)]
+
+
+@lru_cache(maxsize=1)
+def _load_words() -> dict[str, frozenset[str]]:
+    file = files("hepalith.finding") / "lexicon" / "words.toml"
+    table = TypeAdapter(dict[str, str]).validate_python(tomllib.loads(file.read_text(encoding="utf-8")))
+    return {name: frozenset(words.split()) for name, words in table.items()}
+
+
+def word_set(name: str) -> frozenset[str]:
+    """Return the small words that do one thing in a sentence, by what they do.
+
+    >>> "it" in word_set("continuing")
+    True
+    """
+    return _load_words()[name]

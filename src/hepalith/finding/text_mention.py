@@ -208,7 +208,9 @@ def _measure(match: re.Match[str], unit: str) -> tuple[float, float | None, floa
     numbers = [first] + [float(match[name]) * scale for name in "bc" if match[name] is not None]
     if max(numbers) > MOST_MM or max(numbers) <= 0:
         return None
-    if match["sep"] in ("to", "至", "到") and _FROM.search(match.string, max(match.start() - 8, 0), match.start()):
+    if match["sep"] in ("to", "至", "到") and _FROM.search(
+        match.string, max(match.start() - 8, 0), match.start()
+    ):
         return numbers[-1], None, None, False
     if match["sep"] in _RANGE_MARKS and len(numbers) == 2:
         low, high = sorted(numbers)

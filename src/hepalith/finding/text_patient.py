@@ -134,7 +134,12 @@ def take_person(person: Person, tokens: Tokens, sentence: Sentence, normal: str)
             elif tag.kind == "primary" and mention.past and (mention.probability or 0) >= SURE:
                 person.note("history", "known_primary", tag.name, start, end)
                 person.note("history", "cancer_history", True, start, end)
-            elif tag.kind == "cancer" and mention.past and mention.probability in (0.0, 1.0) and not mention.family:
+            elif (
+                tag.kind == "cancer"
+                and mention.past
+                and mention.probability in (0.0, 1.0)
+                and not mention.family
+            ):
                 person.note("history", "cancer_history", mention.probability == 1.0, start, end)
             elif tag.kind == "lab_finding" and mention.probability is not None:
                 person.findings.append((tag.name, mention.probability, mention))
@@ -201,7 +206,9 @@ def _take_labs(person: Person, tokens: Tokens, sentence: Sentence, normal: str) 
         )
         end = tokens.ends[mention.last - 1]
         if mention.has("lab") and (value_at := _take_value(person, mention, normal, end, upto)):
-            _judge_near_value(person, mention, normal[end : value_at[0]], normal[value_at[1] : value_at[1] + 2])
+            _judge_near_value(
+                person, mention, normal[end : value_at[0]], normal[value_at[1] : value_at[1] + 2]
+            )
             continue
         pending.append(mention)
         if _judge_words(person, tokens, sentence, pending, names, place):

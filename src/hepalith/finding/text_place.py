@@ -10,10 +10,21 @@ from itertools import product
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from hepalith.finding.text_lexicon import word_set
 from hepalith.finding.text_mention import Mention, Sentence
 from hepalith.finding.text_token import Tokens
 
-__all__ = ["HOME", "LIVER", "Topic", "is_foreign", "load_joins", "load_normals", "place_mentions", "read_segments", "side_of"]
+__all__ = [
+    "HOME",
+    "LIVER",
+    "Topic",
+    "is_foreign",
+    "load_joins",
+    "load_normals",
+    "place_mentions",
+    "read_segments",
+    "side_of",
+]
 
 HOME = ("liver",)
 """Where a statement lies of which nothing else is said: this product reads livers."""
@@ -23,38 +34,6 @@ LIVER = frozenset(("liver", "duct", "capsule", "duct_wall", "hilar_duct", "hilum
 
 PLACED = frozenset(("thing", "quality", "finding", "shape", "count", "cue", "change", "rel", "position"))
 """Kinds of meaning that lie in an organ."""
-
-_INTO = frozenset(
-    (
-        "in",
-        "of",
-        "within",
-        "at",
-        "along",
-        "from",
-        "to",
-        "into",
-        "throughout",
-        "involving",
-        "follow",
-        "following",
-        "on",
-        "于",
-        "在",
-        "累",
-        "沿",
-    )
-)
-_BESIDE = frozenset(("adjacent", "near", "next", "beside", "close", "abutting", "anterior", "posterior", "邻", "旁", "near"))
-"""Words that put a thing beside an organ, not into it."""
-
-_ANAPHORA = frozenset(
-    (
-        "it", "its", "this", "these", "they", "within", "wall", "largest", "both", "each", "on", "after", "arterial",
-        "内", "其", "壁", "腔", "后", "囊", "增", "平", "动", "延", "大", "边", "较", "最", "伴", "周", "部", "未", "无", "各", "三", "可",
-    )
-)  # fmt: skip
-"""First words of a sentence that goes on speaking of what the last one spoke of."""
 
 
 class _Join(BaseModel):
@@ -120,7 +99,7 @@ class Topic:
         """Return the organ with which a sentence begins, if it names none."""
         if self.heading:
             return self.heading
-        goes_on = sentence.first < len(tokens.words) and tokens.words[sentence.first] in _ANAPHORA
+        goes_on = sentence.first < len(tokens.words) and tokens.words[sentence.first] in word_set("anaphora")
         return self.last if goes_on else HOME
 
 
@@ -163,14 +142,11 @@ def _listed(tokens: Tokens, mention: Mention, organs: Sequence[Mention]) -> tupl
     following = mention
     for other in reversed([m for m in organs if m.last <= mention.first]):
         between = tokens.words[other.last : following.first]
-        if len(between) > 3 or any(w not in _LISTS for w in between):
+        if len(between) > 3 or any(w not in word_set("lists") for w in between):
             break
         names.extend(other.names("organ"))
         following = other
     return tuple(names)
-
-
-_LISTS = frozenset((",", "and", "or", "及", "和", "、", "与", "the", "both", "(", ")", "left", "right", "bilateral"))
 
 
 def _organs_of(
@@ -187,14 +163,16 @@ def _organs_of(
             for m in sentence.mentions
             if mention.last <= m.first < nearest.first and m.has("thing") and m is not mention
         ]
-        linked = any(w in _INTO for w in (*between, tokens.words[nearest.first])) and not any(w in _BESIDE for w in between)
-        near = not before and len(between) <= NEAR_WORDS and not any(w in _BESIDE for w in between)
+        linked = any(w in word_set("into") for w in (*between, tokens.words[nearest.first])) and not any(
+            w in word_set("beside") for w in between
+        )
+        near = not before and len(between) <= NEAR_WORDS and not any(w in word_set("beside") for w in between)
         if not things and (near or (linked and (len(between) <= 8 or not before))):
             return tuple(dict.fromkeys(n for m in _reach(tokens, nearest, organs) for n in m.names("organ")))
     if before:
         nearest = before[-1]
         names = [*nearest.names("organ"), *_listed(tokens, nearest, organs)]
-        if after and set(tokens.words[mention.last : after[0].first]) <= _ALSO:
+        if after and set(tokens.words[mention.last : after[0].first]) <= word_set("also"):
             names += after[0].names("organ")
         return tuple(dict.fromkeys(names))
     return ()
@@ -202,8 +180,6 @@ def _organs_of(
 
 NEAR_WORDS = 3
 """An organ this few words behind a mention, and none before it, is where it lies (our judgement)."""
-
-_ALSO = frozenset(("as", "does", "do", "well", "is", "the", "and", "also", "in"))
 
 
 def _reach(tokens: Tokens, nearest: Mention, organs: Sequence[Mention]) -> list[Mention]:
@@ -213,31 +189,21 @@ def _reach(tokens: Tokens, nearest: Mention, organs: Sequence[Mention]) -> list[
         if other.first < nearest.last:
             continue
         joint = tokens.words[reach[-1].last : other.first]
-        if len(joint) > 3 or any(w not in _LISTS for w in joint) or _begins_clause(tokens, other):
+        if len(joint) > 3 or any(w not in word_set("lists") for w in joint) or _begins_clause(tokens, other):
             break
         reach.append(other)
     return reach
 
 
-_HAPPENS = frozenset(("is", "are", "was", "were", "has", "have", "show", "showed", "contain", "appear", "normal", "unremarkable"))
-
-
 def _begins_clause(tokens: Tokens, organ: Mention) -> bool:
     """Say whether an organ is the subject of a clause of its own."""
-    return organ.last < len(tokens.words) and tokens.words[organ.last] in _HAPPENS
-
-
+    return organ.last < len(tokens.words) and tokens.words[organ.last] in word_set("happens")
 
 
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "iva": 4, "ivb": 4}
 _SPOKEN = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8}
 _SIDES = {1: "caudate", 2: "left", 3: "left", 4: "left", 5: "right", 6: "right", 7: "right", 8: "right"}
 """Couinaud's numbers: 1 the caudate lobe, 2 to 4 left, 5 to 8 right."""
-
-_SEGMENT_WORDS = frozenset(("segment", "seg", "sg", "couinaud", "subsegment"))
-_SEGMENT_JOINTS = frozenset(
-    (",", "and", "to", "/", "及", "和", "、", "&", "~", "or", "-", "段", "(", ")", "s")
-)
 
 
 def read_segments(tokens: Tokens, first: int, last: int) -> list[tuple[int, int]]:
@@ -249,9 +215,13 @@ def read_segments(tokens: Tokens, first: int, last: int) -> list[tuple[int, int]
     words = tokens.words
     for place in range(first, last):
         word = words[place]
-        if word in _SEGMENT_WORDS or (word == "s" and place + 1 < last and _joined(tokens, place)):
+        if word in word_set("segment_words") or (word == "s" and place + 1 < last and _joined(tokens, place)):
             found += _run(tokens, range(place + 1, last))
-            if word in _SEGMENT_WORDS and place > first and (number := _ROMAN.get(words[place - 1], 0)):
+            if (
+                word in word_set("segment_words")
+                and place > first
+                and (number := _ROMAN.get(words[place - 1], 0))
+            ):
                 found.append((number, place - 1))
         elif word == "段":
             found += _run(tokens, range(place - 1, first - 1, -1))
@@ -269,22 +239,22 @@ def _run(tokens: Tokens, places: range) -> list[tuple[int, int]]:
                 low, high = sorted((found[-1][0], number))
                 found += [(between, place) for between in range(low + 1, high)]
             found.append((number, place))
-        elif word not in _SEGMENT_JOINTS:
+        elif word not in word_set("segment_joints"):
             break
     return found
 
 
-_MEASURES = frozenset(("mm", "cm", "x", "hu", "毫", "厘", "个", "枚", "%", "year", "month", "week", "day", "*", "by", "级"))
-
-
 def _is_measured(tokens: Tokens, place: int) -> bool:
     """Say whether a number is a size or a count, and so no segment."""
-    return place + 1 < len(tokens.words) and tokens.words[place + 1] in _MEASURES
+    return place + 1 < len(tokens.words) and tokens.words[place + 1] in word_set("measures")
 
 
 def _is_dashed(tokens: Tokens, place: int) -> bool:
     """Say whether a dash stands between a token and the next one: hyphens are no tokens."""
-    return tokens.starts[place + 1] - tokens.ends[place] in (1, 3) and tokens.words[place + 1] not in (",", "/")
+    return tokens.starts[place + 1] - tokens.ends[place] in (1, 3) and tokens.words[place + 1] not in (
+        ",",
+        "/",
+    )
 
 
 def _joined(tokens: Tokens, place: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hepalith.finding.text_lexicon import word_set
 from hepalith.finding.text_mention import Mention, Sentence
 from hepalith.finding.text_token import Tokens
 
@@ -16,18 +17,6 @@ KEYS = frozenset(
     )
 )  # fmt: skip
 """Kinds of meaning that can be absent or doubtful; an organ or a number cannot."""
-
-_VERBS = frozenset(
-    (
-        "is", "are", "was", "were", "has", "have", "had", "shows", "show", "showed", "reveal", "revealed",
-        "demonstrate", "demonstrated", "contain", "contained", "measure", "measured", "remain", "appear",
-        "appeared", "presented", "developed", "underwent", "lie", "extend", "cast", "surround", "enhance",
-    )
-)  # fmt: skip
-_OPENERS = frozenset(
-    ("a", "an", "the", "there", "multiple", "several", "two", "three", "one", "single", "with")
-)
-_JOINTS = frozenset(("or", "nor", "and", "及", "和", "或", "、", "与"))
 
 
 def judge_scope(tokens: Tokens, sentence: Sentence) -> None:
@@ -58,12 +47,9 @@ def judge_scope(tokens: Tokens, sentence: Sentence) -> None:
             mention.unseen = any(m.has("cue", "unseen") for m in mentions)
 
 
-_NOW = frozenset((")", "and", "same", "again", "still", "now", "currently", "today", "现", "今", "目"))
-
-
 def reaches(tokens: Tokens, cue_last: int, first: int) -> bool:
     """Say whether a cue of an earlier day reaches a later token: nothing between brings back today."""
-    return cue_last <= first and not any(w in _NOW for w in tokens.words[cue_last:first])
+    return cue_last <= first and not any(w in word_set("now") for w in tokens.words[cue_last:first])
 
 
 def _is_key(mention: Mention) -> bool:
@@ -106,15 +92,12 @@ def _sweep(tokens: Tokens, mentions: Sequence[Mention], carried: tuple[bool, flo
             _reach_back(tokens, before, waiting, 0.0)
 
 
-_DENIALS = frozenset(("no", "without", "未", "无"))
-
-
 def _shares_denial(tokens: Tokens, before: Mention, mention: Mention) -> bool:
     """Say whether a mention is listed with one that holds its own denial: 未见强化及软组织."""
-    if tokens.words[before.first] not in _DENIALS or not _is_key(before):
+    if tokens.words[before.first] not in word_set("denials") or not _is_key(before):
         return False
     between = tokens.words[before.last : mention.first]
-    return len(between) <= 2 and any(w in _JOINTS for w in between)
+    return len(between) <= 2 and any(w in word_set("joints") for w in between)
 
 
 def _is_last(tokens: Tokens, mention: Mention) -> bool:
@@ -130,9 +113,9 @@ def _reach_back(tokens: Tokens, before: Sequence[Mention], cue: Mention, probabi
     following = cue.first
     for mention in reversed(keys):
         between = tokens.words[mention.last : following]
-        if following != cue.first and not any(w in _JOINTS for w in between):
+        if following != cue.first and not any(w in word_set("joints") for w in between):
             break
-        if any(w in _VERBS for w in between) and following != cue.first:
+        if any(w in word_set("verbs") for w in between) and following != cue.first:
             break
         mention.probability = probability
         following = mention.first
@@ -143,10 +126,14 @@ def _goes_on(tokens: Tokens, first: int, last: int, mentions: Sequence[Mention],
     if not listed or any(m.has("cue", "no", "normal", "stop", "past") for m in mentions[:1]):
         return False
     words = tokens.words[first:last]
-    if not words or any(w in _VERBS for w in words):
+    if not words or any(w in word_set("verbs") for w in words):
         return False
     head = words[1] if words[0] in ("and", "or", "nor") and len(words) > 1 else words[0]
-    return head not in _OPENERS and not head[0].isdigit() and not any(m.has("cue", "stop") for m in mentions)
+    return (
+        head not in word_set("openers")
+        and not head[0].isdigit()
+        and not any(m.has("cue", "stop") for m in mentions)
+    )
 
 
 def _ending(
@@ -168,7 +155,7 @@ def _ending(
             if tag.kind == "cue" and tag.name == "maybe":
                 doubt = float(tag.value or 0.5)
     chinese = any("\u3400" <= w[0] <= "\u9fff" for w in tokens.words[first:last])
-    verbs = any(w in _VERBS for w in tokens.words[first:last])
+    verbs = any(w in word_set("verbs") for w in tokens.words[first:last])
     goes_on = (absent or doubt is not None) and not verbs
     if chinese:
         goes_on = absent and (denial or carried[2])

@@ -40,7 +40,9 @@ _TABLE = {
 }  # fmt: skip
 """One character for one character, so that a place in the normalised text is a place in the report."""
 
-_TOKEN = re.compile(r"(?<![a-z])(?:k/c/o|[hwcrsp]/[op](?![a-z])|w/(?=[ \d]))|[a-z]+|\d+(?:\.\d+)?|[\u3400-\u9fff]|\n|[^\sa-z0-9]")
+_TOKEN = re.compile(
+    r"(?<![a-z])(?:k/c/o|[hwcrsp]/[op](?![a-z])|w/(?=[ \d]))|[a-z]+|\d+(?:\.\d+)?|[\u3400-\u9fff]|\n|[^\sa-z0-9]"
+)
 
 _IRREGULAR = {
     "foci": "focus", "calculi": "calculus", "metastases": "metastasis", "diagnoses": "diagnosis",
@@ -194,10 +196,16 @@ def tokenise(normal: str) -> Tokens:
                 continue
         elif word in _CLAUSE_MARKS:
             level = 1
-            if word == ":" and normal[start - 1 : start].isdigit() and normal[start + 1 : start + 2].isdigit():
+            if (
+                word == ":"
+                and normal[start - 1 : start].isdigit()
+                and normal[start + 1 : start + 2].isdigit()
+            ):
                 continue
         elif word in _SENTENCE_MARKS:
-            asks_ahead = word == "?" and normal[match.end() : match.end() + 2].strip() and (not levels or levels[-1])
+            asks_ahead = (
+                word == "?" and normal[match.end() : match.end() + 2].strip() and (not levels or levels[-1])
+            )
             level = 0 if asks_ahead else 2
         elif word == ".":
             level = _stop_level(normal, start, words)
