@@ -79,10 +79,11 @@ def render_patient_page() -> str:
     settings = ", ".join(f"`{term.id}`" for term in load_vocabulary().of_group("setting"))
     lines = [introduction.format(settings=settings).rstrip()]
     forms = {term.id for term in load_vocabulary().of_group("morphology")}
+    rows = {a.name: a for a in list_aliases().values() if a.name not in forms}
     lines += [
-        f"| `{a.name}` | {says(a.when_true)} | {says(a.when_false)} | {a.source} |"
-        for a in list_aliases().values()
-        if a.name not in forms
+        f"| {', '.join(f'`{name}`' for name in (a.name, *a.also))} | {says(a.when_true)} "
+        f"| {says(a.when_false)} | {a.source} |"
+        for a in rows.values()
     ]
     named = ", ".join(f"`{name}`" for name in sorted(forms))
     lines += [

@@ -172,6 +172,8 @@ def test_a_number_of_thousands_of_digits_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+THIRDS = (("solid", 1 / 3), ("mixed", 1 / 3), ("infiltrative", 1 / 3))
+
 COLUMNS = [
     *("multiple", "diffuse_bilobar", "left_predominant", "along_duct", "duct_dilated_upstream"),
     *("strong_shadow", "soft_tissue_mass", "ring_or_eggshell", "central_in_mass", "small_lt10mm"),
@@ -207,6 +209,18 @@ def test_every_column_of_the_first_table_is_understood(column: str, state: bool)
         ({"known_primary": True}, "cancer_history", True),
         ({"known_primary": "colorectal"}, "known_primary", "colorectal"),
         ({"fever": "yes"}, "fever", True),
+        ({"mass": True}, "host_kind", Doubtful(1 / 3, THIRDS)),
+        ({"cystic": True}, "host_kind", "fluid"),
+        ({"host_kind": "cystic"}, "host_kind", "fluid"),
+        ({"known_primary": "colon cancer"}, "known_primary", "colorectal"),
+        ({"ovarian cancer": True}, "known_primary", "ovary"),
+        ({"dominant_morphology": "dot"}, "dominant_morphology", "punctate"),
+        ({"side_of_foci": "bilobar"}, "side_of_foci", "both"),
+        (
+            {"left_predominant": {"p": 0.8}},
+            "side_of_foci",
+            Doubtful(0.8, (("left", 0.8), ("right", pytest.approx(0.1)), ("both", pytest.approx(0.1)))),
+        ),
         ({"echinococcus_serology": "negative"}, "echinococcus_serology", False),
         ({"largest_calcium": {"value": 1.2, "unit": "cm"}}, "largest_calcium", Measurement(12, "mm")),
         ({"largest_calcium": "3 x 4 mm"}, "largest_calcium", Measurement(4, "mm")),

@@ -36,6 +36,8 @@ class Alias(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
+    also: tuple[str, ...] = ()
+    """Other names for the same."""
     when_true: dict[str, Any]
     when_false: dict[str, Any]
     source: str = Field(min_length=3)
@@ -50,7 +52,9 @@ def list_aliases() -> dict[str, Alias]:
     """Return the aliases by name: those of the file, and one for every morphology."""
     text = files("hepalith.study").joinpath("aliases.toml").read_text(encoding="utf-8")
     rows = [Alias.model_validate(row) for row in tomllib.loads(text)["alias"]]
-    aliases = {row.name: row for row in rows}
+    aliases = {name: row for row in rows for name in (row.name, *row.also)}
+    if len(aliases) != sum(1 + len(row.also) for row in rows):
+        raise ValueError("aliases.toml has a name twice")
     forms = [term.id for term in load_vocabulary().of_group("morphology")]
     for form in forms:
         others = [other for other in forms if other != form]
@@ -114,8 +118,9 @@ def find_named(name: str, groups: tuple[str, ...]) -> Term | Alias:
         return meant[0]
     if wanted in _forms():
         return list_aliases()[_forms()[wanted]]
+    cutoff = 0.0 if "laboratory" in groups else NEAR_ENOUGH
     near = difflib.get_close_matches(
-        wanted, [t.id for t in vocabulary.of_group(*groups)], n=1, cutoff=NEAR_ENOUGH
+        wanted, [t.id for t in vocabulary.of_group(*groups)], n=1, cutoff=cutoff
     ) or difflib.get_close_matches(
         wanted, [*(t.id for t in stated.values()), *list_aliases()], n=1, cutoff=0.0
     )

@@ -118,7 +118,7 @@ def _claims_of_alias(alias: Alias, written: Any, table: str) -> Iterator[Claim]:
     value = read_value(stand_in, written)
     if isinstance(value, Doubtful):
         for term_id, said in alias.when_true.items():
-            if not isinstance(said, bool | str) or is_unknown(said) or _is_amount(said):
+            if is_unknown(said) or _is_amount(said):
                 raise ValueError(f"{alias.name} takes true or false and no probability")
             yield from _claims(term_id, {"value": said, "p": value.probability}, table)
         return

@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from hepalith.study.patient import Doubtful, Lab, Value
 from hepalith.study.unit import conversion
-from hepalith.vocabulary import Measurement, NotAssessable, Term
+from hepalith.vocabulary import Measurement, NotAssessable, Term, load_vocabulary
 
 __all__ = ["UNKNOWN", "is_unknown", "normalised", "read_lab", "read_value", "together"]
 
@@ -38,6 +41,9 @@ AMOUNT = re.compile(
     r"(?:\s*(?:-|–|~|to|至)\s*(?P<last>\d+(?:\.\d+)?))?\s*(?P<unit>[^\d\s<>].*)?"
 )
 """A number with its unit as it is typed: "12 mm", "<1 cm", "3 x 4 mm" (the longest counts), "3-5 mm"."""
+
+CANCER = re.compile(r"_(?:cancer|carcinoma|adenocarcinoma|tumou?r)$")
+"""Words for a malignant tumour at the end of the name of its organ."""
 
 TABLE_KEYS = ("value", "unit", "low", "high", "p", "probability")
 """Keys of a finding that is written as a table."""
@@ -114,11 +120,13 @@ def _read_choice(term: Term, written: Any) -> Value:
     if isinstance(written, Sequence) and written and all(isinstance(v, str) for v in written):
         named = list(dict.fromkeys(_choice_id(term, v) for v in written))
         return _spread(dict.fromkeys(named, 1.0))
-    if isinstance(written, Mapping) and isinstance(written.get("value"), str):
-        chosen, chance = _choice_id(term, written["value"]), _chance(written, term.id)
-        rest = [name for name in options if name != chosen]
-        return _spread({chosen: chance, **{name: (1.0 - chance) / len(rest) for name in rest}})
-    if isinstance(written, Mapping) and written and "value" not in written:
+    if isinstance(written, Mapping) and "value" in written:
+        certain, chance = _read_choice(term, written["value"]), _chance(written, term.id)
+        shares = dict(certain.choices) if isinstance(certain, Doubtful) else {str(certain): 1.0}
+        rest = [name for name in options if name not in shares]
+        told = {name: chance * share for name, share in shares.items()}
+        return _spread({**told, **{name: (1.0 - chance) / len(rest) for name in rest}})
+    if isinstance(written, Mapping) and written:
         shares = {_choice_id(term, name): _chance({"p": p}, term.id) for name, p in written.items()}
         if sum(shares.values()) > 0:
             return _spread(shares)
@@ -133,15 +141,36 @@ def _spread(weights: Mapping[str, float]) -> str | Doubtful:
 
 
 def _choice_id(term: Term, value: str) -> str:
+    """Return the choice that a word names: by its id, its display, a synonym, or as people type it."""
     wanted = normalised(value)
+    bare = CANCER.sub("", wanted)
     for option in term.choices:
-        if wanted in (normalised(option.id), normalised(option.en), normalised(option.zh)):
+        if {wanted, bare} & {normalised(name) for name in (option.id, option.en, option.zh)}:
+            return option.id
+    typed = _typed_choices().get(term.id, {})
+    for name in (wanted, bare):
+        if name in typed:
+            return typed[name]
+    vocabulary = load_vocabulary()
+    for option in term.choices:
+        if option.id in vocabulary and wanted in map(normalised, vocabulary[option.id].synonyms):
             return option.id
     options = [c.id for c in term.choices]
     (near,) = difflib.get_close_matches(wanted, options, n=1, cutoff=0.0)
     raise ValueError(
         f"{term.id} has no choice {value!r}; did you mean {near!r}? It takes: {', '.join(options)}"
     )
+
+
+@cache
+def _typed_choices() -> dict[str, dict[str, str]]:
+    text = files("hepalith.study").joinpath("choices.toml").read_text(encoding="utf-8")
+    typed: dict[str, dict[str, str]] = tomllib.loads(text)
+    for term_id, names in typed.items():
+        unknown = set(names.values()) - {c.id for c in load_vocabulary()[term_id].choices}
+        if unknown:
+            raise ValueError(f"choices.toml: {term_id} has no choice {', '.join(sorted(unknown))}")
+    return typed
 
 
 def _read_quantity(term: Term, written: Any) -> Measurement:
