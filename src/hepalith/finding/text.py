@@ -13,7 +13,8 @@ from hepalith.finding.text_compose import Composed, compose
 from hepalith.finding.text_focus import follow
 from hepalith.finding.text_lexicon import load_tree
 from hepalith.finding.text_mention import Sentence, find_sizes, list_sentences, mention_all
-from hepalith.finding.text_patient import Person, read_age, take_person
+from hepalith.finding.text_patient import read_age, take_person
+from hepalith.finding.text_person import Person
 from hepalith.finding.text_place import Topic, place_mentions
 from hepalith.finding.text_scope import judge_scope
 from hepalith.finding.text_token import normalise, tokenise

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hepalith.finding.text_account import Account, Said, Site
 from hepalith.finding.text_change import LONG_YEARS, find_exam_date, list_dates, list_intervals
 from hepalith.finding.text_mention import Mention, Sentence, Size
-from hepalith.finding.text_patient import Person
+from hepalith.finding.text_person import Person
 from hepalith.finding.text_place import LIVER, load_joins, load_normals
 from hepalith.finding.text_token import Tokens
 from hepalith.vocabulary import Measurement, State, load_vocabulary

@@ -1,0 +1,147 @@
+"""Laboratory values of a report: the number, its unit and limit, or the word that judges it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from hepalith.finding.text_mention import Mention, Sentence
+from hepalith.finding.text_person import Person
+from hepalith.finding.text_token import Tokens
+from hepalith.vocabulary import load_vocabulary
+
+__all__ = ["take_labs"]
+
+_BETWEEN = (
+    r"levels?|concentration|count|值|水平|浓度|is|was|were|of|:|=|为|约|达|at|a|to|level of|明显|显著|轻度|升高至|升至|增高至|高达|"
+    r"升高|增高|elevated|raised|increased|markedly|mildly|slightly|high|low|about|up|still|only|normal|within|正常|\(|,"
+)
+_NUMBER = r"\d{1,3}(?:[ ,]\d{3})+(?!\d)|\d{1,7}(?:\.\d{1,4})?"
+_POWER = r"(?:\s?x\s?10\s?\^?\s?(?P<e>[2-6])(?=\s?[a-z]))?"
+_UNIT = (
+    r"(?:10\^?\d\s?/\s?u?l|x\s?10\s?\^?\d{1,2}\s?/\s?u?l"
+    r"|[a-z%]{1,5}\s?/\s?(?:d?l|ml|u?l|mm3|h)|%|iu/l|g/dl|个/l|mm|°?c(?![a-z])|℃)?"
+)
+_VALUE = re.compile(
+    r"(?:\s{0,3}\([a-z0-9 -]{1,12}\))?"
+    rf"(?:\s{{0,3}}(?:{_BETWEEN})){{0,6}}\s{{0,3}}"
+    rf"(?P<sign>[<>≤≥]|小于|大于)?\s{{0,2}}(?P<n>{_NUMBER}){_POWER}\s{{0,2}}(?P<unit>{_UNIT})"
+)
+"""A value behind the name of a test; every repetition is bounded, so that time stays linear."""
+
+_LIMIT_NAME = (
+    r"normal(?: range| value| limit)?s?|reference(?: range| interval| value)?|ref\.?|upper limit(?: of normal)?|uln|nr|rr|n|"
+    r"参考值|正常值|参考范围|正常|正常参考值|正常上限|参考区间|上限|正常范围|参考"
+)
+_LIMIT = re.compile(
+    rf"\s{{0,2}}[,;]?\s{{0,2}}[(\[]?\s{{0,2}}(?:{_LIMIT_NAME})?\s{{0,2}}[:,]?\s{{0,2}}(?:of\s)?(?:is\s)?"
+    r"(?P<sign><|≤|up to|小于|below|under)?=?\s{0,2}(?P<low>\d{1,6}(?:\.\d{1,4})?)"
+    r"\s{0,2}(?:(?:-|~|to|至)\s{0,2}(?P<high>\d{1,6}(?:\.\d{1,4})?))?"
+)
+_LIMIT_WORD = re.compile(r"normal|ref|upper|uln|nr|参考|正常|上限|rr|[(\[]\s{0,2}n")
+_UPPER_WORD = re.compile(r"upper|uln|上限")
+LIMIT_REACH = 48
+"""Characters behind a value within which its limit is looked for (our judgement)."""
+
+_UNITS = {
+    "ng/ml": "ng/mL", "ug/l": "ug/L", "iu/ml": "IU/mL", "u/ml": "U/mL", "ku/l": "kU/L", "u/l": "U/L",
+    "iu/l": "U/L", "mg/dl": "mg/dL", "umol/l": "umol/L", "mmol/l": "mmol/L", "g/l": "g/L", "g/dl": "g/dL",
+    "pg/ml": "pg/mL", "mg/l": "mg/L", "pmol/l": "pmol/L", "%": "%", "ng/l": "ng/L", "nmol/l": "nmol/L",
+    "ng/dl": "ng/dL", "u/dl": "U/dL", "ug/ml": "ug/mL", "kiu/l": "kU/L", "mcg/l": "ug/L", "mu/l": "mU/L",
+    "mm/h": "mm/h", "c": "Cel", "°c": "Cel", "℃": "Cel",
+}  # fmt: skip
+"""Units as they are written, in lower case, and their UCUM codes."""
+
+_THOUSANDS = re.compile(r"10\s?\^?9\s?/\s?l|10\s?\^?3\s?/\s?ul|10e9/l|k/ul|/nl")
+
+
+def take_labs(person: Person, tokens: Tokens, sentence: Sentence, normal: str) -> None:
+    """Note laboratory values with their limits, and those that are called normal or raised."""
+    names = [m for m in sentence.mentions if m.has("lab") or m.has("lab_name") or m.has("serology")]
+    pending: list[Mention] = []
+    for place, mention in enumerate(names):
+        if mention.family or mention.probability is None:
+            continue
+        following = names[place + 1].first if place + 1 < len(names) else sentence.last
+        upto = tokens.starts[following] if place + 1 < len(names) else tokens.ends[sentence.last - 1]
+        end = tokens.ends[mention.last - 1]
+        if mention.has("lab") and (value_at := _take_value(person, mention, normal, end, upto)):
+            _judge_near_value(
+                person, mention, normal[end : value_at[0]], normal[value_at[1] : value_at[1] + 2]
+            )
+            continue
+        pending.append(mention)
+        if _judge_words(person, sentence, pending, mention.last, following):
+            pending = []
+
+
+_RAISED = re.compile(r"elevated|raised|increased|high|升高|增高|升至|高达")
+_ARROW = re.compile(r"\s?[↑]")
+_BEFORE_VALUE = re.compile(r"normal|正常")
+
+
+def _judge_near_value(person: Person, mention: Mention, before: str, after: str) -> None:
+    """Judge a laboratory name by the word between it and its value, or the arrow behind it."""
+    finding = load_vocabulary()[mention.names("lab")[0]].raises
+    if finding is None:
+        return
+    if _RAISED.search(before) or _ARROW.match(after):
+        person.findings.append((finding, 1.0, mention))
+    elif _BEFORE_VALUE.search(before):
+        person.findings.append((finding, 0.0, mention))
+
+
+def _take_value(person: Person, mention: Mention, normal: str, end: int, upto: int) -> tuple[int, int] | None:
+    """Note the value behind a laboratory name; return where the number begins and where its unit ends."""
+    match = _VALUE.match(normal, end, max(upto, end))
+    if match is None:
+        return None
+    name = mention.names("lab")[0]
+    written = re.sub(r"\s", "", match["unit"] or "")
+    unit = _UNITS.get(written) or ("10*3/uL" if _THOUSANDS.search(written) else None)
+    if unit is None and "/" in written:
+        unit = written
+    lab: dict[str, Any] = {
+        "value": float(match["n"].replace(",", "").replace(" ", "")) * 10.0 ** int(match["e"] or 0),
+        "unit": unit or str(load_vocabulary()[name].unit),
+    }
+    upper = _upper_limit(normal[match.end() : max(min(match.end() + LIMIT_REACH, upto), match.end())])
+    if upper is not None:
+        lab["upper_limit"] = upper
+    person.note("labs", name, lab, end, match.end())
+    return match.start("n"), match.end()
+
+
+def _upper_limit(rest: str) -> float | None:
+    """Return the upper limit that stands behind a laboratory value, if one does."""
+    limit = _LIMIT.match(rest)
+    if limit is None:
+        return None
+    said = limit.group()
+    upper = limit["high"]
+    if upper is None and (limit["sign"] or _UPPER_WORD.search(said)):
+        upper = limit["low"] if _LIMIT_WORD.search(said) or "(" in said else None
+    return float(upper) if upper is not None and float(upper) > 0 else None
+
+
+def _judge_words(
+    person: Person, sentence: Sentence, pending: Sequence[Mention], last: int, following: int
+) -> bool:
+    """Judge tests by the words between two tokens, or right before the first; say whether any was found."""
+    verdicts = [m for m in sentence.mentions if m.has("cue", "normal", "high")]
+    after = [m for m in verdicts if last <= m.first < following]
+    before = [m for m in verdicts if 0 <= pending[0].first - m.last <= 2]
+    if not after and not before:
+        return False
+    verdict = after[0] if after else before[-1]
+    denied = any(m.has("cue", "no") and last <= m.first < verdict.first for m in sentence.mentions)
+    raised = verdict.has("cue", "high") and not verdict.has("cue", "normal") and not denied
+    for mention in pending:
+        for tag in mention.tags:
+            finding = load_vocabulary()[tag.name].raises if tag.kind == "lab" else None
+            if tag.kind in ("lab_name", "serology"):
+                finding = tag.name
+            if finding is not None:
+                person.findings.append((finding, float(raised), mention))
+    return True
