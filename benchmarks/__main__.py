@@ -24,6 +24,7 @@ QUESTIONS = {
     "intervals": "How right are excess, volume and diameter, and do their 95 % intervals hold the truth?",
     "phases": "How well is one contrast phase laid over another, and how fast?",
     "projection": "How true is the phantom's scanner to a projection and reconstruction?",
+    "inference": "How fast and how right is the inference, beside two Bayesian-network libraries?",
     "evaluation": "How good is it on phantoms of the test split, beside scripts and the physical limit?",
     "overlap": "How far apart does the knowledge hold the diagnoses that are easily confused?",
     "next_test": "How fast is every next test judged, and do the tests put first settle patients sooner?",

@@ -134,7 +134,7 @@ def network(features: tuple[str, ...]) -> Any:
     inference = pytest.importorskip("pgmpy.inference")
     known = load_knowledge()
     nodes = {*features, *(g for f in features if (g := known.features[f].given))}
-    edges = [("form", n) for n in nodes]
+    edges = [("cause", n) for n in nodes]
     edges += [(g, n) for n in nodes if (g := known.features[n].given)]
     net = models.DiscreteBayesianNetwork(edges)
     total = sum(e.prior[known.default_setting].value for e in known.entries)
@@ -147,7 +147,7 @@ def network(features: tuple[str, ...]) -> Any:
         prior.append(atom[0].prior[known.default_setting].value / total * share * (1 - beside))
     prior = [p / sum(prior) for p in prior]
     cards = {n: len(known.features[n].values) for n in nodes}
-    net.add_cpds(factors.TabularCPD("form", len(prior), [[p] for p in prior]))
+    net.add_cpds(factors.TabularCPD("cause", len(prior), [[p] for p in prior]))
     for node in nodes:
         values, given = known.features[node].values, known.features[node].given
         parents = known.features[given].values if given else ("any",)
@@ -155,7 +155,7 @@ def network(features: tuple[str, ...]) -> Any:
             [oracle.spread(atom, node, parent)[v] for atom in oracle.ATOMS for parent in parents]
             for v in values
         ]
-        evidence = ["form", given] if given else ["form"]
+        evidence = ["cause", given] if given else ["cause"]
         sizes = [len(prior), cards[given]] if given else [len(prior)]
         net.add_cpds(factors.TabularCPD(node, cards[node], columns, evidence, sizes))
     return inference.VariableElimination(net), factors.TabularCPD
@@ -171,7 +171,7 @@ def test_the_posterior_of_one_process_is_that_of_a_bayesian_network_library(name
     said, _, _ = what_was_said(findings, patterns, patient)
     engine, make = network(tuple(sorted(said)))
     virtual = [make(f, len(s), [[v / max(s.values())] for v in s.values()]) for f, s in said.items()]
-    found = engine.query(["form"], virtual_evidence=virtual, show_progress=False).values
+    found = engine.query(["cause"], virtual_evidence=virtual, show_progress=False).values
     belief = hypothesise(findings, patterns, patient)
     alone = belief.log_joint[: len(oracle.ATOMS)]
     ours = np.exp(alone - alone.max())
