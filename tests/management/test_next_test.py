@@ -22,8 +22,9 @@ from hepalith.finding.person import findings_from_patient
 from hepalith.management import Plan, advise, next_test
 from hepalith.management.case import Case
 from hepalith.management.catalogue import Burden, Catalogue, TestRule, load_catalogue
-from hepalith.management.next_test import LEAST_BITS, MOST_LISTED, plan_next_tests
+from hepalith.management.next_test import MOST_INSTEAD, MOST_LISTED, plan_next_tests
 from hepalith.management.plan import NextTest
+from hepalith.management.test_worth import LEAST_BITS
 from hepalith.settings import Settings
 from hepalith.study.patient import Patient
 from hepalith.vocabulary import Measurement, State, load_vocabulary
@@ -269,6 +270,22 @@ def test_equal_tests_keep_the_order_of_the_file(monkeypatch: pytest.MonkeyPatch)
     assert tuple(t.test for t in order) == names
 
 
+def assert_replacements_stand_behind_what_they_replace(made: tuple[NextTest, ...]) -> None:
+    for place, test in enumerate(made):
+        if test.instead_of:
+            assert test.instead_of in {t.test for t in made[:place] if not t.instead_of}
+
+
+def test_a_test_that_tells_the_same_stands_behind_the_one_it_may_replace_and_says_so() -> None:
+    made = plan(age_years=60, findings={"host_kind": "solid"}).next_tests
+    assert_replacements_stand_behind_what_they_replace(made)
+    by_name = {t.test: t for t in made}
+    assert by_name["contrast_ultrasound"].instead_of == "liver_mri"
+    assert "may be done instead of it" in by_name["contrast_ultrasound"].why["en"]
+    assert "可互为替代" in by_name["contrast_ultrasound"].why["zh"]
+    assert by_name["liver_mri"].instead_of == ""
+
+
 FINDINGS = st.fixed_dictionaries(
     {},
     optional={
@@ -317,7 +334,8 @@ def test_the_list_keeps_its_laws_in_every_patient(patient: Patient) -> None:
             assert test.expected_utility > 0
     assert made == plan_next_tests(replace(case, findings=tuple(reversed(case.findings))))
     free = [t for t in made if rules[t.test].must is None and rules[t.test].today is None]
-    assert len(free) <= MOST_LISTED + 1
+    assert len(free) <= MOST_LISTED + MOST_INSTEAD + 1
+    assert_replacements_stand_behind_what_they_replace(made)
     if patient.pregnancy:
         rays = [t.test in IONISING for t in made if rules[t.test].today is None]
         assert rays == sorted(rays)
@@ -468,6 +486,77 @@ def test_every_test_of_a_patient_can_tell_something_or_is_done_anyway() -> None:
         and not any(f.id in read for f in t.finds)
     ]
     assert silent == []
+
+
+REACHED = [
+    {"age_years": 45, "findings": SMALL},
+    {"age_years": 50, "findings": DUCTS},
+    {"age_years": 60, "findings": {"host_kind": "solid"}},
+    {"age_years": 60, "findings": {"duct_stricture": True, "dilated_ducts": True, "host_kind": "none"}},
+    {"age_years": 40, "setting": "ce_endemic", "findings": RING},
+    {"age_years": 50, "exposures": {"schistosoma_water": True}, "findings": {"septal_network": True}},
+    {
+        "age_years": 50,
+        "exposures": {"raw_freshwater_fish": True},
+        "findings": {"multiple_foci": True, "dilated_ducts": True, "eosinophilia": True},
+    },
+    {
+        "age_years": 50,
+        "exposures": {"raw_dairy": True},
+        "symptoms": {"fever": True},
+        "findings": {"host_kind": "mixed"},
+    },
+    {
+        "age_years": 40,
+        "exposures": {"histoplasma_region": True},
+        "symptoms": {"fever": True},
+        "findings": {"multiple_foci": True, "spleen_calcium": True, "splenomegaly": True},
+    },
+    {
+        "age_years": 35,
+        "history": {"immunosuppression": True},
+        "findings": {"miliary": True, "spleen_calcium": True, "kidney_calcium": True},
+    },
+    {"age_years": 60, "history": {"dialysis": True}, "findings": {"diffuse_bilobar": True}},
+    {"age_years": 60, "sex": "female", "setting": "oncology", "findings": NEEDLE_WORTH},
+    {"age_years": 60, "sex": "female", "setting": "oncology", "findings": {**NEEDLE_WORTH, "cea_up": False}},
+    {
+        "age_years": 60,
+        "setting": "oncology",
+        "history": {"known_primary": "stomach"},
+        "findings": {"multiple_foci": True},
+    },
+    {"age_years": 60, "sex": "female", "setting": "oncology", "findings": {"multiple_foci": True}},
+    {"age_years": 40, "symptoms": {"diarrhoea": True}, "findings": {"multiple_foci": True}},
+    {"age_years": 55, "findings": {"adrenal_calcium": True, "spleen_calcium": True}},
+    {"age_years": 60, "history": {"cirrhosis": True}, "findings": {"host_kind": "solid"}},
+    {"age_years": 65, "findings": {"blood_pool_ring": True}},
+    {
+        "age_years": 40,
+        "history": {"men2": True},
+        "symptoms": {"diarrhoea": True},
+        "findings": {"multiple_foci": True, "host_kind": "none"},
+    },
+    {
+        "age_years": 60,
+        "sex": "female",
+        "setting": "oncology",
+        "findings": {"multiple_foci": True, "host_kind": "solid", "cea_up": False},
+    },
+    {
+        "age_years": 35,
+        "exposures": {"tuberculosis_contact": True},
+        "symptoms": {"fever": True},
+        "findings": {"dilated_ducts": True, "duct_stricture": True, "duct_relation": "in_wall"},
+    },
+]
+
+
+def test_every_test_is_the_right_one_for_somebody() -> None:
+    reached = {t for known in REACHED for t in order_for(**known)}
+    needs_an_image = {"dual_energy_ct"}  # asked for only after a contrast scan that was read
+    expected = {t.id for t in load_catalogue().tests if t.subject == "patient"} - needs_an_image
+    assert expected - reached == set()
 
 
 def test_a_test_that_names_what_does_not_exist_is_refused() -> None:

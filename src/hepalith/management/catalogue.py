@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hepalith.differential.entry import load_knowledge
+from hepalith.differential.expectation import make_inquiry
 from hepalith.management.case import Condition, check_condition
 from hepalith.vocabulary import load_vocabulary
 
@@ -277,6 +278,17 @@ def _check(tests: tuple[TestRule, ...]) -> None:
                 check_condition(test.id, condition)
         if unknown := sorted(f.id for f in test.finds if f.id not in vocabulary):
             raise ValueError(f"{test.id} tells {', '.join(unknown)}, which the vocabulary does not have")
+        for find in test.finds:
+            inquiry = make_inquiry(find.id, knowledge.features, missed_as=find.missed_as)
+            if (
+                inquiry
+                and vocabulary[find.id].type != "boolean"
+                and find.specificity < 1
+                and not find.missed_as
+            ):
+                raise ValueError(
+                    f"{test.id}: {find.id} has values, and says of none what a miss is taken for"
+                )
         if unknown := sorted(_meant(test) - diagnoses):
             raise ValueError(f"{test.id} names {', '.join(unknown)}, neither a diagnosis nor a family")
 

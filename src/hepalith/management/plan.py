@@ -140,6 +140,8 @@ class NextTest:
         What its outcomes would mean.
     source
         Where what it tells, and how well, comes from.
+    instead_of
+        The test above it that tells much the same; empty where it adds to those above.
     """
 
     test: str
@@ -152,6 +154,7 @@ class NextTest:
     separates: tuple[str, ...] = ()
     outcomes: tuple[TestOutcome, ...] = ()
     source: str = ""
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,14 +73,20 @@ class Told:
 
 
 def explain(
-    rule: TestRule, told: Told, reasons: Reasons
+    rule: TestRule, told: Told, reasons: Reasons, instead_of: str = ""
 ) -> tuple[dict[str, str], tuple[str, ...], tuple[TestOutcome, ...]]:
-    """Return the reason by language, the diagnoses separated, and what the outcomes would mean."""
+    """Return the reason by language, the diagnoses separated, and what the outcomes would mean.
+
+    `instead_of` names the test that it may replace.
+    """
     separates = _separated(told.joint, reasons)
     said, negative = _outcomes(rule, told, reasons) if separates else ((), None)
     outcomes = tuple(outcome for outcome, _ in said)
     parts = {language: [getattr(rule.why, language)] for language in LANGUAGES}
     for language in LANGUAGES:
+        if instead_of:
+            test = inline(load_vocabulary().display(instead_of, language), language)
+            parts[language].append(_say(reasons, "instead", language, test=test))
         if told.asked_for:
             parts[language].append(_say(reasons, "safety", language))
         if separates:
