@@ -77,13 +77,12 @@ def list_claims(tables: Mapping[str, Any]) -> Iterator[Claim]:
 def _claims(name: str, written: Any, table: str) -> Iterator[Claim]:
     """Give what one key says."""
     meant = _meaning(name, table)
-    alias = meant if isinstance(meant, Alias) else _alias_of(name, meant)
     if is_unknown(written):
         return
-    by_alias = isinstance(written, bool) and alias is not None
-    if isinstance(meant, Alias) or (by_alias and meant.type == "choice"):
-        assert alias is not None  # noqa: S101 - for the type checker: both branches have one
-        yield from _claims_of_alias(alias, written, table)
+    if isinstance(meant, Term) and meant.type == "choice" and isinstance(written, bool):
+        meant = _alias_of(name, meant) or meant
+    if isinstance(meant, Alias):
+        yield from _claims_of_alias(meant, written, table)
     elif meant.group == "laboratory":
         yield _lab_claim(meant, written)
     elif meant.id == "known_primary":
