@@ -22,7 +22,7 @@ from hepalith.finding.person import findings_from_patient
 from hepalith.management import Plan, advise, next_test
 from hepalith.management.case import Case
 from hepalith.management.catalogue import Burden, Catalogue, TestRule, load_catalogue
-from hepalith.management.next_test import MOST_INSTEAD, MOST_LISTED, plan_next_tests
+from hepalith.management.next_test import MOST_INSTEAD, MOST_LISTED, NEW_SHARE, plan_next_tests
 from hepalith.management.plan import NextTest
 from hepalith.management.test_worth import LEAST_BITS
 from hepalith.settings import Settings
@@ -583,6 +583,7 @@ def test_the_page_gives_the_numbers_of_the_files() -> None:
     assert f"the effort ({catalogue.weights.effort.value:g})" in page
     assert f"{MOST_OUTCOMES:,} outcomes" in page
     assert f"less than {LEAST_BITS:g} bit" in page
+    assert f"less than {NEW_SHARE:.0%}".replace("%", " %") in page
     ids = [e.id for e in load_knowledge().entries]
     loss = {a: catalogue.losses[i] for i, a in enumerate(catalogue.actions)}
     assert f"leave a cancer alone loses {loss['nothing'][ids.index('hcc')]:g}" in page
