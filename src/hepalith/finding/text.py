@@ -78,12 +78,7 @@ def detect_language(text: str) -> Language:
     """
     if _CJK.search(text) is None:
         return "en"
-    found = 0
-    for _ in _LATIN_WORD.finditer(text):
-        found += 1
-        if found >= FEW_WORDS:
-            return "mixed"
-    return "zh"
+    return "mixed" if any(n == FEW_WORDS for n, _ in enumerate(_LATIN_WORD.finditer(text), 1)) else "zh"
 
 
 def read_report(text: str, language: str | None = None) -> ReportText:
@@ -121,7 +116,7 @@ def read_report(text: str, language: str | None = None) -> ReportText:
         sentence.heading = section = _section(tokens.words, sentence, section)
         judge_scope(tokens, sentence)
         place_mentions(tokens, sentence, topic)
-        section = _next_section(tokens.words, sentence, section)
+        section = _next_section(sentence, section)
         if sentence.heading != "technique":
             _mute(sentence)
             take_person(person, tokens, sentence, normal)
@@ -147,7 +142,7 @@ def _mute(sentence: Sentence) -> None:
 
 
 _INLINE = frozenset(("technique", "indication", "comparison", "recommendation"))
-"""Sections that end with the sentence that stands behind their heading: reports seldom mark where they end."""
+"""Sections that end with the sentence behind their heading: reports seldom mark where they end."""
 
 
 def _section(words: Sequence[str], sentence: Sentence, section: str) -> str:
@@ -160,7 +155,7 @@ def _section(words: Sequence[str], sentence: Sentence, section: str) -> str:
     return section
 
 
-def _next_section(words: Sequence[str], sentence: Sentence, section: str) -> str:
+def _next_section(sentence: Sentence, section: str) -> str:
     """Return the section that the next sentence is in, if it has no heading of its own."""
     if section not in _INLINE:
         return section

@@ -54,7 +54,7 @@ class Site:
 
 @dataclass(slots=True)
 class Lesion:
-    """A lesion the report speaks of: kinds it is called, its sizes, its place, and whether it holds calcium."""
+    """A lesion the report speaks of: what it is called, its sizes, its place, whether it holds calcium."""
 
     mention: Mention
     kinds: list[tuple[str, float, Mention]] = field(default_factory=list)
@@ -65,7 +65,7 @@ class Lesion:
 
 @dataclass(slots=True)
 class Account:
-    """What has been said so far; the last lesion and `calcium` are what the report speaks of at the moment."""
+    """What has been said so far; the last lesion and `calcium` are what the report speaks of now."""
 
     said: list[Said] = field(default_factory=list)
     calcium: Mention | None = None

@@ -12,30 +12,37 @@ LONG_YEARS = 2.0
 """Years without change after which a focus counts as harmless (evidence review, rule A1.2)."""
 
 _MONTHS = {
-    m: i + 1
-    for i, m in enumerate(
+    name: number + 1
+    for number, name in enumerate(
         ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
     )
 }
-_NAME = r"(?P<month>jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
+_NAME = rf"(?P<month>{'|'.join(_MONTHS)})[a-z]{{0,6}}\.?"
+_Y, _M, _D = r"(?P<y>(?:19|20)\d\d)", r"(?P<m>0?[1-9]|1[0-2])", r"(?P<d>0?[1-9]|[12]\d|3[01])"
 _DATES = (
-    re.compile(r"(?<!\d)(?P<y>(?:19|20)\d\d)\s?[-/.年]\s?(?P<m>0?[1-9]|1[0-2])(?:\s?[-/.月]\s?(?P<d>0?[1-9]|[12]\d|3[01])(?!\d))?"),
-    re.compile(rf"(?<!\d)(?P<d>0?[1-9]|[12]\d|3[01])?(?:st|nd|rd|th)?[ -]?{_NAME},?[ -](?P<y>(?:19|20)\d\d)(?!\d)"),
-    re.compile(rf"{_NAME} (?P<d>0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?,? (?P<y>(?:19|20)\d\d)(?!\d)"),
-    re.compile(r"(?<!\d)(?:(?P<d>0?[1-9]|[12]\d|3[01])[/.])?(?P<m>0?[1-9]|1[0-2])[/.](?P<y>(?:19|20)\d\d)(?!\d)"),
-    re.compile(r"(?<![\d.-])(?P<y>(?:19|20)\d\d)(?![\d.]|\s?(?:mm|cm|hu|u/|ng|iu))"),
-)  # fmt: skip
+    re.compile(rf"(?<!\d){_Y}\s?[-/.年]\s?{_M}(?:\s?[-/.月]\s?{_D}(?!\d))?"),
+    re.compile(rf"(?<!\d){_D}?(?:st|nd|rd|th)?[ -]?{_NAME},?[ -]{_Y}(?!\d)"),
+    re.compile(rf"{_NAME} {_D}(?:st|nd|rd|th)?,? {_Y}(?!\d)"),
+    re.compile(rf"(?<!\d)(?:{_D}[/.])?{_M}[/.]{_Y}(?!\d)"),
+    re.compile(rf"(?<![\d.-]){_Y}(?![\d.]|\s?(?:mm|cm|hu|u/|ng|iu))"),
+)
+"""How reports write a date, the most exact first."""
+
 _LABEL = re.compile(
-    r"(?:exam(?:ination)? date|date of (?:exam(?:ination)?|study|scan|report)|study date|scan date|report date|^\s*date|"
-    r"检查日期|检查时间|报告日期|报告时间|日期)\s{0,2}:?\s{0,2}",
+    r"(?:exam(?:ination)? date|date of (?:exam(?:ination)?|study|scan|report)|study date|scan date|report date"
+    r"|^\s*date|检查日期|检查时间|报告日期|报告时间|日期)\s{0,2}:?\s{0,2}",
     re.MULTILINE,
 )
-_WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-          "一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}  # fmt: skip
+_WORDS = {
+    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9,
+    "十": 10, "several": 3, "many": 5, "数": 3, "多": 3,
+}  # fmt: skip
 _INTERVAL = re.compile(
-    r"(?:(?P<n>\d{1,2})|(?P<w>one|two|three|four|five|six|seven|eight|nine|ten|[一两二三四五六七八九十]))"
-    r"\s{0,2}(?:\+|余|多)?\s{0,2}-?\s{0,2}(?P<u>years?|yrs?|months?|余?年|个?月)"
+    rf"(?:(?P<n>\d{{1,2}})|(?P<w>{'|'.join(_WORDS)}))\s{{0,2}}(?:\+|余|多)?\s{{0,2}}-?\s{{0,2}}"
+    r"(?P<u>years?|yrs?|months?|余?年|个?月)"
 )
+"""Stretches of time. "Several" and "many" years are taken for three and five (our judgement)."""
 
 
 def list_dates(normal: str, begin: int, end: int) -> Iterator[tuple[date, int, int]]:

@@ -68,8 +68,9 @@ def compose(
 
 _CALCIUM_ONLY = frozenset(
     (
-        "subcapsular", "scattered", "clustered", "miliary", "bilobar_even", "solitary", "beaded_chain", "along_duct",
-        "along_portal_triad", "along_capsule", "duct_relation", "acoustic_shadow", "bile_around_focus",
+        "subcapsular", "scattered", "clustered", "miliary", "bilobar_even", "solitary", "beaded_chain",
+        "along_duct", "along_portal_triad", "along_capsule", "duct_relation", "acoustic_shadow",
+        "bile_around_focus", "mobile_focus", "twinkling",
     )
 )  # fmt: skip
 """Findings that are about the calcium: they count only where calcium in the liver is spoken of."""
@@ -77,8 +78,9 @@ _CALCIUM_ONLY = frozenset(
 
 _HOST_ONLY = frozenset(
     (
-        "ill_defined_margin", "cyst_septa", "thick_wall", "enhancing_capsule", "lesion_necrosis", "satellite_lesions",
-        "arterial_hyperenhancement", "t1_bright", "t2_signal", "mural_nodule", "fat_attenuation", "microcystic_areas",
+        "ill_defined_margin", "cyst_septa", "thick_wall", "enhancing_capsule", "lesion_necrosis",
+        "satellite_lesions", "arterial_hyperenhancement", "t1_bright", "t2_signal", "mural_nodule",
+        "fat_attenuation", "microcystic_areas",
     )
 )  # fmt: skip
 """Findings that are about a lesion: they count only where one is spoken of."""
@@ -95,7 +97,7 @@ def _direct(account: Account, tokens: Tokens, sentence: Sentence) -> Iterator[Sa
             continue
         foreign = bool(mention.organs) and not LIVER & set(mention.organs)
         for tag in mention.tags:
-            if tag.kind == "change" and not foreign and _is_change(sentence, mention, tag.name):
+            if tag.kind == "change" and not foreign and _is_change(sentence, mention):
                 yield Said("change_since_prior", mention.probability, mention.first, mention.last, tag.name)
             if tag.kind == "quality" and tag.name == "enhances" and mention.probability == 0 and not foreign:
                 yield Said("enhancement", 1.0, mention.first, mention.last, "none")
@@ -146,7 +148,7 @@ def _is_of_scar(sentence: Sentence, mention: Mention) -> bool:
     )
 
 
-def _is_change(sentence: Sentence, mention: Mention, name: str) -> bool:
+def _is_change(sentence: Sentence, mention: Mention) -> bool:
     """Say whether a word of change is about the calcium and about another day."""
     things = [m for m in sentence.mentions if m.part == mention.part and m.has("thing")]
     if things and not any(m.has("thing", "calcium", "bright", "dense", "stone", "lesion") for m in things):
@@ -342,11 +344,14 @@ def _merge(name: str, kind: str, subject: str, unit: str | None, said: Sequence[
 
 
 _ORDER = {
-    "enhancement": ("arterial_washout", "blood_pool", "peripheral_nodular", "septal", "rim", "delayed", "arterial", "none"),
+    "enhancement": (
+        "arterial_washout", "blood_pool", "peripheral_nodular", "septal", "rim", "delayed", "arterial", "none",
+    ),
     "acoustic_shadow": ("comet_tail", "dirty", "faint", "clean", "none"),
     "dominant_morphology": (
-        "eggshell", "tram_track", "equal_sign", "stellate", "curvilinear_septal", "rim", "beaded", "branching",
-        "granular", "plaque", "linear", "amorphous", "coarse", "band", "nodular", "punctate", "lump", "pin",
+        "eggshell", "tram_track", "equal_sign", "stellate", "curvilinear_septal", "rim", "beaded",
+        "branching", "granular", "plaque", "linear", "amorphous", "coarse", "band", "nodular", "punctate",
+        "lump", "pin",
     ),
     "change_since_prior": ("new", "grown", "shrunk", "gone", "stable"),
     "duct_relation": ("apart", "in_wall", "in_lumen", "along_portal_triad"),

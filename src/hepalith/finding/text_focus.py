@@ -93,7 +93,7 @@ def _take_denied(account: Account, tokens: Tokens, sentence: Sentence, denied: S
 
 
 def _holds(tokens: Tokens, sentence: Sentence, present: Sequence[Mention], real: Sequence[Mention]) -> bool:
-    """Say whether the calcium of a sentence lies in its lesion: nothing between them gives it a place of its own."""
+    """Say whether the calcium of a sentence lies in its lesion: nothing gives it a place of its own."""
     places = [m for m in sentence.mentions if m.has("place")]
     for calcium in present:
         for lesion in real:

@@ -14,7 +14,8 @@ from hepalith.vocabulary import load_vocabulary
 __all__ = ["take_labs"]
 
 _BETWEEN = (
-    r"levels?|concentration|count|值|水平|浓度|is|was|were|of|:|=|为|约|达|at|a|to|level of|明显|显著|轻度|升高至|升至|增高至|高达|"
+    r"levels?|concentration|count|值|水平|浓度|is|was|were|of|:|=|为|约|达|at|a|to|level of|明显|显著|轻度|"
+    r"升高至|升至|增高至|高达|"
     r"升高|增高|elevated|raised|increased|markedly|mildly|slightly|high|low|about|up|still|only|normal|within|正常|\(|,"
 )
 _NUMBER = r"\d{1,3}(?:[ ,]\d{3})+(?!\d)|\d{1,7}(?:\.\d{1,4})?"
@@ -31,7 +32,8 @@ _VALUE = re.compile(
 """A value behind the name of a test; every repetition is bounded, so that time stays linear."""
 
 _LIMIT_NAME = (
-    r"normal(?: range| value| limit)?s?|reference(?: range| interval| value)?|ref\.?|upper limit(?: of normal)?|uln|nr|rr|n|"
+    r"normal(?: range| value| limit)?s?|reference(?: range| interval| value)?|ref\.?|"
+    r"upper limit(?: of normal)?|uln|nr|rr|n|"
     r"参考值|正常值|参考范围|正常|正常参考值|正常上限|参考区间|上限|正常范围|参考"
 )
 _LIMIT = re.compile(

@@ -61,35 +61,34 @@ def _sweep(tokens: Tokens, mentions: Sequence[Mention], carried: tuple[bool, flo
     absent, doubt, _ = carried
     waiting: Mention | None = None
     for place, mention in enumerate(mentions):
-        if mention.has("cue", "stop"):
-            absent, doubt, waiting = False, None, None
         for tag in mention.tags:
             if tag.kind != "cue":
                 continue
-            if tag.name == "no":
+            if tag.name == "stop":
+                absent, doubt, waiting = False, None, None
+            elif tag.name == "no":
                 absent, waiting = True, mention
             elif tag.name == "maybe":
-                doubt = float(tag.value or 0.5)
-                absent = absent and waiting is not None
-            elif tag.name == "no_before":
-                _reach_back(tokens, mentions[:place], mention, 0.0)
-            elif tag.name == "maybe_before" and any(_is_key(m) for m in mentions[:place]):
-                _reach_back(tokens, mentions[:place], mention, float(tag.value or 0.5))
-            elif tag.name == "maybe_before":
-                doubt = float(tag.value or 0.5)
-        if not _is_key(mention):
-            continue
-        if absent:
-            mention.probability = 0.0
-            waiting = None
-        elif place and _shares_denial(tokens, mentions[place - 1], mention):
-            mention.probability = 0.0
-        elif doubt is not None:
-            mention.probability = doubt
-    if waiting is not None and not waiting.has("cue", "denial"):
-        before = [m for m in mentions if m.last <= waiting.first]
-        if all(not _is_key(m) for m in mentions if m.first > waiting.first) and _is_last(tokens, waiting):
-            _reach_back(tokens, before, waiting, 0.0)
+                doubt, absent = float(tag.value or 0.5), absent and waiting is not None
+            elif tag.name in ("no_before", "maybe_before"):
+                probability = 0.0 if tag.name == "no_before" else float(tag.value or 0.5)
+                if not _reach_back(tokens, mentions[:place], mention, probability) and probability:
+                    doubt = probability
+        if _is_key(mention):
+            if absent or (place and _shares_denial(tokens, mentions[place - 1], mention)):
+                mention.probability = 0.0
+                waiting = None if absent else waiting
+            elif doubt is not None:
+                mention.probability = doubt
+    _deny_before(tokens, mentions, waiting)
+
+
+def _deny_before(tokens: Tokens, mentions: Sequence[Mention], waiting: Mention | None) -> None:
+    """Let a denial behind which nothing follows deny what stands before it: 扩张未见."""
+    if waiting is None or waiting.has("cue", "denial") or not _is_last(tokens, waiting):
+        return
+    if not any(_is_key(m) for m in mentions if m.first > waiting.first):
+        _reach_back(tokens, [m for m in mentions if m.last <= waiting.first], waiting, 0.0)
 
 
 def _shares_denial(tokens: Tokens, before: Mention, mention: Mention) -> bool:
@@ -105,11 +104,9 @@ def _is_last(tokens: Tokens, mention: Mention) -> bool:
     return mention.last >= len(tokens.levels) or tokens.levels[mention.last] > 0
 
 
-def _reach_back(tokens: Tokens, before: Sequence[Mention], cue: Mention, probability: float) -> None:
-    """Judge what precedes a cue: the nearest mention, and those listed with it."""
+def _reach_back(tokens: Tokens, before: Sequence[Mention], cue: Mention, probability: float) -> bool:
+    """Judge what precedes a cue: the nearest mention, and those listed with it; say whether there is any."""
     keys = [m for m in before if _is_key(m) and m.probability is not None]
-    if not keys:
-        return
     following = cue.first
     for mention in reversed(keys):
         between = tokens.words[mention.last : following]
@@ -119,6 +116,7 @@ def _reach_back(tokens: Tokens, before: Sequence[Mention], cue: Mention, probabi
             break
         mention.probability = probability
         following = mention.first
+    return bool(keys)
 
 
 def _goes_on(tokens: Tokens, first: int, last: int, mentions: Sequence[Mention], *, listed: bool) -> bool:
