@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hepalith import __version__
-from hepalith.differential import Contradiction, Differential, hypothesise
+from hepalith.differential import Contradiction, Differential
 from hepalith.differential import diagnose as rank
-from hepalith.differential.expectation import information_bits
 from hepalith.finding import Finding, Pattern, findings_from_patient
 from hepalith.finding.text import ReportText, read_report
 from hepalith.management import Plan, advise
@@ -28,26 +27,17 @@ from hepalith.reading.opinion_table import compare_tables, explain_table, opinio
 from hepalith.reading.opinion_words import summarise_opinion, summarise_opinion_for_patient
 from hepalith.reading.part import TextEntry
 from hepalith.reading.report_text import facts_of_report, findings_of_facts, span_entry
+from hepalith.reading.unknown import Unknown, list_unknown, unknown_text
 from hepalith.settings import Settings
 from hepalith.study.claim import merge_patients
 from hepalith.study.patient import Patient
 from hepalith.study.patient_file import make_patient, read_patient, restate
-from hepalith.vocabulary import State, load_vocabulary
 
 __all__ = ["Opinion", "WhatIf", "diagnose"]
 
 
 TABLE_WIDTH = 100
 """Columns of a table where no terminal says how many it has."""
-
-MOST_UNKNOWN = 6
-"""Unknown findings named that would matter. Our judgement."""
-
-LEAST_GAIN_BITS = 0.01
-"""Information from which an unknown finding is named: a hundredth of a yes-or-no question. Our judgement."""
-
-UNKNOWN_GROUPS = ("finding", "pattern", "laboratory_finding", "symptom", "exposure", "history")
-"""Groups of terms that can be asked after."""
 
 
 @dataclass(frozen=True)
@@ -98,20 +88,12 @@ class Opinion:
     def explain(self, language: str | None = None, *, width: int = TABLE_WIDTH, colour: bool = False) -> str:
         """Return why: the evidence for and against the first diagnoses, and which unknowns would matter."""
         spoken = language or self.settings.language
-        return explain_table(self.document, self.unknown_that_matters(), spoken, width, colour=colour)
+        unknown = [unknown_text(u, spoken) for u in self.unknown_that_matters()]
+        return explain_table(self.document, unknown, spoken, width, colour=colour)
 
-    def unknown_that_matters(self) -> tuple[tuple[str, float], ...]:
-        """Return the unknown findings that would tell most, and how many bits each is expected to tell."""
-        belief = hypothesise(self.findings, self.patterns, self.patient)
-        known = {f.id for f in self.findings if f.state in (State.PRESENT, State.ABSENT)}
-        known |= {p.id for p in self.patterns}
-        gains = []
-        for term in load_vocabulary().of_group(*UNKNOWN_GROUPS):
-            outcomes, chances, after = belief.expect(term.id) if term.id not in known else ((), None, None)
-            if outcomes and chances is not None and after is not None:
-                gains.append((term.id, information_bits(chances[:, None] * after)))
-        best = sorted(gains, key=lambda gain: (-gain[1], gain[0]))[:MOST_UNKNOWN]
-        return tuple((name, bits) for name, bits in best if bits >= LEAST_GAIN_BITS)
+    def unknown_that_matters(self) -> tuple[Unknown, ...]:
+        """Return the unknown findings that would tell most: how much, and what their outcomes would mean."""
+        return list_unknown(self.findings, self.patterns, self.patient)
 
     def __str__(self) -> str:
         return self.table()

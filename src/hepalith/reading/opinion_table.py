@@ -317,7 +317,7 @@ def _not_understood(sheet: Sheet, document: OpinionDocument) -> None:
 
 def explain_table(
     document: OpinionDocument,
-    unknown: Sequence[tuple[str, float]],
+    unknown: Sequence[str],
     language: str,
     width: int,
     *,
@@ -328,7 +328,7 @@ def explain_table(
     Parameters
     ----------
     unknown
-        Findings that are not known and would matter, with the information expected of each, in bits.
+        What is not known and would matter, each in words.
     """
     sheet = Sheet(width, language, colour=colour)
     known = stated_findings(document.findings)
@@ -355,9 +355,8 @@ def explain_table(
     if unknown:
         sheet.lines.append("")
         sheet.lines.append(sheet.painted(phrase("opinion", "unknown", language), BOLD))
-    for name, bits in unknown:
-        said = {"name": say_inline(name, language), "bits": format_number(bits, 2)}
-        sheet.paragraph(phrase("opinion", "would_matter", language, **said), first="   - ")
+    for text in unknown:
+        sheet.paragraph(text, first="   - ")
     _contradictions(sheet, document)
     return sheet.text
 

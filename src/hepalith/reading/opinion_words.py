@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hepalith.reading.conclusion import ActionEntry, AlertEntry, FindingEntry
 from hepalith.reading.layperson import tell_of_facts, text_of
+from hepalith.reading.negation import say_absent
 from hepalith.reading.opinion_document import OpinionDocument
 from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import phrase
@@ -18,7 +19,7 @@ from hepalith.reading.wording import (
     quantity_text,
     repeat_text,
 )
-from hepalith.vocabulary import load_vocabulary
+from hepalith.vocabulary import inline, load_vocabulary
 
 __all__ = [
     "alert_text",
@@ -85,18 +86,20 @@ def _patient_texts(document: OpinionDocument, language: str) -> list[str]:
 
 def finding_text(finding: FindingEntry, language: str) -> str:
     """Return one finding as it counted: its state, value and doubt, and the words it came from."""
-    name = say_inline(finding.id, language)
+    absent = finding.state == "absent"
+    name = say_absent(finding.id, language) if absent else say_inline(finding.id, language)
     if isinstance(finding.value, Quantity):
         name = f"{name} {quantity_text(finding.value, language, interval=True)}"
     elif len(finding.alternatives) > 1:
         name = f"{name}{NAMED[language]}{_alternatives_text(finding, language)}"
     elif isinstance(finding.value, Choice):
-        name = f"{name}{NAMED[language]}{say_choice(finding.id, finding.value.choice, language)}"
+        choice = inline(say_choice(finding.id, finding.value.choice, language), language)
+        name = f"{name}{NAMED[language]}{choice}"
     if finding.state == "not_assessable":
         reason = translate(finding.reason or "", language)
         said = phrase("opinion", "not_assessable", language, name=name, reason=reason)
-    elif finding.state == "absent":
-        said = phrase("opinion", "absent", language, name=name)
+    elif absent:
+        said = name
     elif finding.probability is not None and finding.probability < 1 and len(finding.alternatives) < 2:
         probability = percent_text(finding.probability, language)
         said = phrase("opinion", "chance", language, name=name, probability=probability)

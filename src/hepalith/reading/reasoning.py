@@ -17,6 +17,7 @@ from hepalith.reading.conclusion import (
     ProcessEntry,
     RankedDiagnosis,
 )
+from hepalith.reading.negation import say_absent
 from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.terms import say, say_choice, say_inline
@@ -208,7 +209,7 @@ def evidence_text(
     if finding is None:
         return name
     if finding.state == "absent":
-        return phrase("evidence", "absent", language, name=name)
+        return say_absent(evidence, language)
     if isinstance(finding.value, Choice):
         value = inline(say_choice(evidence, finding.value.choice, language), language)
         return phrase("evidence", "value", language, name=name, value=value)

@@ -7,6 +7,8 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 
+from hepalith.vocabulary import load_vocabulary
+
 __all__ = ["translate"]
 
 BUT = "but "
@@ -56,6 +58,23 @@ def translate(text: str, language: str) -> str:
     return "；".join(clauses)
 
 
+@cache
+def terms_in_chinese() -> dict[str, str]:
+    """Return the Chinese of every term of the vocabulary by its English name."""
+    return {term.en.casefold(): term.zh for term in load_vocabulary()}
+
+
+def term_in_chinese(name: str) -> str:
+    """Return the Chinese of what fills a blank, where it is a term of the vocabulary; else as it is.
+
+    Examples
+    --------
+    >>> term_in_chinese("carcinoembryonic antigen"), term_in_chinese("410")
+    ('癌胚抗原', '410')
+    """
+    return terms_in_chinese().get(name.casefold(), name)
+
+
 def translate_clause(clause: str) -> str | None:
     """Return the Chinese of one clause, ``None`` where the table does not know it."""
     plain, patterns = load_sentences()
@@ -66,5 +85,5 @@ def translate_clause(clause: str) -> str | None:
     for pattern, chinese in patterns:
         found = pattern.fullmatch(said)
         if found:
-            return chinese.format(**found.groupdict())
+            return chinese.format(**{key: term_in_chinese(said) for key, said in found.groupdict().items()})
     return None
