@@ -280,6 +280,13 @@ def test_an_image_that_half_shows_a_flag_raises_it() -> None:
     assert "alert_exclude_cholangiocarcinoma" in {a.id for a in advised((half,)).alerts}
 
 
+def test_without_calcium_a_sign_must_be_present_not_merely_possible() -> None:
+    none = {"intrahepatic_calcification": False}
+    for chance, flagged in ((0.3, False), (0.6, True)):
+        sign = Finding("duct_stricture", LIVER, State.PRESENT, chance)
+        assert bool(advised((sign,), findings=none).alerts) is flagged
+
+
 @pytest.mark.parametrize(
     ("fluid", "mixed", "solid", "flagged"),
     [

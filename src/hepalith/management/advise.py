@@ -82,9 +82,12 @@ def advise(  # noqa: PLR0917 - the nouns that a plan rests on
 
 
 def _raise_alerts(case: Case) -> tuple[Alert, ...]:
-    """Return the red flags that stand; a finding counts for them from a lower probability."""
-    wary = replace(case, present_from=ALERT_FROM)
+    """Return the red flags that stand; a finding counts for them from a lower probability.
+
+    Where the liver holds no calcium nothing adds to a sign's doubt: it must be present, not merely possible.
+    """
     bare = case.is_fact("no_calcification") or case.is_fact("none_in_part")
+    wary = case if bare else replace(case, present_from=ALERT_FROM)
     unborn = case.is_fact("fetus")
     return tuple(
         Alert(rule.id, {"en": rule.en, "zh": rule.zh}, rule.source, rule.urgency)
