@@ -22,7 +22,13 @@ from hepalith.finding.person import findings_from_patient
 from hepalith.management import Plan, advise, next_test
 from hepalith.management.case import Case
 from hepalith.management.catalogue import Burden, Catalogue, TestRule, load_catalogue
-from hepalith.management.next_test import MOST_INSTEAD, MOST_LISTED, NEW_SHARE, plan_next_tests
+from hepalith.management.next_test import (
+    MOST_INSTEAD,
+    MOST_LISTED,
+    MUCH_OF,
+    NEW_SHARE,
+    plan_next_tests,
+)
 from hepalith.management.plan import NextTest
 from hepalith.management.test_worth import LEAST_BITS
 from hepalith.settings import Settings
@@ -281,9 +287,12 @@ def test_a_test_that_tells_the_same_stands_behind_the_one_it_may_replace_and_say
     assert_replacements_stand_behind_what_they_replace(made)
     by_name = {t.test: t for t in made}
     assert by_name["contrast_ultrasound"].instead_of == "liver_mri"
-    assert "may be done instead of it" in by_name["contrast_ultrasound"].why["en"]
-    assert "可互为替代" in by_name["contrast_ultrasound"].why["zh"]
+    assert "may be done instead" in by_name["contrast_ultrasound"].why["en"]
+    assert "可替代" in by_name["contrast_ultrasound"].why["zh"]
     assert by_name["liver_mri"].instead_of == ""
+    for test in made:
+        if test.instead_of:
+            assert test.expected_gain_bits >= MUCH_OF * by_name[test.instead_of].expected_gain_bits  # type: ignore[operator]
 
 
 FINDINGS = st.fixed_dictionaries(

@@ -24,8 +24,12 @@ MOST_INSTEAD = 2
 """Tests that are listed as what may be done instead of one above. Our judgement."""
 
 NEW_SHARE = 0.35
-"""A test that tells less than this share of its information beyond those above it is what may be done instead
-of one of them. Our judgement."""
+"""A test that tells less than this share of its information beyond those above it is not listed for itself.
+Our judgement."""
+
+MUCH_OF = 0.5
+"""It is listed as what may be done instead of one above if it tells this share of what that one would.
+Our judgement."""
 
 AS_GOOD = 0.8
 """A finding told this well by a test above, in bits, is told as well. Our judgement."""
@@ -95,6 +99,7 @@ def _part(ranked: Sequence[Judged], outlook: Outlook) -> list[tuple[Judged, str]
     told: list[tuple[Judged, str]] = []
     instead: list[tuple[Judged, str]] = []
     covered: dict[str, tuple[float, str]] = {}
+    tells = {judged.rule.id: judged.bits for judged in ranked}
     for judged in ranked:
         bits = {
             q: judged.rule.answers * information_bits(outlook.foresee_one(q)) for q in judged.told.inquiries
@@ -106,7 +111,9 @@ def _part(ranked: Sequence[Judged], outlook: Outlook) -> list[tuple[Judged, str]
             told.append((judged, ""))
         else:
             most = max((q for q in bits if q not in fresh), key=lambda q: bits[q])
-            instead.append((judged, covered[most.feature][1]))
+            other = covered[most.feature][1]
+            if judged.bits >= MUCH_OF * tells[other]:
+                instead.append((judged, other))
             continue
         for question in fresh:
             best = (bits[question], judged.rule.id)
