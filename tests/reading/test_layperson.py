@@ -243,6 +243,7 @@ def test_no_number_stands_on_the_page_that_the_reading_does_not_hold(
         known.add(str(len(document.calcifications)))
         weeks = {a.after.to_months for a in document.plan if a.after is not None}
         known |= {str(max(1, round(4.35 * w))) for w in weeks}
+        known |= {str(int(a.repeat.until_months / 12)) for a in document.plan if a.repeat is not None}
         told = tell_patient(document, language)
         said = body(document, language) + "\n" + "\n".join(s.when for s in told.steps)
         assert numbers_in(said) <= known, (name, numbers_in(said) - known)

@@ -78,7 +78,7 @@ def test_the_page_fetches_nothing_and_runs_nothing(factories: ModuleType) -> Non
 
 def test_dates_are_given_and_repeats_said(factories: ModuleType) -> None:
     text = text_of(render_patient(factories.make_reading()))
-    assert "Between 14 June 2025 and 14 September 2025, then every 3–6 months, until about 36 months" in text
+    assert "Between 14 June 2025 and 14 September 2025, then every 3–6 months, until about 3 years" in text
     assert "Checks by ultrasound" in text
 
 
@@ -147,7 +147,7 @@ def test_it_is_written_beside_the_report_in_the_language_of_the_settings(
 def test_a_repeat_is_not_lost_where_the_step_has_no_date(factories: ModuleType) -> None:
     reading = acting(factories, after_months=(6.0, 12.0), due=None, repeat=Repeat((6, 12), 60))
     text = text_of(render_patient(reading, language="zh"))  # type: ignore[arg-type]
-    assert "检查后约6–12个月，此后每6–12个月一次，至检查后约60个月" in text
+    assert "检查后约6–12个月，此后每6–12个月一次，至检查后约5年" in text
 
 
 def test_a_page_that_cannot_be_written_is_one_line(factories: ModuleType, tmp_path: Path) -> None:

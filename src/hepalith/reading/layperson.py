@@ -34,6 +34,12 @@ SUSPECT_HOSTS = frozenset({"solid", "mixed", "infiltrative"})
 WEEKS_BELOW_MONTHS = 2.0
 """Length of an interval, in months, below which weeks are said."""
 
+MONTHS_A_YEAR = 12.0
+"""Months of a year."""
+
+YEARS_FROM = 2.0
+"""Length, in years, from which whole years are said. Our judgement."""
+
 OWN_WARNINGS = ("hydatid", "wide_vessel")
 """Meanings that have a warning of their own beside the common one."""
 
@@ -305,5 +311,19 @@ def when(action: ActionEntry, language: str) -> str:
             + comma
             + phrase("when", "repeat_date", language, every=every, stop=day_text(action.stop, language))
         )
-    until = format_number(repeat.until_months)
+    until = length_text(repeat.until_months, language)
     return text + comma + phrase("when", "repeat", language, every=every, until=until)
+
+
+def length_text(months: float, language: str) -> str:
+    """Return a length of time as people say it: whole years from two years on, else months.
+
+    Examples
+    --------
+    >>> length_text(60, "en"), length_text(18, "zh")
+    ('5 years', '18个月')
+    """
+    years = months / MONTHS_A_YEAR
+    whole = years >= YEARS_FROM and years == int(years)
+    number = format_number(years if whole else months)
+    return phrase("when", "years" if whole else "months", language, number=number)
