@@ -8,21 +8,27 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from hepalith.differential import load_knowledge
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/explanation/the-differential.md").read_text(encoding="utf-8")
 
 
-def test_the_worked_example_gives_the_numbers_on_the_page() -> None:
-    example = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    printed = re.search(r"```text\n(.*?)```", PAGE, re.DOTALL)
-    assert example
-    assert printed
+EXAMPLES = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_every_example_on_the_page_is_run() -> None:
+    assert len(EXAMPLES) == PAGE.count("```python") == 2
+
+
+@pytest.mark.parametrize(("example", "printed"), EXAMPLES)
+def test_an_example_gives_the_numbers_on_the_page(example: str, printed: str) -> None:
     ran = subprocess.run(  # noqa: S603 - the page's own example
-        [sys.executable, "-c", example[1]], capture_output=True, text=True, check=True
+        [sys.executable, "-c", example], capture_output=True, text=True, check=True
     )
-    assert ran.stdout == printed[1]
+    assert ran.stdout == printed
 
 
 def test_the_page_counts_entries_and_grades_right() -> None:
