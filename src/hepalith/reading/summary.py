@@ -31,6 +31,9 @@ __all__ = [
 MAX_FOCI_IN_WORDS = 10
 """Foci listed in the text; more are not read in a row. Our judgement."""
 
+MAX_UNREAD_IN_WORDS = 15
+"""Findings that were not looked for, named in the text; the page lists them all. Our judgement."""
+
 WHOLE_LIVER = 0.98
 """Share in view from which the text says "the whole liver": an estimate, never exactly 1. Our judgement."""
 
@@ -277,6 +280,9 @@ def limit_lines(document: Document, language: str) -> list[str]:
     """Say what was not looked for, what could not be judged, and what is wrong with the image."""
     lines = []
     unread = not_looked_for(document, language)
+    if len(unread) > MAX_UNREAD_IN_WORDS:
+        more = phrase("radiology", "and_more_things", language, count=len(unread) - MAX_UNREAD_IN_WORDS)
+        unread = [*unread[:MAX_UNREAD_IN_WORDS], more]
     if unread:
         lines.append(phrase("radiology", "not_looked", language, list=join_list(unread, language)))
     judged = group_reasons(document.findings, language)
