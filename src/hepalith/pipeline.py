@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ from hepalith.reading import DEFAULT_PSEUDONYM_KEY, Assessment, Examined, Readin
 from hepalith.reading.assemble import assemble
 from hepalith.report import write_folder
 from hepalith.settings import Settings
-from hepalith.study import Acquisition, Patient, SeriesLeft, Study
+from hepalith.study import Acquisition, Identity, Patient, SeriesLeft, Study
 from hepalith.study.choice import SeriesChoice, choose_series
 from hepalith.study.open import open_study
 
@@ -57,6 +58,10 @@ HIGHEST_ORGAN_HU = 700.0
 
 The most enhanced vessels (aorta, 80 kVp) reach some 600 (our judgement).
 """
+
+
+SEXES: Mapping[str, Literal["male", "female", "other"]] = {"M": "male", "F": "female", "O": "other"}
+"""DICOM's code of the patient's sex (0010,0040), as a patient file says it."""
 
 
 class Stopwatch:
@@ -170,9 +175,10 @@ def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, cloc
         expected=expect_materials(patient),
     )
     with clock.stage("reasoning"):
-        findings = (*seen.findings, *findings_from_patient(patient))
-        differential = diagnose(findings, seen.patterns, patient)
-        plan = advise(differential, findings, foci, patient, settings, exam_date(study), seen.patterns)
+        told = told_by_header(patient, study.identity)
+        findings = (*seen.findings, *findings_from_patient(told))
+        differential = diagnose(findings, seen.patterns, told)
+        plan = advise(differential, findings, foci, told, settings, exam_date(study), seen.patterns)
     with clock.stage("reading"):
         return assemble(
             Examined(study, decoded.series, left, volume, decoded.sha256, phases),
@@ -181,6 +187,17 @@ def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, cloc
             settings,
             pseudonym_key=pseudonym_key(),
         )
+
+
+def told_by_header(patient: Patient, identity: Identity) -> Patient:
+    """Return the patient with age and sex from the header, where the patient file does not say.
+
+    A child is a child though nobody wrote a patient file. A fetus has no age; the header's is the mother's.
+    """
+    if patient.subject == "fetus":
+        return patient
+    age = patient.age_years if patient.age_years is not None else identity.age_years
+    return replace(patient, age_years=age, sex=patient.sex or SEXES.get(identity.sex))
 
 
 def look(
