@@ -13,6 +13,8 @@ import pytest
 from hepalith.differential import Contradiction
 from hepalith.management import NextTest, Repeat, Visit
 from hepalith.reading import Document, Reading
+from hepalith.reading.reasoning import is_malignant
+from hepalith.reading.wording import percent_text
 from hepalith.report import render_html
 from hepalith.report.reasoned import MAX_TESTS, format_factor, ranking, step_row, worth_doing
 
@@ -84,6 +86,19 @@ def test_what_is_malignant_is_marked_and_summed(reading: Reading) -> None:
     assert page.count('<span class="tag">malignant</span>') == 1
     assert "Malignant explanations together: 9 %" in plain(page)
     assert "恶性诊断合计：9%" in plain(render_html(reading, language="zh"))
+
+
+def test_every_percentage_of_the_differential_was_inferred(reading: Reading, document: Document) -> None:
+    text = plain(render_html(reading, language="en"))
+    shown = text[text.index("What it may be") : text.index("The starting probabilities")]
+    ranked = document.differential
+    inferred = [p for d in ranked for p in (d.probability, d.low, d.high, d.first_in)]
+    inferred.append(sum(d.probability for d in ranked if is_malignant(d.diagnosis)))
+    inferred.append(sum(d.probability for d in ranked[len(ranking(document, "en").bars) :]))
+    known = {percent_text(p, "en").removesuffix(" %") for p in inferred}
+    ends = set(re.findall(r"([<>]?\d+)(?:–\d+)? %", shown)) | set(re.findall(r"–([<>]?\d+) %", shown))
+    assert ends
+    assert ends <= known, ends - known
 
 
 def test_a_contradiction_is_shown_before_the_ranking(reading: Reading) -> None:
