@@ -63,13 +63,14 @@ def test_json_is_printed_with_the_digests_of_what_was_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path, PATIENT)
-    assert main(["diagnose", str(path), "--json", "--what-if", "dilated_ducts=false"]) == 0
+    assert main(["diagnose", str(path), "--json", "--explain", "--what-if", "dilated_ducts=false"]) == 0
     held = json.loads(capsys.readouterr().out)
     assert held["differential"][0]["diagnosis"] == "hepatolithiasis"
     assert held["provenance"]["inputs"][0]["file"] == "patient.toml"
     assert len(held["provenance"]["inputs"][0]["sha256"]) == 64
     assert held["what_if"]["changes"] == {"dilated_ducts": False}
     assert held["what_if"]["then"]["differential"]
+    assert {"finding", "bits", "outcomes"} == set(held["would_matter"][0])
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import hepalith
 from hepalith.errors import PatientFileError
 from hepalith.reading.opinion import Opinion, diagnose
 from hepalith.reading.opinion_table import NARROWEST, columns
+from hepalith.reading.unknown import Meaning, Unknown, unknown_text
 from hepalith.settings import Settings
 
 STONES = {
@@ -101,6 +102,34 @@ def test_reasons_are_told_in_words_numbers_source_and_grade(stones: Opinion) -> 
     assert "grade" in text
     assert "Not known, and would matter:" in text
     assert "side of the calcifications: right only or both" in text
+
+
+def test_an_unknown_that_matters_says_what_its_outcomes_would_mean(stones: Opinion) -> None:
+    unknown = stones.unknown_that_matters()
+    assert [u.bits for u in unknown] == sorted((u.bits for u in unknown), reverse=True)
+    known = {f.id for f in stones.findings}
+    for u in unknown:
+        assert u.finding not in known
+        for meaning in u.outcomes:
+            then = stones.what_if({u.finding: meaning.outcome}).after.differential
+            told = next(d for d in then.diagnoses if d.diagnosis == meaning.diagnosis)
+            assert told.probability == pytest.approx(meaning.after, abs=0.03)
+            assert meaning.after > meaning.before
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("lt3", "< 3 mm"),
+        ("gt30", "> 30 mm"),
+        ("3to8", "3–8 mm"),
+        ("lt3|3to8", "< 8 mm"),
+        ("8to30|gt30", "> 8 mm"),
+    ],
+)
+def test_bins_of_a_size_are_said_as_people_read_them(outcome: str, said: str) -> None:
+    unknown = Unknown("largest_calcium", 0.1, (Meaning(outcome, 0.5, "hcc", 0.1, 0.2),))
+    assert f": {said}: " in unknown_text(unknown, "en")
 
 
 def test_what_if_shows_both_sides_and_leaves_the_first_as_it_was(stones: Opinion) -> None:

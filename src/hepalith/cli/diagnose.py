@@ -11,6 +11,7 @@ import shutil
 import sys
 import unicodedata
 import uuid
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"hepalith: {arguments.text}: nothing in it was understood as a finding of the liver")
         return NOT_ANSWERABLE
     changed = opinion.what_if(dict(arguments.what_if)) if arguments.what_if else None
-    text = as_json(opinion, changed) if arguments.json else as_table(opinion, changed, arguments)
+    text = as_json(opinion, changed, arguments) if arguments.json else as_table(opinion, changed, arguments)
     if arguments.out is None:
         show(text)
     else:
@@ -195,9 +196,11 @@ def digest(path: Path) -> InputEntry:
     return InputEntry(file=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def as_json(opinion: Opinion, changed: WhatIf | None) -> str:
-    """Return what JSON says: the opinion, and under ``what_if`` the changes and the opinion then."""
+def as_json(opinion: Opinion, changed: WhatIf | None, arguments: argparse.Namespace) -> str:
+    """Return what JSON says: the opinion; if asked, which unknowns would matter and what would change."""
     held = opinion.to_dict()
+    if arguments.explain:
+        held["would_matter"] = [asdict(unknown) for unknown in opinion.unknown_that_matters()]
     if changed is not None:
         held["what_if"] = {"changes": dict(changed.changes), "then": changed.after.to_dict()}
     return json.dumps(held, ensure_ascii=False, indent=1, allow_nan=False)

@@ -17,6 +17,9 @@ __all__ = ["Reasons", "Told", "explain"]
 
 LANGUAGES = ("en", "zh")
 
+NOTHING_OF_IT = {"en": "none", "zh": "无"}
+"""Word for a value that is no choice of the finding: nothing of the kind was seen."""
+
 MOST_SEPARATED = 3
 """Diagnoses that a test is said to separate."""
 
@@ -88,7 +91,8 @@ def explain(
             test = inline(load_vocabulary().display(instead_of, language), language)
             parts[language].append(_say(reasons, "instead", language, test=test))
         if told.asked_for:
-            parts[language].append(_say(reasons, "safety", language))
+            because = getattr(rule.asked, language) if rule.asked else _say(reasons, "safety", language)
+            parts[language].append(because)
         if separates:
             named = _join([_name(d, language) for d in separates], language)
             parts[language].append(_say(reasons, "separates", language, diagnoses=named))
@@ -204,6 +208,8 @@ def _name_values(inquiry: Inquiry, reasons: Reasons) -> list[tuple[str, dict[str
                 "finding": finding[language],
                 "choice": inline(vocabulary.display(inquiry.finding, language, choice), language)
                 if choice
+                else NOTHING_OF_IT[language]
+                if value == "none"
                 else _bin(value),
             }
             for language in LANGUAGES
