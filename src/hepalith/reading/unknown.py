@@ -24,8 +24,8 @@ GROUPS = ("finding", "laboratory_finding", "symptom", "exposure", "history")
 """Groups of terms that can be asked after. An arrangement of foci counts only where it is seen, so that
 its absence would be promised more than it gives."""
 
-SETTING = "known_primary"
-"""Chooses the population and is no finding: it is not asked after here."""
+NOT_ASKED = frozenset({"known_primary", "focus_count"})
+"""The first chooses the population and is no finding; the second is asked as "more than one"."""
 
 MOST = 6
 """Unknown findings named. Our judgement: a list is read in one glance."""
@@ -68,7 +68,7 @@ def list_unknown(
     known = {f.id for f in findings if f.state in (State.PRESENT, State.ABSENT)} | {p.id for p in patterns}
     asked = []
     for term in load_vocabulary().of_group(*GROUPS):
-        if term.id in known or term.id == SETTING:
+        if term.id in known or term.id in NOT_ASKED:
             continue
         outcomes, chances, after = belief.expect(term.id)
         if outcomes:

@@ -89,25 +89,35 @@ _Statements = Annotated[Any, WithJsonSchema(_STATES)]
 
 
 class _PatientFile(BaseModel):
-    """The patient file as it is written: TOML or JSON."""
+    """The patient file as it is written: TOML or JSON. What is left out is unknown."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    age_years: Annotated[float | None, BeforeValidator(_none_if_unknown)] = Field(default=None, ge=0, le=125)
-    age_months: Annotated[float | None, BeforeValidator(_none_if_unknown)] = Field(
-        default=None, ge=0, le=1500
+    age_years: Annotated[float | None, BeforeValidator(_none_if_unknown)] = Field(
+        default=None, ge=0, le=125, description="age in years"
     )
-    sex: _Sex = None
-    subject: Literal["patient", "fetus"] = "patient"
-    gestation_weeks: float | None = Field(default=None, ge=4, le=45)
-    setting: str | None = None
-    exposures: _Statements = Field(default_factory=dict)
-    history: _Statements = Field(default_factory=dict)
-    symptoms: _Statements = Field(default_factory=dict)
-    labs: _Statements = Field(default_factory=dict)
-    pregnancy: bool | None = None
-    exam_date: date | None = None
-    findings: _Statements = Field(default_factory=dict)
+    age_months: Annotated[float | None, BeforeValidator(_none_if_unknown)] = Field(
+        default=None, ge=0, le=1500, description="age in months, instead of age_years"
+    )
+    sex: _Sex = Field(default=None, description="male, female or other")
+    subject: Literal["patient", "fetus"] = Field(default="patient", description="of whom the findings are")
+    gestation_weeks: float | None = Field(
+        default=None, ge=4, le=45, description="weeks of gestation; of a fetus only"
+    )
+    setting: str | None = Field(default=None, description="which population is read: an id of that group")
+    exposures: _Statements = Field(default_factory=dict, description="by id of the vocabulary")
+    history: _Statements = Field(
+        default_factory=dict, description="by id of the vocabulary; known_primary is a choice"
+    )
+    symptoms: _Statements = Field(default_factory=dict, description="by id of the vocabulary")
+    labs: _Statements = Field(
+        default_factory=dict, description="by id of the vocabulary: value, unit, upper_limit"
+    )
+    pregnancy: bool | None = Field(default=None, description="whether pregnant")
+    exam_date: date | None = Field(default=None, description="the date from which a plan counts")
+    findings: _Statements = Field(
+        default_factory=dict, description="by id of the vocabulary: true, false, a choice, a size, a doubt"
+    )
 
     @model_validator(mode="after")
     def _one_age_and_one_subject(self) -> _PatientFile:
