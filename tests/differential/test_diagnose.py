@@ -422,13 +422,13 @@ def test_a_request_is_quick_once_the_draws_are_made() -> None:
     picture = Patient(**TEXTBOOK["tb_biliary"])
     diagnose((), (), picture)
     quickest = min(_seconds(picture) for _ in range(5))
-    assert quickest < 0.25, "50 ms on an idle core; the bound here is for a busy machine"
+    assert quickest < 0.1, "processor time; 50 ms where nobody else keeps the caches busy"
 
 
 def _seconds(patient: Patient) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     diagnose((), (), patient)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_all_the_forms_that_an_image_leaves_open_count() -> None:

@@ -14,7 +14,7 @@ from hepalith.differential.model import Model
 from hepalith.differential.prior import set_priors
 from hepalith.differential.question import CHILD_BELOW_YEARS, ask, choose_setting, say
 from hepalith.differential.statement import Statement
-from hepalith.differential.subject import ONLY
+from hepalith.differential.subject import ONLY, spread_foci
 from hepalith.differential.weigh import log_odds, settle, share_findings, weigh_findings
 from hepalith.finding.finding import Finding, Pattern
 from hepalith.study.patient import Patient
@@ -167,5 +167,6 @@ def _processes(belief: Belief, diagnoses: Sequence[Diagnosis]) -> tuple[Process,
         if name != "none_of_these" and chance[name] >= LEAST_PROCESS:
             telling = [e.finding for e in diagnosis.supporting if e.weight >= TELLING_WEIGHT]
             foci = about[ONLY] or frozenset().union(*(about.get(f, frozenset()) for f in telling))
+            foci = spread_foci(foci, belief.question.patterns)
             marginals.append(Process(name, min(chance[name], 1.0), tuple(sorted(foci))))
     return tuple(marginals)

@@ -8,7 +8,7 @@ from hepalith.differential.statement import Statement
 from hepalith.finding.finding import Finding, Pattern
 from hepalith.vocabulary import State, load_vocabulary
 
-__all__ = ["ONLY", "group_units", "list_foci"]
+__all__ = ["ONLY", "group_units", "list_foci", "spread_foci"]
 
 ONLY = "solitary"
 """The pattern of a single focus: whatever is at work, it is that focus."""
@@ -86,6 +86,12 @@ def group_units(
             same = sorted({groups[r] for r, foci in named.items() if foci and kinds[r] == kind})
             groups[root] = same[0] if same else kind
     return groups
+
+
+def spread_foci(foci: frozenset[int], patterns: Sequence[Pattern]) -> frozenset[int]:
+    """Return these foci with all that hang together with them in a pattern that has a structure."""
+    clumps = [frozenset(p.foci) for p in patterns if p.id not in LOOSE and p.probability >= FORMED]
+    return foci.union(*(clump for clump in clumps if clump & foci))
 
 
 def _kind(unit: Sequence[Statement]) -> str:
