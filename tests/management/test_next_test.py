@@ -121,8 +121,11 @@ def test_a_ring_like_the_aorta_has_flow_and_phases_before_anything_and_no_needle
     look: dict[str, object],
 ) -> None:
     order = order_for(age_years=65, findings={"dominant_morphology": "rim", **look})
-    assert set(order[:2]) == {"doppler_ultrasound", "multiphase_ct"}
+    assert order[:2] == ["doppler_ultrasound", "multiphase_ct"]
     assert "biopsy" not in order
+    first = plan(age_years=65, findings={"dominant_morphology": "rim", **look}).next_tests[0]
+    assert "aneurysm: today" in first.why["en"]
+    assert "动脉瘤：当日" in first.why["zh"]
 
 
 def test_a_contrast_scan_without_density_asks_for_one_without_contrast() -> None:

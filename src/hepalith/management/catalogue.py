@@ -149,6 +149,8 @@ class TestRule(_Strict):
     """Listed while this holds, whatever it would tell."""
     today: Condition | None = None
     """As `must`, and before all others."""
+    asked: Text | None = None
+    """Why it is done whatever it tells, where `must` or `today` holds."""
     answers: float = Field(default=1.0, gt=0, le=1)
     """Chance that there is an answer at all (that old images exist)."""
     finds: tuple[Find, ...] = ()

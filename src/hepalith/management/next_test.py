@@ -57,9 +57,9 @@ def plan_next_tests(case: Case) -> tuple[NextTest, ...]:
 
     .. math:: \frac{\text{worth} - \text{harm}}{\text{harm} + \text{effort}}
 
-    after what cannot wait for tomorrow, and after the old images, which cost nothing. With equal ratios the
-    order of the file decides. A test that would tell little beyond those above it stands behind the one that
-    it may be done instead of.
+    after what cannot wait for tomorrow (least harm first), and after the old images, which cost nothing.
+    With equal ratios the order of the file decides. A test that would tell little beyond those above it
+    stands behind the one that it may be done instead of.
 
     References
     ----------
@@ -90,7 +90,8 @@ def _is_open(rule: TestRule, case: Case) -> bool:
 
 def _rank(item: tuple[int, Judged]) -> tuple[bool, bool, bool, float, int]:
     place, judged = item
-    return (not judged.today, not judged.rule.first, judged.is_late, -judged.ratio, place)
+    order = judged.harm if judged.today else -judged.ratio
+    return (not judged.today, not judged.rule.first, judged.is_late, order, place)
 
 
 def _part(ranked: Sequence[Judged], outlook: Outlook) -> list[tuple[Judged, str]]:

@@ -29,6 +29,9 @@ LEAST_SHARE = 0.08
 LEAST_BELIEVED = 0.01
 """Nor one that is less probable than this, unless hardly any other is more. Our judgement."""
 
+LEADS_FROM = 0.3
+"""Probability from which the leading diagnosis is what the others are told from. Our judgement."""
+
 MOST_OUTCOMES_SAID = 3
 """Outcomes of a finding with many values that are put into words: the most telling ones."""
 
@@ -106,7 +109,10 @@ def explain(
 
 
 def _separated(joint: NDArray[np.float64], reasons: Reasons) -> tuple[str, ...]:
-    """Return the diagnoses that most of the information is about, at least two where there is any."""
+    """Return the diagnoses that most of the information is about, at least two where there is any.
+
+    One that leads clearly is the first of them: what the others are told from.
+    """
     told, now = told_of_each(joint), joint.sum(axis=0)
     total = float(told.sum())
     if total <= 0:
@@ -114,6 +120,9 @@ def _separated(joint: NDArray[np.float64], reasons: Reasons) -> tuple[str, ...]:
     order = [d for d in np.argsort(-told, kind="stable").tolist() if reasons.names[d] != UNNAMED]
     likely = [d for d in order if now[d] >= LEAST_BELIEVED] if sum(now >= LEAST_BELIEVED) > 2 else order
     chosen = [d for i, d in enumerate(likely[:MOST_SEPARATED]) if i < 2 or told[d] >= LEAST_SHARE * total]
+    leading = int(now.argmax())
+    if now[leading] >= LEADS_FROM and reasons.names[leading] != UNNAMED:
+        chosen = [leading, *(d for d in chosen if d != leading)][:MOST_SEPARATED]
     return tuple(reasons.names[d] for d in chosen)
 
 
