@@ -253,7 +253,7 @@ def test_a_known_name_in_the_wrong_table_is_put_where_it_belongs(table: str) -> 
 
 
 def test_unknown_as_a_value_is_the_same_as_saying_nothing() -> None:
-    said = make_patient({"sex": "unknown", "age_years": "unknown", "findings": {"dilated_ducts": "unknown"}})
+    said = make_patient({"sex": "unknown", "age_years": "不详", "findings": {"dilated_ducts": "unknown"}})
     assert said == Patient()
 
 
@@ -315,10 +315,22 @@ def test_accepted_files_fit_the_schema_that_is_printed() -> None:
     for table in (
         {"age_months": 8, "sex": "F", "findings": {"eggshell": True, "dilated_ducts": {"p": 0.7}}},
         {"symptoms": ["fever"], "findings": {"enhancement": ["arterial", "rim"], "largest_calcium": "3 mm"}},
+        {"sex": "unknown", "age_years": "unknown", "pregnancy": "unknown", "exam_date": "unknown"},
+        {"setting": "unknown", "subject": "fetus", "gestation_weeks": 20},
         {"labs": {"afp": {"value": 3, "unit": "ng/mL"}, "cea": "raised"}, "exam_date": "2026-03-01"},
     ):
         jsonschema.validate(table, schema)
         make_patient(table)
+
+
+@pytest.mark.parametrize(
+    "table", [{"age_years": -1}, {"age": 4}, {"subject": "dog"}, {"findings": 3}, {"exposures": [1]}]
+)
+def test_refused_files_do_not_fit_the_schema(table: dict[str, object]) -> None:
+    with pytest.raises(PatientFileError):
+        make_patient(table)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(table, list_patient_schema())
 
 
 @pytest.mark.parametrize("alias", list_aliases().values(), ids=lambda a: a.name)

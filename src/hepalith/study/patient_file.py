@@ -24,6 +24,7 @@ from pydantic import (
 from hepalith.errors import PatientFileError
 from hepalith.study.alias import find_named
 from hepalith.study.claim import (
+    KEYS,
     TABLES,
     home_of,
     list_claims,
@@ -70,14 +71,10 @@ _STATES = {
 
 
 def _plain_sex(written: object) -> object:
-    if not isinstance(written, str) or is_unknown(written):
-        return None if is_unknown(written) else written
+    if not isinstance(written, str):
+        return written
     plain = written.strip().casefold()
     return next((sex for sex, words in SEXES.items() if plain in (sex, *words)), written)
-
-
-def _none_if_unknown(written: object) -> object:
-    return None if is_unknown(written) else written
 
 
 _Sex = Annotated[
@@ -93,10 +90,8 @@ class _PatientFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    age_years: Annotated[float | None, BeforeValidator(_none_if_unknown)] = Field(
-        default=None, ge=0, le=125, description="age in years"
-    )
-    age_months: Annotated[float | None, BeforeValidator(_none_if_unknown)] = Field(
+    age_years: float | None = Field(default=None, ge=0, le=125, description="age in years")
+    age_months: float | None = Field(
         default=None, ge=0, le=1500, description="age in months, instead of age_years"
     )
     sex: _Sex = Field(default=None, description="male, female or other")
@@ -134,6 +129,10 @@ def list_patient_schema() -> dict[str, Any]:
     """Return the JSON Schema of a patient file: what ``hepalith schema patient`` prints."""
     schema = _PatientFile.model_json_schema()
     schema["title"] = "hepalith patient file"
+    for name in KEYS:
+        told = schema["properties"][name]
+        about = {key: told.pop(key) for key in ("title", "description", "default") if key in told}
+        schema["properties"][name] = {**about, "anyOf": [told, {"const": "unknown"}]}
     return schema
 
 
@@ -171,7 +170,9 @@ def make_patient(table: Mapping[str, Any], where: str = "patient") -> Patient:
     """
     _refuse_unknown(table, where)
     try:
-        written = _PatientFile.model_validate(dict(table))
+        written = _PatientFile.model_validate(
+            {k: v for k, v in table.items() if not (k in KEYS and is_unknown(v))}
+        )
     except ValidationError as error:
         raise PatientFileError(f"{where}: {_in_one_line(error)}") from None
     age = written.age_years
@@ -204,7 +205,7 @@ def _in_one_line(error: ValidationError) -> str:
 
 
 def _setting(name: str | None) -> str | None:
-    if name is None or is_unknown(name):
+    if name is None:
         return None
     terms = load_vocabulary().of_group("setting")
     for term in terms:
