@@ -19,7 +19,6 @@ TOLD_ONLY = {
     "steatosis",
     "small_liver",
     "twinkling",  # measured in kidney stones only
-    "cancer_history",  # chooses the setting
     "transplant_candidate",
     "albumin_low",  # how ill, not with what
     "hypotension",

@@ -277,3 +277,20 @@ def test_the_priors_of_a_group_are_the_reviews(setting: str) -> None:
     for group, expected in GROUPS[setting].items():
         together = sum(e.prior[setting].value for e in entries if e.id in group or e.family in group)
         assert together / total == pytest.approx(expected, rel=0.15), group
+
+
+def test_no_cancer_before_speaks_against_a_metastasis_and_a_cancer_before_is_a_setting() -> None:
+    mass = {"host_kind": "solid", "multiple_foci": True}
+    unsaid, denied = chances(findings=mass), chances(findings=mass, history={"cancer_history": False})
+    assert denied["metastasis_crc"] < unsaid["metastasis_crc"]
+    made = diagnose((), (), make_patient({"findings": mass, "history": {"cancer_history": True}}))
+    assert made.setting == "oncology"
+    reasons = {e.finding for d in made.diagnoses for e in (*d.supporting, *d.opposing)}
+    assert "cancer_history" not in reasons
+
+
+def test_no_hepatitis_speaks_against_a_hepatocellular_carcinoma_and_does_not_exclude_it() -> None:
+    mass = {"host_kind": "solid", "enhancement": "arterial_washout"}
+    unsaid = chances(findings=mass)["hcc"]
+    denied = chances(findings=mass, history={"hepatitis_b": False, "hepatitis_c": False})["hcc"]
+    assert 0.5 < denied < unsaid

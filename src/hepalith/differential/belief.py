@@ -243,6 +243,9 @@ def _outcomes(feature: Feature, reader: Reader) -> dict[Outcome, NDArray[np.floa
     def over(meant: Sequence[str]) -> NDArray[np.float64]:
         return np.array([float(v in meant) for v in feature.values])
 
+    if reader.kind == "absence":
+        left = np.array([reader.leaves.get(v, 1.0) for v in feature.values])
+        return {True: np.ones(len(feature.values)), False: left}
     if reader.kind == "choice":
         return {choice: over(meant) for choice, meant in reader.choices.items()}
     if reader.kind == "bins":

@@ -66,14 +66,16 @@ class Reader(_Strict):
     ``boolean``: present means one of the values `present` (and absent none of them, unless
     `one_sided`); ``any``: the feature is present when any such finding is; ``choice``: each
     choice means some values; ``bins``: a quantity is cut at `edges`; ``graded``: as ``boolean``, but a
-    laboratory value in `unit` that comes with it is cut at `edges` (how high, not only whether).
+    laboratory value in `unit` that comes with it is cut at `edges` (how high, not only whether); ``absence``:
+    only its absence speaks, and `leaves` says how likely it is under a value (1 where not named).
     """
 
     id: str
-    kind: Literal["boolean", "any", "choice", "bins", "graded"]
+    kind: Literal["boolean", "any", "choice", "bins", "graded", "absence"]
     present: tuple[str, ...] = ()
     one_sided: bool = False
     choices: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    leaves: dict[str, float] = Field(default_factory=dict)
     unit: str | None = None
     edges: tuple[float, ...] = ()
     bins: tuple[tuple[str, ...], ...] = ()
@@ -225,6 +227,7 @@ def _check_reader(feature: Feature, reader: Reader) -> None:
         *reader.present,
         *(v for vs in reader.choices.values() for v in vs),
         *(v for b in reader.bins for v in b),
+        *reader.leaves,
     }
     if not named <= set(feature.values):
         raise ValueError(f"{feature.id}: {reader.id} speaks of values it does not have")

@@ -124,6 +124,9 @@ def _read(feature: Feature, reader: Reader, finding: Finding) -> NDArray[np.floa
         likelihood = _cut(feature, reader, finding.value)
     elif reader.kind in ("graded", "boolean") and (present or not reader.one_sided):
         likelihood = _over(feature, reader.present, probability)
+    elif reader.kind == "absence" and not present:
+        left = np.array([reader.leaves.get(v, 1.0) for v in feature.values])
+        likelihood = probability + (1.0 - probability) * left
     elif reader.kind == "choice" and present and str(finding.value) in reader.choices:
         likelihood = _choose(feature, reader, finding, probability)
     elif reader.kind == "bins" and present and isinstance(finding.value, Measurement):
