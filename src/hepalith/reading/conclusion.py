@@ -139,6 +139,8 @@ class NextTestEntry(Entry):
     """Diagnoses that it tells most about."""
     outcomes: tuple[OutcomeEntry, ...] = ()
     source: str = ""
+    instead_of: str = ""
+    """The test above it that it may be done instead of."""
 
 
 class MonthsEntry(Entry):

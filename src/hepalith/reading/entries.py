@@ -134,6 +134,7 @@ def next_test_entry(test: NextTest) -> NextTestEntry:
         separates=test.separates,
         outcomes=tuple(outcome_entry(o) for o in test.outcomes),
         source=test.source,
+        instead_of=test.instead_of,
     )
 
 
