@@ -275,7 +275,7 @@ def test_other_causes_are_left_open_whatever_leads(documents: dict[str, Document
 def test_a_solid_host_is_told_and_an_unseen_one_left_open(documents: dict[str, Document]) -> None:
     solid = " ".join(tell_patient(documents["solid host, article"], "en").seen)
     open_ = " ".join(tell_patient(documents["nothing told, article"], "en").seen)
-    assert "looks different around the spot. This needs a closer look" in solid
+    assert "looks different around the spots. This needs a closer look" in solid
     assert "not known for sure" in open_
 
 

@@ -185,7 +185,7 @@ def _seen(document: Document, language: str) -> list[str]:
     else:
         sizes = [f.diameter.value for f in foci if isinstance(f.diameter, Quantity)]
         said = [_counted(len(foci), max(sizes, default=None), language)]
-        said += _around(hosts_of(document), language)
+        said += _around(hosts_of(document), language, several=len(foci) > 1)
         if document.liver.in_view < WHOLE_LIVER:
             said.append(phrase("patient", "part", language))
     if document.mimics:
@@ -212,11 +212,12 @@ def _counted(count: int, largest_mm: float | None, language: str) -> str:
     return phrase("patient", key, language, count=count, size=max(1, round(largest_mm or 0)))
 
 
-def _around(hosts: Iterable[str], language: str) -> list[str]:
+def _around(hosts: Iterable[str], language: str, *, several: bool) -> list[str]:
     """Say whether anything lies around the spots, or that this is open."""
+    ending = "_many" if several else ""
     if SUSPECT_HOSTS.intersection(hosts):
-        return [phrase("patient", "host_seen", language)]
-    return [phrase("patient", "host_open", language)] if "not_assessable" in hosts else []
+        return [phrase("patient", f"host_seen{ending}", language)]
+    return [phrase("patient", f"host_open{ending}", language)] if "not_assessable" in hosts else []
 
 
 def _stated(findings: Iterable[FindingEntry], language: str) -> tuple[list[str], bool]:
@@ -231,7 +232,7 @@ def _stated(findings: Iterable[FindingEntry], language: str) -> tuple[list[str],
     said = [phrase("patient", key if size is not None else f"{key}_unsized", language, size=_whole(size))]
     host = known.get("host_kind")
     kind = host.value.choice if host is not None and isinstance(host.value, Choice) else "not_assessable"
-    return [*said, *_around({kind}, language)], kind in SUSPECT_HOSTS
+    return [*said, *_around({kind}, language, several=several)], kind in SUSPECT_HOSTS
 
 
 def _value(finding: FindingEntry | None) -> float | None:

@@ -13,7 +13,7 @@ from hepalith.reading.document import (
     Quantity,
 )
 from hepalith.reading.phrases import phrase
-from hepalith.reading.reasoning import CLEAR_LEAD, malignant_text
+from hepalith.reading.reasoning import CLEAR_LEAD, malignant_text, process_text
 from hepalith.reading.summary import (
     AT_CAPSULE_MM,
     WHOLE_LIVER,
@@ -49,6 +49,7 @@ class Headline:
     sentences: tuple[str, ...]
     ranked: tuple[str, ...]
     mixed: str | None
+    beside: str
     malignant: str
     step: tuple[str, str] | None
 
@@ -182,8 +183,14 @@ def headline(document: Document, language: str) -> Headline:
         sentences.append(word("no_clear_lead", language))
     differing = differing_foci(document, language)
     mixed = phrase("radiology", "mixed", language, list=differing) if ranked and differing else None
-    malignant = malignant_text(document.differential, language)
-    return Headline(tuple(sentences), ranked, mixed, malignant, first_step(document, language))
+    return Headline(
+        tuple(sentences),
+        ranked,
+        mixed,
+        process_text(document.processes, document.differential, language),
+        malignant_text(document.differential, language),
+        first_step(document, language),
+    )
 
 
 def first_step(document: Document, language: str) -> tuple[str, str] | None:
