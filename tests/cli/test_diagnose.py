@@ -153,8 +153,17 @@ def test_a_wrong_command_line_is_status_2(
 def test_a_what_if_of_an_unknown_finding_names_the_nearest(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["diagnose", str(write(tmp_path, PATIENT)), "--what-if", "dilated_duct=true"]) == 3
-    assert "'dilated_ducts'" in capsys.readouterr().err
+    assert main(["diagnose", str(write(tmp_path, PATIENT)), "--what-if", "dilated_duct=true"]) == 2
+    said = capsys.readouterr().err
+    assert "'dilated_ducts'" in said
+    assert said.startswith("hepalith: --what-if: ")
+
+
+def test_what_is_read_is_never_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path, PATIENT)
+    assert main(["diagnose", str(path), "--out", str(path), "--overwrite"]) == 2
+    assert path.read_text(encoding="utf-8") == PATIENT
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_no_image_library_is_loaded(tmp_path: Path) -> None:

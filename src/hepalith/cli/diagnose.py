@@ -21,6 +21,7 @@ from hepalith.errors import (
     InputError,
     OutputError,
     OutputExistsError,
+    PatientFileError,
     UnreadableFileError,
     UsageError,
 )
@@ -121,24 +122,48 @@ def value_given(written: str) -> Any:
 
 def run(arguments: argparse.Namespace) -> int:
     """Diagnose, and print the table or the JSON."""
-    if arguments.file is None and arguments.text is None:
-        raise UsageError("diagnose needs a patient FILE, or a report with --text FILE")
+    refuse_contradictions(arguments)
     load_policy(arguments.policy)
     settings = Settings(policy=arguments.policy, language=arguments.language)
     opinion = form(arguments.file, arguments.text, settings)
     nothing = arguments.file is None and opinion.report is not None and not opinion.report.findings
-    if nothing and not arguments.json:
+    if arguments.json or not nothing:
+        changed = imagine(opinion, arguments.what_if)
+        form_text = as_json if arguments.json else as_table
+        write(form_text(opinion, changed, arguments), arguments)
+    if nothing:
         say(f"hepalith: {arguments.text}: nothing in it was understood as a finding of the liver")
-        return NOT_ANSWERABLE
-    changed = opinion.what_if(dict(arguments.what_if)) if arguments.what_if else None
-    text = as_json(opinion, changed, arguments) if arguments.json else as_table(opinion, changed, arguments)
+    return NOT_ANSWERABLE if nothing else 0
+
+
+def refuse_contradictions(arguments: argparse.Namespace) -> None:
+    """Raise `UsageError` where options do not fit each other."""
+    if arguments.file is None and arguments.text is None:
+        raise UsageError("diagnose needs a patient FILE, or a report with --text FILE")
+    if arguments.out is not None and arguments.out in (arguments.file, arguments.text):
+        raise UsageError(f"--out {arguments.out} is what is read; choose another --out")
+
+
+def imagine(opinion: Opinion, changes: list[tuple[str, Any]]) -> WhatIf | None:
+    """Return the opinion with the changes beside it; None where there are none.
+
+    Raises
+    ------
+    UsageError
+        If a change cannot be used: it stands on the command line.
+    """
+    try:
+        return opinion.what_if(dict(changes)) if changes else None
+    except PatientFileError as error:
+        raise UsageError(f"--{str(error).replace(' ', '-', 1)}") from None
+
+
+def write(text: str, arguments: argparse.Namespace) -> None:
+    """Write the result to where it was asked for."""
     if arguments.out is None:
         show(text)
     else:
         write_whole(arguments.out, text + "\n", overwrite=arguments.overwrite)
-    if nothing:
-        say(f"hepalith: {arguments.text}: nothing in it was understood as a finding of the liver")
-    return NOT_ANSWERABLE if nothing else 0
 
 
 def form(file: Path | None, report: Path | None, settings: Settings) -> Opinion:
