@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from hepalith.differential.differential import Contradiction
 from hepalith.differential.statement import Statement
 from hepalith.finding.finding import Finding
-from hepalith.vocabulary import Measurement, State, load_vocabulary
+from hepalith.vocabulary import Measurement, State, inline, load_vocabulary
 
 __all__ = ["Clash", "clash_of_rules", "clash_of_sources", "clash_of_words", "load_clash_rules"]
 
@@ -124,7 +124,7 @@ def clash_of_sources(findings: Sequence[Finding]) -> Iterator[Clash]:
     for (name, _), said in sorted(by_subject.items(), key=lambda item: item[0]):
         for one, other in combinations(sorted(set(said), key=_order), 2):
             if _opposed(one, other):
-                title = {lang: load_vocabulary().display(name, lang) for lang in ("en", "zh")}
+                title = {lang: inline(load_vocabulary().display(name, lang), lang) for lang in ("en", "zh")}
                 both = [SOURCES[f.source] for f in (one, other)]
                 reason = {
                     "en": f"{both[0][0]} and {both[1][0]} disagree on “{title['en']}”"
@@ -218,12 +218,13 @@ def _order(finding: Finding) -> tuple[str, str, str, str]:
 
 def _quote(finding: Finding, language: str) -> str:
     """Return a finding as it was said: its name, and what it was said to be."""
-    name = load_vocabulary().display(finding.id, language)
+    name = inline(load_vocabulary().display(finding.id, language), language)
+    colon = "：" if language == "zh" else ": "
     if isinstance(finding.value, Measurement):
         unit = "" if finding.value.unit == "1" else f" {finding.value.unit}"
-        return f"“{name}: {finding.value.value:g}{unit}”"
+        return f"“{name}{colon}{finding.value.value:g}{unit}”"
     if isinstance(finding.value, str):
-        return f"“{name}: {load_vocabulary().display(finding.id, language, finding.value)}”"
+        return f"“{name}{colon}{load_vocabulary().display(finding.id, language, finding.value)}”"
     if finding.state is State.PRESENT:
         return f"“{name}”"
-    return f"“no {name[0].lower()}{name[1:]}”" if language == "en" else f"“无{name}”"
+    return f"“no {name}”" if language == "en" else f"“无{name}”"

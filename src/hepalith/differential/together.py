@@ -14,8 +14,9 @@ from hepalith.vocabulary import load_vocabulary
 
 __all__ = ["MOST_BESIDE", "NOTHING_THERE", "Rule", "Together", "load_together"]
 
-MOST_BESIDE = 0.9
-"""Most that any one process can stand beside a leading one; keeps "alone" possible. Our judgement."""
+MOST_BESIDE = 0.6
+"""Most that any one process can stand beside a leading one. Where stones are common, the share of stones that
+have a cancer would else give nearly every cancer its stones. Our judgement."""
 
 NOTHING_THERE = ("none", "apart", "absent", "normal")
 """Values that say that there is nothing: true only where neither process shows anything."""
