@@ -24,6 +24,7 @@ from hepalith.reading.terms import say, say_choice, say_inline
 from hepalith.reading.translate import translate
 from hepalith.reading.wording import (
     explain_weight,
+    format_bits,
     format_number,
     percent_text,
     quantity_text,
@@ -364,7 +365,7 @@ def tests_in_words(tests: Sequence[NextTestEntry], language: str) -> list[str]:
         harm = test.harm_zh if language == "zh" and test.harm_zh else translate(test.harm, language)
         gain = ""
         if test.expected_gain_bits is not None:
-            gain = phrase("reasoning", "gain", language, bits=format_number(test.expected_gain_bits, 2))
+            gain = phrase("reasoning", "gain", language, bits=format_bits(test.expected_gain_bits))
         burden = phrase("reasoning", "harm", language, harm=harm.rstrip(".。")) if harm else ""
         name = say(test.test, language)
         said.append(

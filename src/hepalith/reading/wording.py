@@ -9,6 +9,7 @@ from hepalith.reading.translate import translate
 __all__ = [
     "due_text",
     "explain_weight",
+    "format_bits",
     "format_in_unit",
     "format_number",
     "interval_text",
@@ -41,6 +42,9 @@ UNITS = {
 }
 """UCUM codes as they are printed."""
 
+LEAST_BITS = 0.001
+"""Expected gain below which a test tells next to nothing: a thousandth of a yes-or-no question."""
+
 WEEKS_A_MONTH = 4.35
 """Weeks of a month, for people: an interval below a month is said in weeks."""
 
@@ -65,6 +69,17 @@ def format_number(value: float, digits: int = DISPLAY_DIGITS) -> str:
     if abs(rounded) >= 1e4:
         return f"{rounded:,.0f}".replace(",", THOUSANDS)
     return f"{rounded:f}".rstrip("0").rstrip(".") if rounded else "0"
+
+
+def format_bits(gain: float) -> str:
+    """Return an expected gain in bits, with two digits; what is next to nothing is not spelled out.
+
+    Examples
+    --------
+    >>> format_bits(0.4567), format_bits(0.00006)
+    ('0.46', '<0.001')
+    """
+    return f"<{LEAST_BITS:g}" if gain < LEAST_BITS else format_number(gain, 2)
 
 
 def plain_unit(unit: str) -> str:

@@ -30,6 +30,7 @@ from hepalith.reading.translate import translate
 from hepalith.reading.wording import (
     due_text,
     explain_weight,
+    format_bits,
     format_number,
     percent_text,
     range_text,
@@ -266,7 +267,7 @@ def worthwhile(test: NextTestEntry, language: str) -> Worthwhile:
         finds={"en": ", ", "zh": "、"}[language].join(say_inline(f, language) for f in test.finds),
         gain=word("not_computed", language)
         if gain is None
-        else word("bits", language, value=format_number(gain, 2)),
+        else word("bits", language, value=format_bits(gain)),
         utility="" if utility is None else format_number(utility, 2),
         harm=test.harm_zh if language == "zh" and test.harm_zh else translate(test.harm, language),
     )
