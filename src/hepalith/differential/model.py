@@ -206,10 +206,9 @@ def make_model(knowledge: Knowledge, tables: Mapping[str, Table], citations: tup
     )
 
 
-def _sums(values: NDArray[np.floating], owners: NDArray[np.intp]) -> NDArray[np.float64]:
-    sums = np.zeros((owners.max() + 1, *values.shape[1:]))
-    np.add.at(sums, owners, values)
-    return sums
+def _sums(values: NDArray[np.floating], owners: NDArray[np.intp]) -> NDArray[np.floating]:
+    """Return the sums of the first axis by owner; owners come in order."""
+    return np.asarray(np.add.reduceat(values, np.flatnonzero(np.diff(owners, prepend=-1))))
 
 
 def _draw(
