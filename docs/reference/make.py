@@ -1,11 +1,13 @@
-"""Write ``commands.md`` and ``patient-file.md`` from the code itself: ``python docs/reference/make.py``."""
+"""Write the pages beside this file from the code itself: ``python docs/reference/make.py``."""
 
 from __future__ import annotations
 
 import argparse
+import inspect
 from pathlib import Path
 from typing import Any
 
+import hepalith
 from hepalith.cli.main import COMMANDS, EPILOGUE, build_parser
 from hepalith.study.alias import list_aliases
 from hepalith.study.claim import KEYS, TABLES
@@ -14,6 +16,8 @@ from hepalith.vocabulary import load_vocabulary
 
 PAGE = Path(__file__).resolve().parent / "commands.md"
 PATIENT_PAGE = PAGE.with_name("patient-file.md")
+
+PYTHON_PAGE = PAGE.with_name("python.md")
 
 PATIENT_INTRODUCTION = PAGE.with_name("patient-file.in.md")
 """What no code can say for itself."""
@@ -99,6 +103,48 @@ def render_patient_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def entry(name: str, held: object, depth: int) -> list[str]:
+    """Return one public name: its signature, what it does, and its methods."""
+    lines = [
+        f"{'#' * depth} `{name}{signature(held)}`",
+        "",
+        (inspect.getdoc(held) or "").partition("\n")[0],
+        "",
+    ]
+    if inspect.isclass(held) and not issubclass(held, Exception):
+        for method, value in vars(held).items():
+            function = value.fget if isinstance(value, property) else value
+            if not method.startswith("_") and inspect.isfunction(function):
+                shown = f"`{method}{'' if isinstance(value, property) else signature(function)}`"
+                lines.append(f"- {shown}: {told(function)}")
+        lines.append("")
+    return lines
+
+
+def told(held: object) -> str:
+    """Return the first line of what something says of itself."""
+    return (inspect.getdoc(held) or "").partition("\n")[0]
+
+
+def signature(held: object) -> str:
+    """Return how something is called; nothing for what is only looked at."""
+    if not callable(held) or (inspect.isclass(held) and issubclass(held, Exception)):
+        return ""
+    called = inspect.signature(held)
+    bare = [p.replace(annotation=p.empty) for p in called.parameters.values() if p.name != "self"]
+    return str(called.replace(parameters=bare, return_annotation=called.empty)).replace("<factory>", "…")
+
+
+def render_python_page() -> str:
+    """Return the page of the public names."""
+    lines = ["# Python", "", "Made by `python docs/reference/make.py` from the code; do not edit.", ""]
+    lines += ["Everything public is in the package itself: `import hepalith`.", ""]
+    for name in sorted(set(hepalith.__all__) - {"__version__"}, key=str.lower):
+        lines += entry(name, getattr(hepalith, name), 2)
+    return "\n".join(lines).rstrip() + "\n"
+
+
 if __name__ == "__main__":
+    PYTHON_PAGE.write_text(render_python_page(), encoding="utf-8")
     PAGE.write_text(render(), encoding="utf-8")
     PATIENT_PAGE.write_text(render_patient_page(), encoding="utf-8")

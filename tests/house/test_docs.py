@@ -21,6 +21,8 @@ def test_the_page_of_commands_is_current() -> None:
     assert maker.PAGE.read_text(encoding="utf-8") == maker.render(), "run python docs/reference/make.py"
     page = maker.PATIENT_PAGE.read_text(encoding="utf-8")
     assert page == maker.render_patient_page(), "run python docs/reference/make.py"
+    page = maker.PYTHON_PAGE.read_text(encoding="utf-8")
+    assert page == maker.render_python_page(), "run python docs/reference/make.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
