@@ -217,6 +217,12 @@ def test_radiation_weighs_more_in_a_child_and_comes_last() -> None:
     assert all("child" in made[t].harm["en"] for t in made if t in IONISING)
 
 
+def test_alpha_fetoprotein_is_not_asked_for_where_it_cannot_be_read() -> None:
+    findings = {"host_kind": "solid"}
+    assert "afp_test" in order_for(age_years=2, findings=findings)
+    assert "afp_test" not in order_for(age_years=0.2, findings=findings)
+
+
 def test_failing_kidneys_are_named_before_contrast_and_make_it_worth_less() -> None:
     findings = {"host_kind": "solid"}
     sound, failing = (

@@ -139,6 +139,8 @@ class TestRule(_Strict):
 
     id: str
     subject: Literal["patient", "fetus"] = "patient"
+    from_age_years: float = Field(default=0.0, ge=0)
+    """Not done below this age: it could not be read."""
     first: bool = False
     """Comes before all others whenever it is listed: it costs nothing."""
     when: Condition | None = None

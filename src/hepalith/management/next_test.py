@@ -85,6 +85,9 @@ def plan_next_tests(case: Case) -> tuple[NextTest, ...]:
 
 
 def _is_open(rule: TestRule, case: Case) -> bool:
+    age = case.patient.age_years
+    if age is not None and age < rule.from_age_years:
+        return False
     return (rule.when is None or case.holds(rule.when)) and not (rule.never and case.holds(rule.never))
 
 
