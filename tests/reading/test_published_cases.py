@@ -7,8 +7,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hepalith.reading.opinion import diagnose
+from hepalith.vocabulary import load_vocabulary
 
 CASES = Path(__file__).resolve().parents[2] / "benchmarks" / "cases"
 
@@ -43,6 +46,35 @@ def test_no_case_is_told_with_alarm_or_false_comfort() -> None:
         assert not ENGLISH.findall(summary.patient.zh + summary.radiology.zh), path.name
         seen += 1
     assert seen >= 60
+
+
+def any_findings() -> st.SearchStrategy[dict[str, bool | str]]:
+    """Return tables of a patient file with a few findings of any kind, as they come."""
+    terms = load_vocabulary().of_group("finding", "pattern", "symptom", "laboratory_finding")
+    values: list[st.SearchStrategy[tuple[str, bool | str]]] = []
+    for term in terms:
+        if term.type == "boolean":
+            values.append(st.tuples(st.just(term.id), st.booleans()))
+        elif term.type == "choice":
+            values.append(st.tuples(st.just(term.id), st.sampled_from([c.id for c in term.choices])))
+    return st.lists(st.one_of(values), max_size=8, unique_by=lambda pair: pair[0]).map(dict)
+
+
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(any_findings(), st.none() | st.floats(0.01, 100))
+def test_no_patient_at_all_is_told_with_alarm_or_false_comfort(
+    findings: dict[str, bool | str], age: float | None
+) -> None:
+    given_age = {} if age is None else {"age_years": age}
+    summary = diagnose({**given_age, "findings": findings}).document.summary
+    for text in (summary.patient.en, summary.patient.zh):
+        assert text
+        assert not ALARM.findall(text)
+        assert not COMFORT.findall(text)
+    assert not ENGLISH.findall(summary.patient.zh + summary.radiology.zh)
+    assert " 0 %" not in summary.radiology.en
+    assert " 100 %" not in summary.radiology.en
 
 
 def test_the_words_looked_for_would_be_found() -> None:
