@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import hepalith
 from hepalith.errors import PatientFileError
+from hepalith.finding.text import Span, read_report
 from hepalith.reading.opinion import Opinion, diagnose
 from hepalith.reading.opinion_table import NARROWEST, columns
 from hepalith.reading.unknown import Meaning, Unknown, unknown_text
@@ -195,3 +197,11 @@ def test_the_patients_text_promises_nothing_and_names_no_number(stones: Opinion)
     for text in (stones.document.summary.patient.en, stones.document.summary.patient.zh):
         assert "%" not in text
         assert len(text) > 100
+
+
+def test_of_a_long_text_the_first_places_not_understood_are_quoted() -> None:
+    report = read_report("A 4 mm calcification in segment V.")
+    many = tuple(Span(n, n + 1, f"clause {n}") for n in range(40))
+    text = diagnose(report=replace(report, not_understood=many)).table("en")
+    assert "“clause 9”, and 30 more" in text
+    assert "clause 10" not in text

@@ -13,6 +13,7 @@ from hepalith.reading.opinion_words import (
     in_language,
     nothing_text,
     stated_texts,
+    unread_text,
     when_texts,
 )
 from hepalith.reading.phrases import phrase
@@ -311,8 +312,7 @@ def _action(sheet: Sheet, action: ActionEntry) -> None:
 def _not_understood(sheet: Sheet, document: OpinionDocument) -> None:
     if document.not_understood:
         sheet.heading("not_understood")
-        quoted = [f"“{' '.join(span.words.split())}”" for span in document.not_understood]
-        sheet.paragraph({"en": ", ", "zh": "，"}[sheet.language].join(quoted))
+        sheet.paragraph(unread_text(document, sheet.language))
 
 
 def explain_table(

@@ -29,6 +29,7 @@ __all__ = [
     "stated_texts",
     "summarise_opinion",
     "summarise_opinion_for_patient",
+    "unread_text",
     "when_texts",
 ]
 
@@ -39,6 +40,9 @@ NAMED = {"en": ": ", "zh": "："}
 
 MOST_ALTERNATIVES = 4
 """Choices that are named one by one; of more it is said which are not among them. Our judgement."""
+
+MOST_QUOTED = 10
+"""Places of a text that are quoted as not understood; JSON has them all. Our judgement."""
 
 MONTHS_BELOW_YEARS = 2.0
 """Age below which an age is said in months."""
@@ -175,12 +179,20 @@ def recommendation_lines(document: OpinionDocument, language: str) -> list[str]:
     return [*(lines or [phrase("radiology", "no_action", language)]), *said]
 
 
+def unread_text(document: OpinionDocument, language: str) -> str:
+    """Quote what of the text was not understood, the first places of it."""
+    spans = document.not_understood
+    quoted = [f"“{' '.join(span.words.split())}”" for span in spans[:MOST_QUOTED]]
+    if len(spans) > MOST_QUOTED:
+        quoted.append(phrase("opinion", "and_more", language, count=len(spans) - MOST_QUOTED))
+    return COMMA[language].join(quoted)
+
+
 def limit_lines(document: OpinionDocument, language: str) -> list[str]:
     """Say what this rests on, and what of a text was not understood."""
     lines = [phrase("opinion", "no_image", language)]
     if document.not_understood:
-        quoted = [f"“{' '.join(span.words.split())}”" for span in document.not_understood]
-        lines.append(phrase("opinion", "unread", language, list=COMMA[language].join(quoted)))
+        lines.append(phrase("opinion", "unread", language, list=unread_text(document, language)))
     return lines
 
 
