@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -54,9 +55,9 @@ class Condition(BaseModel):
     not_present: tuple[str, ...] = ()
     stated: tuple[str, ...] = ()
     not_stated: tuple[str, ...] = ()
-    choice: Mapping[str, tuple[str, ...]] = {}
-    at_least: Mapping[str, float] = {}
-    below: Mapping[str, float] = {}
+    choice: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    at_least: Mapping[str, float] = Field(default_factory=dict)
+    below: Mapping[str, float] = Field(default_factory=dict)
     leading: tuple[str, ...] = ()
     share: Share | None = None
     share_malignant: float | None = None
@@ -103,21 +104,31 @@ def check_condition(where: str, when: Condition) -> None:
     if not when.says_something():
         raise ValueError(f"{where} has an empty condition: it would apply to everyone")
     for kind, names in when._named().items():
-        known = [term.id for term in load_vocabulary().of_group(*KINDS[kind])]
+        known = _ids_of(kind)
         for name in sorted(names):
             if name not in known:
                 raise ValueError(f"{where} names {name!r}, which is no {kind}{nearest(name, known)}")
-    families = {entry.family for entry in load_knowledge().entries}
-    diagnoses = {entry.id for entry in load_knowledge().entries}
     for part in when.flat():
         for fact in (part.fact, part.not_fact):
             if fact is not None and fact not in FACTS:
                 raise ValueError(f"{where} names {fact!r}, which is no fact{nearest(fact, FACTS)}")
         for name in part.share.of if part.share else ():
-            if name not in families | diagnoses:
-                hint = nearest(name, families | diagnoses)
+            if name not in _sharers():
+                hint = nearest(name, _sharers())
                 raise ValueError(f"{where} names {name!r}, neither a diagnosis nor a family{hint}")
         _check_values(where, part)
+
+
+@lru_cache(maxsize=len(KINDS))
+def _ids_of(kind: str) -> frozenset[str]:
+    """Return the ids of one kind of term."""
+    return frozenset(term.id for term in load_vocabulary().of_group(*KINDS[kind]))
+
+
+@lru_cache(maxsize=1)
+def _sharers() -> frozenset[str]:
+    """Return what a share may be asked of: diagnoses and their families."""
+    return frozenset(name for entry in load_knowledge().entries for name in (entry.id, entry.family))
 
 
 def _check_values(where: str, part: Condition) -> None:
@@ -134,5 +145,5 @@ def _check_values(where: str, part: Condition) -> None:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?`` where something near is known, else nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1)
+    near = difflib.get_close_matches(name, sorted(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
