@@ -11,7 +11,7 @@ import hepalith
 from hepalith.errors import PatientFileError
 from hepalith.finding.text import Span, read_report
 from hepalith.reading.opinion import Opinion, diagnose
-from hepalith.reading.opinion_table import NARROWEST, columns
+from hepalith.reading.sheet import NARROWEST, columns
 from hepalith.reading.unknown import Meaning, Unknown, unknown_text
 from hepalith.settings import Settings
 from hepalith.vocabulary import load_vocabulary
