@@ -7,6 +7,7 @@ files; every sum and product is its own.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from itertools import product
@@ -56,6 +57,16 @@ def _share(atom: Atom) -> float:
 
 def spread(atom: Atom, feature: str, parent: str = "any") -> dict[str, float]:
     """Return P(value | form, value of the parent)."""
+    key = (atom[0].id, atom[1].id if atom[1] else "", feature, parent)
+    if key not in KEPT:
+        KEPT[key] = _spread(atom, feature, parent)
+    return KEPT[key]
+
+
+KEPT: dict[tuple[str, str, str, str], dict[str, float]] = {}
+
+
+def _spread(atom: Atom, feature: str, parent: str) -> dict[str, float]:
     known = KNOWLEDGE.features[feature]
     if parent in known.otherwise:
         cells = {v: known.otherwise[parent].get(v, 0.0) for v in known.values}
@@ -94,6 +105,7 @@ def _value(cell: object) -> float:
     return cell.value if isinstance(cell, Number) else float(cell["value"])  # type: ignore[index]
 
 
+@functools.cache
 def background(feature: str, parent: str) -> dict[str, float]:
     """Return how often any liver shows each value."""
     known = KNOWLEDGE.features[feature]
