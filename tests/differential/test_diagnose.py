@@ -1,19 +1,16 @@
 """The differential: textbook pictures come first, weights add up, and nothing counts that should not."""
 
 import math
-import random
 import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from hepalith.differential import Differential, choose_setting, diagnose, load_knowledge
 from hepalith.differential.entry import Number
 from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.study.patient import Lab, Patient
-from hepalith.vocabulary import Measurement, State, load_vocabulary
+from hepalith.vocabulary import Measurement, State
 
 LIVER = Subject("liver")
 
@@ -222,76 +219,7 @@ def number(cell: object) -> float:
     return cell.value if isinstance(cell, Number) else float(cell["value"])  # type: ignore[index]
 
 
-# --- properties
-
-FINDINGS = list(load_vocabulary().of_group("finding", "laboratory_finding", "symptom", "pattern"))
-
-
-@st.composite
-def findings(draw: st.DrawFn) -> list[Finding]:
-    chosen = draw(st.lists(st.sampled_from(FINDINGS), max_size=12, unique_by=lambda t: t.id))
-    made = []
-    for term in chosen:
-        if term.id == "intrahepatic_calcification":
-            continue
-        state = draw(st.sampled_from([State.PRESENT, State.ABSENT]))
-        probability = draw(st.floats(0.5, 1.0) if state is State.PRESENT else st.floats(0.0, 0.5))
-        value: Measurement | str | None = None
-        if term.type == "choice":
-            value = draw(st.sampled_from([c.id for c in term.choices]))
-        elif term.type == "quantity":
-            value = Measurement(draw(st.floats(0, 200)), term.unit or "1")
-        made.append(Finding(term.id, LIVER, state, probability, value))
-    return made
-
-
-@st.composite
-def patients(draw: st.DrawFn) -> Patient:
-    return Patient(
-        age_years=draw(st.none() | st.floats(0, 100)),
-        sex=draw(st.sampled_from([None, "male", "female"])),
-        setting=draw(st.sampled_from([None, *load_knowledge().settings])),
-        history=draw(st.sampled_from([{}, {"known_primary": "breast"}, {"cirrhosis": True}])),
-    )
-
-
-@settings(max_examples=40, deadline=None)
-@given(findings(), patients(), st.randoms())
-def test_any_reading_is_exclusive_exact_and_free_of_order(
-    made: list[Finding], patient: Patient, chaos: random.Random
-) -> None:
-    differential = diagnose(made, (), patient)
-    assert math.isclose(sum(d.probability for d in differential.diagnoses), 1.0, abs_tol=1e-9)
-    assert {d.diagnosis for d in differential.diagnoses} == {e.id for e in load_knowledge().entries}
-    for d in differential.diagnoses:
-        assert d.low <= d.probability <= d.high
-        weights = sum(e.weight for e in (*d.supporting, *d.opposing))
-        others = sum(o.probability for o in differential.diagnoses if o.diagnosis != d.diagnosis)
-        if d.probability > 1e-250 and others > 1e-9:
-            assert math.isclose(d.prior + weights, math.log10(d.probability / others), abs_tol=1e-9)
-    shuffled = made[:]
-    chaos.shuffle(shuffled)
-    assert diagnose(shuffled, (), patient) == differential
-
-
-@settings(max_examples=20, deadline=None)
-@given(findings(), patients())
-def test_what_is_unknown_or_not_assessable_or_said_twice_changes_nothing(
-    made: list[Finding], patient: Patient
-) -> None:
-    stated = {f.id for f in made}
-    silent = [
-        Finding(t.id, LIVER, state, reason="a reason")
-        for t in FINDINGS
-        for state in (State.UNKNOWN, State.NOT_ASSESSABLE)
-        if t.id not in {*stated, "intrahepatic_calcification"}
-    ]
-    assert diagnose([*made, *silent, *made], (), patient) == diagnose(made, (), patient)
-
-
-def test_a_finding_as_likely_as_not_says_nothing() -> None:
-    even = Finding("dilated_ducts", LIVER, State.PRESENT, probability=0.5)
-    assert diagnose([even], (), Patient()) == diagnose([], (), Patient())
+# --- evidence
 
 
 @pytest.mark.parametrize(
