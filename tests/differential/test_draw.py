@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
-from hepalith.differential import draw, hypothesise
+from hepalith.differential import draw, hypothesise, model
 from hepalith.differential.diagnose import INTERVAL_PERCENT
 from hepalith.differential.draw import draw_posterior, interval
 from hepalith.finding.finding import Finding, Pattern, Subject
@@ -93,3 +95,13 @@ def test_evidence_that_hardly_anything_explains_stays_within_single_precision() 
     drawn = draw_posterior(hypothesise(odd, (), Patient()))
     assert np.isfinite(drawn).all()
     assert np.allclose(drawn.sum(axis=0), 1.0, atol=1e-5)
+
+
+def test_readings_at_the_same_time_do_not_disturb_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "MOST_WEIGHED", 3)
+    alone = {name: draw_posterior(hypothesise(*reading)) for name, reading in READINGS.items()}
+    with ThreadPoolExecutor(4) as pool:
+        names = list(READINGS) * 4
+        together = pool.map(lambda name: draw_posterior(hypothesise(*READINGS[name])), names)
+        for name, drawn in zip(names, together, strict=True):
+            assert np.array_equal(drawn, alone[name])

@@ -146,15 +146,16 @@ class Model:
         if not drawn:
             return np.asarray(self.tables[feature].points @ said)
         key = (feature, said.tobytes())
-        if key not in self.weighed:
+        made = self.weighed.get(key)
+        if made is None:
             rows, told = self.draws(feature), np.flatnonzero(said)
             made = rows[:, told[0]] * np.float32(said[told[0]])
             for value in told[1:]:
                 made += rows[:, value] * np.float32(said[value])
             if len(self.weighed) >= MOST_WEIGHED:
-                self.weighed.pop(next(iter(self.weighed)))
+                self.weighed.clear()
             self.weighed[key] = made
-        return self.weighed[key]
+        return made
 
     def root_of(self, feature: str) -> str:
         """Return the feature that this one's unit is named for."""
