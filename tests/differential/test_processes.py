@@ -109,6 +109,16 @@ def test_processes_are_the_sums_over_the_hypotheses_that_hold_them() -> None:
     assert sum(at_work(found).values()) > 1.0
 
 
+def test_combinations_exclude_each_other_and_add_up_to_what_leads() -> None:
+    found = diagnose([*STONES, *CYST], PLACES, Patient())
+    assert ("hepatolithiasis", "simple_cyst") in {(c.leading, c.beside) for c in found.combinations[:2]}
+    assert sum(c.probability for c in found.combinations) <= 1.0
+    of_stones = sum(c.probability for c in found.combinations if c.leading == "hepatolithiasis")
+    assert 0.6 * found.diagnoses[0].probability < of_stones <= found.diagnoses[0].probability + 1e-9
+    alone = diagnose(STONES, PLACES, Patient()).combinations
+    assert [(c.leading, c.beside) for c in alone] == [("hepatolithiasis", None)]
+
+
 # --- the prior of two
 
 

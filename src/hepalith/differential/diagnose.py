@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.differential.belief import Belief, believe
-from hepalith.differential.differential import Diagnosis, Differential, Evidence, Process
+from hepalith.differential.differential import Combination, Diagnosis, Differential, Evidence, Process
 from hepalith.differential.draw import draw_posterior, interval
 from hepalith.differential.model import Model
 from hepalith.differential.prior import set_priors
@@ -34,6 +34,9 @@ in the path along which findings are weighed. What they add to the odds is in th
 TELLING_WEIGHT = 0.3
 """Log10 weight (a factor of two) from which the foci behind a finding are named with a process.
 Our judgement."""
+
+LEAST_COMBINATION = 0.05
+"""Combinations below one in twenty are left out of `combinations`. Our judgement."""
 
 LEAST_PROCESS = 0.01
 """Marginals below one in a hundred are left out of `processes`. Our judgement."""
@@ -88,7 +91,14 @@ def diagnose(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: 
         )
         for d in ranked
     )
-    return Differential(diagnoses, _processes(belief, diagnoses), setting, digest, question.contradictions)
+    return Differential(
+        diagnoses,
+        _processes(belief, diagnoses),
+        setting,
+        digest,
+        question.contradictions,
+        _combinations(belief),
+    )
 
 
 def _weigh(
@@ -150,6 +160,19 @@ def _cite(model: Model, statement: Statement, said: Mapping[str, NDArray[np.floa
     first = cited[np.arange(len(cited)), (cited > 0).argmax(axis=1)]
     starts = np.flatnonzero(np.diff(model.diagnosis_of, prepend=-1))
     return [model.citations[place] or BY_DEFINITION for place in first[starts].tolist()]
+
+
+def _combinations(belief: Belief) -> tuple[Combination, ...]:
+    """Return the likeliest hypotheses, whatever forms their processes take, the likeliest first."""
+    hypotheses, count = belief.hypotheses, len(belief.diagnoses)
+    joint = np.exp(belief.log_joint - belief.log_joint.max())
+    pair = hypotheses.leading * (count + 1) + hypotheses.beside + 1
+    chances = np.bincount(pair, joint / joint.sum(), count * (count + 1)).reshape(count, count + 1)
+    found = [
+        Combination(belief.diagnoses[d], belief.diagnoses[e - 1] if e else None, float(chances[d, e]))
+        for d, e in np.argwhere(chances >= LEAST_COMBINATION).tolist()
+    ]
+    return tuple(sorted(found, key=lambda c: (-c.probability, c.leading, c.beside or "")))
 
 
 def _processes(belief: Belief, diagnoses: Sequence[Diagnosis]) -> tuple[Process, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Contradiction", "Diagnosis", "Differential", "Evidence", "Process"]
+__all__ = ["Combination", "Contradiction", "Diagnosis", "Differential", "Evidence", "Process"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,15 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class Combination:
+    """One hypothesis: what leads, and what stands beside it (``None``: nothing). Each excludes the others."""
+
+    leading: str
+    beside: str | None
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Contradiction:
     """Findings that cannot all be true, and what was done about it.
 
@@ -68,3 +77,5 @@ class Differential:
     setting: str = ""
     knowledge_digest: str = ""
     contradictions: tuple[Contradiction, ...] = ()
+    combinations: tuple[Combination, ...] = ()
+    """The likeliest hypotheses of one process or two, each of one in twenty at least."""
