@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date
+from itertools import islice
 
 __all__ = ["find_exam_date", "list_dates", "list_intervals"]
 
@@ -30,7 +31,7 @@ _DATES = (
 
 _LABEL = re.compile(
     r"(?:exam(?:ination)? date|date of (?:exam(?:ination)?|study|scan|report)|study date|scan date|report date"
-    r"|^\s*date|检查日期|检查时间|报告日期|报告时间|日期)\s{0,2}:?\s{0,2}",
+    r"|^[ ]{0,4}date|检查日期|检查时间|报告日期|报告时间|日期)\s{0,2}:?\s{0,2}",
     re.MULTILINE,
 )
 _WORDS = {
@@ -45,11 +46,15 @@ _INTERVAL = re.compile(
 """Stretches of time. "Several" and "many" years are taken for three and five (our judgement)."""
 
 
+MOST_DATES = 60
+"""Dates of one form that are read of a text: a report has a few (our judgement)."""
+
+
 def list_dates(normal: str, begin: int, end: int) -> Iterator[tuple[date, int, int]]:
     """Yield the dates between two places of a text; a year alone is taken as its middle."""
     taken: list[tuple[int, int]] = []
     for pattern in _DATES:
-        for match in pattern.finditer(normal, begin, end):
+        for match in islice(pattern.finditer(normal, begin, end), MOST_DATES):
             if any(a < match.end() and match.start() < b for a, b in taken):
                 continue
             groups = match.groupdict()

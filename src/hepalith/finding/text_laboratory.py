@@ -62,6 +62,7 @@ def take_labs(person: Person, tokens: Tokens, sentence: Sentence, normal: str) -
     """Note laboratory values with their limits, and those that are called normal or raised."""
     names = [m for m in sentence.mentions if m.has("lab") or m.has("lab_name") or m.has("serology")]
     pending: list[Mention] = []
+    verdicts = [m for m in sentence.mentions if m.has("cue", "normal", "high", "no")] if names else []
     for place, mention in enumerate(names):
         if mention.family or mention.probability is None:
             continue
@@ -74,7 +75,7 @@ def take_labs(person: Person, tokens: Tokens, sentence: Sentence, normal: str) -
             )
             continue
         pending.append(mention)
-        if _judge_words(person, sentence, pending, mention.last, following):
+        if _judge_words(person, verdicts, pending, mention.last, following):
             pending = []
 
 
@@ -128,16 +129,16 @@ def _upper_limit(rest: str) -> float | None:
 
 
 def _judge_words(
-    person: Person, sentence: Sentence, pending: Sequence[Mention], last: int, following: int
+    person: Person, cues: Sequence[Mention], pending: Sequence[Mention], last: int, following: int
 ) -> bool:
     """Judge tests by the words between two tokens, or right before the first; say whether any was found."""
-    verdicts = [m for m in sentence.mentions if m.has("cue", "normal", "high")]
+    verdicts = [m for m in cues if m.has("cue", "normal", "high")]
     after = [m for m in verdicts if last <= m.first < following]
     before = [m for m in verdicts if 0 <= pending[0].first - m.last <= 2]
     if not after and not before:
         return False
     verdict = after[0] if after else before[-1]
-    denied = any(m.has("cue", "no") and last <= m.first < verdict.first for m in sentence.mentions)
+    denied = any(m.has("cue", "no") and last <= m.first < verdict.first for m in cues)
     raised = verdict.has("cue", "high") and not verdict.has("cue", "normal") and not denied
     for mention in pending:
         for tag in mention.tags:

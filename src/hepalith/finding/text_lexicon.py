@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from hepalith.finding.text_token import lemma, normalise, words_of
 
-__all__ = ["Concept", "Tag", "Tree", "load_concepts", "load_tree", "word_set"]
+__all__ = ["Concept", "Tag", "Tags", "Tree", "load_concepts", "load_tree", "word_set"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,18 @@ class Tag:
         kind, _, rest = written.partition(":")
         name, _, value = rest.partition("=")
         return cls(kind, name, value or None)
+
+
+class Tags(tuple[Tag, ...]):
+    """The tags of a phrase, and their names by kind."""
+
+    by_kind: dict[str, frozenset[str]]
+
+    def __new__(cls, tags: Iterable[Tag] = ()) -> Tags:
+        """Return the tags, indexed once."""
+        made = super().__new__(cls, tuple(tags))
+        made.by_kind = {kind: frozenset(t.name for t in made if t.kind == kind) for kind in {t.kind for t in made}}
+        return made
 
 
 class Concept(BaseModel):
@@ -78,15 +91,15 @@ class Tree:
     __slots__ = ("_nodes", "_written")
 
     def __init__(self, languages: str) -> None:
-        self._written: dict[str, list[tuple[str, tuple[Tag, ...]]]] = {}
+        self._written: dict[str, list[tuple[str, Tags]]] = {}
         self._nodes: dict[str, Node | None] = {}
         for concept in load_concepts():
-            tags = tuple(Tag.parse(written) for written in concept.tags)
+            tags = Tags(Tag.parse(written) for written in concept.tags)
             for language in languages.split():
                 for phrase in getattr(concept, language).split(";"):
                     self._note(phrase.strip(), tags)
 
-    def _note(self, phrase: str, tags: tuple[Tag, ...]) -> None:
+    def _note(self, phrase: str, tags: Tags) -> None:
         if not phrase:
             return
         first = phrase[0]
@@ -109,7 +122,7 @@ class Tree:
         return self._nodes[word]
 
 
-def _compile(word: str, patterns: list[tuple[str, tuple[Tag, ...]]]) -> Node | None:
+def _compile(word: str, patterns: list[tuple[str, Tags]]) -> Node | None:
     root: Node = {}
     for phrase, tags in patterns:
         for written in expand(phrase) if "(" in phrase or "[" in phrase else (phrase,):
@@ -118,7 +131,7 @@ def _compile(word: str, patterns: list[tuple[str, tuple[Tag, ...]]]) -> Node | N
             for part in words:
                 node = node.setdefault(part, {})
             if words:
-                node[END] = node[END] + tuple(t for t in tags if t not in node[END]) if END in node else tags
+                node[END] = Tags(dict.fromkeys((*node[END], *tags))) if END in node else tags
     found: Node | None = root.get(word)
     return found
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hepalith.finding.text_lexicon import END, Tag, Tree
+from hepalith.finding.text_lexicon import END, Tags, Tree
 from hepalith.finding.text_token import Tokens
 
 __all__ = ["Mention", "Sentence", "Size", "find_sizes", "list_sentences", "mention_all"]
@@ -23,7 +23,7 @@ class Mention:
     (a wish, a question, a relative). `part` counts the commas of its sentence.
     """
 
-    tags: tuple[Tag, ...]
+    tags: Tags
     first: int
     last: int
     part: int = 0
@@ -36,11 +36,12 @@ class Mention:
 
     def names(self, kind: str) -> list[str]:
         """Return the names of its tags of one kind."""
-        return [t.name for t in self.tags if t.kind == kind]
+        return [t.name for t in self.tags if t.kind == kind] if kind in self.tags.by_kind else []
 
     def has(self, kind: str, *names: str) -> bool:
         """Say whether it has a tag of this kind and one of these names."""
-        return any(t.kind == kind and (not names or t.name in names) for t in self.tags)
+        known = self.tags.by_kind.get(kind)
+        return known is not None and (not names or not known.isdisjoint(names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,10 @@ class Sentence:
     heading: str = ""
 
 
+MOST_TOKENS = 240
+"""A sentence is cut at this many words: no sentence of a report is longer, and what is not language at all
+is then read in a time that grows with its length alone (our judgement)."""
+
 _NEW_CLAUSE = (["the"], ["there"])
 """After "and", words with which a clause begins that has a subject of its own."""
 
@@ -78,8 +83,13 @@ def list_sentences(tokens: Tokens) -> list[Sentence]:
     sentences: list[Sentence] = []
     first, part_first, parts = 0, 0, list[tuple[int, int]]()
     words = tokens.words
-    for place, level in enumerate([*tokens.levels, 3]):
-        if level == 0:
+    for place, mark in enumerate([*tokens.levels, 3]):
+        level = 2 if place - first >= MOST_TOKENS and mark < 2 else mark
+        if level == 2 and mark == 0:
+            parts += [(part_first, place)] if part_first < place else []
+            sentences.append(Sentence(first, place, parts))
+            first, part_first, parts = place, place, []
+        if mark == 0:
             if words[place] == "and" and part_first < place and words[place + 1 : place + 2] in _NEW_CLAUSE:
                 parts.append((part_first, place))
                 part_first = place

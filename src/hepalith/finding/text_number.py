@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from hepalith.finding.text_account import Account, Said, calcium_of, goes_on
-from hepalith.finding.text_lexicon import word_set
+from hepalith.finding.text_lexicon import Tags, word_set
 from hepalith.finding.text_mention import Mention, Sentence, Size
 from hepalith.finding.text_place import is_foreign
 from hepalith.finding.text_scope import reaches
@@ -58,7 +58,7 @@ def _count_digits(account: Account, tokens: Tokens, sentence: Sentence, asserted
             if following in word_set("pieces") or (
                 plural and behind not in word_set("before_segments") and following.isascii()
             ):
-                counted = Mention((), place, place + 1)
+                counted = Mention(Tags(), place, place + 1)
                 account.say("focus_count", counted, int(word))
                 account.say("multiple_foci", replace(counted, probability=float(int(word) > 1)))
 

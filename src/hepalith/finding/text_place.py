@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -118,7 +119,7 @@ def place_mentions(tokens: Tokens, sentence: Sentence, topic: Topic) -> None:
                 mention.organs = tuple(mention.names("organ"))
                 listed = _listed(tokens, mention, organs)
                 mention.organs = tuple(dict.fromkeys((*mention.organs, *listed)))
-            elif any(t.kind in PLACED for t in mention.tags):
+            elif not PLACED.isdisjoint(mention.tags.by_kind):
                 mention.organs = _organs_of(tokens, sentence, mention, mine, organs) or running
         if mine:
             running = tuple(dict.fromkeys(n for m in mine[-1:] for n in m.organs))
@@ -136,13 +137,18 @@ def _is_heading(tokens: Tokens, sentence: Sentence, organs: Sequence[Mention]) -
     return end < len(tokens.words) and tokens.words[end] == ":" and organs[0].first <= sentence.first + 2
 
 
+def _begin(mention: Mention) -> int:
+    return mention.first
+
+
 def _listed(tokens: Tokens, mention: Mention, organs: Sequence[Mention]) -> tuple[str, ...]:
     """Return the organs that are listed with one: before it, joined by "and" or a comma alone."""
     names: list[str] = []
     following = mention
-    for other in reversed([m for m in organs if m.last <= mention.first]):
+    for place in range(bisect_left(organs, mention.first, key=_begin) - 1, -1, -1):
+        other = organs[place]
         between = tokens.words[other.last : following.first]
-        if len(between) > 3 or any(w not in word_set("lists") for w in between):
+        if not 0 < len(between) <= 3 or any(w not in word_set("lists") for w in between):
             break
         names.extend(other.names("organ"))
         following = other
@@ -189,7 +195,7 @@ def _reach(tokens: Tokens, nearest: Mention, organs: Sequence[Mention]) -> list[
         if other.first < nearest.last:
             continue
         joint = tokens.words[reach[-1].last : other.first]
-        if len(joint) > 3 or any(w not in word_set("lists") for w in joint) or _begins_clause(tokens, other):
+        if not 0 < len(joint) <= 3 or any(w not in word_set("lists") for w in joint) or _begins_clause(tokens, other):
             break
         reach.append(other)
     return reach

@@ -39,12 +39,14 @@ def judge_scope(tokens: Tokens, sentence: Sentence) -> None:
         prior = [m for m in mentions if m.has("cue", "prior_study")]
         wished = [m for m in mentions if m.has("cue", "if")]
         sentence_if = sentence_if or bool(wished and number == 0 and wished[0].first <= first + 2)
+        unseen = any(m.has("cue", "unseen") for m in mentions)
+        wish = wished[0].first if wished else sentence.last
         for mention in mentions:
-            if any(w.first < mention.first for w in wished) or sentence_if:
+            if wish < mention.first or sentence_if:
                 mention.probability = None
             mention.past, mention.family = past, family
             mention.prior = bool(prior) and reaches(tokens, prior[0].last, mention.first)
-            mention.unseen = any(m.has("cue", "unseen") for m in mentions)
+            mention.unseen = unseen
 
 
 def reaches(tokens: Tokens, cue_last: int, first: int) -> bool:
@@ -53,7 +55,7 @@ def reaches(tokens: Tokens, cue_last: int, first: int) -> bool:
 
 
 def _is_key(mention: Mention) -> bool:
-    return any(t.kind in KEYS for t in mention.tags)
+    return not KEYS.isdisjoint(mention.tags.by_kind)
 
 
 def _sweep(tokens: Tokens, mentions: Sequence[Mention], carried: tuple[bool, float | None, bool]) -> None:
@@ -124,7 +126,8 @@ def _goes_on(tokens: Tokens, first: int, last: int, mentions: Sequence[Mention],
     if not listed or any(m.has("cue", "no", "normal", "stop", "past") for m in mentions[:1]):
         return False
     words = tokens.words[first:last]
-    if not words or any(w in word_set("verbs") for w in words):
+    verb = next((place for place, w in enumerate(words) if w in word_set("verbs")), len(words))
+    if not words or (verb < len(words) and not any(w in ("or", "nor") for w in words[:verb])):
         return False
     head = words[1] if words[0] in ("and", "or", "nor") and len(words) > 1 else words[0]
     return (
