@@ -206,6 +206,8 @@ def test_in_pregnancy_no_test_with_radiation_comes_before_one_without() -> None:
         assert rays == sorted(rays)
     made = listed(age_years=30, sex="female", pregnancy=True, findings={"host_kind": "solid"})
     assert "gadolinium" in made["liver_mri"].harm["en"]
+    assert "contrast medium" not in made["liver_mri"].harm["en"]
+    assert "enhancement" not in made["liver_mri"].finds
     assert "钆" in made["liver_mri"].harm["zh"]
 
 

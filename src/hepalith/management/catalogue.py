@@ -161,6 +161,8 @@ class TestRule(_Strict):
     burden: Burden
     why: Text
     harm: Text
+    harm_without: Text | None = None
+    """The same, where it is done without contrast medium."""
     source: str = Field(min_length=3)
 
     @model_validator(mode="after")

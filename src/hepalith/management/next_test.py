@@ -153,7 +153,8 @@ def _adds(judged: Judged, fresh: Sequence[Inquiry], outlook: Outlook) -> bool:
 def _list(judged: Judged, reasons: Reasons, instead_of: str) -> NextTest:
     rule = judged.rule
     why, separates, outcomes = explain(rule, judged.told, reasons, instead_of)
-    harm = rule.harm.model_dump()
+    bare = rule.harm_without if judged.is_without_contrast else None
+    harm = (bare or rule.harm).model_dump()
     for caution in judged.cautions:
         harm = {"en": f"{harm['en']}. {caution.en}", "zh": f"{harm['zh']}。{caution.zh}"}
     return NextTest(
