@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.differential import oracle
 
 from hepalith.differential import diagnose, hypothesise, load_knowledge
 from hepalith.differential.question import ask, say
 from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.study.patient import Patient
-from hepalith.vocabulary import Measurement, State
+from hepalith.vocabulary import Measurement, State, load_vocabulary
 
 LIVER = Subject("liver")
 
@@ -121,6 +123,39 @@ def test_three_groups_have_two_causes_at_most_and_one_of_them_leads() -> None:
     for diagnosis in set(told) - metastases:  # the known primary moves these, and no others' odds
         ratio = told[diagnosis] / told["hepatolithiasis"]
         assert ratio == pytest.approx(unknown[diagnosis] / unknown["hepatolithiasis"], rel=1e-9)
+
+
+READ = sorted({r.id for f in load_knowledge().features.values() for r in f.findings})
+
+
+@st.composite
+def readings(draw: st.DrawFn) -> tuple[list[Finding], list[Pattern], Patient]:
+    made = []
+    for name in draw(st.lists(st.sampled_from(READ), min_size=1, max_size=7, unique=True)):
+        term = load_vocabulary()[name]
+        present = term.type != "boolean" or draw(st.booleans())
+        value: Any = None
+        if term.type == "choice":
+            value = draw(st.sampled_from([c.id for c in term.choices]))
+        elif term.type == "quantity":
+            value = Measurement(draw(st.floats(0, 60)), term.unit or "1")
+        chance = draw(st.floats(0.6, 1.0) if present else st.floats(0.0, 0.4))
+        made.append(
+            seen(name, chance, *draw(st.sampled_from([(), (1,), (2,)])), value=value, source="person")
+        )
+    age, sex = draw(st.sampled_from([None, 30.0, 70.0])), draw(st.sampled_from([None, "male", "female"]))
+    return made, [], Patient(age_years=age, sex=sex, setting=draw(st.sampled_from([None, "oncology"])))
+
+
+@settings(max_examples=8, deadline=None)
+@given(readings())
+def test_any_posterior_is_that_of_every_hypothesis_in_turn(
+    reading: tuple[list[Finding], list[Pattern], Patient],
+) -> None:
+    expected = oracle.posterior(*what_was_said(*reading))
+    belief = hypothesise(*reading)
+    for diagnosis, probability in zip(belief.diagnoses, belief.posterior, strict=True):
+        assert probability == pytest.approx(expected[diagnosis], abs=1e-9, rel=1e-7)
 
 
 # --- a library of Bayesian networks
