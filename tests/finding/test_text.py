@@ -205,7 +205,9 @@ def test_a_report_is_read_as_a_reader_would(text: str, expected: dict[str, Any])
 )  # fmt: skip
 def test_absence_reaches_as_far_as_its_words(text: str, expected: tuple[bool, bool, bool]) -> None:
     stated = fields(read_report(text))
-    assert tuple(stated.get(n) for n in ("intrahepatic_calcification", "dilated_ducts", "ascites")) == expected
+    assert (
+        tuple(stated.get(n) for n in ("intrahepatic_calcification", "dilated_ducts", "ascites")) == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -293,7 +295,9 @@ def test_the_organ_names_the_finding(text: str, found: set[str]) -> None:
         ("Hepatic calcification of 9 mm (previously 7 mm).", 9, None, None),
     ],
 )
-def test_sizes_are_read_with_their_range(text: str, value: float, low: float | None, high: float | None) -> None:
+def test_sizes_are_read_with_their_range(
+    text: str, value: float, low: float | None, high: float | None
+) -> None:
     (finding,) = [f for f in read_report(text).findings if f.id == "largest_calcium"]
     assert finding.value == Measurement(value, "mm", low, high)
 
@@ -335,7 +339,9 @@ def test_places_are_read(text: str, segments: set[str] | None, side: str | None)
         ("肝右叶钙化灶。体重无变化。", (None, None)),
     ],
 )
-def test_change_is_read_and_two_years_are_counted(text: str, expected: tuple[str | None, bool | None]) -> None:
+def test_change_is_read_and_two_years_are_counted(
+    text: str, expected: tuple[str | None, bool | None]
+) -> None:
     stated = fields(read_report(text))
     assert (stated.get("change_since_prior"), stated.get("unchanged_two_years")) == expected
 
@@ -440,14 +446,25 @@ def test_findings_come_in_the_order_of_the_vocabulary_and_are_its_terms() -> Non
 
 def test_what_was_not_understood_is_listed_and_boilerplate_is_not() -> None:
     text = "Hepatic calcification 5 mm. A wobbly gravitational widget overlies hepatic parenchyma. Please correlate clinically."
-    assert [s.words for s in read_report(text).not_understood] == ["A wobbly gravitational widget overlies hepatic parenchyma"]
+    assert [s.words for s in read_report(text).not_understood] == [
+        "A wobbly gravitational widget overlies hepatic parenchyma"
+    ]
     text = "肝内钙化灶。肝右叶见奇异螺旋褶皱现象。请结合临床。"
     assert [s.words for s in read_report(text).not_understood] == ["肝右叶见奇异螺旋褶皱现象"]
-    assert read_report("Liver is normal in size and shape with homogeneous echotexture. 肝脏大小形态正常，实质回声均匀。").not_understood == ()
+    assert (
+        read_report(
+            "Liver is normal in size and shape with homogeneous echotexture. 肝脏大小形态正常，实质回声均匀。"
+        ).not_understood
+        == ()
+    )
 
 
 def test_what_could_not_be_judged_is_not_absent() -> None:
-    (ducts,) = [f for f in read_report("Bile duct dilatation could not be assessed.").findings if f.id == "dilated_ducts"]
+    (ducts,) = [
+        f
+        for f in read_report("Bile duct dilatation could not be assessed.").findings
+        if f.id == "dilated_ducts"
+    ]
     assert ducts.state is State.NOT_ASSESSABLE
     assert ducts.reason
 

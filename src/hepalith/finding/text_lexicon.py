@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from hepalith.finding.text_token import lemma, normalise, words_of
+from hepalith.vocabulary import Term, load_vocabulary
 
 __all__ = ["Concept", "Tag", "Tags", "Tree", "load_concepts", "load_tree", "word_set"]
 
@@ -46,7 +47,9 @@ class Tags(tuple[Tag, ...]):
     def __new__(cls, tags: Iterable[Tag] = ()) -> Tags:
         """Return the tags, indexed once."""
         made = super().__new__(cls, tuple(tags))
-        made.by_kind = {kind: frozenset(t.name for t in made if t.kind == kind) for kind in {t.kind for t in made}}
+        made.by_kind = {
+            kind: frozenset(t.name for t in made if t.kind == kind) for kind in {t.kind for t in made}
+        }
         return made
 
 
@@ -98,6 +101,9 @@ class Tree:
             for language in languages.split():
                 for phrase in getattr(concept, language).split(";"):
                     self._note(phrase.strip(), tags)
+        for kind, term in _unworded():
+            for phrase in (term.en, term.zh, *term.synonyms):
+                self._note(phrase, Tags((Tag(kind, term.id),)))
 
     def _note(self, phrase: str, tags: Tags) -> None:
         if not phrase:
@@ -120,6 +126,22 @@ class Tree:
             patterns = self._written.get(word)
             self._nodes[word] = None if patterns is None else _compile(word, patterns)
         return self._nodes[word]
+
+
+_KINDS = {
+    "finding": "finding", "pattern": "finding", "history": "history", "symptom": "symptom",
+    "exposure": "exposure", "laboratory_finding": "lab_finding",
+}  # fmt: skip
+"""Groups of the vocabulary and the kind of tag that states a term of each."""
+
+
+def _unworded() -> Iterator[tuple[str, Term]]:
+    """Yield the yes-or-no terms of which the lexicon says nothing: their own names are their words."""
+    worded = {Tag.parse(written).name for concept in load_concepts() for written in concept.tags}
+    worded |= word_set("composed")
+    for term in load_vocabulary():
+        if term.group in _KINDS and term.type == "boolean" and term.id not in worded:
+            yield _KINDS[term.group], term
 
 
 def _compile(word: str, patterns: list[tuple[str, Tags]]) -> Node | None:

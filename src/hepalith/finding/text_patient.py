@@ -22,7 +22,7 @@ _AGE = tuple(
     for pattern in (
         r"(?<![\d.])(?P<n>\d{1,3})_-?_(?P<u>year|yr|month|mo|week|wk|day)s?_-?_(?:old|of age)\b",
         r"(?<![\d./])(?P<n>\d{1,3})_(?:y/?o|yo|y\.o\.?|y|yrs?)_[,/]?_(?P<sex>m|f|male|female)?(?![a-z])",
-        r"\b(?:aged?|age)_[:=]?_(?:of\s)?(?P<n>\d{1,3})(?![\d.]|_mm)(?:_(?P<u>year|month|week|day|yr|mo))?",
+        r"\b(?:aged?|age)_[:=]?_(?:of\s)?(?P<n>\d{1,3})(?!\d|\.\d|_mm)(?:_(?P<u>year|month|week|day|yr|mo))?",
         r"(?<!\d)(?P<n>\d{1,3})_周?岁(?:_(?P<m>\d{1,2})_个?月)?",
         r"(?:年龄|患儿|婴儿)\D{0,4}(?P<n>\d{1,3})_(?P<u>岁|个月|月|天|周|日)",
         r"(?:男|女)[性婴孩]?[,、 ]{0,3}(?P<n>\d{1,3})_(?P<u>岁|个月|月|天|日|y)",
@@ -61,15 +61,10 @@ _MOST_YEARS = 120
 
 def read_age(normal: str, person: Person) -> None:
     """Note age and sex, from the first place of the report that states them."""
-    best: re.Match[str] | None = None
-    for pattern in _AGE:
-        match = pattern.search(normal)
-        if (
-            match is not None
-            and int(match["n"]) <= _MOST_YEARS
-            and (best is None or match.start() < best.start())
-        ):
-            best = match
+    found = [
+        match for pattern in _AGE if (match := pattern.search(normal)) and int(match["n"]) <= _MOST_YEARS
+    ]
+    best = min(found, key=lambda m: (m.start("n"), -m.end()), default=None)
     if best is None:
         return
     groups = best.groupdict()

@@ -195,7 +195,11 @@ def _reach(tokens: Tokens, nearest: Mention, organs: Sequence[Mention]) -> list[
         if other.first < nearest.last:
             continue
         joint = tokens.words[reach[-1].last : other.first]
-        if not 0 < len(joint) <= 3 or any(w not in word_set("lists") for w in joint) or _begins_clause(tokens, other):
+        if (
+            not 0 < len(joint) <= 3
+            or any(w not in word_set("lists") for w in joint)
+            or _begins_clause(tokens, other)
+        ):
             break
         reach.append(other)
     return reach
