@@ -140,11 +140,14 @@ def readings(draw: st.DrawFn) -> tuple[list[Finding], list[Pattern], Patient]:
         elif term.type == "quantity":
             value = Measurement(draw(st.floats(0, 60)), term.unit or "1")
         chance = draw(st.floats(0.6, 1.0) if present else st.floats(0.0, 0.4))
-        made.append(
-            seen(name, chance, *draw(st.sampled_from([(), (1,), (2,)])), value=value, source="person")
-        )
-    age, sex = draw(st.sampled_from([None, 30.0, 70.0])), draw(st.sampled_from([None, "male", "female"]))
-    return made, [], Patient(age_years=age, sex=sex, setting=draw(st.sampled_from([None, "oncology"])))
+        foci = draw(st.sampled_from([(), (1,), (2,)]))
+        made.append(seen(name, chance, *foci, value=value, source="person"))
+    patient = Patient(
+        age_years=draw(st.sampled_from([None, 30.0, 70.0])),
+        sex=draw(st.sampled_from([None, "male", "female"])),
+        setting=draw(st.sampled_from([None, "oncology"])),
+    )
+    return made, [], patient
 
 
 @settings(max_examples=8, deadline=None)
