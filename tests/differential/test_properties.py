@@ -233,3 +233,14 @@ def test_the_draws_are_as_wide_as_the_numbers_say() -> None:
     centre = np.log(table.points[:, 0]) - np.log1p(-table.points[:, 0])
     assert np.allclose(centre - low, 1.96 * table.low_z[:, 0], rtol=0.1)
     assert np.allclose(high - centre, 1.96 * table.high_z[:, 0], rtol=0.1)
+
+
+def test_unknown_is_not_absent() -> None:
+    unknown, absent = (
+        diagnose([Finding("host_kind", Subject("host"), state, chance, value)], (), Patient())
+        for state, chance, value in ((State.UNKNOWN, None, None), (State.PRESENT, 0.95, "none"))
+    )
+    assert unknown == diagnose((), (), Patient())
+    assert absent.diagnoses != unknown.diagnoses
+    denied = Finding("fever", Subject("patient"), State.ABSENT, 0.0, source="person")
+    assert diagnose([denied], (), Patient()).diagnoses != unknown.diagnoses
