@@ -8,7 +8,6 @@ from hepalith.reading.conclusion import ActionEntry, EvidenceEntry, RankedDiagno
 from hepalith.reading.opinion_document import OpinionDocument
 from hepalith.reading.opinion_words import (
     alert_text,
-    finding_text,
     in_language,
     nothing_text,
     stated_texts,
@@ -65,7 +64,7 @@ def _stated(sheet: Sheet, document: OpinionDocument) -> None:
     sheet.heading("heard")
     texts = stated_texts(document, sheet.language)
     setting = document.provenance.setting
-    if setting is not None:
+    if setting is not None and document.study.patient.subject != "fetus":
         texts.append(phrase("opinion", "setting", sheet.language, name=say_inline(setting, sheet.language)))
     sheet.paragraph({"en": "; ", "zh": "；"}[sheet.language].join(texts))
 
@@ -215,12 +214,7 @@ def explain_table(
             if evidence:
                 sheet.paragraph(phrase("opinion", key, language) + _colon(language).rstrip(), first="   ")
             for e in evidence:
-                doubted = e.finding in known and len(known[e.finding].alternatives) > 1
-                name = (
-                    finding_text(known[e.finding], language)
-                    if doubted
-                    else evidence_text(e.finding, known, language)
-                )
+                name = evidence_text(e.finding, known, language, document.study.patient)
                 sheet.paragraph(_evidence(e, name, language), first="     ")
     if unknown:
         sheet.lines.append("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hepalith.reading.alternatives import alternatives_text
 from hepalith.reading.conclusion import ActionEntry, AlertEntry, FindingEntry
 from hepalith.reading.layperson import tell_of_facts, text_of
 from hepalith.reading.negation import say_absent
@@ -9,7 +10,7 @@ from hepalith.reading.opinion_document import OpinionDocument
 from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.reasoning import impression_of, tests_in_words
-from hepalith.reading.terms import say_choice, say_inline
+from hepalith.reading.terms import inline, say_choice, say_inline
 from hepalith.reading.translate import translate
 from hepalith.reading.wording import (
     due_text,
@@ -19,7 +20,7 @@ from hepalith.reading.wording import (
     quantity_text,
     repeat_text,
 )
-from hepalith.vocabulary import inline, load_vocabulary
+from hepalith.vocabulary import inline
 
 __all__ = [
     "alert_text",
@@ -37,9 +38,6 @@ COMMA = {"en": ", ", "zh": "，"}
 SEMICOLON = {"en": "; ", "zh": "；"}
 COLON = {"en": ":", "zh": "："}
 NAMED = {"en": ": ", "zh": "："}
-
-MOST_ALTERNATIVES = 4
-"""Choices that are named one by one; of more it is said which are not among them. Our judgement."""
 
 MOST_QUOTED = 10
 """Places of a text that are quoted as not understood; JSON has them all. Our judgement."""
@@ -95,7 +93,7 @@ def finding_text(finding: FindingEntry, language: str) -> str:
     if isinstance(finding.value, Quantity):
         name = f"{name} {quantity_text(finding.value, language, interval=True)}"
     elif len(finding.alternatives) > 1:
-        name = f"{name}{NAMED[language]}{_alternatives_text(finding, language)}"
+        name = f"{name}{NAMED[language]}{alternatives_text(finding, language)}"
     elif isinstance(finding.value, Choice):
         choice = inline(say_choice(finding.id, finding.value.choice, language), language)
         name = f"{name}{NAMED[language]}{choice}"
@@ -112,22 +110,6 @@ def finding_text(finding: FindingEntry, language: str) -> str:
     if finding.words:
         said = phrase("opinion", "words", language, name=said, words=" ".join(finding.words.split()))
     return said
-
-
-def _alternatives_text(finding: FindingEntry, language: str) -> str:
-    """Say several choices: those that are left, or the one that is doubted with its probability."""
-    shares = finding.alternatives
-    told = [choice for choice, p in shares.items() if p == max(shares.values())]
-    names = [say_choice(finding.id, choice, language) for choice in told]
-    if len(told) == len(shares) and len(told) > MOST_ALTERNATIVES:
-        known = load_vocabulary()[finding.id].choices
-        names = [say_choice(finding.id, c.id, language) for c in known if c.id not in shares]
-        return phrase("opinion", "none_of", language, list={"en": ", ", "zh": "、"}[language].join(names))
-    said = {"en": " or ", "zh": "或"}[language].join(names)
-    if len(told) == len(shares):
-        return said
-    probability = percent_text(max(shares.values()), language)
-    return phrase("opinion", "chance", language, name=said, probability=probability)
 
 
 def impression_lines(document: OpinionDocument, language: str) -> list[str]:

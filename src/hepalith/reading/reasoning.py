@@ -9,6 +9,7 @@ from functools import cache
 from typing import Protocol
 
 from hepalith.differential import load_knowledge
+from hepalith.reading.alternatives import alternatives_text
 from hepalith.reading.conclusion import (
     ContradictionEntry,
     EvidenceEntry,
@@ -212,7 +213,9 @@ def evidence_text(
     if finding.state == "absent":
         return say_absent(evidence, language)
     if isinstance(finding.value, Choice):
-        value = inline(say_choice(evidence, finding.value.choice, language), language)
+        several = len(finding.alternatives) > 1
+        chosen = say_choice(evidence, finding.value.choice, language)
+        value = alternatives_text(finding, language) if several else inline(chosen, language)
         return phrase("evidence", "value", language, name=name, value=value)
     if isinstance(finding.value, Quantity):
         return phrase("evidence", "value", language, name=name, value=quantity_text(finding.value, language))
