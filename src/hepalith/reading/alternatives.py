@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hepalith.reading.conclusion import FindingEntry
 from hepalith.reading.phrases import phrase
-from hepalith.reading.terms import inline, say_choice
+from hepalith.reading.terms import say_choice
 from hepalith.reading.wording import percent_text
-from hepalith.vocabulary import load_vocabulary
+from hepalith.vocabulary import inline, load_vocabulary
 
 __all__ = ["alternatives_text"]
 

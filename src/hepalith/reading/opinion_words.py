@@ -10,7 +10,7 @@ from hepalith.reading.opinion_document import OpinionDocument
 from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.reasoning import impression_of, tests_in_words
-from hepalith.reading.terms import inline, say_choice, say_inline
+from hepalith.reading.terms import say_choice, say_inline
 from hepalith.reading.translate import translate
 from hepalith.reading.wording import (
     due_text,
