@@ -56,7 +56,7 @@ def plan_visits(first: tuple[float, float], repetition: Repetition) -> tuple[tup
     Examples
     --------
     >>> plan_visits((3, 6), Repetition(every_months=(3, 6), until_months=24))
-    ((3, 6), (9, 12), (15, 18), (21, 24))
+    ((3, 6), (9.0, 12.0), (15.0, 18.0), (21.0, 24.0))
     """
     shortest, longest = repetition.every_months
     visits = [first]
