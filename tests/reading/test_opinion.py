@@ -205,3 +205,21 @@ def test_of_a_long_text_the_first_places_not_understood_are_quoted() -> None:
     text = diagnose(report=replace(report, not_understood=many)).table("en")
     assert "“clause 9”, and 30 more" in text
     assert "clause 10" not in text
+
+
+def test_a_doubt_is_shown_with_its_probability_and_a_list_as_one() -> None:
+    stated = {
+        "dilated_ducts": {"p": 0.7},
+        "enhancement": ["arterial", "rim"],
+        "dominant_morphology": {"value": "rim", "p": 0.6},
+        "left_predominant": False,
+        "host_kind": "not assessable",
+    }
+    opinion = diagnose({"findings": stated})
+    text = " ".join(opinion.table("en", width=120).split())
+    assert "dilated bile ducts upstream (70 %)" in text
+    assert "arterial without washout or rim" in text
+    assert "rim (60 %)" in text
+    assert "right only or both lobes" in text
+    assert "not assessable" in text
+    assert "肝内胆管扩张（70%）" in opinion.table("zh", width=120)

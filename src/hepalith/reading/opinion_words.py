@@ -104,7 +104,7 @@ def finding_text(finding: FindingEntry, language: str) -> str:
         said = name
     elif finding.probability is not None and finding.probability < 1 and len(finding.alternatives) < 2:
         probability = percent_text(finding.probability, language)
-        said = phrase("opinion", "chance", language, name=name, probability=probability)
+        said = phrase("evidence", "chance", language, name=name, probability=probability)
     else:
         said = name
     if finding.words:
