@@ -25,6 +25,7 @@ QUESTIONS = {
     "phases": "How well is one contrast phase laid over another, and how fast?",
     "projection": "How true is the phantom's scanner to a projection and reconstruction?",
     "inference": "How fast and how right is the inference, beside two Bayesian-network libraries?",
+    "text": "How well and how fast are reports in free text read, beside a parser from PyPI?",
     "evaluation": "How good is it on phantoms of the test split, beside scripts and the physical limit?",
     "overlap": "How far apart does the knowledge hold the diagnoses that are easily confused?",
     "next_test": "How fast is every next test judged, and do the tests put first settle patients sooner?",

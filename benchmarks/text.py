@@ -1,13 +1,15 @@
-"""How well and how fast are reports read, beside a report parser from PyPI?
+"""Read reports that others wrote, and tell how well and how fast, beside a report parser from PyPI.
 
     .venv/bin/python benchmarks/text.py [--language en|zh] [--fields] [--half dev|test]
 
-The reports of `tests/finding/reports` and what they state were written before the reader and by somebody who
-had not seen it; its README says how a reading is scored. Totals by field only are printed, no text. The peer is
-medspaCy's ConText (negation, doubt, history, family; rule-based) with a target for every English phrase of our
-own lexicon that names a finding, so that the same words are known to both and what differs is the
-reading: scope, organs, quantities, composition. It runs where it is installed (`pip install medspacy`);
-`HEPALITH_PEER_PYTHON` names another interpreter that has it.
+The reports of `tests/finding/reports` and what they state were written before the reader, by somebody who had
+not seen it; the README there says how a reading is scored. Totals by field are printed, no text. While the
+reader was made its totals were watched on the `dev` half; the `test` half was run once, at the end.
+
+The peer is medspaCy's ConText (negation, doubt, family; by rules) with a target for every English phrase of
+our own lexicon that names a finding: the same words are known to both, and what differs is the reading of
+scope, organs, quantities and what several words say together. It runs where it is installed (`pip install
+medspacy`); `HEPALITH_PEER_PYTHON` names another interpreter that has it.
 """
 
 from __future__ import annotations
@@ -140,9 +142,13 @@ def is_right(name: str, gold: Any, given: Given, *, hedged: bool) -> bool:
     if isinstance(gold, bool) or isinstance(value, bool):
         return bool(value) == bool(gold) and isinstance(gold, bool) and isinstance(value, bool)
     if isinstance(gold, dict):
-        return isinstance(value, dict) and _same_quantity(gold, value, 0.01 if name.startswith("labs.") else 0.02)
+        return isinstance(value, dict) and _same_quantity(
+            gold, value, 0.01 if name.startswith("labs.") else 0.02
+        )
     if isinstance(gold, list):
-        return value in gold or any(isinstance(g, dict) and isinstance(value, dict) and _same_quantity(g, value, 0.01) for g in gold)
+        return value in gold or any(
+            isinstance(g, dict) and isinstance(value, dict) and _same_quantity(g, value, 0.01) for g in gold
+        )
     if isinstance(gold, int | float):
         return isinstance(value, int | float) and abs(float(value) - float(gold)) <= 0.1
     return bool(value == gold)
@@ -289,7 +295,9 @@ def run_peer(reports: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Given
 
 def table(languages: Sequence[str], half: str | None, *, fields: bool) -> str:
     """Return the report as Markdown."""
-    lines = ["| reader | language | reports | fields | precision | recall | F1 | 95 % | ms a report (median, most) |"]
+    lines = [
+        "| reader | language | reports | fields | precision | recall | F1 | 95 % | ms a report (median, most) |"
+    ]
     lines.append("| --- |" + " --- |" * 8)
     total, everyone = Score(), list[Score]()
     groups: dict[str, dict[str, Score]] = defaultdict(dict)
@@ -368,7 +376,9 @@ def field_lines(names: Mapping[str, Score]) -> list[str]:
         known = {n for c in (one.right, one.missed, one.false) for n in c}
         for name in sorted(known, key=lambda n: -(one.missed[n] + one.false[n])):
             if one.missed[name] + one.false[name]:
-                lines.append(f"{language} {name}: {one.right[name]} right, {one.missed[name]} missed, {one.false[name]} false")
+                lines.append(
+                    f"{language} {name}: {one.right[name]} right, {one.missed[name]} missed, {one.false[name]} false"
+                )
     return lines
 
 

@@ -1,10 +1,11 @@
-"""How well reports are read that somebody else wrote before the reader; and that the lexicon covers the vocabulary."""
+"""How well reports of somebody else are read; and that the lexicon covers the vocabulary."""
 
+import re
 from pathlib import Path
 
 import pytest
-
 from benchmarks.text import Given, Score, given_of, gold_of, is_right, load_reports, score
+
 from hepalith.finding.text import read_report
 from hepalith.finding.text_lexicon import Tag, expand, load_concepts
 from hepalith.finding.text_place import load_joins, load_normals
@@ -79,8 +80,9 @@ def _names() -> set[str]:
 
 MADE = frozenset(
     (
-        "focus_count", "multiple_foci", "diffuse_bilobar", "side_of_foci", "largest_calcium", "dominant_morphology",
-        "host_kind", "host_diameter", "host_position", "host_attenuation", "host_echogenicity", "mass_without_calcium",
+        "focus_count", "multiple_foci", "diffuse_bilobar", "side_of_foci", "largest_calcium",
+        "dominant_morphology", "host_kind", "host_diameter", "host_position", "host_attenuation",
+        "host_echogenicity", "mass_without_calcium",
         "change_since_prior", "unchanged_two_years", "within_mass", "intrahepatic_calcification",
     )
 )  # fmt: skip
@@ -129,5 +131,11 @@ def test_every_phrase_is_written_in_its_language_and_can_be_expanded() -> None:
             assert phrase.count("(") == phrase.count(")"), phrase
 
 
-def test_the_reports_are_there() -> None:
-    assert (Path(__file__).parent / "reports" / "en.toml").exists()
+def test_the_page_on_reading_shows_what_the_reader_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    page = Path(__file__).parents[2] / "docs" / "explanation" / "reading-a-report.md"
+    text = page.read_text(encoding="utf-8")
+    (code,), (printed,) = (
+        re.findall(rf"```{name}\n(.*?)```", text, re.DOTALL) for name in ("python", "text")
+    )
+    exec(code, {})  # noqa: S102 - our own page
+    assert capsys.readouterr().out == printed

@@ -113,7 +113,10 @@ class Tree:
             for written in made:
                 self._note(written.strip(), tags)
             return
-        if first.isascii():
+        word = phrase.partition(" ")[0]
+        if word.isascii() and word.islower() and word.isalpha():
+            first = lemma(word)
+        elif first.isascii():
             letters = _FIRST.match(phrase)
             first = lemma(letters.group().lower()) if letters is not None else normalise(first)
         else:
