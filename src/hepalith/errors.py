@@ -98,7 +98,7 @@ class PatientFileError(InputError):
 
 
 class PolicyFileError(InputError):
-    """A policy file with a rule that cannot be used: the message names the file, the rule and what is wrong."""
+    """A policy file that breaks its schema: the message names the file, the rule and what is wrong."""
 
 
 class ReadingFileError(InputError):
