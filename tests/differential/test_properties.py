@@ -244,3 +244,29 @@ def test_unknown_is_not_absent() -> None:
     assert absent.diagnoses != unknown.diagnoses
     denied = Finding("fever", Subject("patient"), State.ABSENT, 0.0, source="person")
     assert diagnose([denied], (), Patient()).diagnoses != unknown.diagnoses
+
+
+@settings(max_examples=10, deadline=None)
+@given(findings(), patients(), st.lists(st.sampled_from(READ), min_size=2, max_size=3, unique=True))
+def test_learning_one_thing_after_another_is_learning_them_together(
+    made: list[Finding], patient: Patient, names: list[str]
+) -> None:
+    belief = hypothesise(made, (), patient)
+    learnt = {name: belief.outcomes(name)[0] for name in names if belief.outcomes(name)}
+    step = belief
+    for name, outcome in learnt.items():
+        step = step.learn({name: outcome})
+    assert np.allclose(step.posterior, belief.given_all(learnt), atol=1e-9)
+    backwards = belief
+    for name, outcome in reversed(learnt.items()):
+        backwards = backwards.learn({name: outcome})
+    assert np.allclose(step.posterior, backwards.posterior, atol=1e-9)
+
+
+@settings(max_examples=10, deadline=None)
+@given(findings(), patients(), st.sampled_from(READ))
+def test_a_narrowed_belief_expects_the_same(made: list[Finding], patient: Patient, name: str) -> None:
+    belief = hypothesise(made, (), patient)
+    narrow = belief.narrow()
+    assert np.allclose(narrow.posterior, belief.posterior, atol=1e-3)
+    assert narrow.predict(name) == pytest.approx(belief.predict(name), abs=5e-3)
