@@ -134,23 +134,24 @@ def is_right(name: str, gold: Any, given: Given, *, hedged: bool) -> bool:
     """Say whether a field is given as the gold has it; see the README of the reports."""
     if hedged:
         return given.probability is not None and OPEN_LOW < given.probability < OPEN_HIGH
-    if given.is_open:
-        return False
     value = given.value
+    if given.is_open or isinstance(gold, bool) != isinstance(value, bool):
+        return False
     if name == "segment":
         return isinstance(value, set) and value == ({gold} if isinstance(gold, str) else set(gold))
-    if isinstance(gold, bool) or isinstance(value, bool):
-        return bool(value) == bool(gold) and isinstance(gold, bool) and isinstance(value, bool)
+    share = LAB_SHARE if name.startswith("labs.") else SIZE_SHARE
+    return any(_is_same(one, value, share) for one in (gold if isinstance(gold, list) else [gold]))
+
+
+SIZE_SHARE, LAB_SHARE, AGE_YEARS = 0.02, 0.01, 0.1
+"""How near a size, a laboratory value and an age must be: see the README of the reports."""
+
+
+def _is_same(gold: Any, value: Any, share: float) -> bool:
     if isinstance(gold, dict):
-        return isinstance(value, dict) and _same_quantity(
-            gold, value, 0.01 if name.startswith("labs.") else 0.02
-        )
-    if isinstance(gold, list):
-        return value in gold or any(
-            isinstance(g, dict) and isinstance(value, dict) and _same_quantity(g, value, 0.01) for g in gold
-        )
-    if isinstance(gold, int | float):
-        return isinstance(value, int | float) and abs(float(value) - float(gold)) <= 0.1
+        return isinstance(value, dict) and _same_quantity(gold, value, share)
+    if isinstance(gold, int | float) and not isinstance(gold, bool):
+        return isinstance(value, int | float) and abs(float(value) - float(gold)) <= AGE_YEARS
     return bool(value == gold)
 
 
@@ -218,7 +219,8 @@ def group_of(name: str) -> str:
         return "segment" if name == "segment" else "age, sex and the like"
     group = vocabulary[name].group
     return {
-        "finding": "findings of liver and calcium", "pattern": "patterns", "laboratory_finding": "laboratory findings",
+        "finding": "findings of liver and calcium", "pattern": "patterns",
+        "laboratory_finding": "laboratory findings",
         "history": "history", "symptom": "symptoms", "exposure": "exposures",
     }.get(group, group)  # fmt: skip
 
@@ -268,7 +270,7 @@ best = [1e9] * len(given)
 for _ in range(job["rounds"]):
     for i, t in enumerate(job["texts"]):
         s = time.perf_counter(); read(t); best[i] = min(best[i], (time.perf_counter() - s) * 1e3)
-json.dump({"given": given, "ms": best, "version": medspacy.__version__ if hasattr(medspacy, "__version__") else ""}, sys.stdout)
+json.dump({"given": given, "ms": best}, sys.stdout)
 """
 
 
@@ -295,9 +297,7 @@ def run_peer(reports: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Given
 
 def table(languages: Sequence[str], half: str | None, *, fields: bool) -> str:
     """Return the report as Markdown."""
-    lines = [
-        "| reader | language | reports | fields | precision | recall | F1 | 95 % | ms a report (median, most) |"
-    ]
+    lines = ["| reader | language | reports | fields | precision | recall | F1 | 95 % | ms (median, most) |"]
     lines.append("| --- |" + " --- |" * 8)
     total, everyone = Score(), list[Score]()
     groups: dict[str, dict[str, Score]] = defaultdict(dict)
@@ -363,22 +363,24 @@ def peer_row(reports: Sequence[Mapping[str, Any]], ours: Sequence[Score]) -> str
     return "\n".join(
         [
             row("medspaCy ConText", "en", scores, total, ms),
-            f"| medspaCy, fields it can give | en | {len(reports)} |  | {theirs[0]:.3f} | {theirs[1]:.3f} | {theirs[2]:.3f} |  |  |",
-            f"| hepalith, the same fields | en | {len(reports)} |  | {own[0]:.3f} | {own[1]:.3f} | {own[2]:.3f} |  |  |",
+            f"| medspaCy, what it can give | en | {len(ms)} |  | {' | '.join(map(_three, theirs))} |  |  |",
+            f"| hepalith, the same fields | en | {len(reports)} |  | {' | '.join(map(_three, own))} |  |  |",
         ]
     )
+
+
+def _three(share: float) -> str:
+    return f"{share:.3f}"
 
 
 def field_lines(names: Mapping[str, Score]) -> list[str]:
     """Return right, missed and false of every field, the worst first."""
     lines = []
     for language, one in names.items():
-        known = {n for c in (one.right, one.missed, one.false) for n in c}
-        for name in sorted(known, key=lambda n: -(one.missed[n] + one.false[n])):
-            if one.missed[name] + one.false[name]:
-                lines.append(
-                    f"{language} {name}: {one.right[name]} right, {one.missed[name]} missed, {one.false[name]} false"
-                )
+        wrong = one.missed + one.false
+        for name, _ in wrong.most_common():
+            counts = f"{one.right[name]} right, {one.missed[name]} missed, {one.false[name]} false"
+            lines.append(f"{language} {name}: {counts}")
     return lines
 
 

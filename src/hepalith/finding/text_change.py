@@ -30,7 +30,7 @@ _DATES = (
 """How reports write a date, the most exact first."""
 
 _LABEL = re.compile(
-    r"(?:exam(?:ination)? date|date of (?:exam(?:ination)?|study|scan|report)|study date|scan date|report date"
+    r"(?:exam(?:ination)? date|date of (?:exam(?:ination)?|study|scan|report)|(?:study|scan|report) date"
     r"|^[ ]{0,4}date|检查日期|检查时间|报告日期|报告时间|日期)\s{0,2}:?\s{0,2}",
     re.MULTILINE,
 )

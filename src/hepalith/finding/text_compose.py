@@ -345,7 +345,8 @@ def _merge(name: str, kind: str, subject: str, unit: str | None, said: Sequence[
 
 _ORDER = {
     "enhancement": (
-        "arterial_washout", "blood_pool", "peripheral_nodular", "septal", "rim", "delayed", "arterial", "none",
+        "arterial_washout", "blood_pool", "peripheral_nodular", "septal", "rim", "delayed", "arterial",
+        "none",
     ),
     "acoustic_shadow": ("comet_tail", "dirty", "faint", "clean", "none"),
     "dominant_morphology": (

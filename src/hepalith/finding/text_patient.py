@@ -52,7 +52,8 @@ _IN_YEARS = {
     "日": 365.25,
 }
 _WEEKS = re.compile(
-    r"(?<![\d.])(?P<n>[1-4]\d)\s{0,2}(?:\+\s{0,2}\d\s{0,2})?-?\s{0,2}(?:weeks?|wks?|w(?![a-z])|gestational weeks?|周)"
+    r"(?<![\d.])(?P<n>[1-4]\d)\s{0,2}(?:\+\s{0,2}\d\s{0,2})?-?\s{0,2}"
+    r"(?:weeks?|wks?|w(?![a-z])|gestational weeks?|周)"
     r"|孕\s{0,2}(?P<z>[1-4]\d)|gestation(?:al age)?\s{0,2}:?\s{0,2}(?:of\s)?(?P<g>[1-4]\d)"
     r"|\bga\s{0,2}:?\s{0,2}(?P<h>[1-4]\d)"
 )
