@@ -8,11 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hepalith import __version__
+from hepalith import __version__, finding
 from hepalith.differential import Contradiction, Differential
 from hepalith.differential import diagnose as rank
 from hepalith.finding import Finding, Pattern, findings_from_patient
-from hepalith.finding.text import ReportText, read_report
 from hepalith.management import Plan, advise
 from hepalith.reading import entries
 from hepalith.reading.document import InputEntry, PolicyEntry, Provenance, SummaryEntry
@@ -68,7 +67,7 @@ class Opinion:
     differential: Differential
     plan: Plan
     settings: Settings
-    report: ReportText | None = None
+    report: finding.ReportText | None = None
     inputs: tuple[InputEntry, ...] = ()
 
     @property
@@ -151,7 +150,7 @@ def diagnose(
     patterns: Sequence[Pattern] = (),
     *,
     settings: Settings | None = None,
-    report: ReportText | str | None = None,
+    report: finding.ReportText | str | None = None,
     inputs: tuple[InputEntry, ...] = (),
 ) -> Opinion:
     """Return what may explain calcification in the liver, and what to do; no image is needed.
@@ -190,7 +189,7 @@ def diagnose(
     known = as_patient(patient)
     if report is None:
         return replace(form_opinion(known, findings, patterns, settings), inputs=inputs)
-    read = read_report(report) if isinstance(report, str) else report
+    read = finding.read_report(report) if isinstance(report, str) else report
     told = facts_of_report(read)
     together = merge_patients(known, told)
     heard = (*findings, *read.findings, *findings_of_facts(read, told, together))

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from hepalith import finding
 from hepalith.errors import PatientFileError
 from hepalith.finding import Finding, findings_from_patient
-from hepalith.finding.text import ReportText, Span
 from hepalith.reading.opinion_document import SpanEntry
 from hepalith.study.claim import TABLES, merge_patients
 from hepalith.study.patient import Patient
@@ -18,7 +18,7 @@ from hepalith.vocabulary import load_vocabulary
 __all__ = ["facts_of_report", "findings_of_facts", "span_entry"]
 
 
-def facts_of_report(report: ReportText) -> Patient:
+def facts_of_report(report: finding.ReportText) -> Patient:
     """Return the patient that a report speaks of; what a patient file could not hold is left out."""
     patient = Patient()
     for part in _parts(report.patient):
@@ -39,7 +39,7 @@ def _parts(facts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield from ({table: {name: value}} for name, value in facts.get(table, {}).items())
 
 
-def findings_of_facts(report: ReportText, told: Patient, patient: Patient) -> tuple[Finding, ...]:
+def findings_of_facts(report: finding.ReportText, told: Patient, patient: Patient) -> tuple[Finding, ...]:
     """Return the findings that the report's facts make, with the words they came from.
 
     Parameters
@@ -59,13 +59,13 @@ def findings_of_facts(report: ReportText, told: Patient, patient: Patient) -> tu
     )
 
 
-def _told_by(span: Span) -> str:
+def _told_by(span: finding.Span) -> str:
     """Return the finding that words make: of a laboratory value, the one that it raises."""
     name = span.about.rpartition(".")[2]
     vocabulary = load_vocabulary()
     return (vocabulary[name].raises if name in vocabulary else None) or name
 
 
-def span_entry(span: Span) -> SpanEntry:
+def span_entry(span: finding.Span) -> SpanEntry:
     """Return words of the text as JSON says them."""
     return SpanEntry(start=span.start, end=span.end, words=span.words, about=span.about)
