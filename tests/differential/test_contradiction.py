@@ -83,6 +83,12 @@ def test_where_a_reports_text_and_an_image_disagree_the_text_counts() -> None:
     assert found.diagnoses == diagnose([text], (), Patient()).diagnoses
 
 
+def test_a_person_who_names_no_duct_may_mean_the_one_the_image_shows() -> None:
+    image = Finding("dilated_ducts", Subject("duct", "1"), State.PRESENT, 0.97)
+    found = diagnose([image], (), Patient(findings={"dilated_ducts": False}))
+    assert found.contradictions[0].reason["en"].endswith("the patient file counts")
+
+
 def test_two_images_that_disagree_leave_it_open() -> None:
     found = diagnose(
         [

@@ -123,7 +123,7 @@ def clash_of_sources(findings: Sequence[Finding]) -> Iterator[Clash]:
             by_subject.setdefault((finding.id, finding.subject.ref), []).append(finding)
     for (name, _), said in sorted(by_subject.items(), key=lambda item: item[0]):
         for one, other in combinations(sorted(set(said), key=_order), 2):
-            if _opposed(one, other):
+            if _same_subject(one, other) and _opposed(one, other):
                 title = {lang: inline(load_vocabulary().display(name, lang), lang) for lang in ("en", "zh")}
                 both = [SOURCES[f.source] for f in (one, other)]
                 reason = {
@@ -188,6 +188,11 @@ def _settle(both: tuple[Finding, Finding], reason: Mapping[str, str]) -> Clash:
     said = {"en": reason["en"] + ending[0], "zh": reason["zh"] + ending[1]}
     names = tuple(dict.fromkeys(f.id for f in both))
     return Clash(Contradiction(names, said, tuple(dict.fromkeys(f.id for f in silenced))), silenced)
+
+
+def _same_subject(one: Finding, other: Finding) -> bool:
+    """Return whether two findings may be about one thing: what names no focus or duct may mean any."""
+    return one.subject.ref == other.subject.ref or not (one.subject.ref and other.subject.ref)
 
 
 def _opposed(one: Finding, other: Finding) -> bool:
