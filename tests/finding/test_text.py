@@ -118,7 +118,7 @@ def test_what_is_wished_or_asked_is_not_stated(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Gallbladder: calcified wall, stones. Kidney: 5 mm calculus. Aorta: calcified plaques. Liver: normal.",
+        "Gallbladder: calcified wall, stones. Kidney: 5 mm calculus. Aortic plaques. Liver: normal.",
         "Calcified granuloma in the spleen.",
         "脾脏见多发钙化灶。",
         "左肾见强回声，伴声影。前列腺钙化。",
@@ -318,10 +318,9 @@ def test_findings_come_in_the_order_of_the_vocabulary_and_are_its_terms() -> Non
 
 
 def test_what_was_not_understood_is_listed_and_boilerplate_is_not() -> None:
-    text = "Hepatic calcification. A wobbly gravitational widget overlies hepatic parenchyma. Please correlate."
-    assert [s.words for s in read_report(text).not_understood] == [
-        "A wobbly gravitational widget overlies hepatic parenchyma"
-    ]
+    text = "Hepatic calcification. A wobbly gravitational widget overlies parenchyma. Please correlate."
+    left = [s.words for s in read_report(text).not_understood]
+    assert left == ["A wobbly gravitational widget overlies parenchyma"]
     text = "肝内钙化灶。肝右叶见奇异螺旋褶皱现象。请结合临床。"
     assert [s.words for s in read_report(text).not_understood] == ["肝右叶见奇异螺旋褶皱现象"]
     assert (

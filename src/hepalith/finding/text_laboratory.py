@@ -69,16 +69,21 @@ def take_labs(person: Person, tokens: Tokens, sentence: Sentence, normal: str) -
         following = names[place + 1].first if place + 1 < len(names) else sentence.last
         upto = tokens.starts[following] if place + 1 < len(names) else tokens.ends[sentence.last - 1]
         end = tokens.ends[mention.last - 1]
-        if mention.has("lab") and (value_at := _take_value(person, mention, normal, end, upto)):
-            _judge_near_value(
-                person, mention, normal[end : value_at[0]], normal[value_at[1] : value_at[1] + 2]
-            )
+        if mention.has("lab") and (
+            value_at := _take_value(person, mention, normal, (tokens.starts[mention.first], end, upto))
+        ):
+            before = normal[max(tokens.starts[mention.first] - 14, 0) : tokens.starts[mention.first]]
+            if (word := _LAST_WORD.search(before)) is not None:
+                before = word.group()
+            between = before + " " + normal[end : value_at[0]]
+            _judge_near_value(person, mention, between, normal[value_at[1] : value_at[1] + 2])
             continue
         pending.append(mention)
         if _judge_words(person, verdicts, pending, mention.last, following):
             pending = []
 
 
+_LAST_WORD = re.compile(r"[a-z]*(?: serum)?\s*$")
 _RAISED = re.compile(r"elevated|raised|increased|high|升高|增高|升至|高达")
 _ARROW = re.compile(r"\s?[↑]")
 _BEFORE_VALUE = re.compile(r"normal|正常")
@@ -95,8 +100,14 @@ def _judge_near_value(person: Person, mention: Mention, before: str, after: str)
         person.findings.append((finding, 0.0, mention))
 
 
-def _take_value(person: Person, mention: Mention, normal: str, end: int, upto: int) -> tuple[int, int] | None:
-    """Note the value behind a laboratory name; return where the number begins and where its unit ends."""
+def _take_value(
+    person: Person, mention: Mention, normal: str, reach: tuple[int, int, int]
+) -> tuple[int, int] | None:
+    """Note the value behind a laboratory name, which spans the first two places, up to the third.
+
+    Returns where the number begins and where its unit ends; None if there is no value.
+    """
+    start, end, upto = reach
     match = _VALUE.match(normal, end, max(upto, end))
     if match is None:
         return None
@@ -112,7 +123,7 @@ def _take_value(person: Person, mention: Mention, normal: str, end: int, upto: i
     upper = _upper_limit(normal[match.end() : max(min(match.end() + LIMIT_REACH, upto), match.end())])
     if upper is not None:
         lab["upper_limit"] = upper
-    person.note("labs", name, lab, end, match.end())
+    person.note("labs", name, lab, start, match.end())
     return match.start("n"), match.end()
 
 

@@ -82,7 +82,8 @@ def _count(account: Account, tokens: Tokens, sentence: Sentence, mention: Mentio
         account.say("multiple_foci", mention)
     if name == "diffuse":
         account.say("diffuse_bilobar", mention)
-    number = _NUMBERS.get(tokens.words[mention.first], 0)
+    each = {"各", "each"} & set(tokens.words[max(sentence.first, mention.first - 2) : mention.first])
+    number = 0 if each else _NUMBERS.get(tokens.words[mention.first], 0)
     if name == "n" and number and after and after[0].first - mention.last <= 10:
         account.say("focus_count", mention, number)
         account.say("multiple_foci", replace(mention, probability=float(number > 1)))
@@ -148,6 +149,15 @@ def _of_largest(tokens: Tokens, size: Size, lesions: Sequence[Mention]) -> bool:
     )
 
 
+def _subject(sentence: Sentence, size: Size, before: Sequence[Mention]) -> Mention:
+    """Return whose size it is in a part that names nothing: the lesion the sentence began with, till it has one."""
+    head = before[0]
+    if before[-1].part == size.part or not head.has("thing", "mass", "cyst", "lesion", "abscess"):
+        return before[-1]
+    sized = any(other.last <= size.first and other is not size for other in sentence.sizes)
+    return before[-1] if sized or calcium_of(head) or not head.probability else head
+
+
 def _owner(tokens: Tokens, sentence: Sentence, size: Size, things: Sequence[Mention]) -> Mention | None:
     """Return the thing a size belongs to: the next one, or the last one where the words say so."""
     before = [m for m in things if m.last <= size.first]
@@ -161,5 +171,5 @@ def _owner(tokens: Tokens, sentence: Sentence, size: Size, things: Sequence[Ment
             for m in sentence.mentions
             if m.has("organ") and before[-1].last <= m.first and m.last <= size.first
         ]
-        return None if any(is_foreign(m) for m in between) else before[-1]
+        return None if any(is_foreign(m) for m in between) else _subject(sentence, size, before)
     return after[0] if after else None

@@ -32,6 +32,8 @@ def list_unread(tokens: Tokens, sentences: Iterable[Sentence]) -> Iterator[tuple
                 for t in m.tags
             ):
                 continue
+            if any(size.part == number for size in sentence.sizes):
+                continue
             covered = {place for m in mine for place in range(m.first, m.last)}
             if _is_unknown(tokens.words, [p for p in range(first, last) if p not in covered]):
                 yield tokens.starts[first], tokens.ends[last - 1]
