@@ -116,12 +116,12 @@ def load_clash_rules() -> Rules:
 
 def clash_of_sources(findings: Sequence[Finding]) -> Iterator[Clash]:
     """Yield where one finding about one subject is surely so and surely not, or two things at once."""
-    by_subject: dict[tuple[str, str], list[Finding]] = {}
+    by_name: dict[str, list[Finding]] = {}
     for finding in findings:
         several = load_vocabulary()[finding.id].group == PLACES
         if finding.state in (State.PRESENT, State.ABSENT) and not several:
-            by_subject.setdefault((finding.id, finding.subject.ref), []).append(finding)
-    for (name, _), said in sorted(by_subject.items(), key=lambda item: item[0]):
+            by_name.setdefault(finding.id, []).append(finding)
+    for name, said in sorted(by_name.items()):
         for one, other in combinations(sorted(set(said), key=_order), 2):
             if _same_subject(one, other) and _opposed(one, other):
                 title = {lang: inline(load_vocabulary().display(name, lang), lang) for lang in ("en", "zh")}
