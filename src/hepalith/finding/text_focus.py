@@ -58,7 +58,8 @@ def _take_lesions(
             (t.name, float(t.value or 0.6), m) for m in real for t in m.tags if t.kind == "kind"
         ]
     else:
-        _take_denied(account, tokens, sentence, [m for m in lesions if m.probability == 0.0])
+        beside = any(m.probability and not m.prior for m in calcium)
+        _take_denied(account, tokens, sentence, [m for m in lesions if m.probability == 0.0], beside=beside)
     lesion = account.lesion
     if lesion is None or not (real or continues):
         return
@@ -80,13 +81,19 @@ def _is_new(tokens: Tokens, sentence: Sentence, mention: Mention) -> bool:
     return own_size or own_place or any(w in word_set("indefinite") for w in lead)
 
 
-def _take_denied(account: Account, tokens: Tokens, sentence: Sentence, denied: Sequence[Mention]) -> None:
-    """Note what the absence of a mass says: that the calcium has no host, or that there is no mass."""
+def _take_denied(
+    account: Account, tokens: Tokens, sentence: Sentence, denied: Sequence[Mention], *, beside: bool
+) -> None:
+    """Note what the absence of a mass says: that the calcium has no host, or that there is no mass.
+
+    The first where calcium stands `beside` it in the sentence, or where the words say "surrounding".
+    """
     for mention in denied:
         if not mention.has("thing", "mass", "lesion") or mention.has("plain", "diagnosis"):
             continue
         first, last = sentence.parts[mention.part]
-        if account.calcium is not None and any(w in word_set("about_it") for w in tokens.words[first:last]):
+        named = any(w in word_set("about_it") for w in tokens.words[first:last])
+        if beside or (account.calcium is not None and named):
             account.say("host_kind", replace(mention, probability=1.0), "none")
         elif not mention.has("thing", "lesion"):
             account.say("mass_without_calcium", mention)

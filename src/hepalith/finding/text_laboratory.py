@@ -16,6 +16,7 @@ __all__ = ["take_labs"]
 _BETWEEN = (
     r"levels?|concentration|count|值|水平|浓度|is|was|were|of|:|=|为|约|达|at|a|to|level of|明显|显著|轻度|"
     r"升高至|升至|增高至|高达|"
+    r"(?:由|从|from)\s?\d{1,7}(?:\.\d{1,3})?\s?(?:[a-z]{1,3}/[a-z]{1,3})?\s?(?:降至|升至|降到|升到|下降至|上升至|to)|"
     r"升高|增高|elevated|raised|increased|markedly|mildly|slightly|high|low|about|up|still|only|normal|within|正常|\(|,"
 )
 _NUMBER = r"\d{1,3}(?:[ ,]\d{3})+(?!\d)|\d{1,7}(?:\.\d{1,4})?"

@@ -150,7 +150,7 @@ def _of_largest(tokens: Tokens, size: Size, lesions: Sequence[Mention]) -> bool:
 
 
 def _subject(sentence: Sentence, size: Size, before: Sequence[Mention]) -> Mention:
-    """Return whose size it is in a part that names nothing: the lesion the sentence began with, till it has one."""
+    """Return whose size it is where a part names nothing: the lesion's that the sentence began with."""
     head = before[0]
     if before[-1].part == size.part or not head.has("thing", "mass", "cyst", "lesion", "abscess"):
         return before[-1]
@@ -162,6 +162,8 @@ def _owner(tokens: Tokens, sentence: Sentence, size: Size, things: Sequence[Ment
     """Return the thing a size belongs to: the next one, or the last one where the words say so."""
     before = [m for m in things if m.last <= size.first]
     after = [m for m in things if m.first >= size.last and m.part == size.part]
+    if not after and {"a", "an", "one", "一"} & set(tokens.words[max(size.first - 2, 0) : size.first]):
+        after = [m for m in things if m.first >= size.last and m.part == size.part + 1]
     lead = tokens.words[max(size.first - 2, sentence.first) : size.first]
     if before and (
         not after or (any(w in word_set("before_sizes") for w in lead) and before[-1].part == size.part)
