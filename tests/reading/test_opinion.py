@@ -5,12 +5,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 import hepalith
 from hepalith.errors import PatientFileError
 from hepalith.finding.text import Span, read_report
 from hepalith.reading.opinion import Opinion, diagnose
+from hepalith.reading.opinion_document import opinion_schema
 from hepalith.reading.sheet import NARROWEST, columns
 from hepalith.reading.unknown import Meaning, Unknown, unknown_text
 from hepalith.settings import Settings
@@ -62,6 +64,14 @@ def test_the_json_has_the_parts_that_apply(stones: Opinion) -> None:
     assert {"first_in", "for", "against"} <= set(first)
     assert all({"en", "zh"} == set(text) and all(text.values()) for text in held["summary"].values())
     json.dumps(held, allow_nan=False)
+
+
+def test_the_json_fits_its_schema(stones: Opinion) -> None:
+    schema = opinion_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(stones.to_dict(), schema, cls=jsonschema.Draft202012Validator)
+    with pytest.raises(jsonschema.ValidationError, match="differential"):
+        jsonschema.validate({**stones.to_dict(), "differential": 3}, schema)
 
 
 def test_prior_and_weights_add_up_to_the_posterior_in_what_is_printed(stones: Opinion) -> None:

@@ -7,12 +7,18 @@ import json
 
 from hepalith.cli.failure import show
 from hepalith.reading import reading_schema
+from hepalith.reading.opinion_document import opinion_schema
 from hepalith.study.patient_file import list_patient_schema
 from hepalith.vocabulary import list_terms
 
 __all__ = ["add_arguments", "run"]
 
-PRINTERS = {"reading": reading_schema, "patient": list_patient_schema, "vocabulary": list_terms}
+PRINTERS = {
+    "reading": reading_schema,
+    "opinion": opinion_schema,
+    "patient": list_patient_schema,
+    "vocabulary": list_terms,
+}
 """What can be asked for, and the function that makes it."""
 
 
@@ -21,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "of",
         choices=tuple(PRINTERS),
-        help="reading, patient: the JSON Schema of that file; vocabulary: every id, its type, definition, "
-        "code, English, Chinese and synonyms",
+        help="reading, patient: the JSON Schema of that file; opinion: that of what diagnose --json prints; "
+        "vocabulary: every id, its type, definition, code, English, Chinese and synonyms",
     )
 
 

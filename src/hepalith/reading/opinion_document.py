@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field
 
 from hepalith.reading.conclusion import (
     ActionEntry,
@@ -21,7 +22,7 @@ from hepalith.reading.conclusion import (
 from hepalith.reading.document import NOTICE, SCHEMA, Provenance, SummaryEntry
 from hepalith.reading.part import Entry, Number
 
-__all__ = ["OpinionDocument", "OpinionPatient", "OpinionStudy", "SpanEntry", "opinion_json"]
+__all__ = ["OpinionDocument", "OpinionPatient", "OpinionStudy", "SpanEntry", "opinion_json", "opinion_schema"]
 
 
 class OpinionPatient(Entry):
@@ -52,7 +53,7 @@ class SpanEntry(Entry):
 class OpinionDocument(Entry):
     """What ``hepalith diagnose --json`` prints."""
 
-    schema_: str = SCHEMA
+    schema_: Literal["hepalith/reading/1"] = Field(default=SCHEMA, alias="schema")
     provenance: Provenance
     study: OpinionStudy
     patterns: tuple[PatternEntry, ...]
@@ -72,9 +73,15 @@ class OpinionDocument(Entry):
 
 
 def opinion_json(document: OpinionDocument) -> dict[str, Any]:
-    """Return an opinion as plain values, the schema's name first.
+    """Return an opinion as plain values.
 
     Numbers have six significant digits and nothing is NaN, as in ``reading.json``.
     """
-    held: dict[str, Any] = json.loads(document.model_dump_json(exclude={"schema_"}))
-    return {"schema": document.schema_, **held}
+    held: dict[str, Any] = document.model_dump(mode="json")
+    return held
+
+
+def opinion_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of an opinion: the parts of ``reading.json`` that apply."""
+    schema = OpinionDocument.model_json_schema(by_alias=True, mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
