@@ -9,7 +9,7 @@ from hepalith.finding.text_account import Account, Said, Site
 from hepalith.finding.text_change import LONG_YEARS, find_exam_date, list_dates, list_intervals
 from hepalith.finding.text_mention import Mention, Sentence, Size
 from hepalith.finding.text_person import Person
-from hepalith.finding.text_place import LIVER, load_joins, load_normals
+from hepalith.finding.text_place import LIVER, is_foreign, load_joins, load_normals
 from hepalith.finding.text_token import Tokens
 from hepalith.vocabulary import Measurement, State, load_vocabulary
 
@@ -91,33 +91,42 @@ _OWN = frozenset(("focus", "host", "liver", "segment"))
 
 def _direct(account: Account, tokens: Tokens, sentence: Sentence) -> Iterator[Said]:
     """Yield the findings that phrases name outright."""
-    vocabulary = load_vocabulary()
     for mention in sentence.mentions:
         if mention.probability is None or mention.family:
             continue
-        foreign = bool(mention.organs) and not LIVER & set(mention.organs)
+        if not is_foreign(mention):
+            yield from _seen(tokens, sentence, mention, mention.probability)
         for tag in mention.tags:
-            if tag.kind == "change" and not foreign and _is_change(sentence, mention):
-                yield Said("change_since_prior", mention.probability, mention.first, mention.last, tag.name)
-            if tag.kind == "quality" and tag.name == "enhances" and mention.probability == 0 and not foreign:
-                yield Said("enhancement", 1.0, mention.first, mention.last, "none")
-            if tag.kind == "quality" and tag.name == "enhances" and mention.probability and not foreign:
-                yield from _enhances(tokens, sentence, mention)
-            if tag.kind == "quality" and tag.name == "washout" and not foreign:
-                yield Said("washout", mention.probability, mention.first, mention.last)
-            if tag.kind != "finding" or mention.prior:
-                continue
-            if tag.name in _CALCIUM_ONLY and (account.calcium is None or foreign):
-                continue
-            if tag.name in _HOST_ONLY and not account.lesions:
-                continue
-            if tag.name == "enhancement" and _is_of_scar(sentence, mention):
-                continue
-            if foreign and vocabulary[tag.name].subject in _OWN:
+            if tag.kind != "finding" or mention.prior or _is_misplaced(account, sentence, mention, tag.name):
                 continue
             chance = 1.0 - mention.probability if tag.value == "false" else mention.probability
             value = None if tag.value == "false" else tag.value
             yield Said(tag.name, -1.0 if mention.unseen else chance, mention.first, mention.last, value)
+
+
+def _seen(tokens: Tokens, sentence: Sentence, mention: Mention, chance: float) -> Iterator[Said]:
+    """Yield change and enhancement, which single words state of what the report speaks of."""
+    for name in mention.names("change") if _is_change(sentence, mention) else ():
+        yield Said("change_since_prior", chance, mention.first, mention.last, name)
+    if mention.has("quality", "enhances") and chance == 0:
+        yield Said("enhancement", 1.0, mention.first, mention.last, "none")
+    elif mention.has("quality", "enhances"):
+        yield from _enhances(tokens, sentence, mention)
+    if mention.has("quality", "washout"):
+        yield Said("washout", chance, mention.first, mention.last)
+
+
+def _is_misplaced(account: Account, sentence: Sentence, mention: Mention, name: str) -> bool:
+    """Say whether a finding is named where there is nothing it could be about."""
+    foreign = is_foreign(mention)
+    if name in _CALCIUM_ONLY:
+        of_lesion = not account.hosts and _is_of_lesion(sentence, mention)
+        return account.calcium is None or foreign or of_lesion
+    if name in _HOST_ONLY and not account.lesions:
+        return True
+    if name == "enhancement" and _is_of_scar(sentence, mention):
+        return True
+    return foreign and load_vocabulary()[name].subject in _OWN
 
 
 _PHASES = (
@@ -138,6 +147,12 @@ def _enhances(tokens: Tokens, sentence: Sentence, mention: Mention) -> Iterator[
     for value, cues in _PHASES:
         if words.intersection(cues) and not any(m.has("thing", "calcium") for m in part):
             yield Said("enhancement", mention.probability or 0.0, mention.first, mention.last, value)
+
+
+def _is_of_lesion(sentence: Sentence, mention: Mention) -> bool:
+    """Say whether a part speaks of a lesion and of no calcium."""
+    things = [m for m in sentence.mentions if m.part == mention.part and m.has("thing") and m.probability]
+    return bool(things) and not any(m.has("thing", "calcium", "bright", "dense", "stone") for m in things)
 
 
 def _is_of_scar(sentence: Sentence, mention: Mention) -> bool:

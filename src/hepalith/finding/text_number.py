@@ -44,7 +44,8 @@ def _count_digits(account: Account, tokens: Tokens, sentence: Sentence, asserted
     """Note a number in figures that counts the calcium: "3 calcified foci", 3枚."""
     sized = {place for size in sentence.sizes for place in range(size.first, size.last)}
     for mention in asserted:
-        for place in range(max(sentence.first, mention.first - 8), mention.first):
+        behind_it = range(mention.last, min(mention.last + 3, sentence.last - 1))
+        for place in (*range(max(sentence.first, mention.first - 8), mention.first), *behind_it):
             word = tokens.words[place]
             if not word.isdigit() or place in sized or not 1 <= int(word) <= MOST_COUNTED:
                 continue
@@ -138,7 +139,10 @@ def take_sizes(account: Account, tokens: Tokens, sentence: Sentence, lesions: Se
 
 def _may_go_on(tokens: Tokens, sentence: Sentence, size: Size) -> bool:
     """Say whether a size without a thing of its own belongs to what was spoken of."""
-    return goes_on(tokens, sentence) or size.first - sentence.first <= 2
+    if goes_on(tokens, sentence) or size.first - sentence.first <= 2:
+        return True
+    lead = tokens.words[sentence.first : size.first]
+    return not any(m.has("thing") for m in sentence.mentions) and any(w in ("者", "枚", "个") for w in lead)
 
 
 def _of_largest(tokens: Tokens, size: Size, lesions: Sequence[Mention]) -> bool:

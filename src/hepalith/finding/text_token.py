@@ -66,6 +66,7 @@ _IRREGULAR = {
     "beads": "bead", "news": "new", "varices": "varix", "biopsies": "biopsy", "calyces": "calyx",
     "indices": "index", "vertebrae": "vertebra", "sclerae": "sclera", "vesicles": "vesicle",
     "masses": "mass", "gases": "gas", "gas": "gas", "pas": "pas", "wilms": "wilms", "sinus": "sinus",
+    "tips": "tips", "aids": "aids",
     "dcb": "dcb", "lbs": "lb", "axes": "axis", "grew": "grew", "echoes": "echo", "echos": "echo",
     "biliary": "biliary", "ductal": "ductal", "glissons": "glisson", "eyes": "eye",
 }  # fmt: skip
