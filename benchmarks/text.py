@@ -4,7 +4,7 @@
 
 The reports of `tests/finding/reports` and what they state were written before the reader, by somebody who had
 not seen it; the README there says how a reading is scored. Totals by field are printed, no text. While the
-reader was made its totals were watched on the `dev` half; the `test` half was run once, at the end.
+reader was made its totals were watched on the `dev` half; the `test` half was first run when it stood.
 
 The peer is medspaCy's ConText (negation, doubt, family; by rules) with a target for every English phrase of
 our own lexicon that names a finding: the same words are known to both, and what differs is the reading of
