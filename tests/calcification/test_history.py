@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests.calcification.test_judge import CALCIUM
+
 from hepalith.calcification.history import EXPECTED, expect_materials
 from hepalith.calcification.judge import LABELS, judge
 from hepalith.study.patient import Patient
 from hepalith.vocabulary import load_vocabulary
-from tests.calcification.test_judge import CALCIUM
 
 
 def test_every_entry_and_label_is_a_known_one() -> None:

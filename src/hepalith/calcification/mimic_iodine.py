@@ -17,6 +17,9 @@ judgement."""
 DRAWN_OUT = 1.7
 """Elongation from which a body may be a piece of a vessel; compact ones are vessels only end on."""
 
+BENT_SLENDER = 4.0
+"""Length in widths from which a tube is drawn out however it bends: its moments say little. Our judgement."""
+
 IN_VESSEL, END_ON, NODULE, ISOLATED = 5.0, 2.0, 1.0, -3.0
 """Evidence for contrast in a vessel of a body no brighter than blood: that goes on and is drawn out; that
 goes on but looks round; that ends all about it and is drawn out or as bright as blood (an enhancing nodule
@@ -105,7 +108,8 @@ def judge_iodine_in_vessel(seen: Appearance) -> list[Vote]:
     if seen.cast.width_mm >= LEAST_WIDTH_MM and is_tubular(seen):
         spread = BLOOD_ERROR_HU + CONTRAST_SHARE * seen.cast.contrast_hu
         beyond = max(beyond, (_true_hu(seen) - seen.blood_hu) / spread)
-    drawn_out = seen.shape.elongation > DRAWN_OUT or seen.shape.branches > 0
+    bent = is_tubular(seen) and seen.cast.slender >= BENT_SLENDER
+    drawn_out = seen.shape.elongation > DRAWN_OUT or seen.shape.branches > 0 or bent
     weight = odds + _form(seen, drawn_out=drawn_out) - max(beyond, -2.0)
     weight -= SHELL_AGAINST * seen.words.any_of("rim", "eggshell")
     if _is_too_wide_for_an_artery(seen):
@@ -163,10 +167,18 @@ def judge_iodine_in_duct(seen: Appearance) -> list[Vote]:
 
 def _is_too_wide_for_an_artery(seen: Appearance) -> bool:
     """Return whether a long tube deep in the liver is brighter than its veins and wider than its arteries."""
-    vein, cast = seen.company.vein_hu, seen.cast
+    vein, cast = _brightest_vein(seen), seen.cast
     if vein is None or not is_tubular(seen) or cast.length_mm < LONG_MM or cast.width_mm < ARTERY_MM:
         return False
     return seen.company.depth_mm >= ARTERY_DEPTH_MM and _true_hu(seen) > vein + 3 * BLOOD_ERROR_HU
+
+
+def _brightest_vein(seen: Appearance) -> float | None:
+    """Return the most that veins measure: hepatic veins lag behind the portal vein until they are alike."""
+    vein = seen.company.vein_hu
+    if vein is None or seen.read_in == "arterial":
+        return vein
+    return max(vein, seen.blood_hu)
 
 
 def _true_hu(seen: Appearance) -> float:
@@ -178,7 +190,7 @@ def _is_as_bright_as_blood(seen: Appearance) -> bool:
     """Return whether a tube, blur undone, measures what veins or arteries of this scan measure."""
     if seen.enhanced < 0.5:
         return False
-    vein = seen.company.vein_hu
+    vein = _brightest_vein(seen)
     true_hu = _true_hu(seen)
     if vein is None or true_hu < vein + 2 * BLOOD_ERROR_HU:
         return True
