@@ -143,11 +143,13 @@ class Belief:
     def _units_after(self, learnt: Mapping[str, Outcome]) -> dict[str, tuple[Statement, ...]]:
         changed: dict[str, tuple[Statement, ...]] = {}
         for finding_id, outcome in learnt.items():
-            for statement in self._meanings(finding_id).get(outcome, ()):
-                root = self.question.model.root_of(statement.feature)
+            said = self._meanings(finding_id).get(outcome, ())
+            features = {statement.feature for statement in said}
+            for root in {self.question.model.root_of(feature) for feature in features}:
                 unit = changed.get(root, self.question.units.get(root, ()))
-                said_before = [s for s in unit if (s.finding, s.feature) != (finding_id, statement.feature)]
-                changed[root] = (*said_before, statement)
+                before = [s for s in unit if s.finding != finding_id or s.feature not in features]
+                here = [s for s in said if self.question.model.root_of(s.feature) == root]
+                changed[root] = (*before, *here)
         return changed
 
     def _log_after(self, changed: Mapping[str, tuple[Statement, ...]]) -> NDArray[np.float64]:
@@ -250,6 +252,8 @@ def _outcomes(feature: Feature, reader: Reader) -> dict[Outcome, NDArray[np.floa
         return {choice: over(meant) for choice, meant in reader.choices.items()}
     if reader.kind == "bins":
         return {"|".join(meant): over(meant) for meant in reader.bins}
+    if reader.kind == "absence":
+        return {False: np.array([reader.leaves.get(v, 1.0) for v in feature.values])}
     there = over(reader.present or ("present",))
     missed = NOTICED if reader.one_sided else 1.0
     return {True: there, False: 1.0 - missed * there}
