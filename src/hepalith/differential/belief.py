@@ -252,8 +252,6 @@ def _outcomes(feature: Feature, reader: Reader) -> dict[Outcome, NDArray[np.floa
         return {choice: over(meant) for choice, meant in reader.choices.items()}
     if reader.kind == "bins":
         return {"|".join(meant): over(meant) for meant in reader.bins}
-    if reader.kind == "absence":
-        return {False: np.array([reader.leaves.get(v, 1.0) for v in feature.values])}
     there = over(reader.present or ("present",))
     missed = NOTICED if reader.one_sided else 1.0
     return {True: there, False: 1.0 - missed * there}
