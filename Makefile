@@ -9,7 +9,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 OUT ?= demo
 
-.PHONY: demo test check unit bench lock docs clean
+.PHONY: demo test check unit bench knowledge lock clean
 .DEFAULT_GOAL := demo
 
 demo: .venv/.run
@@ -28,6 +28,14 @@ unit: .venv/.dev
 
 bench: .venv/.dev
 	$(BIN)/python benchmarks
+
+# After a change to the knowledge, the commands or the vocabulary: everything that is made from them.
+knowledge: .venv/.dev
+	$(BIN)/python -m hepalith.differential.compile
+	$(BIN)/python docs/explanation/refresh.py
+	$(BIN)/python docs/reference/make.py
+	$(BIN)/python docs/reference/make_claims.py
+	$(BIN)/hepalith schema reading > docs/reading.schema.json
 
 .venv/.made:
 	@"$(PYTHON)" -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null || { \
