@@ -8,10 +8,12 @@ from html import escape
 from hepalith.reading.conclusion import ActionEntry
 from hepalith.reading.opinion_document import OpinionDocument
 from hepalith.reading.opinion_table import listed_diagnoses
-from hepalith.reading.opinion_words import alert_text, in_language, nothing_text, stated_texts, when_texts
+from hepalith.reading.opinion_words import alert_text, nothing_text, stated_texts, unread_text
 from hepalith.reading.phrases import phrase
+from hepalith.reading.planning import when_texts
 from hepalith.reading.reasoning import malignant_text
 from hepalith.reading.terms import say
+from hepalith.reading.translate import in_language
 from hepalith.reading.wording import percent_text, range_text
 
 __all__ = ["opinion_html"]
@@ -41,6 +43,8 @@ def opinion_html(document: OpinionDocument, language: str) -> str:
     beside = document.plan_beside
     if beside is not None:
         parts.append(_list("beside", _steps(beside.plan, language), language, policy=beside.policy))
+    unread = [unread_text(document, language)] if document.not_understood else []
+    parts.append(_list("not_understood", unread, language))
     parts.append(f"<p><small>{escape(phrase('radiology', 'notice', language))}</small></p>")
     return f'<div lang="{language}">{"".join(parts)}</div>'
 

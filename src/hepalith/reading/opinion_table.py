@@ -6,20 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from hepalith.reading.conclusion import ActionEntry, EvidenceEntry, RankedDiagnosis
 from hepalith.reading.opinion_document import OpinionDocument
-from hepalith.reading.opinion_words import (
-    alert_text,
-    in_language,
-    nothing_text,
-    stated_texts,
-    unread_text,
-    when_texts,
-)
+from hepalith.reading.opinion_words import alert_text, nothing_text, stated_texts, unread_text
 from hepalith.reading.phrases import phrase
+from hepalith.reading.planning import when_texts
 from hepalith.reading.reasoning import evidence_text, malignant_text, stated_findings
 from hepalith.reading.sheet import BOLD, RED, Sheet
 from hepalith.reading.terms import say, say_inline
-from hepalith.reading.translate import translate
-from hepalith.reading.wording import explain_weight, format_number, percent_text, range_text
+from hepalith.reading.translate import in_language, translate
+from hepalith.reading.wording import explain_weight, format_bits, percent_text, range_text
 
 __all__ = ["compare_tables", "explain_table", "listed_diagnoses", "opinion_table"]
 
@@ -133,7 +127,7 @@ def _tests(sheet: Sheet, document: OpinionDocument) -> None:
         why = in_language(test.why, test.why_zh, language)
         head = say(test.test, language)
         if test.expected_gain_bits is not None:
-            gain = phrase("opinion", "gain_value", language, bits=format_number(test.expected_gain_bits, 2))
+            gain = phrase("opinion", "gain_value", language, bits=format_bits(test.expected_gain_bits))
             head += {"en": f" ({gain})", "zh": f"（{gain}）"}[language]
         sheet.paragraph(f"{head}{_colon(language)}{why}", first=f"{place:>3}  ")
         burden = in_language(test.harm, test.harm_zh, language)

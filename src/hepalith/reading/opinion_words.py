@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 from hepalith.reading.alternatives import alternatives_text
-from hepalith.reading.conclusion import ActionEntry, AlertEntry, FindingEntry
+from hepalith.reading.conclusion import AlertEntry, FindingEntry
 from hepalith.reading.layperson import tell_of_facts, text_of
 from hepalith.reading.negation import say_absent
 from hepalith.reading.opinion_document import OpinionDocument
 from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import phrase
-from hepalith.reading.reasoning import impression_of, tests_in_words
+from hepalith.reading.planning import plan_lines
+from hepalith.reading.reasoning import age_text, contradiction_texts, impression_of
 from hepalith.reading.terms import say_choice, say_inline
-from hepalith.reading.translate import translate
-from hepalith.reading.wording import (
-    due_text,
-    format_number,
-    months_text,
-    percent_text,
-    quantity_text,
-    repeat_text,
-)
+from hepalith.reading.translate import in_language, translate
+from hepalith.reading.wording import percent_text, quantity_text
 from hepalith.vocabulary import inline
 
 __all__ = [
     "alert_text",
     "finding_text",
-    "in_language",
     "nothing_text",
     "stated_texts",
     "summarise_opinion",
     "summarise_opinion_for_patient",
     "unread_text",
-    "when_texts",
 ]
 
 COMMA = {"en": ", ", "zh": "，"}
-SEMICOLON = {"en": "; ", "zh": "；"}
 COLON = {"en": ":", "zh": "："}
 NAMED = {"en": ": ", "zh": "："}
 
 MOST_QUOTED = 10
 """Places of a text that are quoted as not understood; JSON has them all. Our judgement."""
-
-MONTHS_BELOW_YEARS = 2.0
-"""Age below which an age is said in months."""
 
 
 def summarise_opinion(document: OpinionDocument, language: str) -> str:
@@ -53,7 +41,7 @@ def summarise_opinion(document: OpinionDocument, language: str) -> str:
             phrase("opinion", "stated", language, list=COMMA[language].join(stated_texts(document, language)))
         ],
         "impression": impression_lines(document, language),
-        "recommendation": recommendation_lines(document, language),
+        "recommendation": plan_lines(document, language),
         "limits": limit_lines(document, language),
     }
     blocks = [
@@ -62,11 +50,6 @@ def summarise_opinion(document: OpinionDocument, language: str) -> str:
         if lines
     ]
     return "\n\n".join([*blocks, phrase("radiology", "notice", language)])
-
-
-def in_language(english: str, chinese: str, language: str) -> str:
-    """Return a text that stands in both languages; the English one where there is no Chinese."""
-    return chinese if language == "zh" and chinese else english
 
 
 def stated_texts(document: OpinionDocument, language: str) -> list[str]:
@@ -78,9 +61,7 @@ def _patient_texts(document: OpinionDocument, language: str) -> list[str]:
     patient = document.study.patient
     said = []
     if patient.age_years is not None:
-        months = patient.age_years < MONTHS_BELOW_YEARS
-        value = format_number(patient.age_years * 12 if months else patient.age_years, 2)
-        said.append(phrase("opinion", "months" if months else "age", language, value=value))
+        said.append(age_text(patient.age_years, language))
     if patient.sex is not None:
         said.append(phrase("opinion", patient.sex, language))
     return said
@@ -115,7 +96,7 @@ def finding_text(finding: FindingEntry, language: str) -> str:
 def impression_lines(document: OpinionDocument, language: str) -> list[str]:
     """Say what it may be, ranked; alerts and contradictions first."""
     alerts = [alert_text(alert, language) for alert in document.alerts]
-    clashes = [in_language(c.reason, c.reason_zh, language) for c in document.contradictions]
+    clashes = contradiction_texts(document.contradictions, language)
     return [*alerts, *clashes, *(impression_of(document, language) or [nothing_text(document, language)])]
 
 
@@ -131,34 +112,6 @@ def nothing_text(document: OpinionDocument, language: str) -> str:
         return phrase("opinion", "fetus", language)
     states = {f.state for f in document.findings if f.id == "intrahepatic_calcification"}
     return phrase("opinion", "nothing" if states <= {"absent"} else "open", language)
-
-
-def when_texts(action: ActionEntry, language: str) -> list[str]:
-    """Say when a step is due, how often it is repeated, and when it ends."""
-    said = []
-    if action.due is not None:
-        said.append(due_text(action.due, language))
-    elif action.after is not None:
-        said.append(months_text(action.after, language))
-    if action.repeat is not None:
-        said.append(repeat_text(action.repeat, language))
-    if action.stop is not None:
-        said.append(phrase("opinion", "stop", language, date=action.stop.isoformat()))
-    return said
-
-
-def recommendation_lines(document: OpinionDocument, language: str) -> list[str]:
-    """Say what to do and when, and which tests would settle it."""
-    lines = []
-    for action in document.plan:
-        text = in_language(action.text, action.text_zh, language).rstrip(".。")
-        when = SEMICOLON[language].join(when_texts(action, language))
-        lines.append(
-            "- " + phrase("radiology", "when" if when else "whenever", language, text=text, when=when)
-        )
-    tests = tests_in_words(document.next_tests, language)
-    said = [phrase("radiology", "tests", language), *(f"- {text}" for text in tests)] if tests else []
-    return [*(lines or [phrase("radiology", "no_action", language)]), *said]
 
 
 def unread_text(document: OpinionDocument, language: str) -> str:

@@ -7,6 +7,7 @@ from typing import Protocol
 from hepalith.reading.conclusion import ActionEntry, BesideEntry, GradingEntry, NextTestEntry
 from hepalith.reading.phrases import phrase
 from hepalith.reading.reasoning import tests_in_words
+from hepalith.reading.translate import in_language
 from hepalith.reading.wording import due_text, months_text, repeat_text
 
 __all__ = ["Planned", "plan_lines", "when_texts"]
@@ -40,7 +41,7 @@ def plan_lines(planned: Planned, language: str) -> list[str]:
     """Say what to do and when, what another policy asks instead, and which tests would settle it."""
     lines = [_line(action, language) for action in planned.plan]
     lines = lines or [phrase("radiology", "no_action", language)]
-    lines += [g.text_zh if language == "zh" and g.text_zh else g.text for g in planned.gradings]
+    lines += [in_language(g.text, g.text_zh, language) for g in planned.gradings]
     other = planned.plan_beside
     if other is not None and other.plan:
         lines.append(phrase("reasoning", "beside", language, policy=other.policy))
@@ -52,7 +53,7 @@ def plan_lines(planned: Planned, language: str) -> list[str]:
 
 
 def _line(action: ActionEntry, language: str) -> str:
-    text = (action.text_zh if language == "zh" and action.text_zh else action.text).rstrip(".。")
+    text = in_language(action.text, action.text_zh, language).rstrip(".。")
     when = {"en": "; ", "zh": "；"}[language].join(when_texts(action, language))
     return "- " + phrase("radiology", "when" if when else "whenever", language, text=text, when=when)
 

@@ -22,7 +22,7 @@ from hepalith.reading.negation import say_absent
 from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.terms import say, say_choice, say_inline
-from hepalith.reading.translate import translate
+from hepalith.reading.translate import in_language
 from hepalith.reading.wording import (
     explain_weight,
     format_bits,
@@ -38,6 +38,7 @@ from hepalith.vocabulary import inline
 __all__ = [
     "CLEAR_LEAD",
     "Reasoned",
+    "age_text",
     "beside_first",
     "contradiction_texts",
     "evidence_text",
@@ -225,13 +226,24 @@ def evidence_text(
 def _person_text(evidence: str, person: Person, language: str) -> str:
     """Say age or sex as they are; empty where it is neither, or not known."""
     if evidence == "age_years" and person.age_years is not None:
-        months = person.age_years < MONTHS_BELOW_YEARS
-        value = format_number(12 * person.age_years if months else person.age_years, 2)
-        return phrase("evidence", "months" if months else "age", language, value=value)
+        return age_text(person.age_years, language)
     if evidence == "sex" and person.sex is not None:
         value = inline(say_choice("sex", person.sex, language), language)
         return phrase("evidence", "value", language, name=say_inline("sex", language), value=value)
     return ""
+
+
+def age_text(age_years: float, language: str) -> str:
+    """Say an age: that of an infant in months.
+
+    Examples
+    --------
+    >>> age_text(62, "en"), age_text(0.5, "zh")
+    ('age 62 years', '年龄6个月')
+    """
+    months = age_years < MONTHS_BELOW_YEARS
+    value = format_number(12 * age_years if months else age_years, 2)
+    return phrase("evidence", "months" if months else "age", language, value=value)
 
 
 def reasons_text(
@@ -340,7 +352,7 @@ def contradiction_texts(contradictions: Sequence[ContradictionEntry], language: 
             "contradiction",
             language,
             list=listed([say_inline(finding, language) for finding in clash.findings], language),
-            reason=clash.reason_zh if language == "zh" and clash.reason_zh else clash.reason,
+            reason=in_language(clash.reason, clash.reason_zh, language),
         )
         for clash in contradictions
     ]
@@ -364,8 +376,8 @@ def tests_in_words(tests: Sequence[NextTestEntry], language: str) -> list[str]:
     """Say the first tests worth doing: why, what is expected of them, and what they cost the patient."""
     said = []
     for test in tests[:MAX_TESTS_IN_WORDS]:
-        why = test.why_zh if language == "zh" and test.why_zh else translate(test.why, language)
-        harm = test.harm_zh if language == "zh" and test.harm_zh else translate(test.harm, language)
+        why = in_language(test.why, test.why_zh, language)
+        harm = in_language(test.harm, test.harm_zh, language)
         gain = ""
         if test.expected_gain_bits is not None:
             gain = phrase("reasoning", "gain", language, bits=format_bits(test.expected_gain_bits))
@@ -377,7 +389,7 @@ def tests_in_words(tests: Sequence[NextTestEntry], language: str) -> list[str]:
                 "test",
                 language,
                 name=name,
-                why=first_sentences(why, 2, language),
+                why=first_sentences(why, MAX_SENTENCES_OF_A_TEST, language),
                 gain=gain,
                 harm=burden,
             )

@@ -10,7 +10,7 @@ from hepalith.reading.phrases import phrase
 from hepalith.reading.planning import plan_lines
 from hepalith.reading.reasoning import contradiction_texts, impression_of
 from hepalith.reading.terms import say_inline
-from hepalith.reading.translate import translate
+from hepalith.reading.translate import in_language, translate
 from hepalith.reading.wording import (
     format_number,
     percent_text,
@@ -227,7 +227,7 @@ def focus_line(focus: FocusEntry, language: str) -> str:
 def impression_lines(document: Document, language: str) -> list[str]:
     """Say what it may be, ranked; alerts first, then what clashes."""
     alerts = [
-        phrase("radiology", f"alert_{a.urgency}", language, text=a.text_zh if language == "zh" else a.text)
+        phrase("radiology", f"alert_{a.urgency}", language, text=in_language(a.text, a.text_zh, language))
         for a in document.alerts
     ]
     if document.why_not is not None:

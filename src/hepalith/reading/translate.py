@@ -9,7 +9,7 @@ from importlib.resources import files
 
 from hepalith.vocabulary import load_vocabulary
 
-__all__ = ["translate"]
+__all__ = ["in_language", "translate"]
 
 BUT = "but "
 """How a stage begins the strongest reason against what it says."""
@@ -56,6 +56,17 @@ def translate(text: str, language: str) -> str:
         said = translate_clause(clause.removeprefix(BUT))
         clauses.append(clause if said is None else f"但{said}" if against else said)
     return "；".join(clauses)
+
+
+def in_language(english: str, chinese: str, language: str) -> str:
+    """Return a text that was written in both languages; without its Chinese, what the table knows of it.
+
+    Examples
+    --------
+    >>> in_language("Fetch it.", "调取。", "zh"), in_language("Fetch it.", "", "en")
+    ('调取。', 'Fetch it.')
+    """
+    return chinese if language == "zh" and chinese else translate(english, language)
 
 
 @cache

@@ -16,7 +16,7 @@ from hepalith.reading.document import FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.summary import nothing_key
 from hepalith.reading.terms import say, say_inline
-from hepalith.reading.translate import translate
+from hepalith.reading.translate import in_language, translate
 from hepalith.reading.wording import format_number, percent_text, quantity_text
 from hepalith.report import page, reasoned
 from hepalith.report.figure import FIELD_MM, Picture, find_places, focus_pictures, overview_pictures
@@ -95,6 +95,7 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         say_inline=partial(say_inline, language=chosen),
         phrase=partial(phrase, language=chosen),
         translate=partial(translate, language=chosen),
+        in_language=partial(in_language, language=chosen),
         percent=partial(percent_text, language=chosen),
         quantity=partial(quantity_text, language=chosen),
         is_measured=is_measured,

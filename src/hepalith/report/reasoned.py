@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hepalith.reading.conclusion import (
@@ -26,7 +26,7 @@ from hepalith.reading.reasoning import (
     stated_findings,
 )
 from hepalith.reading.terms import say, say_inline
-from hepalith.reading.translate import translate
+from hepalith.reading.translate import in_language, translate
 from hepalith.reading.wording import (
     due_text,
     explain_weight,
@@ -66,6 +66,18 @@ MAX_NAMED = 12
 
 LEAST_WEIGHT = 0.04
 """Evidence below this log10 weight (a factor of 1.1) is left out of the list of reasons. Our judgement."""
+
+SAYS_NO_MORE_THAN_ITS_GRADE = frozenset(
+    {
+        "expert judgement, not measured (grade C)",
+        "judgement (grade C)",
+        "textbook picture, general knowledge, not checked (grade K)",
+    }
+)
+"""Sources printed by their grade alone: the note below the ranking spells the grades out, once."""
+
+MAX_TOLD = 6
+"""Findings named that a test would tell; the rest are counted. Our judgement."""
 
 MAX_TESTS = 6
 """Tests shown with what they would tell; the rest are named. Our judgement: a page must stay readable."""
@@ -196,10 +208,25 @@ def evidence(
             f"{'×' if e.weight > 0 else '÷'}{format_factor(abs(e.weight))}",
             explain_weight(e.weight, language),
             phrase("grade", grade, language) if (grade := grade_of(e.source)) else "",
-            translate(e.source, language),
+            source_text(e.source, language),
         )
         for e in weighty[:MAX_REASONS]
     )
+
+
+def source_text(source: str, language: str) -> str:
+    """Return where a number comes from; where that says no more than its grade, the grade alone.
+
+    Examples
+    --------
+    >>> source_text("expert judgement, not measured (grade C)", "en")
+    'grade C'
+    >>> source_text("Mahajan 2017 (grade A, n = 120)", "zh")
+    'Mahajan 2017（A级，n = 120）'
+    """
+    if source in SAYS_NO_MORE_THAN_ITS_GRADE:
+        return word("grade_alone", language, grade=grade_of(source))
+    return translate(source, language)
 
 
 def format_factor(weight: float) -> str:
@@ -217,12 +244,17 @@ def rest_text(rest: tuple[RankedDiagnosis, ...], language: str) -> str | None:
     """Return the explanations that are not shown with their evidence, in one sentence."""
     if not rest:
         return None
-    said = [say_inline(d.diagnosis, language) for d in rest[:MAX_NAMED]]
-    if len(rest) > MAX_NAMED:
-        said.append(word("and_more", language, count=len(rest) - MAX_NAMED))
-    names = {"en": ", ", "zh": "、"}[language].join(said)
+    names = named([d.diagnosis for d in rest], MAX_NAMED, language)
     together = percent_text(sum(d.probability for d in rest), language)
     return word("diagnoses_rest", language, count=len(rest), probability=together, list=names)
+
+
+def named(terms: Sequence[str], most: int, language: str) -> str:
+    """Return the first terms of a list by name, and how many more there are."""
+    said = [say_inline(term, language) for term in terms[:most]]
+    if len(terms) > most:
+        said.append(word("and_more", language, count=len(terms) - most))
+    return {"en": ", ", "zh": "、"}[language].join(said)
 
 
 def step_row(action: ActionEntry, language: str) -> StepRow:
@@ -232,18 +264,18 @@ def step_row(action: ActionEntry, language: str) -> StepRow:
     grade = phrase("grade", action.grade, language) if action.grade in {"A", "B", "C", "K"} else ""
     return StepRow(
         say(action.action, language),
-        action.text_zh if language == "zh" and action.text_zh else action.text,
+        in_language(action.text, action.text_zh, language),
         tuple(when_texts(action, language)),
         tuple(due_text(due, language) for due in dated) if len(dated) > 1 else (),
         {"en": "; ", "zh": "；"}[language].join(text for text in (strength, grade) if text),
-        translate(action.source, language),
+        translate(action.source.removesuffix(f" ({action.grade})") if grade else action.source, language),
     )
 
 
 def worth_doing(document: Document, language: str) -> tuple[tuple[Worthwhile, ...], str | None]:
     """Return the first tests worth doing, and the rest by name."""
     shown, rest = document.next_tests[:MAX_TESTS], document.next_tests[MAX_TESTS:]
-    names = {"en": ", ", "zh": "、"}[language].join(say_inline(t.test, language) for t in rest)
+    names = named([t.test for t in rest], len(rest), language)
     more = word("tests_rest", language, list=names) if rest else None
     return tuple(worthwhile(test, language) for test in shown), more
 
@@ -263,11 +295,11 @@ def worthwhile(test: NextTestEntry, language: str) -> Worthwhile:
         utility = 0.0
     return Worthwhile(
         name=say(test.test, language),
-        why=test.why_zh if language == "zh" and test.why_zh else translate(test.why, language),
-        finds={"en": ", ", "zh": "、"}[language].join(say_inline(f, language) for f in test.finds),
+        why=in_language(test.why, test.why_zh, language),
+        finds=named(test.finds, MAX_TOLD, language),
         gain=word("not_computed", language)
         if gain is None
         else word("bits", language, value=format_bits(gain)),
         utility="" if utility is None else format_number(utility, 2),
-        harm=test.harm_zh if language == "zh" and test.harm_zh else translate(test.harm, language),
+        harm=in_language(test.harm, test.harm_zh, language),
     )
