@@ -13,7 +13,7 @@ from hepalith.finding.text_compose import Composed, compose
 from hepalith.finding.text_focus import follow
 from hepalith.finding.text_lexicon import load_tree
 from hepalith.finding.text_mention import Sentence, find_sizes, list_sentences, mention_all
-from hepalith.finding.text_patient import read_age, take_person
+from hepalith.finding.text_patient import read_age, read_pressure, take_person
 from hepalith.finding.text_person import Person
 from hepalith.finding.text_place import Topic, place_mentions
 from hepalith.finding.text_scope import judge_scope
@@ -109,6 +109,7 @@ def read_report(text: str, language: str | None = None) -> ReportText:
     sentences = list_sentences(tokens)
     account, person, topic = Account(), Person(), Topic()
     read_age(normal, person)
+    read_pressure(normal, person)
     section = ""
     for sentence in sentences:
         mention_all(tokens, tree, sentence)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from hepalith.finding.text_account import Account, Said, Site
+from hepalith.finding.text_account import Account, Said, Site, calcium_of
 from hepalith.finding.text_change import LONG_YEARS, find_exam_date, list_dates, list_intervals
 from hepalith.finding.text_mention import Mention, Sentence, Size
 from hepalith.finding.text_person import Person
@@ -121,7 +121,8 @@ def _is_misplaced(account: Account, sentence: Sentence, mention: Mention, name: 
     foreign = is_foreign(mention)
     if name in _CALCIUM_ONLY:
         of_lesion = not account.hosts and _is_of_lesion(sentence, mention)
-        return account.calcium is None or foreign or of_lesion
+        empty = name == "duct_relation" and _is_empty(sentence, mention)
+        return account.calcium is None or foreign or of_lesion or empty
     if name in _HOST_ONLY and not account.lesions:
         return True
     if name == "enhancement" and _is_of_scar(sentence, mention):
@@ -153,6 +154,12 @@ def _is_of_lesion(sentence: Sentence, mention: Mention) -> bool:
     """Say whether a part speaks of a lesion and of no calcium."""
     things = [m for m in sentence.mentions if m.part == mention.part and m.has("thing") and m.probability]
     return bool(things) and not any(m.has("thing", "calcium", "bright", "dense", "stone") for m in things)
+
+
+def _is_empty(sentence: Sentence, mention: Mention) -> bool:
+    """Say whether all that a part says to lie in a duct is denied: 管腔内未见结石."""
+    things = [m for m in sentence.mentions if m.part == mention.part and calcium_of(m)]
+    return bool(things) and not any(m.probability for m in things)
 
 
 def _is_of_scar(sentence: Sentence, mention: Mention) -> bool:

@@ -67,6 +67,8 @@ def _take_lesions(
     if present and (not real or _holds(tokens, sentence, present, real)):
         lesion.holds_calcium = True
         account.say("within_mass", present[0])
+    elif lesion.mention.has("plain", "simple_cyst"):
+        return
     elif not present and (absent := [m for m in calcium if m.probability == 0.0]):
         account.say(
             "mass_without_calcium", replace(lesion.mention, last=max(absent[0].last, lesion.mention.last))
@@ -104,6 +106,8 @@ def _holds(tokens: Tokens, sentence: Sentence, present: Sequence[Mention], real:
     places = [m for m in sentence.mentions if m.has("place")]
     for calcium in present:
         for lesion in real:
+            if _are_apart(sentence, calcium, lesion):
+                continue
             low, high = min(lesion.last, calcium.last), max(lesion.first, calcium.first)
             between = tokens.words[low:high]
             own = any(
@@ -112,6 +116,20 @@ def _holds(tokens: Tokens, sentence: Sentence, present: Sequence[Mention], real:
             if len(between) < 30 and not (own and ("and" in between or "另" in between) and len(places) > 1):
                 return True
     return False
+
+
+def _are_apart(sentence: Sentence, calcium: Mention, lesion: Mention) -> bool:
+    """Say whether two clauses put the calcium in one lobe and the lesion in the other."""
+    if calcium.part == lesion.part:
+        return False
+    sides = [
+        {n for m in sentence.mentions if m.part == one.part for n in m.names("place") if n in _OPPOSITE}
+        for one in (calcium, lesion)
+    ]
+    return all(len(side) == 1 for side in sides) and sides[0] != sides[1]
+
+
+_OPPOSITE = frozenset(("left", "right"))
 
 
 def _take_attributes(
@@ -138,6 +156,10 @@ def _take_attributes(
         take_counts(account, tokens, sentence, asserted, in_host=in_host)
 
 
+_SIDES = {"left": "left", "right": "right", "左": "left", "右": "right"}
+"""Words within the name of a duct that say in which lobe it lies."""
+
+
 def _sites(tokens: Tokens, sentence: Sentence) -> Iterator[tuple[int, Site]]:
     """Yield the lobes and segments of a sentence, each with the token where it stands."""
     explicit = {s for s, _ in read_segments(tokens, sentence.first, sentence.last)}
@@ -152,6 +174,9 @@ def _sites(tokens: Tokens, sentence: Sentence) -> Iterator[tuple[int, Site]]:
                 meant = {int(number) for number in tag.value.split("+")}
                 for number in (meant & explicit) or meant:
                     site.segments[number] = (mention.first, mention.last)
+        if not site.sides and "duct" in mention.names("organ"):
+            named = {_SIDES[w] for w in tokens.words[mention.first : mention.last] if w in _SIDES}
+            site.sides += [(side, mention.first, mention.last) for side in sorted(named)]
         if site.sides or site.segments:
             yield mention.first, site
     for segment, place in read_segments(tokens, sentence.first, sentence.last):

@@ -47,6 +47,12 @@ _UPPER_WORD = re.compile(r"upper|uln|上限")
 LIMIT_REACH = 48
 """Characters behind a value within which its limit is looked for (our judgement)."""
 
+LEAST_CELSIUS, MOST_CELSIUS = 30.0, 44.0
+"""What else stands behind a "T" is no temperature of a living person: T1, T2, T12 (our judgement).
+
+A larger number is in degrees Fahrenheit.
+"""
+
 _UNITS = {
     "ng/ml": "ng/mL", "ug/l": "ug/L", "iu/ml": "IU/mL", "u/ml": "U/mL", "ku/l": "kU/L", "u/l": "U/L",
     "iu/l": "U/L", "mg/dl": "mg/dL", "umol/l": "umol/L", "mmol/l": "mmol/L", "g/l": "g/L", "g/dl": "g/dL",
@@ -117,8 +123,13 @@ def _take_value(
     unit = _UNITS.get(written) or ("10*3/uL" if _THOUSANDS.search(written) else None)
     if unit is None and "/" in written:
         unit = written
+    value = float(match["n"].replace(",", "").replace(" ", "")) * 10.0 ** int(match["e"] or 0)
+    if name == "temperature":
+        value = value if value <= MOST_CELSIUS else round((value - 32.0) / 1.8, 1)
+        if not LEAST_CELSIUS <= value <= MOST_CELSIUS:
+            return None
     lab: dict[str, Any] = {
-        "value": float(match["n"].replace(",", "").replace(" ", "")) * 10.0 ** int(match["e"] or 0),
+        "value": value,
         "unit": unit or str(load_vocabulary()[name].unit),
     }
     upper = _upper_limit(normal[match.end() : max(min(match.end() + LIMIT_REACH, upto), match.end())])

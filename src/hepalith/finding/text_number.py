@@ -54,6 +54,7 @@ def _count_digits(account: Account, tokens: Tokens, sentence: Sentence, asserted
                 tokens.raw[mention.last - 1] in word_set("plurals")
                 and mention.first - place <= 5
                 and following.isalpha()
+                and following not in word_set("measures")
             )
             behind = tokens.words[place - 1] if place else ""
             if following in word_set("pieces") or (
@@ -85,7 +86,8 @@ def _count(account: Account, tokens: Tokens, sentence: Sentence, mention: Mentio
         account.say("diffuse_bilobar", mention)
     each = {"各", "each"} & set(tokens.words[max(sentence.first, mention.first - 2) : mention.first])
     number = 0 if each else _NUMBERS.get(tokens.words[mention.first], 0)
-    if name == "n" and number and after and after[0].first - mention.last <= 10:
+    is_behind = not after and counted.last == mention.first and tokens.words[mention.first][0] > "\u3400"
+    if name == "n" and number and (is_behind or (after and after[0].first - mention.last <= 10)):
         account.say("focus_count", mention, number)
         account.say("multiple_foci", replace(mention, probability=float(number > 1)))
 

@@ -10,7 +10,7 @@ from hepalith.finding.text_mention import Mention, Sentence
 from hepalith.finding.text_person import Person
 from hepalith.finding.text_token import Tokens
 
-__all__ = ["read_age", "take_person"]
+__all__ = ["read_age", "read_pressure", "take_person"]
 
 SURE = 0.5
 """Least probability with which a fact of a patient is taken for true: a patient file knows no doubt."""
@@ -77,6 +77,26 @@ def read_age(normal: str, person: Person) -> None:
         person.note(
             "", "sex", "male" if groups["sex"].startswith("m") else "female", best.start(), best.end()
         )
+
+
+_PRESSURE = re.compile(
+    r"(?:\bbp|血压|blood pressure)(?![a-z])[^\d,.;。\n]{0,8}(?P<n>\d{2,3})(?![\d.])"
+)
+LOW_SYSTOLIC = 90
+"""Systolic pressure in mmHg below which an adult's is low (general knowledge, K)."""
+
+ADULT_PRESSURE_FROM = 12.0
+"""Age in years from which that limit holds: a small child's pressure is that low in health (K)."""
+
+
+def read_pressure(normal: str, person: Person) -> None:
+    """Note a low blood pressure that is given in figures."""
+    age = person.facts.get(("", "age_years"))
+    if age is not None and age.value < ADULT_PRESSURE_FROM:
+        return
+    for match in _PRESSURE.finditer(normal):
+        if int(match["n"]) < LOW_SYSTOLIC:
+            person.note("symptoms", "hypotension", True, match.start(), match.end())
 
 
 def read_fetus(normal: str, person: Person, start: int, end: int) -> None:
