@@ -33,6 +33,8 @@ def columns(text: str) -> int:
     >>> columns("ab"), columns("钙化")
     (2, 4)
     """
+    if text.isascii():
+        return len(text)
     return sum(0 if unicodedata.combining(c) else 2 if is_wide(c) else 1 for c in text)
 
 
@@ -46,12 +48,13 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
     >>> wrap("肝内钙化", 5)
     ['肝内', '钙化']
     """
-    lines, line = [], ""
+    lines, line, taken = [], "", columns(indent)
     for piece in pieces(text):
-        if line and columns(indent + line + piece.rstrip()) > width:
+        if line and taken + columns(piece.rstrip()) > width:
             lines.append(indent + line.rstrip())
-            line = ""
-        line += piece if line else piece.lstrip()
+            line, taken = "", columns(indent)
+        added = piece if line else piece.lstrip()
+        line, taken = line + added, taken + columns(added)
     return [*lines, indent + line.rstrip()] if line.strip() else lines
 
 
