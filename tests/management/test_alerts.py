@@ -370,3 +370,63 @@ def test_more_signs_never_silence_a_flag(
     ):
         del added["findings"]["intrahepatic_calcification"]
     assert alert in raised(**added) or alert.startswith("alert_needle")
+
+
+def worded(alert: str, seen: tuple[Finding, ...]) -> str:
+    return {a.id: a.text["en"] for a in advised(seen, age_years=50).alerts}[alert]
+
+
+@pytest.mark.parametrize(
+    ("alert", "sign"),
+    [
+        ("alert_host", "host_kind"),
+        ("alert_gas", "gas_in_lesion"),
+        ("alert_mass_without_calcium", "mass_without_calcium"),
+        ("alert_growing", "change_since_prior"),
+        ("alert_vein_occlusion", "vein_occlusion"),
+        ("alert_capsular_retraction", "capsular_retraction"),
+        ("alert_chronic_liver_disease", "nodular_surface"),
+    ],
+)
+def test_what_is_only_possible_is_not_stated_as_a_fact(alert: str, sign: str) -> None:
+    value = {"host_kind": "solid", "change_since_prior": "grown"}.get(sign)
+    possible = worded(alert, (Finding(sign, LIVER, State.PRESENT, 0.3, value),))
+    assert " may " in f" {possible} " or "possible" in possible
+    if sign != "nodular_surface":  # an uneven surface is not cirrhosis yet
+        assert worded(alert, (Finding(sign, LIVER, State.PRESENT, 0.9, value),)) != possible
+
+
+def test_a_lesion_whose_kind_nobody_told_is_not_called_solid() -> None:
+    size = Finding("host_diameter", LIVER, State.PRESENT, value=Measurement(40, "mm"))
+    assert "may be solid" in worded("alert_host", (size,))
+
+
+def test_flow_in_the_calcium_is_not_told_as_a_ring_that_enhances() -> None:
+    flow = Finding("doppler_flow_in_focus", LIVER, State.PRESENT, 1.0)
+    assert "may lie in the wall of an artery" in worded("alert_aneurysm", (flow,))
+
+
+def test_what_a_report_cannot_exclude_raises_its_flag() -> None:
+    for chance, flagged in ((0.3, True), (0.1, False)):
+        open_ = Finding("portal_thrombosis", LIVER, State.UNKNOWN, chance, source="text")
+        assert ("alert_vein_occlusion" in {a.id for a in advised((open_,)).alerts}) is flagged
+
+
+@pytest.mark.parametrize("marker", ["calcitonin_up", "cea_up", "chromogranin_up", "ca125_up", "afp_up"])
+def test_a_raised_marker_is_a_sign_of_cancer_elsewhere(marker: str) -> None:
+    seen = {"intrahepatic_calcification": True, marker: True}
+    assert "alert_cancer_history" in raised(age_years=50, findings=seen)
+
+
+def test_fetoprotein_of_an_infant_or_of_pregnancy_is_none() -> None:
+    seen = {"intrahepatic_calcification": True, "afp_up": True}
+    assert "alert_cancer_history" not in raised(age_years=0.2, findings=seen)
+    assert "alert_cancer_history" not in raised(age_years=30, sex="female", pregnancy=True, findings=seen)
+
+
+def test_a_plainly_solid_lesion_forbids_the_needle_only_where_echinococcosis_is_likely() -> None:
+    solid = {"intrahepatic_calcification": True, "host_kind": "solid", "enhancement": "none"}
+    liver = {**solid, "hepatomegaly": True, "nodular_surface": True, "multiple_foci": True}
+    assert "alert_needle_echinococcosis" not in raised(age_years=50, findings=liver)
+    exposed = {"findings": liver, "exposures": {"ce_region": True}}
+    assert "alert_needle_echinococcosis" in raised(age_years=50, **exposed)

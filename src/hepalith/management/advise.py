@@ -15,7 +15,7 @@ from hepalith.management.case import ALERT_FROM, Case
 from hepalith.management.grading import list_gradings
 from hepalith.management.next_test import plan_next_tests
 from hepalith.management.plan import Action, Alert, Plan
-from hepalith.management.policy import Policy, Rule, load_alerts, load_conflicts, load_policy
+from hepalith.management.policy import AlertRule, Policy, Rule, load_alerts, load_conflicts, load_policy
 from hepalith.management.schedule import add_months, plan_visits, schedule
 from hepalith.settings import Settings
 from hepalith.study.patient import Patient
@@ -90,10 +90,17 @@ def _raise_alerts(case: Case) -> tuple[Alert, ...]:
     wary = case if bare else replace(case, present_from=ALERT_FROM)
     unborn = case.is_fact("fetus")
     return tuple(
-        Alert(rule.id, {"en": rule.en, "zh": rule.zh}, rule.source, rule.urgency)
+        Alert(rule.id, _words(rule, case), rule.source, rule.urgency)
         for rule in load_alerts()
         if (rule.without_calcification or not bare) and (rule.fetus or not unborn) and wary.holds(rule.when)
     )
+
+
+def _words(rule: AlertRule, case: Case) -> dict[str, str]:
+    """Return the words of a red flag: what is only possible is not stated as a fact."""
+    if rule.en_possible and not case.holds(rule.certain or rule.when):
+        return {"en": rule.en_possible, "zh": rule.zh_possible}
+    return {"en": rule.en, "zh": rule.zh}
 
 
 def _choose(policy: Policy, case: Case, start: date | None) -> tuple[Action, ...]:

@@ -138,6 +138,11 @@ def has_host(known: Known) -> bool:
     return known.measured("host_diameter") is not None and not known.states("host_kind")
 
 
+def is_plainly_solid(known: Known) -> bool:
+    """Return whether the lesion is stated to be solid: neither a cyst nor what infiltrates."""
+    return known.choice_probability("host_kind", ("solid",)) >= PRESENT_FROM
+
+
 def may_be_aneurysm(known: Known) -> bool:
     """Return whether a ring or curve of calcium fills like an artery.
 
@@ -304,6 +309,7 @@ FACTS: Mapping[str, Callable[[Known], bool]] = {
     "child_tumour_suspected": may_be_child_tumour,
     "child_under_five": is_child_under_five,
     "cholangitis_suspected": may_have_cholangitis,
+    "plainly_solid": is_plainly_solid,
     "tokyo_1": lambda known: _grade(known) == 1,
     "tokyo_2": lambda known: _grade(known) == 2,
     "tokyo_3": lambda known: _grade(known) == 3,

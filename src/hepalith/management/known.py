@@ -139,12 +139,18 @@ def _probability(finding: Finding) -> float:
         return 1.0 if finding.probability is None else finding.probability
     if finding.state is State.ABSENT:
         return 0.0 if finding.probability is None else finding.probability
-    return 0.0
+    return _left_open(finding)
+
+
+def _left_open(finding: Finding) -> float:
+    """Return the probability of what a report leaves open: "cannot be excluded" is no absence."""
+    is_open = finding.source == "text" and finding.state is State.UNKNOWN
+    return (finding.probability or 0.0) if is_open else 0.0
 
 
 def _choice_probability(finding: Finding, values: Sequence[str]) -> float:
     if finding.state is not State.PRESENT:
-        return 0.0
+        return _left_open(finding) if finding.value in values else 0.0
     if finding.alternatives:
         return sum(p for value, p in finding.alternatives if value in values)
     return _probability(finding) if finding.value in values else 0.0

@@ -100,6 +100,19 @@ class AlertRule(_Strict):
     source: str = Field(min_length=3)
     en: str = Field(min_length=10)
     zh: str = Field(min_length=5)
+    certain: Condition | None = None
+    """When what the words state is likelier than not, where `when` alone does not tell."""
+    en_possible: str = ""
+    """The words where it is only possible: a red flag stands from a lower probability than a fact."""
+    zh_possible: str = ""
+
+    @model_validator(mode="after")
+    def _both_languages_say_how_sure(self) -> AlertRule:
+        if bool(self.en_possible) != bool(self.zh_possible):
+            raise ValueError("en_possible and zh_possible belong together")
+        if self.certain is not None and not self.en_possible:
+            raise ValueError("certain asks for en_possible, the words where it does not hold")
+        return self
 
 
 class Conflict(_Strict):
@@ -280,6 +293,7 @@ def load_alerts() -> tuple[AlertRule, ...]:
     """Return the red flags, the gravest first."""
     rules = tuple(AlertRule.model_validate(row) for row in _table("alerts.toml")["alert"])
     _check([(rule.id, rule.when) for rule in rules])
+    _check([(rule.id, rule.certain) for rule in rules if rule.certain is not None])
     for rule in rules:
         if any(part.alert or part.not_alert for part in rule.when.flat()):
             raise ValueError(f"{rule.id} asks for another alert: alerts are raised all at once")
