@@ -252,6 +252,6 @@ def _outcomes(feature: Feature, reader: Reader) -> dict[Outcome, NDArray[np.floa
         return {choice: over(meant) for choice, meant in reader.choices.items()}
     if reader.kind == "bins":
         return {"|".join(meant): over(meant) for meant in reader.bins}
-    there = over(reader.present or ("present",))
+    there = np.array([reader.support(v) for v in feature.values])
     missed = NOTICED if reader.one_sided else 1.0
     return {True: there, False: 1.0 - missed * there}

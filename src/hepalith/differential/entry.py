@@ -67,7 +67,8 @@ class Reader(_Strict):
     `one_sided`); ``any``: the feature is present when any such finding is; ``choice``: each
     choice means some values; ``bins``: a quantity is cut at `edges`; ``graded``: as ``boolean``, but a
     laboratory value in `unit` that comes with it is cut at `edges` (how high, not only whether); ``absence``:
-    only its absence speaks, and `leaves` says how likely it is under a value (1 where not named).
+    only its absence speaks, and `leaves` says how likely it is under a value (1 where not named). Of a
+    ``boolean``, `leaves` says how likely its presence is under a value that `present` does not name.
     """
 
     id: str
@@ -79,6 +80,10 @@ class Reader(_Strict):
     unit: str | None = None
     edges: tuple[float, ...] = ()
     bins: tuple[tuple[str, ...], ...] = ()
+
+    def support(self, value: str) -> float:
+        """Return how likely the presence of a ``boolean``, an ``any`` or a ``graded`` is under a value."""
+        return 1.0 if value in (self.present or ("present",)) else self.leaves.get(value, 0.0)
 
 
 class Feature(_Strict):

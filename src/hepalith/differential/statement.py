@@ -115,7 +115,7 @@ def _read(feature: Feature, reader: Reader, finding: Finding) -> NDArray[np.floa
     probability = finding.probability if finding.probability is not None else float(present)
     likelihood = None
     if reader.kind == "any":
-        likelihood = _over(feature, ("present",), probability)
+        likelihood = np.array([probability if v == "present" else 1.0 - probability for v in feature.values])
     elif (
         reader.kind == "graded"
         and isinstance(finding.value, Measurement)
@@ -123,7 +123,8 @@ def _read(feature: Feature, reader: Reader, finding: Finding) -> NDArray[np.floa
     ):
         likelihood = _cut(feature, reader, finding.value)
     elif reader.kind in ("graded", "boolean") and (present or not reader.one_sided):
-        likelihood = _over(feature, reader.present, probability)
+        support = np.array([reader.support(v) for v in feature.values])
+        likelihood = probability * support + (1.0 - probability) * (1.0 - support)
     elif reader.kind == "absence" and not present:
         left = np.array([reader.leaves.get(v, 1.0) for v in feature.values])
         likelihood = probability + (1.0 - probability) * left
@@ -132,10 +133,6 @@ def _read(feature: Feature, reader: Reader, finding: Finding) -> NDArray[np.floa
     elif reader.kind == "bins" and present and isinstance(finding.value, Measurement):
         likelihood = _cut(feature, reader, finding.value)
     return likelihood
-
-
-def _over(feature: Feature, meant: Sequence[str], probability: float) -> NDArray[np.float64]:
-    return np.array([probability if v in meant else 1.0 - probability for v in feature.values])
 
 
 def _choose(feature: Feature, reader: Reader, finding: Finding, probability: float) -> NDArray[np.float64]:
