@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +46,24 @@ def test_blanks_are_carried_over_and_never_invented() -> None:
     assert patterns
     for pattern, chinese in patterns:
         assert set(blank.findall(chinese)) <= set(pattern.groupindex)
+
+
+GIVES_A_REASON = re.compile(r"NotAssessable|_unable|_unjudged|no_liver|_not_assessed")
+"""Calls whose sentences say why something could not be judged; people read them."""
+
+
+def reasons_given() -> Iterator[str]:
+    """Give every plain sentence that the rooms of the image hand to such a call."""
+    for room in ("anatomy", "calcification", "finding"):
+        for module in sorted(Path(str(files("hepalith"))).joinpath(room).glob("*.py")):
+            for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and GIVES_A_REASON.fullmatch(ast.unparse(node.func)):
+                    said = [c.value for a in node.args for c in ast.walk(a) if isinstance(c, ast.Constant)]
+                    filled = {c for a in node.args for c in ast.walk(a) if isinstance(c, ast.JoinedStr)}
+                    yield from (s for s in said if isinstance(s, str) and " " in s and not filled)
+
+
+def test_every_reason_why_something_could_not_be_judged_has_its_chinese() -> None:
+    reasons = sorted(set(reasons_given()))
+    assert len(reasons) > 20
+    assert [reason for reason in reasons if translate(reason, "zh") == reason] == []
