@@ -47,6 +47,8 @@ def test_a_patient_may_be_a_mapping_a_path_or_a_patient(tmp_path: Path, stones: 
 def test_what_is_wrong_with_a_mapping_is_one_line() -> None:
     with pytest.raises(PatientFileError, match="did you mean 'dilated_ducts'"):
         diagnose({"findings": {"dilated_duct": True}})
+    with pytest.raises(PatientFileError, match="'qqq'; hepalith schema vocabulary lists them"):
+        diagnose({"findings": {"qqq": True}})
 
 
 def test_the_json_has_the_parts_that_apply(stones: Opinion) -> None:

@@ -34,7 +34,7 @@ from hepalith.study.patient_file import read_patient
 
 __all__ = ["add_arguments", "run"]
 
-MOST_TEXT_BYTES = 1_000_000
+MOST_TEXT_BYTES = 100_000
 """Size above which a report is refused unread: the longest has some ten kilobytes."""
 
 NOT_ANSWERABLE = 4

@@ -27,7 +27,7 @@ STATED_GROUPS = (
 """Groups of the vocabulary whose terms a patient file may state."""
 
 NEAR_ENOUGH = 0.6
-"""Likeness from which a table's own terms are proposed before all others: the default of `difflib`."""
+"""Likeness from which a name is proposed, a table's own before all others: the default of `difflib`."""
 
 
 class Alias(BaseModel):
@@ -102,7 +102,7 @@ def find_named(name: str, groups: tuple[str, ...]) -> Term | Alias:
     Raises
     ------
     KeyError
-        If nothing is called so; its only argument is the nearest name there is.
+        If nothing is called so; its only argument is the nearest name, where one is near at all.
     """
     vocabulary, wanted = load_vocabulary(), normalised(name)
     stated = {normalised(t.id): t for t in vocabulary.of_group(*STATED_GROUPS)}
@@ -122,6 +122,6 @@ def find_named(name: str, groups: tuple[str, ...]) -> Term | Alias:
     near = difflib.get_close_matches(
         wanted, [t.id for t in vocabulary.of_group(*groups)], n=1, cutoff=cutoff
     ) or difflib.get_close_matches(
-        wanted, [*(t.id for t in stated.values()), *list_aliases()], n=1, cutoff=0.0
+        wanted, [*(t.id for t in stated.values()), *list_aliases()], n=1, cutoff=NEAR_ENOUGH
     )
-    raise KeyError(near[0])
+    raise KeyError(*near)

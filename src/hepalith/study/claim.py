@@ -106,7 +106,8 @@ def _meaning(name: str, table: str) -> Term | Alias:
                 f"{table}.{name}: {name!r} belongs at the top of the file, above the first [table]"
             ) from None
         kind = {"labs": "laboratory value", "history": "history"}.get(table, table.removesuffix("s"))
-        raise ValueError(f"unknown {kind} {name!r}; did you mean {error.args[0]!r}?") from None
+        hint = f"did you mean {error.args[0]!r}?" if error.args else "hepalith schema vocabulary lists them"
+        raise ValueError(f"unknown {kind} {name!r}; {hint}") from None
 
 
 def _claims_of_alias(alias: Alias, written: Any, table: str) -> Iterator[Claim]:
