@@ -482,3 +482,17 @@ def test_a_typical_report_takes_less_than_five_milliseconds_warm() -> None:
         return (time.perf_counter() - began) * 1e3
 
     assert min(milliseconds() for _ in range(20)) < 5.0
+
+
+@pytest.mark.parametrize(
+    ("text", "probability"),
+    [
+        ("肝右叶强回声3cm，肝癌不除外。", 0.3),
+        ("A calcified focus in the liver. Metastasis cannot be excluded.", 0.3),
+        ("A calcified focus in the liver. Metastasis is considered unlikely.", 0.1),
+        ("A calcified focus in the liver. No metastasis.", None),
+    ],
+)
+def test_a_cancer_in_doubt_is_a_solid_lesion_in_doubt(text: str, probability: float | None) -> None:
+    kinds = [f for f in read_report(text).findings if f.id == "host_kind" and f.value == "solid"]
+    assert [f.probability for f in kinds] == ([] if probability is None else [probability])

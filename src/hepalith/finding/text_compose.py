@@ -290,7 +290,7 @@ def _unchanged(tokens: Tokens, sentences: Sequence[Sentence], normal: str) -> It
 def _tidy(account: Account, by_id: dict[str, list[Said]]) -> None:
     """Settle what depends on the whole report."""
     kinds = by_id.get("host_kind", [])
-    if any(s.value != "none" for s in kinds):
+    if any(s.value != "none" and s.probability >= FEWEST_SURE for s in kinds):
         by_id["host_kind"] = [s for s in kinds if s.value != "none"]
     if account.calcium is None:
         for name in ("side_of_foci", "dominant_morphology", "change_since_prior", "unchanged_two_years"):
@@ -300,15 +300,7 @@ def _tidy(account: Account, by_id: dict[str, list[Said]]) -> None:
         s for s in by_id.get("enhancement", []) if s.value == "arterial" and s.probability >= FEWEST_SURE
     ]
     if washout and arterial:
-        by_id["enhancement"].append(
-            Said(
-                "enhancement",
-                arterial[0].probability,
-                arterial[0].first,
-                arterial[0].last,
-                "arterial_washout",
-            )
-        )
+        by_id["enhancement"].append(replace(arterial[0], value="arterial_washout"))
     ring = [s for s in by_id.get("dominant_morphology", []) if s.value in ("rim", "eggshell")]
     for one in ring:
         by_id.setdefault("ring_calcification", []).append(replace(one, id="ring_calcification", value=None))

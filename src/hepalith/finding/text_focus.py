@@ -55,9 +55,15 @@ def _take_lesions(
         if account.lesion is None or (not continues and _is_new(tokens, sentence, real[0])):
             account.lesions.append(Lesion(real[0]))
         account.lesions[-1].kinds += [
-            (t.name, float(t.value or 0.6), m) for m in real for t in m.tags if t.kind == "kind"
+            (t.name, max(float(t.value or 0.6) * (m.probability or 0.0), SURE), m)
+            for m in real
+            for t in m.tags
+            if t.kind == "kind"
         ]
     else:
+        for mention in lesions:
+            if mention.has("plain", "malignant") and mention.probability and not mention.prior:
+                account.say("host_kind", mention, "solid")
         beside = any(m.probability and not m.prior for m in calcium)
         _take_denied(account, tokens, sentence, [m for m in lesions if m.probability == 0.0], beside=beside)
     lesion = account.lesion

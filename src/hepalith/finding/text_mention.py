@@ -125,7 +125,7 @@ def mention_all(tokens: Tokens, tree: Tree, sentence: Sentence) -> None:
                     continue
                 break
             node, ahead = following, ahead + 1
-            if END in node:
+            if END in node and not (words[ahead - 1] == "大" and words[ahead : ahead + 1] == ["小"]):
                 found, end = node[END], ahead
         if found is None:
             place += 1
@@ -143,7 +143,7 @@ def part_of(sentence: Sentence, place: int) -> int:
 
 
 _NUMBER = r"\d{1,5}(?:\.\d{1,3})?"
-_UNIT = r"(?:mm|cm|毫米|厘米|公分|millimet(?:er|re)s?|centimet(?:er|re)s?|㎜|㎝|in diameter)"
+_UNIT = r"(?:mms?|cms?|毫米|厘米|公分|millimet(?:er|re)s?|centimet(?:er|re)s?|㎜|㎝|in diameter)"
 _SIZE = re.compile(
     rf"(?<![\d.a-z])(?P<a>{_NUMBER})\s{{0,3}}(?P<au>mm|cm|毫米|厘米|㎜|㎝)?"
     rf"(?:\s{{0,3}}(?P<sep>x|by|\*|~|-|to|至|到|and)\s{{0,3}}(?P<b>{_NUMBER})\s{{0,3}}(?P<bu>mm|cm|毫米|厘米|㎜|㎝)?"

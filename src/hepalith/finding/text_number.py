@@ -167,7 +167,7 @@ def _subject(sentence: Sentence, size: Size, before: Sequence[Mention]) -> Menti
 def _owner(tokens: Tokens, sentence: Sentence, size: Size, things: Sequence[Mention]) -> Mention | None:
     """Return the thing a size belongs to: the next one, or the last one where the words say so."""
     before = [m for m in things if m.last <= size.first]
-    after = [m for m in things if m.first >= size.last and m.part == size.part]
+    after = [m for m in things if m.first >= size.last and m.part == size.part and not m.has("rel", "inside")]
     if not after and {"a", "an", "one", "一"} & set(tokens.words[max(size.first - 2, 0) : size.first]):
         after = [m for m in things if m.first >= size.last and m.part == size.part + 1]
     lead = tokens.words[max(size.first - 2, sentence.first) : size.first]

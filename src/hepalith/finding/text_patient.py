@@ -79,9 +79,7 @@ def read_age(normal: str, person: Person) -> None:
         )
 
 
-_PRESSURE = re.compile(
-    r"(?:\bbp|血压|blood pressure)(?![a-z])[^\d,.;。\n]{0,8}(?P<n>\d{2,3})(?![\d.])"
-)
+_PRESSURE = re.compile(r"(?:\bbp|血压|blood pressure)(?![a-z])[^\d,.;。\n]{0,8}(?P<n>\d{2,3})(?![\d.])")
 LOW_SYSTOLIC = 90
 """Systolic pressure in mmHg below which an adult's is low (general knowledge, K)."""
 
@@ -117,7 +115,7 @@ def take_person(person: Person, tokens: Tokens, sentence: Sentence, normal: str)
                 person.note("", "sex", tag.name, start, end)
             elif tag.kind == "pregnancy" and mention.probability:
                 person.note("", "pregnancy", True, start, end)
-            elif tag.kind == "subject" and mention.probability:
+            elif tag.kind == "subject" and mention.probability and not _is_well(sentence, mention):
                 read_fetus(normal, person, start, end)
             elif tag.kind in _TABLES:
                 _take_fact(person, mention, tag, (start, end))
@@ -136,6 +134,11 @@ def take_person(person: Person, tokens: Tokens, sentence: Sentence, normal: str)
             elif tag.kind == "lab_finding" and mention.probability is not None:
                 person.findings.append((tag.name, mention.probability, mention))
     take_labs(person, tokens, sentence, normal)
+
+
+def _is_well(sentence: Sentence, mention: Mention) -> bool:
+    """Say whether a clause only tells that the fetus is normal: then the liver is the mother's."""
+    return any(m.has("cue", "normal") and m.part == mention.part for m in sentence.mentions)
 
 
 _TABLES = {"history": "history", "exposure": "exposures", "symptom": "symptoms"}

@@ -41,12 +41,18 @@ def judge_scope(tokens: Tokens, sentence: Sentence) -> None:
         sentence_if = sentence_if or bool(wished and number == 0 and wished[0].first <= first + 2)
         unseen = any(m.has("cue", "unseen") for m in mentions)
         wish = wished[0].first if wished else sentence.last
+        operated = {m.first for m in mentions if m.has("cue", "past") and _is_operation(tokens, m)}
         for mention in mentions:
-            if wish < mention.first or sentence_if:
+            if wish < mention.first or sentence_if or (mention.last in operated and mention.has("thing")):
                 mention.probability = None
             mention.past, mention.family = past, family
             mention.prior = bool(prior) and reaches(tokens, prior[0].last, mention.first)
             mention.unseen = unseen
+
+
+def _is_operation(tokens: Tokens, cue: Mention) -> bool:
+    """Say whether a cue tells of an operation: 术后 right behind a thing, which is gone."""
+    return tokens.words[cue.first] == "术"
 
 
 def reaches(tokens: Tokens, cue_last: int, first: int) -> bool:
