@@ -35,7 +35,7 @@ def row(action: argparse.Action, parser: argparse.ArgumentParser) -> str:
     """Return one option as a row of a table."""
     name = ", ".join(action.option_strings) or str(action.metavar or action.dest)
     if action.option_strings and action.metavar:
-        name += f" {action.metavar}"
+        name += " " + str(action.metavar).replace("|", "\\|")
     elif action.choices:
         name += " " + "\\|".join(map(str, action.choices))
     text = (action.help or "") % {"default": action.default, "prog": parser.prog}
