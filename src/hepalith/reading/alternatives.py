@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hepalith.reading.conclusion import FindingEntry
 from hepalith.reading.phrases import phrase
+from hepalith.reading.punctuation import ENUMERATION
 from hepalith.reading.terms import say_choice
 from hepalith.reading.wording import percent_text
 from hepalith.vocabulary import inline, load_vocabulary
@@ -23,7 +24,7 @@ def alternatives_text(finding: FindingEntry, language: str) -> str:
         known = load_vocabulary()[finding.id].choices
         left_out = [c.id for c in known if c.id not in shares]
         names = [inline(say_choice(finding.id, c, language), language) for c in left_out]
-        return phrase("evidence", "none_of", language, list={"en": ", ", "zh": "、"}[language].join(names))
+        return phrase("evidence", "none_of", language, list=ENUMERATION[language].join(names))
     said = {"en": " or ", "zh": "或"}[language].join(names)
     if len(told) == len(shares):
         return said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hepalith.reading.document import Choice, Document, FindingEntry, FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
+from hepalith.reading.punctuation import PAUSE
 from hepalith.reading.terms import say_choice, say_inline
 from hepalith.reading.wording import percent_text, quantity_text
 
@@ -80,7 +81,7 @@ def _brackets(items: list[str], language: str) -> str:
     """Return items in brackets; nothing where there is none."""
     if not items:
         return ""
-    return {"en": " ({})", "zh": "（{}）"}[language].format({"en": ", ", "zh": "，"}[language].join(items))
+    return {"en": " ({})", "zh": "（{}）"}[language].format(PAUSE[language].join(items))
 
 
 def around_texts(document: Document, language: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from hepalith.reading.document import Document
 from hepalith.reading.meaning import Explained, meant, possible_meanings
 from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import load_phrases, phrase
+from hepalith.reading.punctuation import LEAD, PAUSE
 from hepalith.reading.summary import WHOLE_LIVER
 from hepalith.reading.wording import WEEKS_A_MONTH, format_number, span_text, weeks_text
 
@@ -147,7 +148,7 @@ def summarise_for_patient(document: Document, language: str) -> str:
 
 def text_of(told: PatientText, language: str) -> str:
     """Return what the patient is told as running text, section by section."""
-    colon = {"en": ": ", "zh": "："}[language]
+    colon = LEAD[language]
     steps = tuple(f"- {s.when}{colon}{s.text}" if s.when else f"- {s.text}" for s in told.steps)
     sections = (
         ("seen", told.seen),
@@ -304,7 +305,7 @@ def when(action: ActionEntry, language: str) -> str:
         text = phrase("when", "after", language, months=span_text(after.from_months, after.to_months))
     if repeat is None:
         return text
-    comma = {"en": ", ", "zh": "，"}[language]
+    comma = PAUSE[language]
     every = span_text(*repeat.every_months)
     if action.stop is not None:
         return (

@@ -11,6 +11,7 @@ from hepalith.reading.opinion_table import listed_diagnoses
 from hepalith.reading.opinion_words import alert_text, nothing_text, stated_texts, unread_text
 from hepalith.reading.phrases import phrase
 from hepalith.reading.planning import when_texts
+from hepalith.reading.punctuation import CLAUSE, LEAD
 from hepalith.reading.reasoning import malignant_text
 from hepalith.reading.terms import say
 from hepalith.reading.translate import in_language
@@ -30,7 +31,7 @@ def opinion_html(document: OpinionDocument, language: str) -> str:
     parts.append(_differential(document, language))
     clashes = [in_language(c.reason, c.reason_zh, language) for c in document.contradictions]
     parts.append(_list("contradictions", clashes, language))
-    colon = {"en": ": ", "zh": "："}[language]
+    colon = LEAD[language]
     tests = [
         f"{say(t.test, language)}{colon}{in_language(t.why, t.why_zh, language)}"
         for t in document.next_tests[:MOST_TESTS]
@@ -62,7 +63,7 @@ def _steps(plan: Sequence[ActionEntry], language: str) -> list[str]:
     steps = []
     for action in plan:
         text = in_language(action.text, action.text_zh, language)
-        when = {"en": "; ", "zh": "；"}[language].join(when_texts(action, language))
+        when = CLAUSE[language].join(when_texts(action, language))
         steps.append(phrase("opinion", "when", language, when=when, text=text) if when else text)
     return steps
 

@@ -9,6 +9,7 @@ from hepalith.reading.opinion_document import OpinionDocument
 from hepalith.reading.opinion_words import alert_text, nothing_text, stated_texts, unread_text
 from hepalith.reading.phrases import phrase
 from hepalith.reading.planning import when_texts
+from hepalith.reading.punctuation import CLAUSE, LEAD, PAUSE
 from hepalith.reading.reasoning import evidence_text, malignant_text, stated_findings
 from hepalith.reading.sheet import BOLD, RED, Sheet
 from hepalith.reading.terms import say, say_inline
@@ -60,7 +61,7 @@ def _stated(sheet: Sheet, document: OpinionDocument) -> None:
     setting = document.provenance.setting
     if setting is not None and document.study.patient.subject != "fetus":
         texts.append(phrase("opinion", "setting", sheet.language, name=say_inline(setting, sheet.language)))
-    sheet.paragraph({"en": "; ", "zh": "；"}[sheet.language].join(texts))
+    sheet.paragraph(CLAUSE[sheet.language].join(texts))
 
 
 def _alerts(sheet: Sheet, document: OpinionDocument) -> None:
@@ -129,14 +130,10 @@ def _tests(sheet: Sheet, document: OpinionDocument) -> None:
         if test.expected_gain_bits is not None:
             gain = phrase("opinion", "gain_value", language, bits=format_bits(test.expected_gain_bits))
             head += {"en": f" ({gain})", "zh": f"（{gain}）"}[language]
-        sheet.paragraph(f"{head}{_colon(language)}{why}", first=f"{place:>3}  ")
+        sheet.paragraph(f"{head}{LEAD[language]}{why}", first=f"{place:>3}  ")
         burden = in_language(test.harm, test.harm_zh, language)
         if burden:
             sheet.paragraph(phrase("opinion", "burden", language, text=burden), first="     ")
-
-
-def _colon(language: str) -> str:
-    return {"en": ": ", "zh": "："}[language]
 
 
 def _plan(sheet: Sheet, document: OpinionDocument) -> None:
@@ -160,7 +157,7 @@ def _plan(sheet: Sheet, document: OpinionDocument) -> None:
 def _action(sheet: Sheet, action: ActionEntry) -> None:
     language = sheet.language
     text = in_language(action.text, action.text_zh, language)
-    when = {"en": "; ", "zh": "；"}[language].join(when_texts(action, language))
+    when = CLAUSE[language].join(when_texts(action, language))
     sheet.paragraph(phrase("opinion", "when", language, when=when, text=text) if when else text, first="  - ")
     source = phrase(
         "opinion",
@@ -206,7 +203,7 @@ def explain_table(
         sheet.paragraph(phrase("opinion", "prior", language, **odds), first="   ")
         for key, evidence in (("for", diagnosis.supporting), ("against", diagnosis.against)):
             if evidence:
-                sheet.paragraph(phrase("opinion", key, language) + _colon(language).rstrip(), first="   ")
+                sheet.paragraph(phrase("opinion", key, language) + LEAD[language].rstrip(), first="   ")
             for e in evidence:
                 name = evidence_text(e.finding, known, language, document.study.patient)
                 sheet.paragraph(_evidence(e, name, language), first="     ")
@@ -243,7 +240,7 @@ def compare_tables(
     """Return two opinions beside each other: the probabilities, and what changes in alerts and plan."""
     sheet = Sheet(width, language, colour=colour)
     said = [f"{n} = {str(v).lower() if isinstance(v, bool) else v}" for n, v in changes.items()]
-    sheet.heading("what_if", changes={"en": ", ", "zh": "，"}[language].join(said))
+    sheet.heading("what_if", changes=PAUSE[language].join(said))
     listed = (*listed_diagnoses(after.differential), *listed_diagnoses(before.differential))
     named = dict.fromkeys(d.diagnosis for d in listed)
     now, then = (
@@ -274,4 +271,4 @@ def changed(before: Sequence[str], after: Sequence[str], language: str) -> str:
     come = [("added", term) for term in dict.fromkeys(after) if term not in before]
     gone = [("dropped", term) for term in dict.fromkeys(before) if term not in after]
     said = [phrase("opinion", key, language, name=say(term, language)) for key, term in (*come, *gone)]
-    return {"en": "; ", "zh": "；"}[language].join(said)
+    return CLAUSE[language].join(said)

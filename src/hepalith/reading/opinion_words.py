@@ -10,6 +10,7 @@ from hepalith.reading.opinion_document import OpinionDocument
 from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.planning import plan_lines
+from hepalith.reading.punctuation import CLAUSE, LEAD, PAUSE
 from hepalith.reading.reasoning import age_text, contradiction_texts, impression_of
 from hepalith.reading.terms import say_choice, say_inline
 from hepalith.reading.translate import in_language, translate
@@ -26,26 +27,25 @@ __all__ = [
     "unread_text",
 ]
 
-COMMA = {"en": ", ", "zh": "，"}
-COLON = {"en": ":", "zh": "："}
-NAMED = {"en": ": ", "zh": "："}
-
 MOST_QUOTED = 10
 """Places of a text that are quoted as not understood; JSON has them all. Our judgement."""
 
 
 def summarise_opinion(document: OpinionDocument, language: str) -> str:
     """Return the short radiology text: findings, impression, recommendation, limits."""
+    stated = CLAUSE[language].join(stated_texts(document, language))
     sections = {
         "findings": [
-            phrase("opinion", "stated", language, list=COMMA[language].join(stated_texts(document, language)))
+            phrase(
+                "opinion", "stated", language, list=CLAUSE[language].join(stated_texts(document, language))
+            )
         ],
         "impression": impression_lines(document, language),
         "recommendation": plan_lines(document, language),
         "limits": limit_lines(document, language),
     }
     blocks = [
-        "\n".join([phrase("opinion", name, language) + COLON[language], *lines])
+        "\n".join([phrase("opinion", name, language) + LEAD[language].rstrip(), *lines])
         for name, lines in sections.items()
         if lines
     ]
@@ -74,10 +74,10 @@ def finding_text(finding: FindingEntry, language: str) -> str:
     if isinstance(finding.value, Quantity):
         name = f"{name} {quantity_text(finding.value, language, interval=True)}"
     elif len(finding.alternatives) > 1:
-        name = f"{name}{NAMED[language]}{alternatives_text(finding, language)}"
+        name = f"{name}{LEAD[language]}{alternatives_text(finding, language)}"
     elif isinstance(finding.value, Choice):
         choice = inline(say_choice(finding.id, finding.value.choice, language), language)
-        name = f"{name}{NAMED[language]}{choice}"
+        name = f"{name}{LEAD[language]}{choice}"
     if finding.state == "not_assessable":
         reason = translate(finding.reason or "", language)
         said = phrase("opinion", "not_assessable", language, name=name, reason=reason)
@@ -120,7 +120,7 @@ def unread_text(document: OpinionDocument, language: str) -> str:
     quoted = [f"“{' '.join(span.words.split())}”" for span in spans[:MOST_QUOTED]]
     if len(spans) > MOST_QUOTED:
         quoted.append(phrase("opinion", "and_more", language, count=len(spans) - MOST_QUOTED))
-    return COMMA[language].join(quoted)
+    return PAUSE[language].join(quoted)
 
 
 def limit_lines(document: OpinionDocument, language: str) -> list[str]:

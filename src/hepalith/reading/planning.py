@@ -6,6 +6,7 @@ from typing import Protocol
 
 from hepalith.reading.conclusion import ActionEntry, BesideEntry, GradingEntry, NextTestEntry
 from hepalith.reading.phrases import phrase
+from hepalith.reading.punctuation import CLAUSE
 from hepalith.reading.reasoning import tests_in_words
 from hepalith.reading.translate import in_language
 from hepalith.reading.wording import due_text, months_text, repeat_text
@@ -54,7 +55,7 @@ def plan_lines(planned: Planned, language: str) -> list[str]:
 
 def _line(action: ActionEntry, language: str) -> str:
     text = in_language(action.text, action.text_zh, language).rstrip(".。")
-    when = {"en": "; ", "zh": "；"}[language].join(when_texts(action, language))
+    when = CLAUSE[language].join(when_texts(action, language))
     return "- " + phrase("radiology", "when" if when else "whenever", language, text=text, when=when)
 
 

@@ -21,6 +21,7 @@ from hepalith.reading.conclusion import (
 from hepalith.reading.negation import say_absent
 from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import phrase
+from hepalith.reading.punctuation import CLAUSE, ENUMERATION
 from hepalith.reading.terms import say, say_choice, say_inline
 from hepalith.reading.translate import in_language
 from hepalith.reading.wording import (
@@ -46,6 +47,7 @@ __all__ = [
     "grades_text",
     "impression_of",
     "is_malignant",
+    "listed",
     "malignant_text",
     "process_text",
     "stated_findings",
@@ -264,13 +266,13 @@ def reasons_text(
         said.append(phrase("reasoning", "weighed", language, weight=weight, list=names))
     if not said:
         return ""
-    text = {"en": "; ", "zh": "；"}[language].join(said)
+    text = CLAUSE[language].join(said)
     return phrase("reasoning", "reasons", language, list=text[:1].upper() + text[1:])
 
 
 def listed(items: Sequence[str], language: str) -> str:
     """Return items as a list within a sentence."""
-    return {"en": ", ", "zh": "、"}[language].join(items)
+    return ENUMERATION[language].join(items)
 
 
 def malignant_text(ranked: Sequence[RankedDiagnosis], language: str) -> str:
@@ -309,7 +311,7 @@ def grades_text(diagnosis: RankedDiagnosis, language: str) -> str:
         for grade in "ABCK"
         if counts[grade]
     ]
-    joined = {"en": "; ", "zh": "；"}[language].join(said)
+    joined = CLAUSE[language].join(said)
     return phrase("reasoning", "grades", language, list=joined) if said else ""
 
 

@@ -8,7 +8,8 @@ from hepalith.reading.company import around_texts, company_texts, place_text
 from hepalith.reading.document import Document, FindingEntry, FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.planning import plan_lines
-from hepalith.reading.reasoning import contradiction_texts, impression_of
+from hepalith.reading.punctuation import CLAUSE, LEAD
+from hepalith.reading.reasoning import contradiction_texts, impression_of, listed
 from hepalith.reading.terms import say_inline
 from hepalith.reading.translate import in_language, translate
 from hepalith.reading.wording import (
@@ -64,7 +65,7 @@ def summarise_for_radiology(document: Document, language: str) -> str:
         ("recommendation", plan_lines(document, language)),
         ("limits", limit_lines(document, language)),
     ]
-    colon = {"en": ":", "zh": "："}[language]
+    colon = LEAD[language].rstrip()
     blocks = [
         "\n".join([phrase("radiology", name, language) + colon, *lines]) for name, lines in sections if lines
     ]
@@ -75,11 +76,6 @@ def summarise_for_radiology(document: Document, language: str) -> str:
 def join_sentences(sentences: list[str], language: str) -> str:
     """Return sentences as one line of running text."""
     return {"en": " ", "zh": ""}[language].join(sentences)
-
-
-def join_list(items: list[str], language: str) -> str:
-    """Return items as a list within a sentence."""
-    return {"en": ", ", "zh": "、"}[language].join(items)
 
 
 def examination_lines(document: Document, language: str) -> list[str]:
@@ -111,7 +107,7 @@ def examination_lines(document: Document, language: str) -> list[str]:
         said.append(phrase("radiology", "noise", language, value=format_number(image.noise_hu)))
     further = [phrase("phase", i.phase.label, language) for i in document.images if i.role == "phase"]
     if further:
-        named = join_list(further, language)
+        named = listed(further, language)
         said.append(phrase("company", "registered", language, count=len(further), list=named))
     return [join_sentences(said, language)]
 
@@ -174,7 +170,7 @@ def finding_lines(document: Document, language: str) -> list[str]:
             )
             for p in document.patterns
         ]
-        lines.append(phrase("radiology", "patterns", language, list=join_list(names, language)))
+        lines.append(phrase("radiology", "patterns", language, list=listed(names, language)))
     mimics = document.mimics
     if mimics:
         names = [
@@ -190,10 +186,10 @@ def finding_lines(document: Document, language: str) -> list[str]:
         ]
         if len(mimics) > MAX_FOCI_IN_WORDS:
             names.append(phrase("radiology", "and_more", language, count=len(mimics) - MAX_FOCI_IN_WORDS))
-        lines.append(phrase("radiology", "mimics", language, list=join_list(names, language)))
+        lines.append(phrase("radiology", "mimics", language, list=listed(names, language)))
     around = list(around_texts(document, language))
     if around:
-        lines.append(phrase("company", "around", language, list=join_list(around, language)))
+        lines.append(phrase("company", "around", language, list=listed(around, language)))
     return lines
 
 
@@ -218,7 +214,7 @@ def focus_line(focus: FocusEntry, language: str) -> str:
         peak=quantity_text(focus.peak_hu, language),
         background=quantity_text(focus.background_hu, language),
         depth=depth,
-        company="".join({"en": "; ", "zh": "；"}[language] + text for text in company_texts(focus, language)),
+        company="".join(CLAUSE[language] + text for text in company_texts(focus, language)),
         word=probability_word(focus.probability, language),
         probability=percent_text(focus.probability, language),
     )
@@ -272,8 +268,8 @@ def differing_foci(document: Document, language: str) -> str | None:
     for focus in foci[:MAX_FOCI_IN_WORDS]:
         chain = next((p.id for p in chains if focus.id in p.foci), None)
         groups.setdefault(say_inline(chain or focus.morphology.label, language), []).append(f"#{focus.id}")
-    named = [f"{join_list(ids, language)} {name}" for name, ids in groups.items()]
-    return {"en": "; ", "zh": "；"}[language].join(named)
+    named = [f"{listed(ids, language)} {name}" for name, ids in groups.items()]
+    return CLAUSE[language].join(named)
 
 
 def limit_lines(document: Document, language: str) -> list[str]:
@@ -284,16 +280,14 @@ def limit_lines(document: Document, language: str) -> list[str]:
         more = phrase("radiology", "and_more_things", language, count=len(unread) - MAX_UNREAD_IN_WORDS)
         unread = [*unread[:MAX_UNREAD_IN_WORDS], more]
     if unread:
-        lines.append(phrase("radiology", "not_looked", language, list=join_list(unread, language)))
+        lines.append(phrase("radiology", "not_looked", language, list=listed(unread, language)))
     judged = group_reasons(document.findings, language)
     if judged:
-        said = {"en": "; ", "zh": "；"}[language].join(judged)
+        said = CLAUSE[language].join(judged)
         lines.append(phrase("radiology", "not_judged", language, list=said))
     warnings = [translate(w, language).rstrip(".") for image in document.images for w in image.warnings]
     if warnings:
-        lines.append(
-            phrase("radiology", "warnings", language, list={"en": "; ", "zh": "；"}[language].join(warnings))
-        )
+        lines.append(phrase("radiology", "warnings", language, list=CLAUSE[language].join(warnings)))
     return lines
 
 
@@ -311,7 +305,7 @@ def group_reasons(findings: Iterable[FindingEntry], language: str) -> list[str]:
             by_reason.setdefault(finding.reason or "", []).append(say_inline(finding.id, language))
     groups = []
     for reason, names in by_reason.items():
-        label = join_list(list(dict.fromkeys(names)), language)
+        label = listed(list(dict.fromkeys(names)), language)
         groups.append(
             phrase("radiology", "because", language, label=label, reason=translate(reason, language))
             if reason

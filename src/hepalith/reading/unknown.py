@@ -13,6 +13,7 @@ from hepalith.differential.belief import Outcome
 from hepalith.differential.expectation import information_bits
 from hepalith.finding import Finding, Pattern
 from hepalith.reading.phrases import phrase
+from hepalith.reading.punctuation import CLAUSE
 from hepalith.reading.terms import say_choice, say_inline
 from hepalith.reading.wording import format_number, percent_text
 from hepalith.study.patient import Patient
@@ -121,7 +122,7 @@ def unknown_text(unknown: Unknown, language: str) -> str:
         language,
         name=say_inline(unknown.finding, language),
         bits=format_number(unknown.bits, 2),
-        list={"en": "; ", "zh": "；"}[language].join(said),
+        list=CLAUSE[language].join(said),
     )
 
 

@@ -15,6 +15,7 @@ from hepalith.reading.conclusion import (
 from hepalith.reading.document import AgeSex, Document
 from hepalith.reading.phrases import phrase
 from hepalith.reading.planning import when_texts
+from hepalith.reading.punctuation import CLAUSE, ENUMERATION
 from hepalith.reading.reasoning import (
     contradiction_texts,
     evidence_text,
@@ -219,8 +220,8 @@ def source_text(source: str, language: str) -> str:
 
     Examples
     --------
-    >>> source_text("expert judgement, not measured (grade C)", "en")
-    'grade C'
+    >>> source_text("expert judgement, not measured (grade C)", "zh")
+    'C级'
     >>> source_text("Mahajan 2017 (grade A, n = 120)", "zh")
     'Mahajan 2017（A级，n = 120）'
     """
@@ -254,7 +255,7 @@ def named(terms: Sequence[str], most: int, language: str) -> str:
     said = [say_inline(term, language) for term in terms[:most]]
     if len(terms) > most:
         said.append(word("and_more", language, count=len(terms) - most))
-    return {"en": ", ", "zh": "、"}[language].join(said)
+    return ENUMERATION[language].join(said)
 
 
 def step_row(action: ActionEntry, language: str) -> StepRow:
@@ -267,7 +268,7 @@ def step_row(action: ActionEntry, language: str) -> StepRow:
         in_language(action.text, action.text_zh, language),
         tuple(when_texts(action, language)),
         tuple(due_text(due, language) for due in dated) if len(dated) > 1 else (),
-        {"en": "; ", "zh": "；"}[language].join(text for text in (strength, grade) if text),
+        CLAUSE[language].join(text for text in (strength, grade) if text),
         translate(action.source.removesuffix(f" ({action.grade})") if grade else action.source, language),
     )
 
