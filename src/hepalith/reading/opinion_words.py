@@ -35,11 +35,7 @@ def summarise_opinion(document: OpinionDocument, language: str) -> str:
     """Return the short radiology text: findings, impression, recommendation, limits."""
     stated = CLAUSE[language].join(stated_texts(document, language))
     sections = {
-        "findings": [
-            phrase(
-                "opinion", "stated", language, list=CLAUSE[language].join(stated_texts(document, language))
-            )
-        ],
+        "findings": [phrase("opinion", "stated", language, list=stated)],
         "impression": impression_lines(document, language),
         "recommendation": plan_lines(document, language),
         "limits": limit_lines(document, language),
