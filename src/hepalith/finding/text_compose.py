@@ -9,7 +9,7 @@ from hepalith.finding.text_account import Account, Said, Site, calcium_of
 from hepalith.finding.text_change import LONG_YEARS, find_exam_date, list_dates, list_intervals
 from hepalith.finding.text_mention import Mention, Sentence, Size
 from hepalith.finding.text_person import Person
-from hepalith.finding.text_place import LIVER, is_foreign, load_joins, load_normals
+from hepalith.finding.text_place import LIVER, NEAR_WORDS, is_foreign, load_joins, load_normals
 from hepalith.finding.text_token import Tokens
 from hepalith.vocabulary import Measurement, State, load_vocabulary
 
@@ -177,6 +177,8 @@ def _is_change(sentence: Sentence, mention: Mention) -> bool:
         return False
     if any(m.has("lab") or m.has("lab_name") for m in sentence.mentions if m.part == mention.part):
         return False
+    if any(t.kind == "change" and t.value == "adjective" for t in mention.tags):
+        return any(0 <= m.first - mention.last <= NEAR_WORDS and m.probability for m in things)
     bare = any(t.kind == "change" and t.value == "bare" for t in mention.tags)
     return not bare or any(m.has("cue", "compared") for m in sentence.mentions)
 

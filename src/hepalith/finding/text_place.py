@@ -18,6 +18,7 @@ from hepalith.finding.text_token import Tokens
 __all__ = [
     "HOME",
     "LIVER",
+    "NEAR_WORDS",
     "Topic",
     "is_foreign",
     "load_joins",

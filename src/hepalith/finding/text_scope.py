@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from hepalith.finding.text_lexicon import word_set
 from hepalith.finding.text_mention import Mention, Sentence
@@ -43,11 +43,19 @@ def judge_scope(tokens: Tokens, sentence: Sentence) -> None:
         wish = wished[0].first if wished else sentence.last
         operated = {m.first for m in mentions if m.has("cue", "past") and _is_operation(tokens, m)}
         for mention in mentions:
-            if wish < mention.first or sentence_if or (mention.last in operated and mention.has("thing")):
+            if wish < mention.first or sentence_if or _is_gone(tokens, mention, operated):
                 mention.probability = None
             mention.past, mention.family = past, family
             mention.prior = bool(prior) and reaches(tokens, prior[0].last, mention.first)
             mention.unseen = unseen
+
+
+def _is_gone(tokens: Tokens, mention: Mention, operated: Collection[int]) -> bool:
+    """Say whether a thing is only screened for (前列腺癌筛查), or was taken out (结石术后) and is no cancer."""
+    if tokens.words[mention.last : mention.last + 1] in (["筛"], ["screening"], ["screen"]):
+        return True
+    taken = mention.last in operated and mention.has("thing")
+    return taken and not mention.has("primary") and not mention.has("cancer")
 
 
 def _is_operation(tokens: Tokens, cue: Mention) -> bool:
