@@ -158,7 +158,9 @@ def _action(sheet: Sheet, action: ActionEntry) -> None:
     language = sheet.language
     text = in_language(action.text, action.text_zh, language)
     when = CLAUSE[language].join(when_texts(action, language))
-    sheet.paragraph(phrase("opinion", "when", language, when=when, text=text) if when else text, first="  - ")
+    sheet.paragraph(text, first="  - ")
+    if when:
+        sheet.paragraph(f"→ {when}", first="    ")
     source = phrase(
         "opinion",
         "source",
@@ -166,7 +168,7 @@ def _action(sheet: Sheet, action: ActionEntry) -> None:
         strength=translate(action.strength, language),
         source=translate(action.source, language),
     )
-    sheet.paragraph(f"[{source}]", first="      ")
+    sheet.paragraph(f"[{source}]", first="    ")
 
 
 def _not_understood(sheet: Sheet, document: OpinionDocument) -> None:

@@ -60,14 +60,17 @@ def _line(action: ActionEntry, language: str) -> str:
 
 
 def when_texts(action: ActionEntry, language: str) -> list[str]:
-    """Say when a step is due, how often it is repeated, and when it may and when it does stop."""
+    """Say when a step is due, how often it is repeated, and when it may and when it does stop.
+
+    By dates where they are known, else in months after the examination; never by both.
+    """
     said = []
     if action.due is not None:
         said.append(due_text(action.due, language))
-    if action.after is not None:
+    elif action.after is not None:
         said.append(months_text(action.after, language))
     if action.repeat is not None:
-        said.append(repeat_text(action.repeat, language))
+        said.append(repeat_text(action.repeat, language, dated=action.stop is not None))
     if action.may_stop is not None and action.may_stop != action.stop:
         said.append(phrase("reasoning", "may_stop", language, date=action.may_stop.isoformat()))
     if action.stop is not None:

@@ -277,13 +277,17 @@ def due_text(due: DueEntry, language: str) -> str:
     return phrase("time", "between", language, start=due.start.isoformat(), end=due.end.isoformat())
 
 
-def repeat_text(repeat: RepeatEntry, language: str) -> str:
-    """Return how often and how long a step is repeated.
+def repeat_text(repeat: RepeatEntry, language: str, *, dated: bool = False) -> str:
+    """Return how often a step is repeated, and until when unless its end is said by date.
 
     Examples
     --------
     >>> repeat_text(RepeatEntry(every_months=(6, 12), until_months=36), "en")
     'every 6–12 months until 36 months after the examination'
+    >>> repeat_text(RepeatEntry(every_months=(6, 12), until_months=36), "en", dated=True)
+    'then every 6–12 months'
     """
     every, until = span_text(*repeat.every_months), format_number(repeat.until_months)
+    if dated:
+        return phrase("time", "then", language, every=every)
     return phrase("time", "repeat", language, every=every, until=until)
