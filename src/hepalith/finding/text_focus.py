@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from hepalith.finding.text_account import SURE, Account, Lesion, Site, calcium_of, goes_on
 from hepalith.finding.text_lexicon import word_set
-from hepalith.finding.text_mention import Mention, Sentence
+from hepalith.finding.text_mention import Mention, Sentence, part_of
 from hepalith.finding.text_number import take_counts, take_sizes
-from hepalith.finding.text_place import is_foreign, read_segments, side_of
+from hepalith.finding.text_place import NEAR_WORDS, is_foreign, read_segments, side_of
 from hepalith.finding.text_token import Tokens
 
 __all__ = ["follow"]
@@ -101,10 +101,16 @@ def _take_denied(
             continue
         first, last = sentence.parts[mention.part]
         named = any(w in word_set("about_it") for w in tokens.words[first:last])
-        if beside or (account.calcium is not None and named):
+        if (beside and not _is_elsewhere(sentence, mention)) or (account.calcium is not None and named):
             account.say("host_kind", replace(mention, probability=1.0), "none")
         elif not mention.has("thing", "lesion"):
             account.say("mass_without_calcium", mention)
+
+
+def _is_elsewhere(sentence: Sentence, denied: Mention) -> bool:
+    """Say whether a mass is denied in one lobe and the calcium lies in the other."""
+    calcium = [m for m in sentence.mentions if calcium_of(m) and m.probability and not m.prior]
+    return bool(calcium) and all(_are_apart(sentence, m, denied) for m in calcium)
 
 
 def _holds(tokens: Tokens, sentence: Sentence, present: Sequence[Mention], real: Sequence[Mention]) -> bool:
@@ -203,6 +209,8 @@ def _take_sites(
     real = [m for m in lesions if (m.probability or 0.0) >= SURE and not calcium_of(m)]
     continues = goes_on(tokens, sentence)
     for place, site in _sites(tokens, sentence):
+        if _is_clear(sentence, place, [*asserted, *real]):
+            continue
         nearest = min(((_gap(place, m), m) for m in (*asserted, *real)), key=lambda p: p[0], default=None)
         if nearest is not None and any(nearest[1] is m for m in real) and lesion is not None:
             lesion.site.add(site)
@@ -215,6 +223,21 @@ def _take_sites(
             account.site.add(site)
         elif continues and lesion is not None and account.speaks_of_lesion:
             lesion.site.add(site)
+
+
+def _is_clear(sentence: Sentence, place: int, things: Sequence[Mention]) -> bool:
+    """Say whether a place is named only as one where nothing is: 右叶未见异常, "but not in the left lobe"."""
+    part = part_of(sentence, place)
+    mine = [m for m in things if m.part == part]
+    denials = [m for m in sentence.mentions if m.part == part and m.has("cue", "no", "normal")]
+    if not mine:
+        denied = any(m.part == part and m.has("thing") and m.probability == 0.0 for m in sentence.mentions)
+        return denied or any(m.has("cue", "normal") for m in denials)
+    behind = [m for m in mine if m.last <= place]
+    return bool(behind) and any(
+        m.has("cue", "no") and behind[-1].last <= m.first and place - NEAR_WORDS <= m.last <= place
+        for m in denials
+    )
 
 
 def _gap(place: int, mention: Mention) -> int:

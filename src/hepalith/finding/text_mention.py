@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hepalith.finding.text_lexicon import END, Tags, Tree
 from hepalith.finding.text_token import Tokens
 
-__all__ = ["Mention", "Sentence", "Size", "find_sizes", "list_sentences", "mention_all"]
+__all__ = ["Mention", "Sentence", "Size", "find_sizes", "list_sentences", "mention_all", "part_of"]
 
 ARTICLES = frozenset(("the", "a", "an", "of", "its", "their", "his", "her", "this", "these"))
 """Words that may stand inside a phrase of the lexicon without being written there."""

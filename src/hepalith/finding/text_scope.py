@@ -51,7 +51,7 @@ def judge_scope(tokens: Tokens, sentence: Sentence) -> None:
 
 
 def _is_gone(tokens: Tokens, mention: Mention, operated: Collection[int]) -> bool:
-    """Say whether a thing is only screened for (前列腺癌筛查), or was taken out (结石术后) and is no cancer."""
+    """Say whether a thing is only screened for (前列腺癌筛查), or was taken out (结石术后)."""
     if tokens.words[mention.last : mention.last + 1] in (["筛"], ["screening"], ["screen"]):
         return True
     taken = mention.last in operated and mention.has("thing")
@@ -139,16 +139,13 @@ def _goes_on(tokens: Tokens, first: int, last: int, mentions: Sequence[Mention],
     """Say whether a part goes on with the list of the part before it."""
     if not listed or any(m.has("cue", "no", "normal", "stop", "past") for m in mentions[:1]):
         return False
-    words = tokens.words[first:last]
+    stop = next((m.first for m in mentions if m.has("cue", "stop")), last)
+    words = tokens.words[first:stop]
     verb = next((place for place, w in enumerate(words) if w in word_set("verbs")), len(words))
     if not words or (verb < len(words) and not any(w in ("or", "nor") for w in words[:verb])):
         return False
     head = words[1] if words[0] in ("and", "or", "nor") and len(words) > 1 else words[0]
-    return (
-        head not in word_set("openers")
-        and not head[0].isdigit()
-        and not any(m.has("cue", "stop") for m in mentions)
-    )
+    return head not in word_set("openers") and not head[0].isdigit()
 
 
 def _ending(
