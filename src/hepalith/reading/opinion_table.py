@@ -10,7 +10,13 @@ from hepalith.reading.opinion_words import alert_text, nothing_text, stated_text
 from hepalith.reading.phrases import phrase
 from hepalith.reading.planning import when_texts
 from hepalith.reading.punctuation import CLAUSE, LEAD, PAUSE
-from hepalith.reading.reasoning import evidence_text, malignant_text, stated_findings
+from hepalith.reading.reasoning import (
+    evidence_text,
+    grades_text,
+    malignant_text,
+    source_text,
+    stated_findings,
+)
 from hepalith.reading.sheet import BOLD, RED, Sheet
 from hepalith.reading.terms import say, say_inline
 from hepalith.reading.translate import in_language, translate
@@ -209,6 +215,9 @@ def explain_table(
             for e in evidence:
                 name = evidence_text(e.finding, known, language, document.study.patient)
                 sheet.paragraph(_evidence(e, name, language), first="     ")
+    if document.differential:
+        sheet.lines.append("")
+        sheet.paragraph(grades_text(document.differential[0], language), first="")
     if unknown:
         sheet.lines.append("")
         sheet.lines.append(sheet.painted(phrase("opinion", "unknown", language), BOLD))
@@ -223,10 +232,10 @@ def _evidence(evidence: EvidenceEntry, name: str, language: str) -> str:
         "opinion",
         "evidence",
         language,
-        weight=f"{evidence.weight:+.2f}" if abs(evidence.weight) >= LEAST_WEIGHT else " 0.00",
+        weight=f"{evidence.weight:+.2f}" if abs(evidence.weight) >= LEAST_WEIGHT else "±0.00",
         name=name,
         words=explain_weight(evidence.weight, language),
-        source=translate(evidence.source, language),
+        source=source_text(evidence.source, language),
     )
 
 

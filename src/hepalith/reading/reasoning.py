@@ -1,4 +1,4 @@
-"""What was reasoned, in words: the ranking and its reasons, what clashes, which tests, what stands beside."""
+"""What was reasoned, in words: the ranking and its reasons, what clashes, what stands beside."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from hepalith.reading.conclusion import (
     ContradictionEntry,
     EvidenceEntry,
     FindingEntry,
-    NextTestEntry,
     ProcessEntry,
     RankedDiagnosis,
 )
@@ -23,10 +22,9 @@ from hepalith.reading.part import Choice, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.punctuation import CLAUSE, ENUMERATION
 from hepalith.reading.terms import say, say_choice, say_inline
-from hepalith.reading.translate import in_language
+from hepalith.reading.translate import in_language, translate
 from hepalith.reading.wording import (
     explain_weight,
-    format_bits,
     format_number,
     percent_text,
     quantity_text,
@@ -50,8 +48,8 @@ __all__ = [
     "listed",
     "malignant_text",
     "process_text",
+    "source_text",
     "stated_findings",
-    "tests_in_words",
 ]
 
 MAX_DIAGNOSES_IN_WORDS = 4
@@ -75,14 +73,17 @@ MAX_REASONS_IN_WORDS = 4
 LEAST_SECOND_PROCESS = 0.10
 """Probability of standing beside another from which a second process is named. Our judgement."""
 
-MAX_TESTS_IN_WORDS = 3
-"""Tests named in the text. Our judgement: the page has them all."""
-
-MAX_SENTENCES_OF_A_TEST = 2
-"""Sentences said of why a test is worth doing; the page has them all. Our judgement."""
-
 MONTHS_BELOW_YEARS = 2.0
 """Age below which an age is said in months."""
+
+SAYS_NO_MORE_THAN_ITS_GRADE = frozenset(
+    {
+        "expert judgement, not measured (grade C)",
+        "judgement (grade C)",
+        "textbook picture, general knowledge, not checked (grade K)",
+    }
+)
+"""Sources printed by their grade alone: the note below the ranking spells the grades out, once."""
 
 GRADE = re.compile(r"\bgrade ([ABCK])\b")
 """How a source says the grade of its number."""
@@ -132,11 +133,6 @@ class Reasoned(Protocol):
     @property
     def processes(self) -> tuple[ProcessEntry, ...]:
         """The marginals."""
-        ...
-
-    @property
-    def next_tests(self) -> tuple[NextTestEntry, ...]:
-        """The tests worth doing."""
         ...
 
 
@@ -303,6 +299,21 @@ def grade_of(source: str) -> str | None:
     return found.group(1) if found else None
 
 
+def source_text(source: str, language: str) -> str:
+    """Return where a number comes from; where that says no more than its grade, the grade alone.
+
+    Examples
+    --------
+    >>> source_text("expert judgement, not measured (grade C)", "zh")
+    'C级'
+    >>> source_text("Mahajan 2017 (grade A, n = 120)", "zh")
+    'Mahajan 2017（A级，n = 120）'
+    """
+    if source in SAYS_NO_MORE_THAN_ITS_GRADE:
+        return phrase("reasoning", "grade_alone", language, grade=grade_of(source))
+    return translate(source, language)
+
+
 def grades_text(diagnosis: RankedDiagnosis, language: str) -> str:
     """Say what the numbers behind one explanation rest on: how many were measured, how many are judgement."""
     counts = Counter(grade_of(e.source) for e in (*diagnosis.supporting, *diagnosis.against))
@@ -358,42 +369,3 @@ def contradiction_texts(contradictions: Sequence[ContradictionEntry], language: 
         )
         for clash in contradictions
     ]
-
-
-def first_sentences(text: str, count: int, language: str) -> str:
-    """Return the first sentences of a text.
-
-    Examples
-    --------
-    >>> first_sentences("It costs nothing. It tells much. It is old.", 2, "en")
-    'It costs nothing. It tells much.'
-    """
-    stop = {"en": ". ", "zh": "。"}[language]
-    parts = text.split(stop)
-    kept = stop.join(parts[:count]).rstrip()
-    return kept if kept.endswith((".", "。")) or not kept else kept + stop.strip()
-
-
-def tests_in_words(tests: Sequence[NextTestEntry], language: str) -> list[str]:
-    """Say the first tests worth doing: why, what is expected of them, and what they cost the patient."""
-    said = []
-    for test in tests[:MAX_TESTS_IN_WORDS]:
-        why = in_language(test.why, test.why_zh, language)
-        harm = in_language(test.harm, test.harm_zh, language)
-        gain = ""
-        if test.expected_gain_bits is not None:
-            gain = phrase("reasoning", "gain", language, bits=format_bits(test.expected_gain_bits))
-        burden = phrase("reasoning", "harm", language, harm=harm.rstrip(".。")) if harm else ""
-        name = say(test.test, language)
-        said.append(
-            phrase(
-                "reasoning",
-                "test",
-                language,
-                name=name,
-                why=first_sentences(why, MAX_SENTENCES_OF_A_TEST, language),
-                gain=gain,
-                harm=burden,
-            )
-        )
-    return said

@@ -24,6 +24,7 @@ from hepalith.reading.reasoning import (
     is_malignant,
     malignant_text,
     process_text,
+    source_text,
     stated_findings,
 )
 from hepalith.reading.terms import say, say_inline
@@ -67,15 +68,6 @@ MAX_NAMED = 12
 
 LEAST_WEIGHT = 0.04
 """Evidence below this log10 weight (a factor of 1.1) is left out of the list of reasons. Our judgement."""
-
-SAYS_NO_MORE_THAN_ITS_GRADE = frozenset(
-    {
-        "expert judgement, not measured (grade C)",
-        "judgement (grade C)",
-        "textbook picture, general knowledge, not checked (grade K)",
-    }
-)
-"""Sources printed by their grade alone: the note below the ranking spells the grades out, once."""
 
 MAX_TOLD = 6
 """Findings named that a test would tell; the rest are counted. Our judgement."""
@@ -213,21 +205,6 @@ def evidence(
         )
         for e in weighty[:MAX_REASONS]
     )
-
-
-def source_text(source: str, language: str) -> str:
-    """Return where a number comes from; where that says no more than its grade, the grade alone.
-
-    Examples
-    --------
-    >>> source_text("expert judgement, not measured (grade C)", "zh")
-    'C级'
-    >>> source_text("Mahajan 2017 (grade A, n = 120)", "zh")
-    'Mahajan 2017（A级，n = 120）'
-    """
-    if source in SAYS_NO_MORE_THAN_ITS_GRADE:
-        return word("grade_alone", language, grade=grade_of(source))
-    return translate(source, language)
 
 
 def format_factor(weight: float) -> str:
