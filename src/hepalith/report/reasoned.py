@@ -228,11 +228,11 @@ def rest_text(rest: tuple[RankedDiagnosis, ...], language: str) -> str | None:
 
 
 def named(terms: Sequence[str], most: int, language: str) -> str:
-    """Return the first terms of a list by name, and how many more there are."""
+    """Return the first terms of a list by name, and how many more there are; some names hold commas."""
     said = [say_inline(term, language) for term in terms[:most]]
     if len(terms) > most:
         said.append(word("and_more", language, count=len(terms) - most))
-    return ENUMERATION[language].join(said)
+    return (CLAUSE if any("," in name for name in said) else ENUMERATION)[language].join(said)
 
 
 def step_row(action: ActionEntry, language: str) -> StepRow:
