@@ -464,12 +464,11 @@ def test_time_grows_with_the_length_of_the_text_alone() -> None:
     assert long < 8 * 4 * short
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("piece", ["no evidence of ", "肝", "AFP ", "12-", "2019.", "\n", "肝钙化灶5mm，"])
-def test_a_megabyte_is_read_in_seconds(piece: str) -> None:
-    began = time.perf_counter()
-    read_report(piece * (1_000_000 // len(piece.encode())))
-    assert time.perf_counter() - began < 60
+def test_as_much_as_the_door_takes_is_read_in_seconds(piece: str) -> None:
+    began = time.process_time()
+    read_report(piece * (100_000 // len(piece.encode())))
+    assert time.process_time() - began < 10
 
 
 def test_a_typical_report_takes_less_than_five_milliseconds_warm() -> None:
