@@ -192,10 +192,10 @@ def test_details_that_many_people_have_do_not_hide_a_textbook_picture(picture: d
     assert picture["diagnosis"] in names(stated)
 
 
-@pytest.mark.parametrize("picture", [pytest.param(p, id=p["diagnosis"]) for p in TEXTBOOK])
+@pytest.mark.parametrize(
+    "picture", [pytest.param(p, id=p["diagnosis"]) for p in TEXTBOOK if p["diagnosis"] in MALIGNANT]
+)
 def test_a_textbook_cancer_is_never_lost_for_want_of_age_and_complaints(picture: dict[str, Any]) -> None:
-    if picture["diagnosis"] not in MALIGNANT:
-        pytest.skip("no cancer")
     stated = stated_in(picture)
     for left_out in ("age_years", "sex", "symptoms"):
         stated.pop(left_out, None)

@@ -471,6 +471,11 @@ def test_as_much_as_the_door_takes_is_read_in_seconds(piece: str) -> None:
     assert time.process_time() - began < 10
 
 
+@pytest.mark.parametrize("text", ["S²", "segment ²", "肝S②段", "⑤ calcified foci in the liver"])
+def test_raised_and_circled_digits_end_in_no_trace(text: str) -> None:
+    assert read_report(text).language
+
+
 def test_a_typical_report_takes_less_than_five_milliseconds_warm() -> None:
     text = EXAMPLES[5]["text"] + " " + EXAMPLES[9]["text"]
     read_report(text)

@@ -47,7 +47,7 @@ def _count_digits(account: Account, tokens: Tokens, sentence: Sentence, asserted
         behind_it = range(mention.last, min(mention.last + 3, sentence.last - 1))
         for place in (*range(max(sentence.first, mention.first - 8), mention.first), *behind_it):
             word = tokens.words[place]
-            if not word.isdigit() or place in sized or not 1 <= int(word) <= MOST_COUNTED:
+            if not word.isdecimal() or place in sized or not 1 <= int(word) <= MOST_COUNTED:
                 continue
             following = tokens.words[place + 1]
             plural = (

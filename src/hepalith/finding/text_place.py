@@ -276,7 +276,7 @@ def _joined(tokens: Tokens, place: int) -> bool:
 def _segment(word: str) -> int:
     if "\ue000" <= word <= "\ue007":
         return ord(word) - 0xE000 + 1
-    if word.isdigit() and 1 <= int(word) <= 8:
+    if word.isdecimal() and 1 <= int(word) <= 8:
         return int(word)
     return _ROMAN.get(word, 0) or _SPOKEN.get(word, 0)
 
