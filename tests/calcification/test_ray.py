@@ -46,5 +46,5 @@ def test_blood_is_that_of_aorta_heart_and_veins(
     label: str, aorta: float | None, vein: float | None, even: float | None, blood: float
 ) -> None:
     flat = np.zeros((1, 1, 1), np.float32)
-    around = Surroundings((1, 1, 1), flat, flat, 100.0, 1.0, (), (), 0.0, even, aorta, vein)
+    around = Surroundings((1, 1, 1), flat, flat, 100.0, 1.0, 0.0, even, aorta, vein)
     assert blood_level(around, Phase(label, 0.9)) == blood

@@ -52,10 +52,13 @@ def test_the_patient_files_of_the_tutorial_are_read(text: str, tmp_path: Path) -
 
 def test_every_hazard_names_a_test_that_exists() -> None:
     page = (ROOT / "docs/intended-use.md").read_text(encoding="utf-8")
-    named = re.findall(r"`(?:(tests/[\w/]+\.py)|…)::(test_\w+)`", page)
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(test_\w+))?`", page)
     assert len(named) >= 5
-    everything = "\n".join(p.read_text(encoding="utf-8") for p in (ROOT / "tests/end_to_end").glob("*.py"))
-    assert [name for _, name in named if f"def {name}(" not in everything] == []
+    texts = {
+        path: (ROOT / path).read_text(encoding="utf-8") if (ROOT / path).exists() else "" for path, _ in named
+    }
+    missing = [f"{path}::{name}" for path, name in named if f"def {name or 'test_'}" not in texts[path]]
+    assert missing == []
 
 
 def test_the_version_is_said_once_and_the_same_everywhere() -> None:

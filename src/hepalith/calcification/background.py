@@ -78,15 +78,6 @@ BLOOD_QUANTILE = 0.98
 """Quantile of the cells within large vessels taken as the HU of blood: in the arterial phase the aorta
 is brighter than the veins, and arteries are what calcium must be told from."""
 
-BLOCKS_MM = (3.0, 9.0, 15.0, 27.0)
-"""Sides of the blocks: from the aperture of a point to that of a focus of 2 cm."""
-
-STRUCTURE_LEAST = 0.3
-"""Least share of a block's straying that is taken as structure, where noise seems to explain it all."""
-
-BLOCK_RING_MM = 6.0
-"""Thickness of what a block is compared with: that of a focus's background ring, in whole cells."""
-
 USUAL_BLOOD_HU = {"none": 45.0, "arterial": 220.0, "portal": 70.0, "delayed": 40.0, "unknown": 70.0}
 """How far blood stands above the liver where no large vessel is in view; unenhanced, the most that it stands
 above a fatty one. Textbook values, grade C."""
@@ -113,10 +104,6 @@ class Surroundings:
     texture_hu
         Spread of cell means about the background beyond what noise explains: fine structure,
         small vessels.
-    block_mm3, block_error_hu
-        Sizes of blocks, and for each how far the mean of such a block of liver strays from the mean
-        of what surrounds it (95 % half width over 1.96) beyond what noise explains: vessels, shading
-        and fat are an error of any background.
     vessel_excess_hu
         How far the brightest structures of the liver itself stand above their background.
     """
@@ -126,8 +113,6 @@ class Surroundings:
     spread_hu: NDArray[np.float32]
     liver_hu: float
     texture_hu: float
-    block_mm3: tuple[float, ...]
-    block_error_hu: tuple[float, ...]
     vessel_excess_hu: float
     blood_hu: float | None
     """HU of the brightest large even bodies in the crop, which may be bone; None where none is brighter than
@@ -245,19 +230,18 @@ def describe_surroundings(
     in_liver, total_liver = _sums(hu, liver, cells)
     mean, inside = total_liver / np.maximum(in_liver, np.float32(1)), in_liver >= 0.9 * size
     excess = (mean - level)[inside]
-    grid = _CellGrid(spacing_mm, step, cells)
+    size_mm = [s * n for s, n in zip(spacing_mm, full_cells, strict=True)]
     return Surroundings(
         full_cells,
         level,
         _local_spread(hu, usable, level, cells, window=window, noise=noise),
         liver_hu,
         _texture(residual, noise, cells, step),
-        *_block_errors(count, total, in_liver, grid, noise),
         _vessel_excess(excess, residual),
         _large_vessels(hu, cells, liver_hu, noise),
         aorta_hu,
         _vessels_within(
-            mean, level, inside, grid.size_mm, BLOOD_MOST_HU if aorta_hu is None else PORTAL_MOST * aorta_hu
+            mean, level, inside, size_mm, BLOOD_MOST_HU if aorta_hu is None else PORTAL_MOST * aorta_hu
         ),
     )
 
@@ -340,57 +324,6 @@ def _texture(
     weights = np.zeros([n * m for n, m in zip(cells, step, strict=True)])
     weights[:: step[0], :: step[1], :: step[2]] = 1.0 / np.prod(cells)
     return float(np.sqrt(max(0.0, spread**2 - noise.variance_of(weights))))
-
-
-@dataclass(frozen=True, slots=True)
-class _CellGrid:
-    """How cells are made of voxels: spacing, stride between samples, samples per cell."""
-
-    spacing_mm: tuple[float, float, float]
-    step: tuple[int, int, int]
-    cells: tuple[int, int, int]
-
-    @property
-    def size_mm(self) -> list[float]:
-        """Size of a cell."""
-        return [s * n * c for s, n, c in zip(self.spacing_mm, self.step, self.cells, strict=True)]
-
-
-def _block_errors(
-    count: NDArray[np.float32],
-    total: NDArray[np.float32],
-    in_liver: NDArray[np.float32],
-    grid: _CellGrid,
-    noise: Noise,
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return by size how far blocks of liver stray from their surroundings, beyond what noise explains."""
-    size = grid.size_mm
-    whole = float(np.prod(grid.cells))
-    # samples further apart than the noise's correlation are independent draws of it
-    draw = noise.sd_hu**2 * max(1.0, noise.voxels_per_element / float(np.prod(grid.step)))
-    volumes, errors = [], []
-    for side in BLOCKS_MM:
-        inner = [max(1, 2 * round((side / s - 1) / 2) + 1) for s in size]
-        outer = [n + 2 * max(1, round(BLOCK_RING_MM / s)) for n, s in zip(inner, size, strict=True)]
-        means = []
-        for window in (inner, outer):
-            n = ndimage.uniform_filter(count, window, mode="constant") * float(np.prod(window))
-            t = ndimage.uniform_filter(total, window, mode="constant") * float(np.prod(window))
-            means.append((n, t))
-        (n_in, t_in), (n_out, t_out) = means
-        n_ring, t_ring = n_out - n_in, t_out - t_in
-        liver = ndimage.uniform_filter(in_liver, inner, mode="constant")
-        good = (liver >= 0.95 * whole) & (n_in > 0.5 * whole * np.prod(inner)) & (n_ring > n_in)
-        if int(good.sum()) < 40:
-            continue
-        stray = t_in[good] / n_in[good] - t_ring[good] / n_ring[good]
-        low, high = np.quantile(stray, (0.025, 0.975))
-        stray2 = (float(high - low) / 3.92) ** 2
-        chance2 = draw * float(np.mean(1 / n_in[good] + 1 / n_ring[good]))
-        volumes.append(float(np.prod(inner) * np.prod(size)))
-        errors.append(max(np.sqrt(max(stray2 - chance2, STRUCTURE_LEAST**2 * stray2)), 0.05))
-    order = np.argsort(volumes)
-    return tuple(volumes[n] for n in order), tuple(errors[n] for n in order)
 
 
 def _vessel_excess(excess: NDArray[np.floating], residual: NDArray[np.floating]) -> float:

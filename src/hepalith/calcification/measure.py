@@ -80,7 +80,7 @@ class Measured:
     """The measurements of one focus.
 
     `centroid` is in voxels of the crop; `sphere_mm` is the diameter of the sphere with this peak
-    and this integrated excess; `plateau_hu` the contrast that stands for its full contrast.
+    and this integrated excess.
     """
 
     integrated_excess: Measurement
@@ -92,7 +92,6 @@ class Measured:
     peak: Measurement
     centroid: tuple[float, float, float]
     sphere_mm: float
-    plateau_hu: float
     axes_mm: NDArray[np.float64]
     """Standard deviations along the principal axes, longest first, less what blur adds."""
     fill: float
@@ -189,7 +188,6 @@ def measure(
         _interval(float(hu[aperture.extent].max()), scene.noise.sd_hu, "[hnsf'U]"),
         _centroid(aperture),
         body.sphere_mm,
-        plateau,
         body.axes_mm,
         body.fill,
     )

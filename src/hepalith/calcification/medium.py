@@ -47,12 +47,11 @@ class Medium:
     """The background of a box.
 
     `step_hu` is what must be added to the ring's level, float32, in the shape of the box; `error_hu` the
-    standard error of its mean over the aperture; `stray_hu` how far the surroundings stray from their level.
+    standard error of its mean over the aperture.
     """
 
     step_hu: NDArray[np.float32]
     error_hu: float
-    stray_hu: float
 
 
 def carry_medium(
@@ -90,7 +89,7 @@ def carry_medium(
     the level stands; where a focus lies in a dilated duct or on a vessel, the nearest cells decide, and what
     they cannot tell is the error.
     """
-    flat = Medium(np.zeros(hu.shape, np.float32), 0.0, 0.0)
+    flat = Medium(np.zeros(hu.shape, np.float32), 0.0)
     if not usable.any() or not inside.any():
         return flat
     volume = float(usable.sum()) * math.prod(spacing_mm)
@@ -135,7 +134,7 @@ def carry_medium(
     known = enlarge(wanted | good, cells, hu.shape).astype(np.float32)
     weight = ndimage.uniform_filter(known, cells, mode="nearest")
     step = ndimage.uniform_filter(step, cells, mode="nearest") / np.maximum(weight, np.float32(1e-3))
-    return Medium((step + np.float32(middle)).astype(np.float32), error, math.sqrt(stray2))
+    return Medium((step + np.float32(middle)).astype(np.float32), error)
 
 
 def _sums(array: NDArray[np.float32], factor: tuple[int, int, int]) -> NDArray[np.float32]:

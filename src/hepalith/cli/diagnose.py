@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hepalith.cli.failure import say, show
-from hepalith.cli.options import path_given
+from hepalith.cli.options import add_telling_arguments, path_given
 from hepalith.errors import (
     InputError,
     OutputError,
@@ -25,7 +25,7 @@ from hepalith.errors import (
     UnreadableFileError,
     UsageError,
 )
-from hepalith.management import list_policies, load_policy
+from hepalith.management import load_policy
 from hepalith.reading.document import InputEntry
 from hepalith.reading.opinion import TABLE_WIDTH, Opinion, WhatIf, diagnose
 from hepalith.settings import Settings
@@ -46,7 +46,6 @@ WIDEST = 120
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to its parser."""
-    defaults = Settings()
     parser.add_argument(
         "file",
         metavar="FILE",
@@ -81,19 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print the parts of reading.json that apply instead of a table (default: off)",
     )
-    parser.add_argument(
-        "--policy",
-        metavar="NAME|FILE",
-        default=defaults.policy,
-        help=f"management policy: {', '.join(list_policies())}, or a hospital's own file "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--language",
-        choices=("en", "zh"),
-        default=defaults.language,
-        help="language of the table (default: %(default)s)",
-    )
+    add_telling_arguments(parser, "table")
     parser.add_argument(
         "--out",
         metavar="FILE",

@@ -6,9 +6,17 @@ import argparse
 from pathlib import Path
 
 from hepalith.errors import UsageError
-from hepalith.settings import MaskSource
+from hepalith.management.policy import list_policies
+from hepalith.settings import MaskSource, Settings
 
-__all__ = ["add_liver_arguments", "add_output_arguments", "add_seed_argument", "liver_masks", "path_given"]
+__all__ = [
+    "add_liver_arguments",
+    "add_output_arguments",
+    "add_seed_argument",
+    "add_telling_arguments",
+    "liver_masks",
+    "path_given",
+]
 
 
 def path_given(text: str) -> Path:
@@ -51,6 +59,24 @@ def add_liver_arguments(parser: argparse.ArgumentParser | argparse._ArgumentGrou
         type=int,
         help="the label, or DICOM segment number, of the liver in --liver "
         "(default: every non-zero voxel; of several DICOM segments the one called liver)",
+    )
+
+
+def add_telling_arguments(parser: argparse.ArgumentParser | argparse._ArgumentGroup, told: str) -> None:
+    """Add under which policy and in which language a plan is told; `told` says what is written in it."""
+    defaults = Settings()
+    parser.add_argument(
+        "--policy",
+        metavar="NAME|FILE",
+        default=defaults.policy,
+        help=f"management policy: {', '.join(list_policies())}, or a hospital's own file (.toml) "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--language",
+        choices=("en", "zh"),
+        default=defaults.language,
+        help=f"language of the {told} (default: %(default)s)",
     )
 
 

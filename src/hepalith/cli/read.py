@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import argparse
 
-from hepalith.cli.options import add_liver_arguments, add_output_arguments, liver_masks, path_given
+from hepalith.cli.options import (
+    add_liver_arguments,
+    add_output_arguments,
+    add_telling_arguments,
+    liver_masks,
+    path_given,
+)
 from hepalith.cli.progress import progress_on_terminal
 from hepalith.cli.telling import tell
 from hepalith.errors import UsageError
-from hepalith.management import list_policies, load_policy
+from hepalith.management import load_policy
 from hepalith.pipeline import read
 from hepalith.reading import refuse_occupied
 from hepalith.settings import Settings
@@ -42,19 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=path_given,
         help="TOML or JSON with age, history, exposures, laboratory values, … (default: nothing is known)",
     )
-    parser.add_argument(
-        "--policy",
-        metavar="NAME|FILE",
-        default=defaults.policy,
-        help=f"management policy: {', '.join(list_policies())}, or a hospital's own file (.toml) "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--language",
-        choices=("en", "zh"),
-        default=defaults.language,
-        help="language of the report (default: %(default)s)",
-    )
+    add_telling_arguments(parser, "report")
     parser.add_argument(
         "--hu-per-mg-ml",
         metavar="N",

@@ -255,10 +255,6 @@ class SphereLimits:
         """Return the least relative standard deviation of the volume, its contrast unknown too."""
         return self._at(diameter_mm, self.volume) / self.snr_of(diameter_mm, excess_hu)
 
-    def sensitivity_of(self, snr: float, diameter_mm: float) -> float:
-        """Return the share of foci found at `FALSE_GOAL`."""
-        return float(special.ndtr(snr - self._at(diameter_mm, self.threshold)))
-
     def snr_needed(self, diameter_mm: float) -> float:
         """Return the d' at which `SOUGHT_SHARE` of spheres are found."""
         return self._at(diameter_mm, self.threshold) + float(special.ndtri(SOUGHT_SHARE))

@@ -43,6 +43,15 @@ __all__ = ["list_patient_schema", "make_patient", "read_patient", "restate"]
 MOST_BYTES = 1_000_000
 """Size above which a file is refused unread: the longest useful patient file has a few kilobytes."""
 
+KINDS = {
+    **dict.fromkeys(("float_parsing", "float_type", "int_parsing", "int_type"), "a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("date_parsing", "date_from_datetime_parsing", "date_type"), "a date as in 2026-05-04"),
+    "literal_error": "one of the words that hepalith schema patient lists",
+    "string_type": "a word in quotation marks",
+}
+"""What pydantic's kinds of error ask for, in a patient file's words."""
+
 MONTHS_A_YEAR = 12.0
 
 SEXES = {
@@ -201,6 +210,8 @@ def _in_one_line(error: ValidationError) -> str:
         return "age_years is a number of years; for an infant write age_months = 8, say"
     if key == "sex":
         return f"sex is male, female or other, not {given!r}"
+    if first["type"] in KINDS:
+        return f"{key} is {KINDS[first['type']]}, not {given!r}"
     return f"{key}: {first['msg'].removeprefix('Value error, ')}"
 
 
