@@ -9,8 +9,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.calcification.echo import Observation, Shadow
 from hepalith.geometry import Box
-from hepalith.vocabulary import Assessed, Measurement
+from hepalith.vocabulary import Assessed
 
 __all__ = ["Detectability", "Foci", "Focus"]
 
@@ -42,13 +43,14 @@ class Focus:
     label: str
     probability: float
     reason: str
-    centroid_lps_mm: tuple[float, float, float]
+    centroid_lps_mm: tuple[float, float, float] | None
+    """``None`` on ultrasound, whose pictures have no place in the patient."""
     volume: Assessed
     volume_limited_by_resolution: bool
     diameter: Assessed
-    background_hu: Measurement
-    mean_hu: Measurement
-    peak_hu: Measurement
+    background_hu: Assessed
+    mean_hu: Assessed
+    peak_hu: Assessed
     integrated_excess: Assessed
     mass: Assessed
     score_agatston_convention: Assessed
@@ -59,6 +61,23 @@ class Focus:
     capsule_distance: Assessed | None = None
     extra: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Geometry that later findings use: elongation, sphericity, hollow share, …"""
+    shadow: Shadow | None = None
+    """What lies behind it on ultrasound; ``None`` on CT."""
+    observations: tuple[Observation, ...] = ()
+    """Where it stands in each ultrasound picture that shows it."""
+
+    @property
+    def place_lps_mm(self) -> tuple[float, float, float]:
+        """Its centre in the patient, of a focus that CT found.
+
+        Raises
+        ------
+        ValueError
+            If it was seen on ultrasound only, whose pictures have no place in the patient.
+        """
+        if self.centroid_lps_mm is None:
+            raise ValueError("a focus on ultrasound has no place in the patient")
+        return self.centroid_lps_mm
 
 
 @dataclass(frozen=True, slots=True, eq=False)

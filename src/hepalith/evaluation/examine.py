@@ -255,7 +255,7 @@ def _plain_truth(truth: FocusTruth, label: str) -> TrueRecord:
 def _scored(read: _Read, examination: Examination, physics: _Physics | None) -> ReadingRecord:
     """Return the record with everything matched."""
     found = read.foci.foci
-    calls = [Call(f.id, f.centroid_lps_mm, f.label == CALCIFICATION) for f in found]
+    calls = [Call(f.id, f.place_lps_mm, f.label == CALCIFICATION) for f in found]
     scored = score_calls(calls, read.foci.box, read.foci.labels, examination)
     true = list(_true_of(examination, physics))
     clusters = [c for c in scored.clusters if c.truth]
@@ -295,7 +295,7 @@ def _found(read: _Read, scored: Scored, ids: tuple[int, ...]) -> tuple[FoundReco
                 volume_limited=focus.volume_limited_by_resolution, diameter=_range(focus.diameter),
                 mass_mg=_range(focus.mass), morphology=focus.morphology,
                 morphology_probabilities=focus.morphology_probabilities, lobe=focus.lobe or "",
-                centre_lps_mm=focus.centroid_lps_mm,
+                centre_lps_mm=focus.place_lps_mm,
         )  # fmt: skip
         records.append(found_company(bare, read.seen))
     return tuple(records)

@@ -141,7 +141,7 @@ def _company(focus: Focus, foci: Sequence[Focus], rings: Mapping[int, Ring | Non
         ring = rings[other.id]
         if other.id == focus.id or ring is None or _bile_chance(ring, LEAST_BILE) < 0.5:
             continue
-        gap = math.dist(focus.centroid_lps_mm, other.centroid_lps_mm) - _radius(focus) - _radius(other)
+        gap = math.dist(focus.place_lps_mm, other.place_lps_mm) - _radius(focus) - _radius(other)
         count += gap <= COMPANY_MM
     return count
 
@@ -254,7 +254,7 @@ def _beside_triad(
         return DuctRelation(
             "apart", MappingProxyType(chances), bile_around=bile, bile_probability=chance, reason=why
         )
-    away = float(vessels.distance_mm(focus.centroid_lps_mm, ("portal",))[0]) - _radius(focus)
+    away = float(vessels.distance_mm(focus.place_lps_mm, ("portal",))[0]) - _radius(focus)
     triad = 1.0 / (1.0 + math.exp((away - NEAR_PORTAL_MM) / (0.25 * (APART_MM - NEAR_PORTAL_MM))))
     triad = 0.03 + 0.9 * triad
     chances = {"along_portal_triad": triad, "apart": 1.0 - triad}

@@ -82,7 +82,7 @@ def _place_of(focus: Focus, segments: Segments, vessels: Vessels) -> Place:
         periportal=_portal_distance(focus, vessels),
         reason=segments.reason,
     )
-    chances = segments.at(focus.centroid_lps_mm)
+    chances = segments.at(focus.place_lps_mm)
     if not chances:
         return place
     lobes: dict[str, float] = {}
@@ -113,7 +113,7 @@ def _portal_distance(focus: Focus, vessels: Vessels) -> Assessed:
     """Return how far the focus lies from the nearest portal branch that is seen."""
     if not vessels.seen:
         return NotAssessable(vessels.reason)
-    distance = float(vessels.distance_mm(focus.centroid_lps_mm, ("portal",))[0])
+    distance = float(vessels.distance_mm(focus.place_lps_mm, ("portal",))[0])
     if not np.isfinite(distance):
         return NotAssessable("no portal branch could be told from the hepatic veins on this scan")
     value = max(distance, 0.0)

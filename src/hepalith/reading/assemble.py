@@ -219,7 +219,7 @@ def make_document(
     study = examined.study
     hidden = settings.deidentify
     plan = assessment.plan.without_dates() if hidden else assessment.plan
-    tracking = {f.id: tracking_uid(examined.sha256, f.centroid_lps_mm) for f in assessment.foci.foci}
+    tracking = {f.id: tracking_uid(examined.sha256, f.place_lps_mm) for f in assessment.foci.foci}
     inputs = input_entries(examined, hidden=hidden, key=key)
     said = settings_entry(settings) | {"policy": plan.policy}  # a hospital's file is a path of some machine
     identified: dict[str, Any] = {
