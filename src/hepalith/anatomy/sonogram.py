@@ -72,7 +72,7 @@ class Sonogram:
     dark, lines
         int32 labels of `bodies` and `bright_lines`; 0: none.
     heard
-        bool: where echoes are strong enough to judge: not beyond penetration, not under a rib or poor contact.
+        bool: where echoes can be judged: not beyond penetration, not under a rib or poor contact.
     in_view
         Share of the picture that is liver, 0 to 1; 0 where none was found.
     quality, quality_reasons
