@@ -1,4 +1,4 @@
-"""What one CT shows: findings, patterns, and what keeps each focus company."""
+"""What an image shows: findings, patterns, and what keeps each focus company."""
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ from hepalith.finding.finding import Finding, Pattern
 from hepalith.finding.host import Hosts
 from hepalith.finding.place import Place
 
-__all__ = ["Description"]
+__all__ = ["Description", "Limit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One thing that an examination could not tell, and what would: a sentence in each language."""
+
+    id: str
+    en: str
+    zh: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Description:
-    """Every CT finding of the vocabulary, with its state, and the patterns that the foci make.
+    """Every finding of the vocabulary that the image can show, with its state, and the foci's patterns.
 
     Parameters
     ----------
@@ -25,7 +34,9 @@ class Description:
     places, ducts
         Where each focus lies, and how it lies to the bile ducts, by its id; empty where not looked for.
     hosts
-        The lesions around foci; None where not looked for.
+        The lesions around foci; None where not looked for. On ultrasound only `Hosts.of_focus` is filled.
+    limits
+        What this examination could not tell, of what matters for the answer.
     """
 
     findings: tuple[Finding, ...]
@@ -33,3 +44,4 @@ class Description:
     places: Mapping[int, Place] = field(default_factory=lambda: MappingProxyType({}))
     ducts: Mapping[int, DuctRelation] = field(default_factory=lambda: MappingProxyType({}))
     hosts: Hosts | None = None
+    limits: tuple[Limit, ...] = ()

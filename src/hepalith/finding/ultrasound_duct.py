@@ -1,0 +1,298 @@
+"""How each focus lies to the tubes of a picture, and what the tubes show: dilated ducts, bile, gas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from hepalith.anatomy.sonogram import DarkBody
+from hepalith.calcification.look import Look
+from hepalith.finding.duct import RELATIONS, DuctRelation
+from hepalith.finding.finding import Finding, Subject
+from hepalith.finding.ultrasound_ring import Ring, measure_ring
+from hepalith.finding.ultrasound_scene import Scene, Sight
+from hepalith.vocabulary import Assessed, Measurement, NotAssessable, State
+
+__all__ = ["describe_ducts", "relate_to_tubes"]
+
+TUBES = ("duct", "tube", "vessel")
+"""Kinds of dark body that run: a duct that holds a stone is told from a vessel by that stone alone."""
+
+SACS = ("cyst", "unknown")
+"""Kinds that a duct widened to a sac may be taken for (S129: branching or cystic)."""
+
+MASSES = ("lesion",)
+"""Echo-poor, not empty: the dark rim of a bull's eye."""
+
+IN_LUMEN, IN_LUMEN_SPREAD = 0.55, 0.10
+"""Darkness about a body, on opposite sides or all around, at which it lies within the tube as likely as not,
+and over how much that changes. Our judgement, looked at on the development phantoms."""
+
+AT_WALL, AT_WALL_SPREAD = 0.60, 0.10
+"""The same of the darkest direction alone: a tube on one side."""
+
+NO_BODY_TUBE = 0.55
+"""Probability that what is dark about a focus is a tube where the sonogram names no body there."""
+
+LEAST_JUDGED = 0.3
+"""Share of the directions that must be judged. Our judgement: two opposite quadrants nearly have it."""
+
+TRIAD_NEAR = 0.15
+"""Dark share beyond the rim from which a tube runs near by without touching."""
+
+NEAR_TRIAD = 0.35
+"""Probability of lying along a triad with a tube near by: portal branches are seen everywhere in a liver, and
+most foci near one have nothing to do with it. Our judgement."""
+
+DUCT_MM = 4.0
+"""Calibre above which an intrahepatic tube with bile is a dilated duct (the vocabulary's 2 mm is a duct's own
+limit; a tube measured on ultrasound is blurred by about a beam's width). Our judgement."""
+
+DUCT_TO_VESSEL = 0.4
+"""A duct wider than this share of the portal branch beside it is dilated (the vocabulary's definition)."""
+
+MISSED = 0.08
+"""Probability that ducts are dilated though no picture shows it: one plane misses those of other segments.
+Our judgement."""
+
+PARALLEL, ALONE = 0.85, 0.35
+"""Probability that a second tube beside a first is a dilated duct (parallel channel), and that a tube which
+the sonogram calls a duct, with none beside it, is one rather than a vessel. Our judgement."""
+
+NOT_PLACED = "its place in the picture is not known"
+NO_TUBE = "no tube is resolved in this picture, so that nothing is known of ducts"
+TOO_LITTLE = "too little of its surroundings can be judged"
+NO_FOCUS = "no bright focus was found"
+ONE_PLANE_APART = "no tube touches it in this plane"
+
+
+def relate_to_tubes(scene: Scene) -> Mapping[int, DuctRelation]:
+    """Return how every focus that is to be explained lies to the tubes, by its id.
+
+    Notes
+    -----
+    Of several pictures that one speaks in which the focus has most to do with a tube: a plane beside the
+    tube's axis shows a stone outside it, but none shows it within what it is not in.
+    """
+    found = {}
+    for focus in scene.explained:
+        relations = [_relate(sight) for sight in scene.sights[focus.id]]
+        known = [r for r in relations if r.relation in RELATIONS]
+        if known:
+            found[focus.id] = max(known, key=lambda r: r.probabilities.get("in_lumen", 0.0))
+        else:
+            found[focus.id] = relations[0] if relations else _unjudged(NOT_PLACED)
+    return MappingProxyType(found)
+
+
+def _unjudged(reason: str) -> DuctRelation:
+    return DuctRelation("not_assessable", reason=reason)
+
+
+def _relate(sight: Sight) -> DuctRelation:
+    """Return how one focus lies to the tubes of one picture."""
+    ring = measure_ring(sight)
+    if ring is None:
+        return _unjudged(NOT_PLACED)
+    if ring.judged < LEAST_JUDGED:
+        return _unjudged(TOO_LITTLE)
+    tube = _tube_chance(ring)
+    inside = _logistic(max(ring.opposite, ring.around), IN_LUMEN, IN_LUMEN_SPREAD)
+    touched = _logistic(ring.darkest, AT_WALL, AT_WALL_SPREAD)
+    lumen, wall = tube * inside, tube * touched * (1.0 - inside)
+    if lumen + wall < 0.5 and not _has_tubes(sight.look):
+        return _unjudged(NO_TUBE)
+    rest = max(1.0 - lumen - wall, 0.0)
+    triad = NEAR_TRIAD if ring.beyond >= TRIAD_NEAR else 0.1
+    chances = {
+        "in_lumen": lumen,
+        "in_wall": wall,
+        "along_portal_triad": rest * triad,
+        "apart": rest * (1.0 - triad),
+    }
+    relation = max(chances, key=lambda name: chances[name])
+    body = _held_by(ring) if relation in ("in_lumen", "in_wall") else None
+    calibre = _calibre(body, sight.look)
+    return DuctRelation(
+        relation,
+        MappingProxyType({name: round(p, 6) for name, p in chances.items()}),
+        calibre=calibre,
+        dilated=_is_dilated(body, calibre),
+        bile_around=State.PRESENT if lumen >= 0.5 else State.ABSENT,
+        bile_probability=min(max(lumen, 0.01), 0.99),
+        duct=0 if body is None else body.id,
+        reason=_why(relation, ring),
+    )
+
+
+def _logistic(value: float, middle: float, spread: float) -> float:
+    return 1.0 / (1.0 + math.exp(min(max(-(value - middle) / spread, -50.0), 50.0)))
+
+
+def _tube_chance(ring: Ring) -> float:
+    """Return the probability that what is dark about a focus is a tube or sac of a duct, and no mass."""
+    total = sum(ring.bodies.values())
+    if not total or not ring.known:
+        return NO_BODY_TUBE
+    chance = sum(share * _tube_like(ring.known[i]) for i, share in ring.bodies.items() if i in ring.known)
+    return min(max(chance / total, 0.02), 0.98)
+
+
+def _tube_like(body: DarkBody) -> float:
+    tubes = sum(body.probabilities.get(k, 0.0) for k in TUBES)
+    sacs = sum(body.probabilities.get(k, 0.0) for k in SACS)
+    if not body.probabilities:
+        return float(body.kind in TUBES) or 0.5 * float(body.kind in SACS)
+    return tubes + 0.5 * sacs
+
+
+def _held_by(ring: Ring) -> DarkBody | None:
+    """Return the dark body that most of the rim belongs to."""
+    known = [(share, i) for i, share in ring.bodies.items() if i in ring.known]
+    return ring.known[max(known)[1]] if known else None
+
+
+def _has_tubes(look: Look) -> bool:
+    """Return whether the picture resolves any tube: only then is "no tube here" an observation."""
+    return any(
+        sum(b.probabilities.get(k, 0.0) for k in TUBES) >= 0.5 or b.kind in TUBES
+        for b in look.sonogram.bodies
+    )
+
+
+def _calibre(body: DarkBody | None, look: Look) -> Assessed:
+    if body is None:
+        return NotAssessable("no tube holds it")
+    if look.picture.mm_per_px is None:
+        return NotAssessable("the size of a pixel is unknown")
+    width = body.calibre_px * look.picture.mm_per_px
+    half = max(0.2 * width, 1.0)
+    return Measurement(width, "mm", max(width - half, 0.0), width + half)
+
+
+def _is_dilated(body: DarkBody | None, calibre: Assessed) -> State:
+    """Return whether the tube about a focus is wider than a duct should be."""
+    if body is None:
+        return State.NOT_ASSESSABLE
+    if isinstance(calibre, Measurement):
+        return State.PRESENT if calibre.value > DUCT_MM else State.ABSENT
+    beside = body.extra.get("beside_parallel", 0.0)
+    if beside > 0 or body.kind == "duct":
+        return State.PRESENT
+    return State.NOT_ASSESSABLE
+
+
+def _why(relation: str, ring: Ring) -> str:
+    if relation == "in_lumen":
+        return "a dark tube lies about it on opposite sides"
+    if relation == "in_wall":
+        return "a dark tube lies at it on one side"
+    return ONE_PLANE_APART if ring.darkest < 0.5 else "what is dark beside it is no tube"
+
+
+def describe_ducts(scene: Scene, relations: Mapping[int, DuctRelation]) -> tuple[Finding, ...]:
+    """Return the findings of bile ducts."""
+    return (_relation(scene, relations), _bile(scene, relations), _dilated(scene, relations), _gas(scene))
+
+
+def _relation(scene: Scene, relations: Mapping[int, DuctRelation]) -> Finding:
+    name = "duct_relation"
+    known = [(i, r) for i, r in relations.items() if r.relation in RELATIONS]
+    if not known:
+        reasons = [r.reason for r in relations.values()]
+        return _unable(name, reasons[0] if reasons else NO_FOCUS)
+    focus, best = min(
+        known, key=lambda p: (RELATIONS.index(p[1].relation), -max(p[1].probabilities.values()), p[0])
+    )
+    return Finding(
+        name, Subject("duct", str(focus)), State.PRESENT, best.probabilities[best.relation], best.relation,
+        "us", scene.images_of(focus), reason=best.reason,
+        alternatives=tuple(sorted(best.probabilities.items())), foci=(focus,),
+    )  # fmt: skip
+
+
+def _bile(scene: Scene, relations: Mapping[int, DuctRelation]) -> Finding:
+    chances = [(r.bile_probability, i) for i, r in relations.items() if r.bile_probability is not None]
+    if not chances:
+        reasons = [r.reason for r in relations.values()]
+        return _unable("bile_around_focus", reasons[0] if reasons else NO_FOCUS)
+    chance, focus = max(chances)
+    return _said("bile_around_focus", chance, scene.images_of(focus), str(focus), foci=(focus,))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wide:
+    """A tube that may be a dilated duct."""
+
+    chance: float
+    body: DarkBody
+    look: Look
+
+
+def _dilated(scene: Scene, relations: Mapping[int, DuctRelation]) -> Finding:
+    """Return whether ducts are dilated: a tube that holds a focus, or a second tube beside a first."""
+    name = "dilated_ducts"
+    held = [(i, r) for i, r in relations.items() if r.relation == "in_lumen" and r.dilated is State.PRESENT]
+    wide = [w for look in scene.liver_looks for w in _wide_tubes(look)]
+    best = max(wide, key=lambda w: w.chance, default=None)
+    if held:
+        focus, relation = max(held, key=lambda p: p[1].probabilities["in_lumen"])
+        chance = max(relation.probabilities["in_lumen"], 0.0 if best is None else best.chance)
+        value = relation.calibre if isinstance(relation.calibre, Measurement) else None
+        return _said(name, chance, scene.images_of(focus), str(focus), value, (focus,))
+    if best is not None and best.chance >= 0.5:
+        calibre = _calibre(best.body, best.look)
+        value = calibre if isinstance(calibre, Measurement) else None
+        return _said(name, best.chance, (best.look.image,), "", value)
+    if not scene.is_liver_in_view:
+        return _unable(name, "no liver is in view")
+    if not any(_has_tubes(look) for look in scene.liver_looks):
+        return _unable(name, NO_TUBE)
+    return _said(name, max(MISSED, 0.0 if best is None else best.chance), scene.images)
+
+
+def _wide_tubes(look: Look) -> Sequence[_Wide]:
+    """Return the tubes of a picture that may be dilated ducts."""
+    found = []
+    for body in look.sonogram.bodies:
+        duct = body.probabilities.get("duct", float(body.kind == "duct"))
+        beside = min(max(body.extra.get("beside_parallel", 0.0), 0.0), 1.0)
+        calibre = _calibre(body, look)
+        fits = 1.0 if not isinstance(calibre, Measurement) else _logistic(calibre.value, DUCT_MM - 1.0, 0.5)
+        chance = fits * max(PARALLEL * beside * min(2.0 * duct, 1.0), duct * (ALONE + (1.0 - ALONE) * beside))
+        if chance > 0:
+            found.append(_Wide(chance, body, look))
+    return found
+
+
+def _gas(scene: Scene) -> Finding:
+    """Return whether gas lies in ducts: bright bodies called gas within the liver."""
+    if not scene.is_liver_in_view:
+        return _unable("duct_gas", "no liver is in view")
+    gas = [f for f in scene.foci.foci if f.label == "gas"]
+    if not gas:
+        return _said("duct_gas", 0.03, scene.images)
+    chance = 1.0 - math.prod(1.0 - f.probability for f in gas)
+    leading = max(gas, key=lambda f: f.probability)
+    return _said("duct_gas", chance, scene.images_of(leading.id), "", None, tuple(f.id for f in gas))
+
+
+def _said(  # noqa: PLR0917
+    name: str,
+    chance: float,
+    images: tuple[str, ...],
+    ref: str = "",
+    value: Measurement | None = None,
+    foci: tuple[int, ...] = (),
+) -> Finding:
+    present = chance >= 0.5
+    return Finding(
+        name, Subject("duct", ref if present else ""), State.PRESENT if present else State.ABSENT, chance,
+        value if present else None, "us", images, foci=foci,
+    )  # fmt: skip
+
+
+def _unable(name: str, reason: str) -> Finding:
+    return Finding(name, Subject("duct"), State.NOT_ASSESSABLE, source="us", reason=reason)

@@ -1,0 +1,129 @@
+"""Which bright body of which picture each focus is, and how far apart things lie there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+from hepalith.calcification.echo import COUNTED, Echo, Observation
+from hepalith.calcification.focus import Foci, Focus
+from hepalith.calcification.look import Look
+
+__all__ = ["USUAL_DEPTH_MM", "Scene", "Sight", "pixels_of"]
+
+USUAL_DEPTH_MM = 150.0
+"""Depth of a picture of the liver where pixels have no size: 120 to 180 mm are usual (our judgement).
+
+With it a rim is searched for within so many millimetres, give or take a fifth. No length is ever reported
+from it.
+"""
+
+SAME_PLACE = 0.75
+"""Distance of two centres, in diagonals of the box, up to which an echo is the one that was observed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """One focus in one picture: the bright body there."""
+
+    focus: Focus
+    look: Look
+    echo: Echo
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What the findings are read from: every picture, the foci, and which echo each of them is.
+
+    `motion` is the probability that a focus moves against the liver, by its id, where a cine shows it.
+    """
+
+    looks: tuple[Look, ...]
+    foci: Foci
+    sights: Mapping[int, tuple[Sight, ...]]
+    motion: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def of(cls, looks: Sequence[Look], foci: Foci, motion: Mapping[int, float]) -> Scene:
+        """Return the scene: each focus with the echoes that it is, the best picture of it first."""
+        sights = {f.id: tuple(_sights(f, looks)) for f in foci.foci}
+        return cls(tuple(looks), foci, MappingProxyType(sights), motion)
+
+    @cached_property
+    def counted(self) -> tuple[Focus, ...]:
+        """The bright foci in the liver: calcium, and what is of a substance not yet named."""
+        return tuple(f for f in self.foci.foci if f.label in COUNTED)
+
+    @cached_property
+    def explained(self) -> tuple[Focus, ...]:
+        """The foci that the reading is about: those counted, or, where there are none, gas in the liver."""
+        return self.counted or tuple(f for f in self.foci.foci if f.label == "gas")
+
+    @cached_property
+    def liver_looks(self) -> tuple[Look, ...]:
+        """The pictures that show liver."""
+        return tuple(look for look in self.looks if look.sonogram.in_view > 0)
+
+    @property
+    def is_liver_in_view(self) -> bool:
+        """Whether any picture shows liver."""
+        return bool(self.liver_looks)
+
+    def chance_bright(self, focus: int) -> float:
+        """Return the probability that a focus is a bright body in the liver, whatever its substance.
+
+        Of a counted focus that is the probability of all counted labels together, in the picture that shows
+        it best; and at least one half, since it is counted.
+        """
+        known = next(f for f in self.foci.foci if f.id == focus)
+        labels = COUNTED if known.label in COUNTED else (known.label,)
+        chances = [
+            sum(s.echo.probabilities.get(name, 0.0) for name in labels) * s.echo.probability_bright
+            for s in self.sights.get(focus, ())[:1]
+        ]
+        return min(max(known.probability, *chances, 0.5), 0.995)
+
+    def images_of(self, focus: int) -> tuple[str, ...]:
+        """Return the pictures that a focus was seen in."""
+        return tuple(dict.fromkeys(s.look.image for s in self.sights.get(focus, ())))
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Every picture that shows liver."""
+        return tuple(dict.fromkeys(look.image for look in self.liver_looks))
+
+
+def pixels_of(look: Look, length_mm: float) -> float:
+    """Return how many pixels a length takes in a picture, by its calibration or else by the usual depth."""
+    if look.picture.mm_per_px is not None:
+        return length_mm / look.picture.mm_per_px
+    samples = look.picture.grid.shape[0]
+    return length_mm * max(samples - 1, 1) * look.picture.grid.step_px / USUAL_DEPTH_MM
+
+
+def _sights(focus: Focus, looks: Sequence[Look]) -> list[Sight]:
+    found = []
+    for observation in focus.observations:
+        for look in looks:
+            echo = _echo_at(observation, look)
+            if echo is not None:
+                found.append(Sight(focus, look, echo))
+    return found
+
+
+def _echo_at(observation: Observation, look: Look) -> Echo | None:
+    """Return the echo of a picture that was observed there; ids of one picture are not the focus's."""
+    same = (look.image, look.picture.region, look.frame)
+    if (observation.image, observation.region, observation.frame) != same or not look.echoes.echoes:
+        return None
+    x0, y0, x1, y1 = observation.bbox_px
+    reach = SAME_PLACE * max(math.hypot(x1 - x0, y1 - y0), 2.0)
+
+    def apart(echo: Echo) -> float:
+        return math.dist(echo.observation.centroid_px, observation.centroid_px)
+
+    nearest = min(look.echoes.echoes, key=apart)
+    return nearest if apart(nearest) <= reach else None
