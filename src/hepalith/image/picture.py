@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.image.beam import BeamGrid
+from hepalith.image.beam import BeamGrid, Sector, lay_beams, sector_mask
+from hepalith.image.beam_resample import beam_matrix, lay_on_screen
 from hepalith.image.cine import Cine
+from hepalith.image.overlay import find_overlay
+from hepalith.image.sector import find_sectors
 
-__all__ = ["Picture"]
+__all__ = ["Picture", "find_pictures", "make_picture"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +36,8 @@ class Picture:
         How the picture is used: plain, one half of a dual image, or zoomed (no transducer face in view).
     warnings
         What was doubted, one sentence each.
+    to_beams
+        Matrix from a flattened screen to flattened beam samples; worked out where it is not given.
     """
 
     cine: Cine
@@ -41,8 +46,93 @@ class Picture:
     overlay: NDArray[np.bool_]
     view: Literal["plain", "dual", "zoomed"] = "plain"
     warnings: tuple[str, ...] = ()
+    to_beams: Any = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.to_beams is None:
+            hidden = self.overlay_along_beams & self.grid.inside
+            free = replace(self.grid, inside=self.grid.inside & ~hidden)
+            object.__setattr__(self, "to_beams", beam_matrix(self.grid, self.cine.shape_px, hidden))
+            object.__setattr__(self, "grid", free)
 
     @property
     def mm_per_px(self) -> float | None:
         """Size of a pixel in mm; ``None`` where unknown."""
         return self.grid.mm_per_px
+
+    @property
+    def sector(self) -> Sector:
+        """Its outline."""
+        return self.grid.sector
+
+    @property
+    def overlay_along_beams(self) -> NDArray[np.bool_]:
+        """bool, (sample, line): samples that fall on text, calipers and the like."""
+        height, width = self.cine.shape_px
+        row = np.clip(np.rint(self.grid.y_px).astype(np.intp), 0, height - 1)
+        column = np.clip(np.rint(self.grid.x_px).astype(np.intp), 0, width - 1)
+        hidden: NDArray[np.bool_] = self.overlay[row, column]
+        return hidden
+
+    def levels(self, frame: int = 0) -> NDArray[np.float32]:
+        """Grey levels along the beam lines at one frame, float32, (sample, line); 0 outside the picture.
+
+        Samples under text and calipers are filled from beside them and are not `grid.inside`.
+        """
+        screen = self.cine.grey[frame].ravel().astype(np.float32)
+        out: NDArray[np.float32] = (self.to_beams @ screen).reshape(self.grid.shape)
+        return out
+
+    def to_screen(self, along_beams: NDArray[Any], fill: Any = 0) -> NDArray[Any]:
+        """Lay an array of (sample, line) on the screen, (row, column); `fill` outside the picture.
+
+        Floats are interpolated; labels and masks keep their values.
+        """
+        return lay_on_screen(self.grid, along_beams, self.cine.shape_px, fill)
+
+    def samples_of(self, x_px: Any, y_px: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Fractional sample and line of places on the screen."""
+        return self.grid.samples_of(x_px, y_px)
+
+    def box_of(self, region: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+        """Box on the screen, both ends within, of a region (bool, (sample, line)); a line has its width."""
+        sample, line = np.nonzero(region)
+        if not sample.size:
+            message = "an empty region has no box"
+            raise ValueError(message)
+        half = self.grid.width_px[sample, 0] / 2
+        x, y = self.grid.x_px[sample, line], self.grid.y_px[sample, line]
+        height, width = self.cine.shape_px
+        return (
+            int(np.clip(np.floor((x - half).min()), 0, width - 1)),
+            int(np.clip(np.floor((y - 0.5).min()), 0, height - 1)),
+            int(np.clip(np.ceil((x + half).max()), 0, width - 1)),
+            int(np.clip(np.ceil((y + 0.5).max()), 0, height - 1)),
+        )
+
+
+def make_picture(
+    cine: Cine,
+    sector: Sector,
+    *,
+    region: int = 0,
+    overlay: NDArray[np.bool_] | None = None,
+    view: Literal["plain", "dual", "zoomed"] = "plain",
+    warnings: tuple[str, ...] = (),
+) -> Picture:
+    """Make the picture of a known outline; without `overlay`, nothing in it is taken for print."""
+    mm_per_px = None if cine.mm_per_px is None else float(np.sqrt(cine.mm_per_px[0] * cine.mm_per_px[1]))
+    grid = lay_beams(sector, mm_per_px=mm_per_px)
+    if overlay is None:
+        overlay = np.zeros(cine.shape_px, bool)
+    return Picture(cine, region, grid, overlay & sector_mask(sector, cine.shape_px), view, warnings)
+
+
+def find_pictures(cine: Cine) -> tuple[Picture, ...]:
+    """Find the B-mode pictures of a still or a loop, left to right; empty where there is none."""
+    sectors = find_sectors(cine)
+    overlay = find_overlay(cine, sectors)
+    view: Literal["plain", "dual"] = "dual" if len(sectors) > 1 else "plain"
+    return tuple(
+        make_picture(cine, sector, region=k, overlay=overlay, view=view) for k, sector in enumerate(sectors)
+    )

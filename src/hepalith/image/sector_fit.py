@@ -1,0 +1,372 @@
+"""The fan or rectangle that best explains a patch of echo on the screen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, optimize
+
+from hepalith.image.beam import Sector, sector_mask
+
+__all__ = ["Rim", "fit_fan", "fit_rectangle", "judge_sector", "rim_of"]
+
+TOLERANCE_PX = 2.0
+"""A rim point this near to the outline is explained by it: scan conversion and JPEG blur an edge by one to
+two pixels."""
+
+OUTSIDE_COST = 2.0
+"""How much an echo outside an outline counts against it, where a rim point on it counts one: echo outside the
+true outline is impossible, absence of echo inside it (dark flank) is common."""
+
+
+EMPTY_COST = 0.3
+"""How much an outline loses for the share of it in which no echo is, against its share of explained edge."""
+
+STARTS = 5
+"""Candidate apexes that are refined."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rim:
+    """Outermost echo of each row and column, float64 arrays of (x, y), shape (n, 2)."""
+
+    left: NDArray[np.float64]
+    right: NDArray[np.float64]
+    top: NDArray[np.float64]
+    bottom: NDArray[np.float64]
+
+    @property
+    def points(self) -> NDArray[np.float64]:
+        """All of them."""
+        return np.concatenate([self.left, self.right, self.top, self.bottom])
+
+
+def rim_of(support: NDArray[np.bool_]) -> Rim:
+    """Outermost pixels of a mask along rows and columns."""
+    rows = np.flatnonzero(support.any(axis=1))
+    columns = np.flatnonzero(support.any(axis=0))
+    width, height = support.shape[1], support.shape[0]
+    left = support[rows].argmax(axis=1)
+    right = width - 1 - support[rows][:, ::-1].argmax(axis=1)
+    top = support[:, columns].argmax(axis=0)
+    bottom = height - 1 - support[:, columns][::-1].argmax(axis=0)
+    return Rim(
+        np.column_stack([left, rows]).astype(np.float64),
+        np.column_stack([right, rows]).astype(np.float64),
+        np.column_stack([columns, top]).astype(np.float64),
+        np.column_stack([columns, bottom]).astype(np.float64),
+    )
+
+
+def fit_rectangle(rim: Rim) -> Sector:
+    """Upright box whose four sides most rim points lie on."""
+    x0, _ = _mode(rim.left[:, 0], outward=-1)
+    x1, _ = _mode(rim.right[:, 0], outward=1)
+    y0, _ = _mode(rim.top[:, 1], outward=-1)
+    y1, _ = _mode(rim.bottom[:, 1], outward=1)
+    box = (round(x0), round(y0), round(x1), round(y1))
+    return Sector("rectangle", box, None, float(box[1]), float(box[3]))
+
+
+def _mode(values: NDArray[np.float64], outward: int, tolerance: float = TOLERANCE_PX) -> tuple[float, int]:
+    """Value that most others agree with, minus those that lie beyond it; and how many agree.
+
+    `outward` is +1 where larger values lie outside, -1 where smaller ones do.
+    """
+    ordered = np.sort(values)
+    near = np.searchsorted(ordered, ordered + tolerance, "right") - np.searchsorted(
+        ordered, ordered - tolerance, "left"
+    )
+    if outward > 0:
+        beyond = values.size - np.searchsorted(ordered, ordered + 1.5 * tolerance, "right")
+    else:
+        beyond = np.searchsorted(ordered, ordered - 1.5 * tolerance, "left")
+    best = int(np.argmax(near - OUTSIDE_COST * beyond))
+    chosen = ordered[best]
+    agree = ordered[np.abs(ordered - chosen) <= tolerance]
+    return float(np.median(agree)), int(agree.size)
+
+
+def _line_candidates(
+    points: NDArray[np.float64], outward: int, rng: np.random.Generator
+) -> list[tuple[float, float]]:
+    """Lines x = a + b·y that many points lie on and few beyond, best first, distinct in slope."""
+    n = len(points)
+    if n < 12:
+        return []
+    first = rng.integers(0, n, 400)
+    second = rng.integers(0, n, 400)
+    apart = np.abs(points[first, 1] - points[second, 1]) > max(8, 0.08 * n)
+    first, second = first[apart], second[apart]
+    if not first.size:
+        return []
+    slope = (points[second, 0] - points[first, 0]) / (points[second, 1] - points[first, 1])
+    keep = slope * outward > 0.03
+    first, slope = first[keep], slope[keep]
+    start = points[first, 0] - slope * points[first, 1]
+    away = (points[None, :, 0] - start[:, None] - slope[:, None] * points[None, :, 1]) * outward
+    away /= np.hypot(1, slope)[:, None]
+    score = (np.abs(away) <= TOLERANCE_PX).sum(1) - OUTSIDE_COST * (away > 1.5 * TOLERANCE_PX).sum(1)
+    found: list[tuple[float, float]] = []
+    for k in np.argsort(-score, kind="stable"):
+        if all(abs(slope[k] - b) > 0.04 for _, b in found):
+            found.append((float(start[k]), float(slope[k])))
+        if len(found) == 3:
+            break
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Polar:
+    """Outline about one apex, with how many rim points lie on each part of it."""
+
+    apex: tuple[float, float]
+    from_angle: float
+    to_angle: float
+    near: float
+    far: float
+    counts: tuple[int, int, int, int]
+    score: float
+
+
+def _polar(rim: Rim, apex: tuple[float, float]) -> _Polar | None:
+    """Best angles and radii about an apex."""
+    ax, ay = apex
+
+    def radius(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.hypot(points[:, 0] - ax, points[:, 1] - ay)
+
+    def angle(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.arctan2(points[:, 0] - ax, points[:, 1] - ay)
+
+    far_radius = radius(rim.bottom)
+    reach = float(np.quantile(far_radius, 0.9))
+    if not reach > 10:
+        return None
+    per_px = TOLERANCE_PX / (0.6 * reach)
+    left, n_left = _mode(angle(rim.left), -1, per_px)
+    right, n_right = _mode(angle(rim.right), 1, per_px)
+    near, n_near = _mode(radius(rim.top), -1)
+    far, n_far = _mode(far_radius, 1)
+    if not (right - left > 0.1 and far > near + 10):
+        return None
+    points = rim.points
+    r, a = radius(points), angle(points)
+    beyond = (r > far + 2 * TOLERANCE_PX) | (r < near - 2 * TOLERANCE_PX)
+    beyond |= ((a > right) & ((a - right) * r > 2 * TOLERANCE_PX)) | (
+        (a < left) & ((left - a) * r > 2 * TOLERANCE_PX)
+    )
+    score = n_left + n_right + n_near + n_far - OUTSIDE_COST * float(beyond.sum())
+    return _Polar(apex, left, right, near, far, (n_left, n_right, n_near, n_far), score)
+
+
+def fit_fan(rim: Rim, support: NDArray[np.bool_]) -> Sector | None:
+    """Fan whose sides and arcs most rim points lie on and few beyond.
+
+    Candidate apexes are the crossings of lines that the left and right rims support, mirror images of one
+    side where the other is dark, and a coarse raster above the picture; each is scored by its best angles and
+    radii, the best are refined by a simplex search, and a robust least-squares fit of all rim points that lie
+    near the outline gives the last fraction of a pixel.
+
+    Returns
+    -------
+    Sector or None
+        None where no apex explains anything.
+    """
+    rng = np.random.default_rng(0)
+    x0, y0 = rim.points.min(axis=0)
+    x1, y1 = rim.points.max(axis=0)
+    lefts = _line_candidates(rim.left, -1, rng)
+    rights = _line_candidates(rim.right, 1, rng)
+    apexes = [
+        ((a_l - a_r) / (b_r - b_l) * b_l + a_l, (a_l - a_r) / (b_r - b_l))
+        for a_l, b_l in lefts
+        for a_r, b_r in rights
+    ]
+    height = y1 - y0
+    middle = float(np.median(rim.top[:, 0]))
+    for start, slope in lefts + rights:
+        apexes.extend((start + slope * y, y) for y in np.linspace(y0 - 1.2 * height, y0 + 2, 24))
+    apexes.extend((x, y) for x in (middle, (x0 + x1) / 2) for y in np.linspace(y0 - 1.5 * height, y0 + 2, 16))
+    limit = y0 - 4 * (x1 - x0 + height)
+    scored = [
+        fan
+        for apex in apexes
+        if limit < apex[1] < y0 + 0.25 * height and (fan := _polar(rim, apex)) is not None
+    ]
+    if not scored:
+        return None
+    scored.sort(key=lambda fan: -fan.score)
+    chosen: list[_Polar] = []
+    for fan in scored:
+        if all(math.dist(fan.apex, other.apex) > 0.03 * height for other in chosen):
+            chosen.append(fan)
+        if len(chosen) == STARTS:
+            break
+    sectors = [_to_sector(rim, _least_squares(rim, _simplex(rim, fan))) for fan in chosen]
+    return max((judge_sector(sector, support) for sector in sectors), key=lambda pair: pair[1])[0]
+
+
+def judge_sector(sector: Sector, support: NDArray[np.bool_]) -> tuple[Sector, float]:
+    """How well an outline explains a mask of echo: the sector with its confidence, and a score to rank by.
+
+    Confidence is the share of the outline along which the mask ends; the score takes off echo outside of the
+    outline heavily and emptiness within it lightly (a dark flank is common).
+    """
+    inner = support & ~ndimage.binary_erosion(support, border_value=1)
+    distance = ndimage.distance_transform_edt(~inner) if inner.any() else np.full(support.shape, 99.0)
+    x, y = outline_points(sector)
+    seen = (x > 1) & (y > 1) & (x < support.shape[1] - 2) & (y < support.shape[0] - 2)
+    if seen.sum() < 20:
+        return replace(sector, confidence=0.0), -9.0
+    on = distance[np.rint(y[seen]).astype(int), np.rint(x[seen]).astype(int)] <= 1.2 * TOLERANCE_PX
+    mask = sector_mask(sector, support.shape)
+    outside = float((support & ~mask).sum()) / max(int(support.sum()), 1)
+    empty = float((mask & ~support).sum()) / max(int(mask.sum()), 1)
+    confidence = float(on.mean())
+    return replace(sector, confidence=confidence), confidence - 4 * outside - EMPTY_COST * empty
+
+
+def outline_points(sector: Sector) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Places, about two pixels apart, along the outline as it is cut by its box."""
+    x0, y0, x1, y1 = sector.box_px
+    edge_x = np.concatenate(
+        [
+            np.arange(x0, x1, 2.0),
+            np.arange(x0, x1, 2.0),
+            np.full((y1 - y0) // 2 + 1, x0),
+            np.full((y1 - y0) // 2 + 1, x1),
+        ]
+    )
+    down = np.linspace(y0, y1, (y1 - y0) // 2 + 1)
+    half = (edge_x.size - 2 * down.size) // 2
+    edge_y = np.concatenate([np.full(half, y0), np.full(edge_x.size - 2 * down.size - half, y1), down, down])
+    if sector.shape == "rectangle" or sector.apex_px is None:
+        return edge_x, edge_y
+    ax, ay = sector.apex_px
+    span = sector.to_angle - sector.from_angle
+    parts = []
+    for radius in (sector.near_px, sector.far_px):
+        angle = np.linspace(sector.from_angle, sector.to_angle, max(2, int(span * radius / 2)))
+        parts.append((ax + radius * np.sin(angle), ay + radius * np.cos(angle)))
+    radii = np.arange(sector.near_px, sector.far_px, 2.0)
+    parts.extend(
+        (ax + radii * math.sin(t), ay + radii * math.cos(t)) for t in (sector.from_angle, sector.to_angle)
+    )
+    x = np.concatenate([part[0] for part in parts])
+    y = np.concatenate([part[1] for part in parts])
+    kept = (x >= x0 - 1) & (x <= x1 + 1) & (y >= y0 - 1) & (y <= y1 + 1)
+    dx, dy = edge_x - ax, edge_y - ay
+    radius, angle = np.hypot(dx, dy), np.arctan2(dx, dy)
+    within = (radius > sector.near_px + 2) & (radius < sector.far_px - 2)
+    within &= (angle > sector.from_angle + 2 / np.maximum(radius, 1)) & (
+        angle < sector.to_angle - 2 / np.maximum(radius, 1)
+    )
+    return np.concatenate([x[kept], edge_x[within]]), np.concatenate([y[kept], edge_y[within]])
+
+
+def _simplex(rim: Rim, fan: _Polar) -> _Polar:
+    best = fan
+
+    def cost(apex: NDArray[np.float64]) -> float:
+        nonlocal best
+        found = _polar(rim, (float(apex[0]), float(apex[1])))
+        if found is None:
+            return 1e9
+        if found.score > best.score:
+            best = found
+        return -found.score
+
+    start = np.array(fan.apex)
+    simplex = start + np.array([[0, 0], [12, 0], [0, 25]])
+    optimize.minimize(
+        cost, start, method="Nelder-Mead", options={"initial_simplex": simplex, "maxfev": 80, "xatol": 0.2}
+    )
+    return best
+
+
+def _least_squares(rim: Rim, fan: _Polar) -> _Polar:
+    """Refine all six numbers of a fan on the rim points that lie on it."""
+    params = np.array([*fan.apex, fan.from_angle, fan.to_angle, fan.near, fan.far])
+    for reach in (4.0, 2.5):
+        chosen = _explained(rim, params, reach)
+        if sum(len(c) for c in chosen) < 20:
+            return fan
+        left, right, top, bottom = chosen
+        weights = [c for c in chosen if len(c)]
+        del weights
+
+        def residuals(p: NDArray[np.float64]) -> NDArray[np.float64]:
+            parts = [
+                _beside(left, p, p[2]),  # noqa: B023 - called within this pass only
+                _beside(right, p, p[3]),  # noqa: B023
+                np.hypot(top[:, 0] - p[0], top[:, 1] - p[1]) - p[4],  # noqa: B023
+                np.hypot(bottom[:, 0] - p[0], bottom[:, 1] - p[1]) - p[5],  # noqa: B023
+            ]
+            anchor = 1e-3 * (p - params) * np.array([1, 1, 300, 300, 1, 1])  # noqa: B023
+            return np.concatenate([*parts, anchor])
+
+        params = optimize.least_squares(residuals, params, loss="soft_l1", f_scale=0.7, x_scale="jac").x
+    found = _explained(rim, params, TOLERANCE_PX)
+    counts = (len(found[0]), len(found[1]), len(found[2]), len(found[3]))
+    ax, ay, left_angle, right_angle, near, far = (float(v) for v in params)
+    if not (right_angle > left_angle + 0.1 and far > near + 10):
+        return fan
+    return _Polar((ax, ay), left_angle, right_angle, near, far, counts, fan.score)
+
+
+def _beside(points: NDArray[np.float64], p: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
+    """Signed distance, px, of points from the side at `angle`."""
+    out: NDArray[np.float64] = (points[:, 0] - p[0]) * math.cos(angle) - (points[:, 1] - p[1]) * math.sin(
+        angle
+    )
+    return out
+
+
+def _explained(rim: Rim, p: NDArray[np.float64], reach: float) -> list[NDArray[np.float64]]:
+    near_left = np.abs(_beside(rim.left, p, p[2])) < reach
+    near_right = np.abs(_beside(rim.right, p, p[3])) < reach
+    top = np.abs(np.hypot(rim.top[:, 0] - p[0], rim.top[:, 1] - p[1]) - p[4]) < reach
+    bottom = np.abs(np.hypot(rim.bottom[:, 0] - p[0], rim.bottom[:, 1] - p[1]) - p[5]) < reach
+    return [rim.left[near_left], rim.right[near_right], rim.top[top], rim.bottom[bottom]]
+
+
+def _to_sector(rim: Rim, fan: _Polar) -> Sector:
+    ax, ay = fan.apex
+    near, far = max(fan.near - 0.5, 0.0), fan.far + 0.5
+    left, right = fan.from_angle, fan.to_angle
+    xs = [ax + r * math.sin(t) for r in (near, far) for t in (left, right)]
+    top_angle = [left, right] + ([0.0] if left < 0 < right else [])
+    top = min(ay + near * math.cos(t) for t in (left, right))
+    bottom = max(ay + far * math.cos(t) for t in top_angle)
+    box = _cut(rim, (min(xs), top, max(xs), bottom))
+    return Sector("fan", box, (ax, ay), near, far, left, right)
+
+
+CUT_SHARE = 0.08
+"""Share of a side's rim points that must lie on one upright or level line for it to be a cut."""
+
+
+def _cut(rim: Rim, box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+    """Box of a fan, drawn in where the picture is cut off along an upright or level line."""
+    sides = (
+        (rim.left[:, 0], box[0], -1),
+        (rim.top[:, 1], box[1], -1),
+        (rim.right[:, 0], box[2], 1),
+        (rim.bottom[:, 1], box[3], 1),
+    )
+    out = []
+    for values, own, outward in sides:
+        value, count = _extreme_run(values, outward)
+        cut = count >= max(8, CUT_SHARE * values.size) and (own - value) * outward > 1.5 * TOLERANCE_PX
+        out.append(value if cut else own)
+    return math.floor(out[0]), math.floor(out[1]), math.ceil(out[2]), math.ceil(out[3])
+
+
+def _extreme_run(values: NDArray[np.float64], outward: int) -> tuple[float, int]:
+    """Outermost value reached by more than a few points, and how many reach it (within a pixel)."""
+    edge = np.quantile(values, 0.99 if outward > 0 else 0.01)
+    return float(edge), int((np.abs(values - edge) <= 1.0).sum())
