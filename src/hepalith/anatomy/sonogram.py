@@ -9,50 +9,15 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BrightLine", "DarkBody", "Sonogram"]
+from hepalith.anatomy.sono_body import BrightLine, DarkBody, Lesion
+from hepalith.anatomy.sono_cells import Cells, cut_cells
+from hepalith.anatomy.sono_dark import find_dark_bodies
+from hepalith.anatomy.sono_heard import find_heard
+from hepalith.anatomy.sono_lines import find_bright_lines
+from hepalith.anatomy.sono_liver import Stretch, find_liver_stretch
+from hepalith.image.picture import Picture
 
-
-@dataclass(frozen=True, slots=True)
-class DarkBody:
-    """One dark, echo-poor body: a tube (vessel or duct), a cyst, the gallbladder, free fluid, a dark lesion.
-
-    `kind` is ``vessel``, ``duct``, ``tube`` (vessel or duct, not told apart), ``cyst``, ``gallbladder``,
-    ``fluid``, ``lesion`` (echo-poor, not empty) or ``unknown``, with `probabilities` of each.
-    """
-
-    id: int
-    kind: str
-    probabilities: Mapping[str, float]
-    centre: tuple[float, float]
-    """Sample and line."""
-    area_px: float
-    calibre_px: float
-    """Mean width across a tube; the shorter diameter of a round body."""
-    length_px: float
-    wall_contrast: float
-    """Brightness of its rim above the tissue, in standard deviations of speckle."""
-    enhancement: float
-    """Brightness behind it above its neighbours at the same depth, in standard deviations."""
-    emptiness: float
-    """0: as bright as liver, 1: as dark as the darkest of the picture."""
-    extra: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    """Elongation, branches, beside_parallel (another tube runs along it: parallel channel), septa, …"""
-
-
-@dataclass(frozen=True, slots=True)
-class BrightLine:
-    """One long bright line or band that is no focus.
-
-    `kind` is ``diaphragm``, ``capsule``, ``gallbladder_wall``, ``ligament_or_fissure``, ``vessel_wall``,
-    ``kidney``, ``bowel`` or ``unknown``.
-    """
-
-    id: int
-    kind: str
-    probabilities: Mapping[str, float]
-    length_px: float
-    thickness_px: float
-    extra: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+__all__ = ["BrightLine", "DarkBody", "Lesion", "Sonogram", "map_sonogram"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +45,8 @@ class Sonogram:
     texture
         Measures of the parenchyma: ``coarse``, ``bright`` (fatty), ``attenuating``, ``network``: each the
         probability of it, absent where not judged.
+    lesions
+        Masses in the liver, dark or bright; those that are empty of echoes are among `bodies` only.
     """
 
     liver: NDArray[np.bool_]
@@ -94,3 +61,70 @@ class Sonogram:
     quality: float
     quality_reasons: tuple[str, ...] = ()
     texture: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    lesions: tuple[Lesion, ...] = ()
+
+
+def map_sonogram(levels: NDArray[np.float32], picture: Picture) -> Sonogram:
+    """Return what one frame shows besides bright foci.
+
+    Parameters
+    ----------
+    levels
+        float32, shape (sample, line): grey levels along the beams (`Picture.levels`).
+    picture
+        Where the samples lie.
+
+    Notes
+    -----
+    The liver is one stretch of every line (`sono_liver`), the level of plain liver follows it
+    (`sono_field`), and dark bodies and bright lines are departures from that level. It fails where the
+    picture shows no liver: then some other homogeneous tissue is taken for it, which `quality` tells only
+    in part.
+    """
+    grid = picture.grid
+    cells = cut_cells(levels, grid)
+    stretch = find_liver_stretch(cells)
+    heard_cells = find_heard(cells, stretch)
+    background = cells.spread(stretch.field)
+    heard = cells.spread_mask(heard_cells) & grid.inside
+    liver = cells.spread_mask(stretch.mask & heard_cells) & grid.inside
+    dark, bodies = find_dark_bodies(levels, grid, cells, stretch, background, heard)
+    lines, bright_lines = find_bright_lines(cells, stretch)
+    quality, reasons = _judge(cells, stretch, heard_cells)
+    return Sonogram(
+        liver=liver,
+        background=background,
+        speckle_sd=np.full(levels.shape, cells.speckle, dtype=np.float32),
+        dark=dark,
+        bodies=bodies,
+        lines=lines,
+        bright_lines=bright_lines,
+        heard=heard,
+        in_view=_share(liver, grid.inside, cells),
+        quality=quality,
+        quality_reasons=reasons,
+    )
+
+
+def _share(liver: NDArray[np.bool_], inside: NDArray[np.bool_], cells: Cells) -> float:
+    """Return the share of the picture's area that is liver."""
+    weight = cells.width_px
+    total = float(inside.sum(axis=1) @ weight)
+    return float(liver.sum(axis=1) @ weight) / total if total else 0.0
+
+
+def _judge(cells: Cells, stretch: Stretch, heard: NDArray[np.bool_]) -> tuple[float, tuple[str, ...]]:
+    """Return how far the liver can be trusted, and why not further."""
+    if not stretch.mask.any():
+        return 0.0, ("no liver was found in the picture",)
+    reasons = []
+    quality = 1.0
+    plain = float((np.abs(stretch.contrast[stretch.mask]) < 1.5).mean())
+    if plain < 0.7:
+        quality *= plain
+        reasons.append("much of what is taken for liver is brighter or darker than its surroundings")
+    silent = float((cells.inside & ~heard).sum() / max(cells.inside.sum(), 1))
+    if silent > 0.4:
+        quality *= 1 - 0.5 * silent
+        reasons.append("much of the picture shows no echoes: ribs, gas, poor contact or depth")
+    return quality, tuple(reasons)

@@ -1,0 +1,142 @@
+"""Dark, echo-poor bodies of an ultrasound picture: tubes and round ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hepalith.anatomy.sono_body import DarkBody
+from hepalith.anatomy.sono_cells import Cells, block_mean
+from hepalith.anatomy.sono_dark_kind import judge_kind
+from hepalith.anatomy.sono_dark_shape import measure_shape
+from hepalith.anatomy.sono_liver import Stretch
+from hepalith.image.beam import BeamGrid
+
+__all__ = ["find_dark_bodies"]
+
+FINE = 2
+"""Samples and lines of a fine cell: ducts of 3 mm are some six samples wide, so quarter cells would lose
+them."""
+
+SEED, GROW = -2.2, -1.2
+"""A dark body holds a place this many standard deviations of speckle below liver, and reaches to where the
+level is within the second (means of 3 × 3 fine cells; speckle itself leaves them within ±1)."""
+
+LEAST_AREA = 14
+"""Fewest fine cells of a body: about three by five. Smaller ones are speckle."""
+
+MOST_BODIES = 24
+"""Bodies kept, the largest first: a picture of a liver shows a dozen vessels at most."""
+
+TO_THE_END = 0.9
+"""A dark place below which this share of the line is dark as well is a shadow or silence, not a body."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fine:
+    """The frame on fine cells: contrast to liver in standard deviations of speckle, and what is judged.
+
+    Parameters
+    ----------
+    contrast
+        float32, shape (fine along, fine across): mean of 3 × 3 fine cells against the liver's field.
+    liver, heard
+        bool, the same shape.
+    floor
+        Contrast of the darkest echoes of the picture.
+    """
+
+    contrast: NDArray[np.float32]
+    liver: NDArray[np.bool_]
+    heard: NDArray[np.bool_]
+    floor: NDArray[np.float32]
+
+
+def find_dark_bodies(
+    levels: NDArray[np.float32],
+    grid: BeamGrid,
+    cells: Cells,
+    stretch: Stretch,
+    background: NDArray[np.float32],
+    heard: NDArray[np.bool_],
+) -> tuple[NDArray[np.int32], tuple[DarkBody, ...]]:
+    """Return the labels of dark bodies at every sample and line, and the bodies, the largest first.
+
+    Parameters
+    ----------
+    background
+        Shape (sample, line): the liver's grey level.
+    heard
+        Shape (sample, line).
+    """
+    fine = _fine(levels, grid, cells, stretch, background, heard)
+    labels = _bodies(fine)
+    full = np.zeros(levels.shape, dtype=np.int32)
+    bodies: list[DarkBody] = []
+    kept = np.zeros_like(labels)
+    for old, place in _largest(labels):
+        shape = measure_shape(
+            labels, old, place, fine.contrast, fine.liver, fine.floor, cells.step_px, cells.width_px, FINE
+        )
+        if shape is None:
+            continue
+        number = len(bodies) + 1
+        bodies.append(judge_kind(number, shape))
+        kept[place][labels[place] == old] = number
+    spread = np.repeat(np.repeat(kept, FINE, axis=0), FINE, axis=1)
+    full[: spread.shape[0], : spread.shape[1]] = spread
+    return full, tuple(bodies)
+
+
+def _fine(
+    levels: NDArray[np.float32],
+    grid: BeamGrid,
+    cells: Cells,
+    stretch: Stretch,
+    background: NDArray[np.float32],
+    heard: NDArray[np.bool_],
+) -> Fine:
+    """Return the frame on fine cells."""
+    echo = block_mean(grid.inside.astype(np.float32), (FINE, FINE))
+    apart = block_mean((levels - background) * grid.inside, (FINE, FINE))
+    contrast = ndimage.uniform_filter(apart / np.maximum(echo, np.float32(0.25)), 3, mode="nearest")
+    contrast /= np.float32(cells.speckle)
+    liver = _thin(cells.spread_mask(stretch.mask))
+    inside = levels[grid.inside]
+    darkest = float(np.percentile(inside[::7], 1)) if inside.size else 0.0
+    floor = (darkest - _thin(background)) / np.float32(cells.speckle)
+    return Fine(contrast, liver, _thin(heard) & (echo > 0.5), np.minimum(floor, np.float32(-1)))
+
+
+def _thin(values: NDArray) -> NDArray:  # type: ignore[type-arg]
+    """Return every `FINE`-th sample and line, as many as there are whole fine cells."""
+    rows, columns = values.shape[0] // FINE, values.shape[1] // FINE
+    return values[: rows * FINE : FINE, : columns * FINE : FINE]
+
+
+def _bodies(fine: Fine) -> NDArray[np.int32]:
+    """Return the labels of connected dark places in or beside the liver."""
+    near = ndimage.binary_dilation(fine.liver, iterations=3)
+    dark = (fine.contrast < GROW) & fine.heard & near
+    below = np.cumsum((fine.contrast < GROW)[::-1], axis=0)[::-1]
+    rest = np.arange(fine.contrast.shape[0], 0, -1)[:, None]
+    dark &= below < TO_THE_END * rest
+    labels, number = ndimage.label(dark)
+    if number == 0:
+        return labels.astype(np.int32)
+    seeds = np.bincount(labels[fine.contrast < SEED], minlength=number + 1) > 0
+    sizes = np.bincount(labels.ravel(), minlength=number + 1)
+    good = seeds & (sizes >= LEAST_AREA)
+    good[0] = False
+    return np.where(good[labels], labels, 0).astype(np.int32)
+
+
+def _largest(labels: NDArray[np.int32]) -> list[tuple[int, tuple[slice, slice]]]:
+    """Return the labels with their boxes, the largest body first, `MOST_BODIES` of them."""
+    sizes = np.bincount(labels.ravel())
+    boxes = ndimage.find_objects(labels)
+    order = [label for label in np.argsort(-sizes[1:], kind="stable") + 1 if boxes[label - 1] is not None]
+    return [(int(label), boxes[label - 1]) for label in order[:MOST_BODIES]]

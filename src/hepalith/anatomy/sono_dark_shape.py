@@ -1,0 +1,166 @@
+"""What can be measured of one dark body: form, calibre, wall, what lies behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import edt
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+__all__ = ["DarkShape", "measure_shape"]
+
+MARGIN = 8
+"""Fine cells around a body within which its wall is looked at."""
+
+BEHIND = (3, 16)
+"""Fine cells behind a body in which enhancement is measured: not its far wall, and not so far that other
+tissue begins."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DarkShape:
+    """Measures of one dark body, lengths in pixels of the screen, contrasts in deviations of speckle."""
+
+    centre: tuple[float, float]
+    area_px: float
+    calibre_px: float
+    length_px: float
+    elongation: float
+    solidity: float
+    in_liver: float
+    wall: float
+    wall_cover: float
+    behind: float
+    emptiness: float
+    contrast: float
+    spread: float
+    depth_share: float
+    angle_to_beam: float
+    extra: Mapping[str, float]
+
+
+def measure_shape(
+    labels: NDArray[np.int32],
+    label: int,
+    box: tuple[slice, slice],
+    contrast: NDArray[np.float32],
+    liver: NDArray[np.bool_],
+    floor: NDArray[np.float32],
+    step_px: float,
+    width_px: NDArray[np.float32],
+    fine: int,
+) -> DarkShape | None:
+    """Return the measures of the body `label`, or ``None`` where it lies outside the liver altogether.
+
+    Parameters
+    ----------
+    labels, contrast, liver, floor
+        On fine cells of `fine` samples by `fine` lines.
+    step_px, width_px
+        Distance of samples, and of lines at every sample, in pixels.
+    """
+    rows = slice(max(box[0].start - MARGIN, 0), min(box[0].stop + MARGIN, labels.shape[0]))
+    columns = slice(max(box[1].start - MARGIN, 0), min(box[1].stop + MARGIN, labels.shape[1]))
+    body = labels[rows, columns] == label
+    around = contrast[rows, columns]
+    where = np.argwhere(body)
+    row = float(where[:, 0].mean() + rows.start)
+    column = float(where[:, 1].mean() + columns.start)
+    tall = fine * step_px
+    wide = fine * float(width_px[min(int(row * fine), len(width_px) - 1)])
+    distance = edt.edt(body, anisotropy=(tall, wide))
+    ridge = distance >= ndimage.maximum_filter(distance, 3) - 1e-3
+    calibre = float(2 * np.median(distance[ridge & body]))
+    area = float(body.sum() * tall * wide)
+    lengths, angle = _axes(where, tall, wide)
+    length = max(lengths[0], area / max(calibre, 1e-6))
+    wall, cover = _wall(body, around, labels[rows, columns] == 0)
+    dark = around[body]
+    empty = float(np.clip(np.median(dark / floor[rows, columns][body]), 0, 1))
+    hull = np.pi / 4 * lengths[0] * lengths[1]
+    return DarkShape(
+        centre=(row * fine + fine / 2, column * fine + fine / 2),
+        area_px=area,
+        calibre_px=calibre,
+        length_px=float(length),
+        elongation=float(length / max(calibre, 1e-6)),
+        solidity=float(np.clip(area / max(hull, 1e-6), 0, 1)),
+        in_liver=float(liver[rows, columns][body].mean()),
+        wall=wall,
+        wall_cover=cover,
+        behind=_behind(
+            body, labels[rows.start :, columns], contrast[rows.start :, columns], labels, contrast, columns
+        ),
+        emptiness=empty,
+        contrast=float(np.median(dark)),
+        spread=float(dark.std()),
+        depth_share=row / labels.shape[0],
+        angle_to_beam=angle,
+        extra={},
+    )
+
+
+def _axes(where: NDArray[np.intp], tall: float, wide: float) -> tuple[tuple[float, float], float]:
+    """Return the long and the short axis of the ellipse of like moments, and the long one's angle to the beam."""
+    place = where * np.array([tall, wide])
+    spread = np.cov(place.T) + np.diag([tall**2, wide**2]) / 12
+    values, vectors = np.linalg.eigh(spread)
+    long_axis = vectors[:, 1]
+    angle = float(np.arctan2(abs(long_axis[1]), abs(long_axis[0])))
+    return (float(4 * np.sqrt(values[1])), float(4 * np.sqrt(max(values[0], 1e-6)))), angle
+
+
+def _wall(
+    body: NDArray[np.bool_], contrast: NDArray[np.float32], free: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Return the brightness of the wall above liver, and the share of the rim that is bright.
+
+    The blur of the beam mixes wall and lumen, so the brightest place within reach is taken at each place of
+    the rim.
+    """
+    ring = ndimage.binary_dilation(body, iterations=4) & ~ndimage.binary_dilation(body, iterations=1) & free
+    if not ring.any():
+        return 0.0, 0.0
+    peak = ndimage.maximum_filter(np.where(free, contrast, -9.0), 3)[ring]
+    return float(peak.mean()), float((peak > 1.5).mean())
+
+
+def _behind(
+    body: NDArray[np.bool_],
+    labels_below: NDArray[np.int32],
+    contrast_below: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    contrast: NDArray[np.float32],
+    columns: slice,
+) -> float:
+    """Return the brightness behind the body above that of the lines beside it at the same depth."""
+    lines = np.flatnonzero(body.any(axis=0))
+    low = body.shape[0] - 1 - body[::-1, lines].argmax(axis=0)
+    start = int(low.max())
+    first, last = start + BEHIND[0], min(start + BEHIND[1], contrast_below.shape[0])
+    if last - first < 4:
+        return 0.0
+    offset = labels.shape[0] - labels_below.shape[0]
+    here = _mean_free(contrast_below[first:last, lines], labels_below[first:last, lines])
+    width = max(len(lines), 6)
+    beside = []
+    for side in (
+        slice(max(columns.start + lines[0] - width - 2, 0), max(columns.start + lines[0] - 2, 0)),
+        slice(columns.start + lines[-1] + 3, columns.start + lines[-1] + 3 + width),
+    ):
+        rows = slice(offset + first, offset + last)
+        value = _mean_free(contrast[rows, side], labels[rows, side])
+        if np.isfinite(value):
+            beside.append(value)
+    if not beside or not np.isfinite(here):
+        return 0.0
+    return float(here - np.mean(beside))
+
+
+def _mean_free(contrast: NDArray[np.float32], labels: NDArray[np.int32]) -> float:
+    """Return the mean contrast outside dark bodies, clipped so that one bright line does not rule."""
+    values = contrast[labels == 0]
+    return float(np.clip(values, -4, 4).mean()) if values.size >= 8 else float("nan")
