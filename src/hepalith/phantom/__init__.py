@@ -1,4 +1,4 @@
-"""CT livers whose answers are known on paper. Shares no code with what measures them."""
+"""CT and ultrasound livers whose answers are known on paper. Shares no code with what measures them."""
 
 from hepalith.phantom.demo import DemoStudy, make_demo, make_demo_study
 from hepalith.phantom.deposit import Deposit, make_bead_chain, make_rim, make_rod, make_sphere
@@ -9,6 +9,8 @@ from hepalith.phantom.implant import Implanted, Recipe, implant, make_implant, w
 from hepalith.phantom.nifti import write_nifti
 from hepalith.phantom.scanner import KERNEL_BLUR_MM, KERNELS, Scanner, SliceProfile, kernel_blur_mm
 from hepalith.phantom.scene import ORGANS, Body, Scan, Scene, scan
+from hepalith.phantom.sono_make import SonoPhantom, make_sonogram
+from hepalith.phantom.sono_truth import SonoFocus, SonoTruth, load_sono_truth, write_sono_truth
 from hepalith.phantom.study_plan import CONTENTS, StudyPlan, draw_plan, list_contents
 from hepalith.phantom.truth import FocusTruth, Truth, load_truth, split_of, write_truth
 from hepalith.phantom.variation import COVERAGES, PHASES, Variation, draw_variation
@@ -32,6 +34,9 @@ __all__ = [
     "Scene",
     "SeriesHeader",
     "SliceProfile",
+    "SonoFocus",
+    "SonoPhantom",
+    "SonoTruth",
     "StudyPlan",
     "Truth",
     "Variation",
@@ -40,6 +45,7 @@ __all__ = [
     "implant",
     "kernel_blur_mm",
     "list_contents",
+    "load_sono_truth",
     "load_truth",
     "make_bead_chain",
     "make_demo",
@@ -47,6 +53,7 @@ __all__ = [
     "make_implant",
     "make_rim",
     "make_rod",
+    "make_sonogram",
     "make_sphere",
     "make_study",
     "scan",
@@ -54,6 +61,7 @@ __all__ = [
     "write_dicom_series",
     "write_implant",
     "write_nifti",
+    "write_sono_truth",
     "write_study_folder",
     "write_truth",
 ]

@@ -1,0 +1,237 @@
+"""The plane of a liver sonogram, drawn from a seed: wall, liver, vessels, diaphragm and neighbours."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hepalith.phantom.sono_probe import Probe
+from hepalith.phantom.sono_scene import Body, Reflector, Tissue
+from hepalith.phantom.sono_shape import Below, Both, Ellipse, Ring, Shape, Tube
+
+__all__ = ["Anatomy", "Place", "bent_tube", "draw_anatomy", "draw_vessels"]
+
+ANECHOIC_DB = -34.0
+"""Backscatter of blood and bile against liver: 30 dB and more below, that is black on the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A spot that is taken: a circle in mm."""
+
+    x: float
+    z: float
+    radius: float
+
+
+@dataclass(slots=True)
+class Anatomy:
+    """A plane while it is being drawn; frozen into a scene afterwards."""
+
+    probe: Probe
+    wall_mm: float
+    liver: Shape
+    tissues: list[Tissue] = field(default_factory=list)
+    reflectors: list[Reflector] = field(default_factory=list)
+    bodies: list[Body] = field(default_factory=list)
+    taken: list[Place] = field(default_factory=list)
+    level_db: float = 0.0
+    attenuation: float = 0.5
+    grain_db: float = 0.0
+    deep_mm: float = 100.0
+    """Depth down to which the liver reaches in the middle."""
+    notes: list[str] = field(default_factory=list)
+    ducts: dict[str, object] = field(default_factory=dict)
+    portal: list[Tube] = field(default_factory=list)
+
+    def inside(self, x: float, z: float, margin: float) -> bool:
+        """Return whether a spot lies in the liver and in the picture, `margin` mm from their edges."""
+        probe = self.probe
+        if probe.shape == "linear":
+            near_edge = probe.half_width_mm - abs(x)
+        else:
+            turn = math.atan2(x, z + probe.radius_mm)
+            near_edge = (probe.half_angle - abs(turn)) * math.hypot(x, z + probe.radius_mm)
+        here = (np.array([[x]], dtype=np.float32), np.array([[z]], dtype=np.float32))
+        within = float(self.liver.distance(*here)[0, 0]) < -margin
+        return within and near_edge > margin + 3 and z < probe.depth_mm - margin - 6
+
+    def free(self, x: float, z: float, radius: float) -> bool:
+        """Return whether nothing else lies within `radius` mm of a spot."""
+        return all(math.hypot(x - p.x, z - p.z) > radius + p.radius for p in self.taken)
+
+    def take(self, x: float, z: float, radius: float) -> None:
+        """Mark a spot as taken."""
+        self.taken.append(Place(x, z, radius))
+
+    def find(
+        self,
+        rng: np.random.Generator,
+        radius: float,
+        *,
+        margin: float = 3.0,
+        depths: tuple[float, float] = (0.0, 1e3),
+        tries: int = 200,
+    ) -> tuple[float, float] | None:
+        """Return a free spot in the liver, and take it; ``None`` where there is none."""
+        probe = self.probe
+        low = max(self.wall_mm + radius + margin, depths[0])
+        high = min(self.deep_mm - radius, probe.depth_mm - radius - 6, depths[1])
+        if high <= low:
+            return None
+        for _ in range(tries):
+            depth = float(rng.uniform(low, high))
+            if probe.shape == "linear":
+                x, z = float(rng.uniform(-1, 1)) * probe.half_width_mm, depth
+            else:
+                turn = float(rng.uniform(-0.85, 0.85)) * probe.half_angle
+                x = (depth + probe.radius_mm) * math.sin(turn)
+                z = (depth + probe.radius_mm) * math.cos(turn) - probe.radius_mm
+            if self.inside(x, z, radius + margin) and self.free(x, z, radius):
+                self.take(x, z, radius)
+                return x, z
+        return None
+
+
+def bent_tube(
+    start: tuple[float, float],
+    angle: float,
+    length: float,
+    radii: tuple[float, float],
+    bend: float = 0.0,
+    pieces: int = 8,
+) -> Tube:
+    """Return a tube that sets out from `start` along `angle` (from x towards z) and bends by `bend` radians."""
+    points = [start]
+    for piece in range(pieces):
+        turn = angle + bend * (piece + 0.5) / pieces
+        x, z = points[-1]
+        points.append((x + math.cos(turn) * length / pieces, z + math.sin(turn) * length / pieces))
+    widths = np.linspace(radii[0], radii[1], pieces + 1)
+    return Tube(tuple(points), tuple(float(w) for w in widths))
+
+
+def draw_anatomy(probe: Probe, rng: np.random.Generator, texture: str = "normal") -> Anatomy:
+    """Draw the plane: what every liver picture has, with nothing yet in the liver."""
+    depth = probe.depth_mm
+    wall = float(rng.uniform(9, 24)) if probe.shape != "linear" else float(rng.uniform(6, 14))
+    xs = np.linspace(-1.2 * depth, 1.2 * depth, 49)
+    sag = -probe.radius_mm + np.sqrt(np.maximum(probe.radius_mm**2 - np.clip(xs, -50, 50) ** 2, 0))
+    sag = sag if probe.shape == "curved" else np.zeros_like(xs)
+    capsule = wall + 0.8 * sag + 1.2 * np.sin(xs / rng.uniform(18, 40) + rng.uniform(0, 6))
+    top = Below(tuple(map(float, xs)), tuple(map(float, capsule)))
+    liver: Shape = top
+    deep = depth
+    beyond: Below | None = None
+    if probe.shape != "linear" and rng.random() < 0.75:
+        deep = float(rng.uniform(0.62, 0.95) * depth)
+        middle = float(rng.uniform(-0.25, 0.25) * depth)
+        bow = float(rng.uniform(90, 160))
+        curve = deep - ((xs - middle) ** 2) / (2 * bow)
+        beyond = Below(tuple(map(float, xs)), tuple(map(float, np.maximum(curve, wall + 12))))
+        liver = Both(top, beyond, outside=True)
+    anatomy = Anatomy(probe, wall, liver, deep_mm=deep)
+    _draw_texture(anatomy, rng, texture)
+    anatomy.tissues.append(
+        Tissue("liver", liver, anatomy.level_db, anatomy.attenuation, 1.0, anatomy.grain_db or 1.2,
+               7.0 if not anatomy.grain_db else float(rng.uniform(4, 7)))
+    )  # fmt: skip
+    _draw_wall(anatomy, rng, top, sag, xs)
+    if beyond is not None:
+        _draw_diaphragm(anatomy, rng, beyond)
+    return anatomy
+
+
+def _draw_texture(anatomy: Anatomy, rng: np.random.Generator, texture: str) -> None:
+    """Set the liver's backscatter and attenuation by its texture."""
+    anatomy.level_db = float(rng.normal(0, 1.0))
+    anatomy.attenuation = float(rng.normal(0.5, 0.04))
+    if texture == "fatty":
+        anatomy.level_db += float(rng.uniform(4, 8))
+        anatomy.attenuation += float(rng.uniform(0.12, 0.3))
+    elif texture == "coarse":
+        anatomy.level_db += float(rng.uniform(1, 3))
+        anatomy.attenuation += float(rng.uniform(0.05, 0.15))
+        anatomy.grain_db = float(rng.uniform(3, 5))
+
+
+def _draw_wall(
+    anatomy: Anatomy, rng: np.random.Generator, top: Below, sag: np.ndarray, xs: np.ndarray
+) -> None:
+    """Draw skin, fat and muscle, and the capsule beneath."""
+    wall = anatomy.wall_mm
+    edges = np.sort(rng.uniform(0.15, 0.85, size=int(rng.integers(2, 5))))
+    shape = lambda d: Below(tuple(map(float, xs)), tuple(map(float, d + sag)))  # noqa: E731
+    whole = Both(shape(-30.0), top, outside=True)
+    anatomy.tissues.append(
+        Tissue("wall", whole, float(rng.uniform(-2, 4)), float(rng.uniform(0.4, 0.8)), 0.8, 2, 3)
+    )
+    anatomy.reflectors.append(Reflector("wall", Ring(shape(0.6), 1.2), 14.0, 0.0, 1.0))
+    for number, edge in enumerate(edges):
+        layer = Both(shape(edge * wall), top, outside=True)
+        level = float(rng.uniform(-8, 5))
+        anatomy.tissues.append(Tissue("wall", layer, level, None, 0.6, 2.5, float(rng.uniform(2, 4))))
+        ring = Ring(shape(edge * wall), float(rng.uniform(0.4, 0.9)))
+        anatomy.reflectors.append(Reflector("wall", ring, float(rng.uniform(8, 16)), 8.0, 0.2, 0.4, whole))
+        del number
+    anatomy.reflectors.append(Reflector("capsule", Ring(top, 0.7), float(rng.uniform(8, 15)), 10.0, 0.1))
+
+
+def _draw_diaphragm(anatomy: Anatomy, rng: np.random.Generator, beyond: Below) -> None:
+    """Draw the diaphragm as a bright arc, and what lies beyond it: a mirror of the liver, or nothing."""
+    level = float(rng.uniform(-16, -3))
+    anatomy.tissues.append(Tissue("beyond_diaphragm", beyond, level, 0.6, 1.0, 3.0, 9.0))
+    ring = Ring(beyond, float(rng.uniform(1.2, 2.6)))
+    anatomy.reflectors.append(Reflector("diaphragm", ring, float(rng.uniform(20, 30)), 6.0, 0.06, 0.8))
+
+
+def draw_vessels(anatomy: Anatomy, rng: np.random.Generator) -> None:
+    """Draw portal veins with bright walls, hepatic veins without, and their cross-sections."""
+    for _ in range(int(rng.integers(0, 3))):
+        _tube_of(anatomy, rng, "portal_vein", (float(rng.uniform(2.5, 5.5)), float(rng.uniform(1.0, 2.5))))
+    for _ in range(int(rng.integers(0, 3))):
+        _tube_of(anatomy, rng, "hepatic_vein", (float(rng.uniform(1.0, 2.0)), float(rng.uniform(2.5, 5.0))))
+    for _ in range(int(rng.integers(2, 9))):
+        radius = float(rng.uniform(0.9, 2.4))
+        spot = anatomy.find(rng, radius + 1.5)
+        if spot is None:
+            continue
+        kind = "portal_vein" if rng.random() < 0.45 else "hepatic_vein"
+        oval = Ellipse(*spot, radius * float(rng.uniform(1, 2.2)), radius, float(rng.uniform(0, math.pi)))
+        anatomy.tissues.append(Tissue(kind, oval, ANECHOIC_DB, 0.15, 0.5))
+        if kind == "portal_vein":
+            anatomy.reflectors.append(_wall(oval, rng))
+
+
+def _wall(of: Shape, rng: np.random.Generator) -> Reflector:
+    """Return a portal vein's bright wall."""
+    return Reflector("portal_vein", Ring(of, 0.9), float(rng.uniform(6, 13)), 4.0, 0.3)
+
+
+def _tube_of(anatomy: Anatomy, rng: np.random.Generator, kind: str, radii: tuple[float, float]) -> None:
+    """Draw one vessel lengthwise, where it fits."""
+    for _ in range(20):
+        spot = anatomy.find(rng, 6.0, tries=20)
+        if spot is None:
+            return
+        anatomy.taken.pop()
+        tube = bent_tube(
+            spot,
+            float(rng.uniform(0, 2 * math.pi)),
+            float(rng.uniform(20, 55)),
+            radii,
+            float(rng.normal(0, 0.5)),
+        )
+        middles = tube.points[::2]
+        if all(anatomy.inside(x, z, 5.0) and anatomy.free(x, z, 6.0) for x, z in middles):
+            break
+    else:
+        return
+    anatomy.tissues.append(Tissue(kind, tube, ANECHOIC_DB, 0.15, 0.5))
+    if kind == "portal_vein":
+        anatomy.reflectors.append(_wall(tube, rng))
+        anatomy.portal.append(tube)
+    for (x, z), radius in zip(tube.points, tube.radii, strict=True):
+        anatomy.take(x, z, radius + 3.0)
