@@ -7,61 +7,91 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Literal
 
 from hepalith.anatomy import Liver, Phase
 from hepalith.anatomy.anatomy import Anatomy, map_anatomy
-from hepalith.anatomy.find import find_liver, given_liver, with_organs
+from hepalith.anatomy.locate import liver_noise, locate_liver
 from hepalith.anatomy.phase import estimate_phase
-from hepalith.anatomy.phases import PhaseImage, lay_phase
+from hepalith.anatomy.phases import PhaseImage, lay_phases
 from hepalith.calcification import Foci
 from hepalith.calcification.ct import find_foci
 from hepalith.calcification.history import expect_materials
 from hepalith.calcification.judge import NOTHING_EXPECTED
+from hepalith.calcification.renumber import number_after
+from hepalith.calcification.track_examination import look_at
 from hepalith.differential import diagnose
-from hepalith.errors import InputError, MaskError, UnreadableFileError, UnsupportedModalityError
+from hepalith.errors import InputError
 from hepalith.finding import findings_from_patient
 from hepalith.finding.ct import describe
 from hepalith.finding.description import Description
-from hepalith.image import AIR_HU, Volume
+from hepalith.image import Volume
+from hepalith.image.cine import Cine
 from hepalith.image.decode import decode
-from hepalith.image.mask import lay_masks
-from hepalith.image.noise import estimate_noise
 from hepalith.management import advise
-from hepalith.reading import DEFAULT_PSEUDONYM_KEY, Assessment, Examined, Reading, Run
+from hepalith.reading import (
+    DEFAULT_PSEUDONYM_KEY,
+    Conclusion,
+    CtRead,
+    Examination,
+    Reading,
+    Run,
+    UltrasoundImage,
+    UltrasoundRead,
+)
 from hepalith.reading.assemble import assemble
 from hepalith.report import write_folder
 from hepalith.settings import Settings
-from hepalith.study import Acquisition, Identity, Patient, SeriesLeft, Study
+from hepalith.study import Acquisition, Identity, Patient, Series, SeriesLeft, Study
 from hepalith.study.choice import SeriesChoice, choose_series
 from hepalith.study.open import open_study
 
 __all__ = ["Stopwatch", "look", "read"]
 
+# Stand-ins until the rooms have these.
+
+
+@dataclass(frozen=True)
+class Joined:
+    findings: Any
+    patterns: Any
+    disagreements: Any = ()
+
+
+def join(ct: Description, us: Description) -> Joined:
+    return Joined((*ct.findings, *us.findings), (*ct.patterns, *us.patterns))
+
+
+def describe_ultrasound(looks: Any, foci: Any, motion: Any) -> Description:
+    return Description((), ())
+
+
+def compare_with_article(seen: Any, foci: Any) -> Any:
+    return ()
+
+
+def decode_ultrasound(series: Series, settings: Settings) -> tuple[Cine, ...]:
+    return ()
+
+
+def find_pictures(cine: Cine) -> tuple[Any, ...]:
+    return ()
+
+
 PSEUDONYM_KEY_VARIABLE = "HEPALITH_PSEUDONYM_KEY"
 """Environment variable with this installation's secret for `patient.key`."""
 
-FEWEST_MASK_VOXELS = 27
-"""Fewest voxels of a given mask: fewer are a slip, and no noise can be measured in them (our judgement)."""
-
-LOWEST_ORGAN_HU = -300.0
-"""Median HU below which a given mask lies on lung or air: the fattest liver is above -50 (our judgement)."""
-
-HIGHEST_ORGAN_HU = 700.0
-"""Median HU above which an organ is doubted, where nothing lies below water: a lost intercept adds 1,024.
-
-The most enhanced vessels (aorta, 80 kVp) reach some 600 (our judgement).
-"""
-
-
 SEXES: Mapping[str, Literal["male", "female", "other"]] = {"M": "male", "F": "female", "O": "other"}
 """DICOM's code of the patient's sex (0010,0040), as a patient file says it."""
+
+ULTRASOUND = "US"
+"""DICOM's modality of ultrasound."""
+
+NOTHING_SEEN = Description((), ())
+"""What an examination without an image shows."""
 
 
 class Stopwatch:
@@ -155,6 +185,31 @@ def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, cloc
     with clock.stage("open"):
         study = open_study(paths, settings)
         choice = choose_series(study, settings)
+    told = told_by_header(patient, study.identity)
+    ct, left = read_ct(choice, patient, settings, clock)
+    sonography, lost = read_ultrasound(choice, settings, clock, after=0 if ct is None else len(ct.foci.foci))
+    with clock.stage("reasoning"):
+        joined = bring_together(ct, sonography)
+        findings = (*joined.findings, *findings_from_patient(told))
+        differential = diagnose(findings, joined.patterns, told)
+        foci = None if ct is None else ct.foci
+        plan = advise(differential, findings, foci, told, settings, exam_date(study), joined.patterns)
+    with clock.stage("reading"):
+        return assemble(
+            Examination(study, (*left, *lost), ct, sonography),
+            Conclusion(findings, joined.patterns, differential, plan, joined.disagreements),
+            patient,
+            settings,
+            pseudonym_key=pseudonym_key(),
+        )
+
+
+def read_ct(
+    choice: SeriesChoice, patient: Patient, settings: Settings, clock: Stopwatch
+) -> tuple[CtRead | None, tuple[SeriesLeft, ...]]:
+    """Return what the chosen CT shows, None where ultrasound alone was given; and what was left aside."""
+    if choice.primary.modality == ULTRASOUND:
+        return None, choice.left
     with clock.stage("decode"):
         decoded = decode(choice.primary)
         volume, acquisition = decoded.volume, decoded.series.acquisition
@@ -164,29 +219,73 @@ def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, cloc
         noise_hu = liver_noise(volume, liver)
     with clock.stage("phases"):
         phases, left = lay_phases(choice, volume, liver)
+    expected = expect_materials(patient)
     anatomy, foci, seen = look(
-        volume,
-        liver,
-        phase,
-        acquisition,
-        settings,
-        clock=clock,
-        others=phases,
-        expected=expect_materials(patient),
+        volume, liver, phase, acquisition, settings, clock=clock, others=phases, expected=expected
     )
-    with clock.stage("reasoning"):
-        told = told_by_header(patient, study.identity)
-        findings = (*seen.findings, *findings_from_patient(told))
-        differential = diagnose(findings, seen.patterns, told)
-        plan = advise(differential, findings, foci, told, settings, exam_date(study), seen.patterns)
-    with clock.stage("reading"):
-        return assemble(
-            Examined(study, decoded.series, left, volume, decoded.sha256, phases),
-            Assessment(liver, phase, foci, findings, seen, differential, plan, anatomy, noise_hu),
-            patient,
-            settings,
-            pseudonym_key=pseudonym_key(),
+    series, sha256 = decoded.series, decoded.sha256
+    read = CtRead(series, volume, sha256, phases, liver, phase, foci, seen, anatomy, noise_hu)
+    return read, left
+
+
+def read_ultrasound(
+    choice: SeriesChoice, settings: Settings, clock: Stopwatch, *, after: int = 0
+) -> tuple[UltrasoundRead | None, tuple[SeriesLeft, ...]]:
+    """Return what the ultrasound shows, None where there is none; and the series that cannot be decoded.
+
+    Parameters
+    ----------
+    after
+        Foci of the examination that are numbered before those on ultrasound.
+    """
+    if not getattr(choice, "ultrasound", ()):
+        return None, ()
+    with clock.stage("decode ultrasound"):
+        cines, lost = decode_all(choice, settings)
+    with clock.stage("pictures"):
+        images = tuple(
+            UltrasoundImage(f"us_{number}", series, cine, find_pictures(cine))
+            for number, (series, cine) in enumerate(cines, start=1)
         )
+        pictures = [(picture, image.id) for image in images for picture in image.pictures]
+    with clock.stage("echoes"):
+        sighted = look_at([picture for picture, _ in pictures], [name for _, name in pictures])
+        sighted = number_after(sighted, after)
+    with clock.stage("findings on ultrasound"):
+        seen = describe_ultrasound(sighted.looks, sighted.foci, sighted.motion)
+        article = compare_with_article(seen, sighted.foci)
+    return UltrasoundRead(images, sighted, seen, article), lost
+
+
+def decode_all(
+    choice: SeriesChoice, settings: Settings
+) -> tuple[list[tuple[Series, Cine]], tuple[SeriesLeft, ...]]:
+    """Return every ultrasound file that can be decoded, with its series; and the series that cannot.
+
+    Raises
+    ------
+    hepalith.errors.InputError
+        If there is nothing else to read: what is wrong with the first.
+    """
+    cines, lost = list[tuple[Series, Cine]](), list[SeriesLeft]()
+    failed: InputError | None = None
+    for series in getattr(choice, "ultrasound", ()):
+        try:
+            cines += [(series, cine) for cine in decode_ultrasound(series, settings)]
+        except InputError as error:
+            failed = failed or error
+            lost.append(SeriesLeft(series.uid, f"{series.description or 'no description'}: {error}"))
+    if failed is not None and not cines:
+        raise failed
+    return cines, tuple(lost)
+
+
+def bring_together(ct: CtRead | None, sonography: UltrasoundRead | None) -> Joined:
+    """Return the findings and patterns of CT, of ultrasound, or of both, and where they disagree."""
+    if ct is not None and sonography is not None:
+        return join(ct.seen, sonography.seen)
+    seen = ct.seen if ct is not None else sonography.seen if sonography is not None else NOTHING_SEEN
+    return Joined(seen.findings, seen.patterns)
 
 
 def told_by_header(patient: Patient, identity: Identity) -> Patient:
@@ -220,103 +319,6 @@ def look(
         foci = find_foci(volume, liver, phase, acquisition, settings, expected=expected, **known)
     with clock.stage("findings"):
         return anatomy, foci, describe(volume, liver, foci, phase, anatomy)
-
-
-def lay_phases(
-    choice: SeriesChoice, volume: Volume, liver: Liver
-) -> tuple[tuple[PhaseImage, ...], tuple[SeriesLeft, ...]]:
-    """Lay the further phases of an examination onto the image that is read.
-
-    Returns
-    -------
-    tuple
-        The phases, and every series left aside: those of the choice, and the phases that cannot be decoded
-        or do not overlap with the liver. A phase more is a help, and no reason to refuse the reading.
-    """
-    laid, left = list[PhaseImage](), list(choice.left)
-    for series in choice.phases if liver.is_in_view else ():
-        name = series.description or "no description"
-        try:
-            other = decode(series)
-        except InputError as error:
-            left.append(SeriesLeft(series.uid, f"{name}: as a further phase it cannot be read ({error})"))
-            continue
-        found = lay_phase(volume, liver, other.volume, other.series)
-        if found is None:
-            left.append(SeriesLeft(series.uid, f"{name}: it does not overlap with the liver that is read"))
-        else:
-            laid.append(found)
-    if not liver.is_in_view:
-        left += [
-            SeriesLeft(s.uid, f"{s.description or 'no description'}: no liver is in view")
-            for s in choice.phases
-        ]
-    return tuple(laid), tuple(left)
-
-
-def locate_liver(volume: Volume, settings: Settings) -> tuple[Volume, Liver]:
-    """Return the liver, the masks the user gave or the one that is found, and the volume.
-
-    The volume's warnings then say what is doubtful about the masks.
-
-    Raises
-    ------
-    UnreadableFileError
-        If the image has no numbers (NaN) inside the liver.
-    MaskError
-        If the masks cannot be those of an organ in this image.
-    UnsupportedModalityError
-        If the values inside them can be no Hounsfield units.
-    """
-    if settings.liver_masks:
-        laid = lay_masks(settings.liver_masks, volume)
-        names = ", ".join(source.path.name for source in settings.liver_masks)
-        refuse_no_organ(volume, laid.mask, names)
-        volume = replace(volume, warnings=volume.warnings + laid.warnings)
-        liver = with_organs(volume, given_liver(volume, laid.mask))
-    else:
-        liver = find_liver(volume, settings)
-    if liver.is_in_view and volume.invalid is not None:
-        missing = int(np.count_nonzero(volume.invalid[liver.box.slices] & liver.mask))
-        if missing:
-            raise UnreadableFileError(
-                f"{missing} voxels inside the liver hold no number (NaN): export the image again without them"
-            )
-    return volume, liver
-
-
-def refuse_no_organ(volume: Volume, mask: NDArray[np.bool_], names: str) -> None:
-    """Refuse a given mask in which nothing can be judged: a few voxels, air, or values that are no HU.
-
-    Raises
-    ------
-    MaskError, UnsupportedModalityError
-        See `locate_liver`.
-    """
-    if volume.invalid is not None and volume.invalid[mask].any():
-        return  # said by `locate_liver` as what it is
-    inside = volume.hu[mask]
-    if inside.size < FEWEST_MASK_VOXELS:
-        raise MaskError(
-            f"{names}: only {inside.size} voxels of the mask lie in the image; give the whole liver"
-        )
-    median = float(np.median(inside))
-    if median < LOWEST_ORGAN_HU:
-        raise MaskError(
-            f"{names}: it lies on air or lung (median {median:.0f} HU); give the mask of this examination"
-        )
-    if median > HIGHEST_ORGAN_HU and not ((volume.hu > AIR_HU) & (volume.hu < 0)).any():
-        raise UnsupportedModalityError(
-            f"no value lies below 0 and the liver has {median:.0f}: these are not Hounsfield units "
-            "(rescale intercept lost?); export the CT again"
-        )
-
-
-def liver_noise(volume: Volume, liver: Liver) -> float | None:
-    """Return the noise in the liver, in HU; None where there is none in view."""
-    if not liver.is_in_view:
-        return None
-    return estimate_noise(volume.hu[liver.box.slices], liver.mask, volume.spacing_mm).sd_hu
 
 
 def exam_date(study: Study) -> date | None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import SimpleITK
 
+from hepalith.anatomy.locate import locate_liver
 from hepalith.errors import InputError, MaskError, UnsupportedModalityError
 from hepalith.geometry import Grid
 from hepalith.image import Volume
-from hepalith.pipeline import locate_liver
 from hepalith.settings import MaskSource, Settings
 
 SHAPE = (6, 20, 24)

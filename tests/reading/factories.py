@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy import Liver, Phase
+from hepalith.anatomy.anatomy import Anatomy
+from hepalith.anatomy.phases import PhaseImage
 from hepalith.calcification import Detectability, Foci, Focus
 from hepalith.differential import Diagnosis, Differential, Evidence
 from hepalith.finding import Finding, Pattern, Subject
@@ -18,8 +20,8 @@ from hepalith.finding.description import Description
 from hepalith.geometry import Box, Grid, StoredOrder
 from hepalith.image import Volume
 from hepalith.management import Action, Alert, NextTest, Plan, Repeat
-from hepalith.reading import Assessment, Examined, Reading
-from hepalith.reading.assemble import assemble
+from hepalith.reading import Conclusion, CtRead, Examination, Reading
+from hepalith.reading.assemble import assemble as put_together
 from hepalith.settings import Settings
 from hepalith.study import Acquisition, Identity, InputFile, Instance, Series, SeriesLeft, Study
 from hepalith.study.patient import Patient
@@ -273,6 +275,53 @@ def make_series() -> Series:
         Acquisition(2.5, "B30f", 120.0, "", None, "Maker Model 64"),
         (Instance(Path("ct/0001.dcm"), None, "1.2.840.10008.5.1.4.1.1.2", "1.2.3.4.5", 0),),
     )
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A CT examination, as these tests vary it."""
+
+    study: Study
+    series: Series
+    left: tuple[SeriesLeft, ...]
+    volume: Volume
+    sha256: str
+    phases: tuple[PhaseImage, ...] = ()
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What was made of it."""
+
+    liver: Liver
+    phase: Phase
+    foci: Foci
+    findings: tuple[Finding, ...]
+    seen: Description
+    differential: Differential
+    plan: Plan
+    anatomy: Anatomy | None = None
+    noise_hu: float | None = None
+
+
+def assemble(
+    examined: Examined, made: Assessment, patient: Patient, settings: Settings, **key: bytes
+) -> Reading:
+    """Put both together as the pipeline does."""
+    ct = CtRead(
+        examined.series,
+        examined.volume,
+        examined.sha256,
+        examined.phases,
+        made.liver,
+        made.phase,
+        made.foci,
+        made.seen,
+        made.anatomy,
+        made.noise_hu,
+    )
+    conclusion = Conclusion(made.findings, made.seen.patterns, made.differential, made.plan)
+    return put_together(Examination(examined.study, examined.left, ct), conclusion, patient, settings, **key)
 
 
 def make_examined(**changes: object) -> Examined:

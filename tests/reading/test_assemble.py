@@ -12,13 +12,12 @@ import pytest
 from hepalith.anatomy import Phase
 from hepalith.geometry import Box
 from hepalith.reading import Reading, to_json
-from hepalith.reading.assemble import assemble
 from hepalith.settings import MaskSource, Settings
 from hepalith.study.patient import Patient
 
 
 def assembled(factories: ModuleType, settings: Settings | None = None, **examined: object) -> Reading:
-    return assemble(
+    return factories.assemble(
         factories.make_examined(**examined), factories.make_assessment(), Patient(), settings or Settings()
     )
 
@@ -31,7 +30,7 @@ def test_the_same_nouns_give_the_same_bytes(factories: ModuleType) -> None:
 def test_another_image_setting_or_patient_gives_another_reading(factories: ModuleType) -> None:
     examined, assessment = factories.make_examined(), factories.make_assessment()
     ids = {
-        assemble(made, assessment, patient, settings).document.reading.id
+        factories.assemble(made, assessment, patient, settings).document.reading.id
         for made, patient, settings in (
             (examined, Patient(), Settings()),
             (replace(examined, sha256="ef" * 32), Patient(), Settings()),
@@ -88,7 +87,7 @@ def test_a_deidentified_reading_has_no_date_uid_key_or_source(factories: ModuleT
 def test_a_secret_key_gives_a_deidentified_reading_its_patient_key(factories: ModuleType) -> None:
     examined, assessment = factories.make_examined(), factories.make_assessment()
     keys = [
-        assemble(
+        factories.assemble(
             examined, assessment, Patient(), Settings(deidentify=hidden), pseudonym_key=secret
         ).document.study.patient.key
         for hidden, secret in ((True, b"one"), (False, b"one"), (False, b"two"))
@@ -98,7 +97,9 @@ def test_a_secret_key_gives_a_deidentified_reading_its_patient_key(factories: Mo
 
 def test_ages_over_89_are_aggregated_when_deidentified(factories: ModuleType) -> None:
     examined, assessment = factories.make_examined(), factories.make_assessment()
-    document = assemble(examined, assessment, Patient(age_years=97), Settings(deidentify=True)).document
+    document = factories.assemble(
+        examined, assessment, Patient(age_years=97), Settings(deidentify=True)
+    ).document
     assert document.study.patient.age_years == 90
 
 
@@ -109,10 +110,10 @@ def test_dates_that_were_removed_are_not_shown(factories: ModuleType) -> None:
 
 def test_the_patient_file_is_believed_before_the_header(factories: ModuleType) -> None:
     examined, assessment = factories.make_examined(), factories.make_assessment()
-    told = assemble(
+    told = factories.assemble(
         examined, assessment, Patient(age_years=50, sex="male"), Settings()
     ).document.study.patient
-    header = assemble(examined, assessment, Patient(), Settings()).document.study.patient
+    header = factories.assemble(examined, assessment, Patient(), Settings()).document.study.patient
     assert (told.age_years, told.sex) == (50, "male")
     assert (header.age_years, header.sex) == (64, "female")
 
@@ -151,7 +152,9 @@ def test_a_focus_outside_the_livers_box_is_still_in_the_map(factories: ModuleTyp
 
 
 def test_no_liver_in_view_is_not_answerable_and_says_why(factories: ModuleType) -> None:
-    reading = assemble(factories.make_examined(), factories.unanswerable_assessment(), Patient(), Settings())
+    reading = factories.assemble(
+        factories.make_examined(), factories.unanswerable_assessment(), Patient(), Settings()
+    )
     assert not reading.is_answerable
     assert reading.why_not == "no liver is in view: the scan ends above the diaphragm"
     document = json.loads(to_json(reading.document))

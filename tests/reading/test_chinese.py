@@ -19,7 +19,6 @@ from hepalith.management import advise, list_policies
 from hepalith.management.catalogue import load_catalogue
 from hepalith.management.policy import load_alerts
 from hepalith.reading import Reading
-from hepalith.reading.assemble import assemble
 from hepalith.report import render_html, render_patient
 from hepalith.settings import Settings
 from hepalith.study.patient import Lab, Patient
@@ -62,7 +61,7 @@ def read(
         differential=differential,
         plan=plan,
     )
-    return assemble(examined, made, patient, settings)
+    return factories.assemble(examined, made, patient, settings)
 
 
 def english_in(reading: Reading) -> list[str]:

@@ -15,7 +15,6 @@ from hepalith.differential import diagnose, load_knowledge
 from hepalith.finding import findings_from_patient
 from hepalith.management import advise
 from hepalith.reading import Document
-from hepalith.reading.assemble import assemble
 from hepalith.reading.layperson import tell_of_facts, tell_patient, text_of
 from hepalith.reading.meaning import CLOSER_LOOK, meaning_key
 from hepalith.reading.phrases import load_phrases, phrase
@@ -103,7 +102,7 @@ def read(factories: ModuleType, patient: Patient, policy: str = "article") -> Do
     differential = diagnose(findings, (), patient)
     plan = advise(differential, findings, made.foci, patient, settings, date(2025, 3, 14))
     assessment = factories.make_assessment(findings=findings, differential=differential, plan=plan)
-    document: Document = assemble(factories.make_examined(), assessment, patient, settings).document
+    document: Document = factories.assemble(factories.make_examined(), assessment, patient, settings).document
     return document
 
 

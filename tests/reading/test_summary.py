@@ -13,7 +13,6 @@ from hepalith.differential import Differential
 from hepalith.finding import Finding, Pattern, Subject
 from hepalith.management import Plan
 from hepalith.reading import Document
-from hepalith.reading.assemble import assemble
 from hepalith.reading.phrases import load_phrases, phrase
 from hepalith.settings import Settings
 from hepalith.study.patient import Patient
@@ -51,7 +50,7 @@ def empty(factories: ModuleType) -> Document:
 
 
 def unanswerable(factories: ModuleType) -> Document:
-    return assemble(
+    return factories.assemble(
         factories.make_examined(), factories.unanswerable_assessment(), Patient(), Settings()
     ).document
 

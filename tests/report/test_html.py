@@ -15,7 +15,6 @@ import pytest
 from hepalith.errors import OutputError
 from hepalith.finding import Finding, Subject
 from hepalith.reading import load_reading
-from hepalith.reading.assemble import assemble
 from hepalith.report import render_html, write_folder, write_html
 from hepalith.report.words import load_words
 from hepalith.settings import Settings
@@ -73,7 +72,9 @@ def chinese(factories: ModuleType) -> str:
 
 
 def unanswerable(factories: ModuleType, language: str = "en") -> str:
-    reading = assemble(factories.make_examined(), factories.unanswerable_assessment(), Patient(), Settings())
+    reading = factories.assemble(
+        factories.make_examined(), factories.unanswerable_assessment(), Patient(), Settings()
+    )
     return render_html(reading, language=language)
 
 
@@ -208,7 +209,7 @@ def test_text_from_headers_is_escaped(factories: ModuleType) -> None:
     series = replace(factories.make_series(), uid=evil, acquisition=Acquisition(kernel=evil, scanner=evil))
     volume = replace(factories.make_volume(), warnings=(evil,))
     finding = Finding("enhancing_mass", Subject("liver"), State.NOT_ASSESSABLE, reason=evil)
-    reading = assemble(
+    reading = factories.assemble(
         factories.make_examined(series=series, volume=volume),
         factories.make_assessment(findings=(finding,)),
         Patient(),

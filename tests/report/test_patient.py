@@ -13,7 +13,6 @@ import pytest
 from hepalith.errors import OutputError
 from hepalith.management import Action, Plan, Repeat
 from hepalith.reading import load_reading
-from hepalith.reading.assemble import assemble
 from hepalith.reading.phrases import load_phrases
 from hepalith.report import render_patient, write_folder, write_patient
 from hepalith.report.patient import load_words
@@ -114,7 +113,9 @@ def test_only_what_is_for_today_sends_anyone_today(factories: ModuleType) -> Non
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_scan_that_cannot_answer_is_neither_good_nor_bad_news(factories: ModuleType, language: str) -> None:
-    reading = assemble(factories.make_examined(), factories.unanswerable_assessment(), Patient(), Settings())
+    reading = factories.assemble(
+        factories.make_examined(), factories.unanswerable_assessment(), Patient(), Settings()
+    )
     text = text_of(render_patient(reading, language=language))
     assert {"en": "neither good nor bad news", "zh": "既不是好消息，也不是坏消息"}[language] in text
     assert {"en": "did not see calcium", "zh": "没有看到钙化"}[language] not in text

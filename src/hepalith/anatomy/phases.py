@@ -11,12 +11,15 @@ from scipy import ndimage
 from hepalith.anatomy.capsule import box_around
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.phase import estimate_phase
+from hepalith.errors import InputError
 from hepalith.geometry import Box, Grid
+from hepalith.image.decode import decode
 from hepalith.image.volume import AIR_HU, Volume
 from hepalith.registration.align import align, lay
-from hepalith.study.acquisition import Acquisition, Series
+from hepalith.study.acquisition import Acquisition, Series, SeriesLeft
+from hepalith.study.choice import SeriesChoice
 
-__all__ = ["PhaseImage", "lay_phase"]
+__all__ = ["PhaseImage", "lay_phase", "lay_phases"]
 
 MARGIN_MM = 15.0
 """How far beyond the liver another phase is laid over: what is measured about a focus at the surface."""
@@ -94,3 +97,35 @@ def _phase_of(
     depth = ndimage.distance_transform_edt(inner, sampling=coarse.spacing_mm).astype(np.float32)
     there = replace(liver, box=box, mask=inner, depth_mm=depth, lobes=np.zeros(inner.shape, np.uint8))
     return estimate_phase(coarse, there, acquisition)
+
+
+def lay_phases(
+    choice: SeriesChoice, volume: Volume, liver: Liver
+) -> tuple[tuple[PhaseImage, ...], tuple[SeriesLeft, ...]]:
+    """Lay the further phases of an examination onto the image that is read.
+
+    Returns
+    -------
+    tuple
+        The phases, and every series left aside: those of the choice, and the phases that cannot be decoded
+        or do not overlap with the liver. A phase more is a help, and no reason to refuse the reading.
+    """
+    laid, left = list[PhaseImage](), list(choice.left)
+    for series in choice.phases if liver.is_in_view else ():
+        name = series.description or "no description"
+        try:
+            other = decode(series)
+        except InputError as error:
+            left.append(SeriesLeft(series.uid, f"{name}: as a further phase it cannot be read ({error})"))
+            continue
+        found = lay_phase(volume, liver, other.volume, other.series)
+        if found is None:
+            left.append(SeriesLeft(series.uid, f"{name}: it does not overlap with the liver that is read"))
+        else:
+            laid.append(found)
+    if not liver.is_in_view:
+        left += [
+            SeriesLeft(s.uid, f"{s.description or 'no description'}: no liver is in view")
+            for s in choice.phases
+        ]
+    return tuple(laid), tuple(left)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hepalith.anatomy import Liver, Phase
 from hepalith.anatomy.find import find_liver, given_liver, with_organs
+from hepalith.anatomy.locate import liver_noise
 from hepalith.anatomy.phase import estimate_phase
 from hepalith.calcification import Foci, Focus
 from hepalith.errors import HepalithError
@@ -44,7 +45,7 @@ from hepalith.evaluation.scoring import CUT, Call, Scored, mimic_name, score_cal
 from hepalith.finding.description import Description
 from hepalith.geometry import Box
 from hepalith.phantom import FocusTruth
-from hepalith.pipeline import Stopwatch, liver_noise, look
+from hepalith.pipeline import Stopwatch, look
 from hepalith.settings import Settings
 from hepalith.vocabulary import Assessed, Measurement
 

@@ -1,10 +1,13 @@
-from hepalith.reading.assemble import Assessment as Assessment
-from hepalith.reading.assemble import Examined as Examined
 from hepalith.reading.document import NOTICE as NOTICE
 from hepalith.reading.document import SCHEMA as SCHEMA
 from hepalith.reading.document import Document as Document
 from hepalith.reading.document import reading_schema as reading_schema
 from hepalith.reading.document import to_json as to_json
+from hepalith.reading.examination import Conclusion as Conclusion
+from hepalith.reading.examination import CtRead as CtRead
+from hepalith.reading.examination import Examination as Examination
+from hepalith.reading.examination import UltrasoundImage as UltrasoundImage
+from hepalith.reading.examination import UltrasoundRead as UltrasoundRead
 from hepalith.reading.folder import Writer as Writer
 from hepalith.reading.folder import refuse_occupied as refuse_occupied
 from hepalith.reading.folder import write_folder as write_folder

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
@@ -13,20 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith import __version__
-from hepalith.anatomy import Liver, Phase
-from hepalith.anatomy.anatomy import Anatomy
-from hepalith.anatomy.phases import PhaseImage
-from hepalith.calcification import Foci
-from hepalith.differential import Differential
-from hepalith.finding import Finding
-from hepalith.finding.description import Description
+from hepalith.anatomy import Liver
 from hepalith.geometry import Box
-from hepalith.image import Volume
-from hepalith.management import Plan
 from hepalith.reading import entries, focus_entries
 from hepalith.reading.document import (
     AgeSex,
+    DetectabilityEntry,
     Document,
+    FocusEntry,
     ImageEntry,
     InputEntry,
     LiverEntry,
@@ -41,6 +35,7 @@ from hepalith.reading.document import (
     TextEntry,
     Unassessed,
 )
+from hepalith.reading.examination import Conclusion, CtRead, Examination
 from hepalith.reading.identity import (
     DEFAULT_PSEUDONYM_KEY,
     mask_sha256,
@@ -51,12 +46,22 @@ from hepalith.reading.identity import (
 )
 from hepalith.reading.layperson import summarise_for_patient
 from hepalith.reading.reading import Maps, Reading, Source
+from hepalith.reading.sonogram_entries import (
+    detectability_of_sonogram,
+    focus_entries_of,
+    image_entries_of,
+    input_entries_of,
+    limit_entries,
+    liver_of_sonogram,
+    series_of,
+)
+from hepalith.reading.sonogram_maps import key_picture_entries, key_pictures, sonogram_maps
 from hepalith.reading.summary import summarise_for_radiology
 from hepalith.settings import Settings
-from hepalith.study import Series, SeriesLeft, Study
+from hepalith.study import InputFile, Study
 from hepalith.study.patient import Patient
 
-__all__ = ["Assessment", "Examined", "assemble"]
+__all__ = ["assemble"]
 
 BOX_MARGIN_MM = 12.0
 """Margin around liver and foci of the crop that a reading keeps.
@@ -85,56 +90,30 @@ SEXES = {"M": "male", "F": "female", "O": "other"}
 """DICOM's code of Patient's Sex (0010,0040) in the words of the patient file."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Examined:
-    """What was read: one series of one study, decoded.
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What one modality adds to the document; `digests` is what the reading's name depends on."""
 
-    Parameters
-    ----------
-    study, series
-        The examination, and the series that was read, its instances in the order decoded.
-    left
-        The series left aside, and why.
-    volume
-        The decoded image.
-    sha256
-        Digest of the decoded voxels and their geometry.
-    phases
-        Further phases of the examination, read beside it.
-    """
-
-    study: Study
-    series: Series
-    left: tuple[SeriesLeft, ...]
-    volume: Volume
-    sha256: str
-    phases: tuple[PhaseImage, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Assessment:
-    """What the stages made of it, in the order they ran; `findings` are the image's and the person's."""
-
-    liver: Liver
-    phase: Phase
-    foci: Foci
-    findings: tuple[Finding, ...]
-    seen: Description
-    differential: Differential
-    plan: Plan
-    anatomy: Anatomy | None = None
-    noise_hu: float | None = None
+    modality: str
+    inputs: tuple[InputEntry, ...]
+    digests: dict[str, Any]
+    images: tuple[ImageEntry, ...]
+    liver: LiverEntry
+    detectability: DetectabilityEntry
+    foci: tuple[FocusEntry, ...]
+    weights: str | None = None
+    image_of_findings: str = PRIMARY_IMAGE
 
 
 def assemble(
-    examined: Examined,
-    assessment: Assessment,
+    examination: Examination,
+    conclusion: Conclusion,
     patient: Patient,
     settings: Settings,
     *,
     pseudonym_key: bytes = DEFAULT_PSEUDONYM_KEY,
 ) -> Reading:
-    """Put one examination and what was found in it together into a reading.
+    """Put one examination, what was found in it and what was concluded together into a reading.
 
     Parameters
     ----------
@@ -146,17 +125,29 @@ def assemble(
     Returns
     -------
     Reading
-        The same examined study, assessment, patient, settings and key give an equal document.
+        The same examination, conclusion, patient, settings and key give an equal document.
     """
-    maps = make_maps(examined.volume, assessment)
-    document = make_document(examined, assessment, patient, settings, pseudonym_key)
-    source = Source(examined.study, examined.series, examined.volume.grid, examined.sha256)
-    return Reading(document, maps, None if settings.deidentify else source)
+    ct, sonography = examination.ct, examination.ultrasound
+    pictures = () if sonography is None else key_pictures(sonography)
+    if ct is not None:
+        maps = replace(make_maps(ct), others=pictures)
+        source = Source(examination.study, ct.series, maps.grid, ct.sha256)
+    elif sonography is not None:
+        maps = sonogram_maps(sonography, pictures)
+        primary = sonography.primary
+        source = Source(examination.study, primary.series, maps.grid, primary.cine.sha256)
+    else:
+        raise ValueError("an examination of neither CT nor ultrasound")
+    if sonography is not None:
+        source = replace(source, ultrasound=series_of(sonography))
+    document = make_document(examination, conclusion, patient, settings, pseudonym_key)
+    document = document.model_copy(update={"key_pictures": key_picture_entries(maps, pictures)})
+    return Reading(with_summary(document), maps, None if settings.deidentify else source)
 
 
-def make_maps(volume: Volume, assessment: Assessment) -> Maps:
-    """Crop the image to liver and foci with a margin, and lay every map onto that crop."""
-    liver, foci = assessment.liver, assessment.foci
+def make_maps(ct: CtRead) -> Maps:
+    """Crop the CT to liver and foci with a margin, and lay every map onto that crop."""
+    volume, liver, foci = ct.volume, ct.liver, ct.foci
     boxes = [box for box in (liver.box, foci.box) if not box.is_empty]
     if not liver.is_in_view or not boxes:
         nothing = Box((0, 0, 0), (0, 0, 0))
@@ -167,7 +158,7 @@ def make_maps(volume: Volume, assessment: Assessment) -> Maps:
     margin = [math.ceil(BOX_MARGIN_MM / spacing) for spacing in volume.spacing_mm]
     box = union(boxes).grown(margin, volume.hu.shape)
     crop = volume.cropped(box)
-    anatomy, hosts = assessment.anatomy, assessment.seen.hosts
+    anatomy, hosts = ct.anatomy, ct.seen.hosts
     return Maps(
         volume.grid,
         volume.stored_order,
@@ -213,61 +204,64 @@ def within(inner: Box, outer: Box) -> Box:
 
 
 def make_document(
-    examined: Examined, assessment: Assessment, patient: Patient, settings: Settings, key: bytes
+    examination: Examination, conclusion: Conclusion, patient: Patient, settings: Settings, key: bytes
 ) -> Document:
-    """Return the document: every key of the contract, the summaries written from the rest."""
-    study = examined.study
-    hidden = settings.deidentify
-    plan = assessment.plan.without_dates() if hidden else assessment.plan
-    tracking = {f.id: tracking_uid(examined.sha256, f.place_lps_mm) for f in assessment.foci.foci}
-    inputs = input_entries(examined, hidden=hidden, key=key)
+    """Return the document without its summaries: every key of the contract."""
+    study, hidden = examination.study, settings.deidentify
+    plan = conclusion.plan.without_dates() if hidden else conclusion.plan
+    sides = list_sides(examination, key, hidden=hidden)
+    first = sides[0]
     said = settings_entry(settings) | {"policy": plan.policy}  # a hospital's file is a path of some machine
     identified: dict[str, Any] = {
-        "image": examined.sha256,
         "policy": plan.policy_digest,
-        "liver": mask_sha256(assessment.liver.mask, assessment.liver.box.start),
         "patient": json.dumps(asdict(patient), sort_keys=True, default=str),
-        "findings": [repr(f) for f in assessment.findings if f.source != "ct"],
+        "findings": [repr(f) for f in conclusion.findings if f.source not in ("ct", "us")],
     }
-    document = Document(
+    for side in sides:
+        identified |= side.digests
+    images = {"ct" if side.modality != "US" else "us": side.image_of_findings for side in sides}
+    sonography = examination.ultrasound
+    return Document(
         reading=ReadingEntry(id=reading_uuid(identified, said, __version__)),
         provenance=Provenance(
             version=__version__,
-            inputs=inputs,
+            inputs=tuple(entry for side in sides for entry in side.inputs),
             settings=said,
-            knowledge=assessment.differential.knowledge_digest,
-            setting=assessment.differential.setting or None,
+            knowledge=conclusion.differential.knowledge_digest,
+            setting=conclusion.differential.setting or None,
             policy=PolicyEntry(id=plan.policy, version=plan.policy_version, digest=plan.policy_digest),
-            weights=assessment.liver.weights_sha256,
+            weights=first.weights,
         ),
         study=StudyEntry(
             uid=pseudonym_uid(study.uid, key) if hidden else study.uid,
             date=None if hidden or study.dates_removed else study.date,
-            modalities=(examined.series.modality,),
-            patient=patient_entry(examined, patient, key, hidden=hidden),
+            modalities=tuple(side.modality for side in sides),
+            patient=patient_entry(study, patient, key, hidden=hidden),
         ),
-        images=(
-            image_entry(examined, assessment, hidden=hidden, key=key),
-            *phase_entries(examined, hidden=hidden, key=key),
-        ),
-        series_left=series_left_entries(examined, hidden=hidden, key=key),
-        liver=liver_entry(assessment.liver),
-        detectability=focus_entries.detectability_entry(assessment.foci.detectability),
-        foci=tuple(
-            focus_entries.focus_entry(f, tracking[f.id], assessment.seen) for f in assessment.foci.foci
-        ),
-        patterns=tuple(entries.pattern_entry(p) for p in assessment.seen.patterns),
-        findings=tuple(entries.finding_entry(f, PRIMARY_IMAGE) for f in assessment.findings),
-        differential=entries.differential_entries(assessment.differential),
-        processes=tuple(entries.process_entry(p) for p in assessment.differential.processes),
-        contradictions=tuple(entries.contradiction_entry(c) for c in assessment.differential.contradictions),
+        images=tuple(image for side in sides for image in side.images),
+        series_left=series_left_entries(examination, hidden=hidden, key=key),
+        liver=first.liver,
+        detectability=first.detectability,
+        foci=tuple(focus for side in sides for focus in side.foci),
+        patterns=tuple(entries.pattern_entry(p) for p in conclusion.patterns),
+        findings=tuple(entries.finding_entry(f, images.get(f.source)) for f in conclusion.findings),
+        differential=entries.differential_entries(conclusion.differential),
+        processes=tuple(entries.process_entry(p) for p in conclusion.differential.processes),
+        contradictions=tuple(entries.contradiction_entry(c) for c in conclusion.differential.contradictions),
         alerts=tuple(entries.alert_entry(a) for a in plan.alerts),
         next_tests=tuple(entries.next_test_entry(t) for t in plan.next_tests),
         plan=tuple(entries.action_entry(a) for a in plan.actions),
         plan_beside=entries.beside_entry(plan),
         gradings=tuple(entries.grading_entry(g) for g in plan.gradings),
+        article_pictures=() if sonography is None else sonography.article,
+        disagreements=conclusion.disagreements,
+        limits=() if sonography is None else limit_entries(sonography.seen),
         summary=SummaryEntry(radiology=TextEntry(en="", zh=""), patient=TextEntry(en="", zh="")),
     )
+
+
+def with_summary(document: Document) -> Document:
+    """Return the document with its summaries, written from the rest of it."""
     summary = SummaryEntry(
         radiology=TextEntry(
             en=summarise_for_radiology(document, "en"), zh=summarise_for_radiology(document, "zh")
@@ -277,12 +271,51 @@ def make_document(
     return document.model_copy(update={"summary": summary})
 
 
-def patient_entry(examined: Examined, patient: Patient, key: bytes, *, hidden: bool) -> AgeSex:
+def list_sides(examination: Examination, key: bytes, *, hidden: bool) -> list[_Side]:
+    """Return what each modality adds, the one that the maps lie on first."""
+    study, sides = examination.study, []
+
+    def named(uid: str) -> str:
+        return pseudonym_uid(uid, key) if hidden else uid
+
+    ct, sonography = examination.ct, examination.ultrasound
+    if ct is not None:
+        tracking = {f.id: tracking_uid(ct.sha256, f.place_lps_mm) for f in ct.foci.foci}
+        files = study.inputs if sonography is None else ()
+        sides.append(
+            _Side(
+                ct.series.modality,
+                input_entries(ct, files, named, hidden=hidden),
+                {"image": ct.sha256, "liver": mask_sha256(ct.liver.mask, ct.liver.box.start)},
+                (image_entry(ct, study.uid, named), *phase_entries(ct, study.uid, named)),
+                liver_entry(ct.liver),
+                focus_entries.detectability_entry(ct.foci.detectability),
+                tuple(focus_entries.focus_entry(f, tracking[f.id], ct.seen) for f in ct.foci.foci),
+                ct.liver.weights_sha256,
+            )
+        )
+    if sonography is not None:
+        sides.append(
+            _Side(
+                "US",
+                input_entries_of(sonography, named, hidden=hidden),
+                {"ultrasound": [image.cine.sha256 for image in sonography.images]},
+                image_entries_of(sonography, named, study_uid=study.uid, primary=ct is None),
+                liver_of_sonogram(sonography),
+                detectability_of_sonogram(sonography.sighted.foci),
+                focus_entries_of(sonography),
+                image_of_findings=sonography.primary.id,
+            )
+        )
+    return sides
+
+
+def patient_entry(study: Study, patient: Patient, key: bytes, *, hidden: bool) -> AgeSex:
     """Return what the reading says of the patient: the patient file first, else the header.
 
     A de-identified reading under the public key has no patient key: anyone could undo it.
     """
-    identity = examined.study.identity
+    identity = study.identity
     age = patient.age_years if patient.age_years is not None else identity.age_years
     if hidden and age is not None:
         age = min(age, OLDEST_AGE_YEARS)
@@ -293,25 +326,26 @@ def patient_entry(examined: Examined, patient: Patient, key: bytes, *, hidden: b
     )
 
 
-def input_entries(examined: Examined, *, hidden: bool, key: bytes) -> tuple[InputEntry, ...]:
+def input_entries(
+    ct: CtRead, inputs: Sequence[InputFile], named: Callable[[str], str], *, hidden: bool
+) -> tuple[InputEntry, ...]:
     """Return the inputs by digest: a DICOM series by its UID, other files by their name.
 
     Names of folders are left out, since they often name the patient; a de-identified
     reading leaves out the files' names too.
     """
-    uid = examined.series.uid
-    if uid and examined.series.kind == "dicom":
-        return (InputEntry(uid=pseudonym_uid(uid, key) if hidden else uid, sha256=examined.sha256),)
+    if ct.series.uid and ct.series.kind == "dicom":
+        return (InputEntry(uid=named(ct.series.uid), sha256=ct.sha256),)
     files = tuple(
         InputEntry(file=f"input_{number}" if hidden else PurePath(file.name).name, sha256=file.sha256)
-        for number, file in enumerate(examined.study.inputs, start=1)
+        for number, file in enumerate(inputs, start=1)
     )
-    return files or (InputEntry(file="input_1", sha256=examined.sha256),)
+    return files or (InputEntry(file="input_1", sha256=ct.sha256),)
 
 
-def series_left_entries(examined: Examined, *, hidden: bool, key: bytes) -> tuple[SeriesLeftEntry, ...]:
+def series_left_entries(examination: Examination, *, hidden: bool, key: bytes) -> tuple[SeriesLeftEntry, ...]:
     """Return the series left aside; de-identified, without reasons: they quote headers and file names."""
-    left = dict.fromkeys((*examined.left, *examined.study.left))
+    left = dict.fromkeys((*examination.left, *examination.study.left))
     if not hidden:
         return tuple(SeriesLeftEntry(uid=s.uid, reason=s.reason) for s in left)
     return tuple(SeriesLeftEntry(uid=pseudonym_uid(s.uid, key), reason=REASON_HIDDEN) for s in left)
@@ -334,40 +368,32 @@ def settings_entry(settings: Settings) -> dict[str, Any]:
     }
 
 
-def image_entry(examined: Examined, assessment: Assessment, *, hidden: bool, key: bytes) -> ImageEntry:
-    """Return what the reading says of the image."""
-    series, made = examined.series, examined.series.acquisition
-
-    def named(uid: str) -> str:
-        return pseudonym_uid(uid, key) if hidden else uid
-
+def image_entry(ct: CtRead, study_uid: str, named: Callable[[str], str]) -> ImageEntry:
+    """Return what the reading says of the CT that was measured."""
+    series, made = ct.series, ct.series.acquisition
     return ImageEntry(
         id=PRIMARY_IMAGE,
         modality=series.modality,
-        study_uid=named(examined.study.uid),
+        study_uid=named(study_uid),
         series_uid=named(series.uid),
         frame_of_reference_uid=named(series.frame_of_reference_uid),
-        phase=PhaseEntry(label=assessment.phase.label, probability=assessment.phase.probability),
-        shape=tuple(int(n) for n in examined.volume.hu.shape),
-        spacing_mm=examined.volume.spacing_mm,
+        phase=PhaseEntry(label=ct.phase.label, probability=ct.phase.probability),
+        shape=tuple(int(n) for n in ct.volume.hu.shape),
+        spacing_mm=ct.volume.spacing_mm,
         slice_thickness_mm=made.slice_thickness_mm,
         kernel=made.kernel or None,
         kvp=made.kvp,
         contrast_agent=made.contrast_agent or None,
         scanner=made.scanner or None,
-        noise_hu=assessment.noise_hu,
-        warnings=examined.volume.warnings,
+        noise_hu=ct.noise_hu,
+        warnings=ct.volume.warnings,
     )
 
 
-def phase_entries(examined: Examined, *, hidden: bool, key: bytes) -> tuple[ImageEntry, ...]:
+def phase_entries(ct: CtRead, study_uid: str, named: Callable[[str], str]) -> tuple[ImageEntry, ...]:
     """Return what the reading says of the further phases that were read beside the image."""
-
-    def named(uid: str) -> str:
-        return pseudonym_uid(uid, key) if hidden else uid
-
     shown = []
-    for number, phase in enumerate(examined.phases, start=2):
+    for number, phase in enumerate(ct.phases, start=2):
         series, made = phase.series, phase.series.acquisition
         said = (
             f"laid over the primary image: edges agree {phase.agreement:.2f}, moved {phase.shift_mm:.0f} mm"
@@ -377,7 +403,7 @@ def phase_entries(examined: Examined, *, hidden: bool, key: bytes) -> tuple[Imag
                 id=f"ct_{number}",
                 modality=series.modality,
                 role="phase",
-                study_uid=named(examined.study.uid),
+                study_uid=named(study_uid),
                 series_uid=named(series.uid),
                 frame_of_reference_uid=named(series.frame_of_reference_uid),
                 phase=PhaseEntry(label=phase.phase.label, probability=phase.phase.probability),

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
+from hepalith.calcification.echo import COUNTED
 from hepalith.reading.conclusion import (
     ActionEntry,
     AlertEntry,
@@ -40,6 +41,16 @@ from hepalith.reading.part import (
     Unassessed,
     round_number,
 )
+from hepalith.reading.sonogram_document import (
+    ArticlePictureEntry,
+    DisagreementEntry,
+    KeyPictureEntry,
+    LimitEntry,
+    ObservationEntry,
+    RegionEntry,
+    ShadowEntry,
+    SonographyEntry,
+)
 
 __all__ = [
     "ActionEntry",
@@ -60,6 +71,7 @@ __all__ = [
     "Measured",
     "MonthsEntry",
     "NextTestEntry",
+    "ObservationEntry",
     "OutcomeEntry",
     "PatternEntry",
     "ProcessEntry",
@@ -146,7 +158,10 @@ class PhaseEntry(Entry):
 
 
 class ImageEntry(Entry):
-    """One image that was read: what it is and how it was made."""
+    """One image that was read: what it is and how it was made.
+
+    Of ultrasound, `shape` is frames, rows and columns; `spacing_mm` is empty where pixels have no size.
+    """
 
     id: str
     modality: str
@@ -163,8 +178,11 @@ class ImageEntry(Entry):
     contrast_agent: str | None = None
     scanner: str | None = None
     noise_hu: Number | None = None
-    regions: tuple[Any, ...] = ()
+    regions: tuple[RegionEntry, ...] = ()
     frame_time_ms: Number | None = None
+    sonography: SonographyEntry | None = None
+    smallest_focus: Measured | None = None
+    """Of ultrasound: the smallest focus that this image could have shown."""
     warnings: tuple[str, ...] = ()
 
 
@@ -192,7 +210,10 @@ class LiverEntry(Entry):
 
 
 class DetectabilityEntry(Entry):
-    """The smallest focus that this scan could have shown."""
+    """The smallest focus that this scan could have shown.
+
+    `at_excess_hu` is 0 where ultrasound alone was read: it has no Hounsfield units.
+    """
 
     smallest_focus: Measured
     at_excess_hu: Number
@@ -243,24 +264,6 @@ class HostEntry(Entry):
     reason: str | None = None
 
 
-class ShadowEntry(Entry):
-    """Acoustic shadow (ultrasound)."""
-
-    grade: Literal["none", "faint", "clean", "dirty", "comet_tail", "not_assessable"]
-    index: Measured
-
-
-class ObservationEntry(Entry):
-    """Where a focus stands in a picture (ultrasound)."""
-
-    image: str
-    frame: int | None = None
-    region: int | None = None
-    bbox_px: tuple[Number, Number, Number, Number]
-    centroid_px: tuple[Number, Number]
-    depth_mm: Number | None = None
-
-
 class FocusEntry(Entry):
     """One connected bright body: what it is, how large, where."""
 
@@ -285,6 +288,14 @@ class FocusEntry(Entry):
     host: HostEntry
     shadow: ShadowEntry
     observations: tuple[ObservationEntry, ...] = ()
+    modality: Literal["CT", "US"] = "CT"
+    moves: Probability | None = None
+    """Of ultrasound: the probability that it moves against the liver; null: a still, or not to be judged."""
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is a bright focus in the liver: calcium, or on ultrasound of a substance not yet named."""
+        return self.label in COUNTED
 
 
 class CorrectionEntry(Entry):
@@ -327,6 +338,10 @@ class Document(Entry):
     plan: tuple[ActionEntry, ...]
     plan_beside: BesideEntry | None = None
     gradings: tuple[GradingEntry, ...] = ()
+    article_pictures: tuple[ArticlePictureEntry, ...] = ()
+    disagreements: tuple[DisagreementEntry, ...] = ()
+    limits: tuple[LimitEntry, ...] = ()
+    key_pictures: tuple[KeyPictureEntry, ...] = ()
     comparison: dict[str, Any] | None = None
     corrections: tuple[CorrectionEntry, ...] = ()
     summary: SummaryEntry
@@ -350,9 +365,24 @@ class Document(Entry):
         return tuple(focus for focus in self.foci if focus.label == "calcification")
 
     @property
+    def counted(self) -> tuple[FocusEntry, ...]:
+        """The bright foci in the liver: calcium, and on ultrasound what is bright and not yet named."""
+        return tuple(focus for focus in self.foci if focus.is_counted)
+
+    @property
     def mimics(self) -> tuple[FocusEntry, ...]:
         """The foci that are named as something else, or not decided."""
-        return tuple(focus for focus in self.foci if focus.label != "calcification")
+        return tuple(focus for focus in self.foci if not focus.is_counted)
+
+    @property
+    def has_ct(self) -> bool:
+        """Whether CT was read."""
+        return any(image.modality != "US" for image in self.images)
+
+    @property
+    def has_ultrasound(self) -> bool:
+        """Whether ultrasound was read."""
+        return any(image.modality == "US" for image in self.images)
 
 
 def to_json(document: Document) -> str:

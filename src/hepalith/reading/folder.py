@@ -13,10 +13,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hepalith.errors import OutputError, OutputExistsError
+from hepalith.geometry import Grid
 from hepalith.image.save import save_map
 from hepalith.reading.document import SCHEMA, to_json
 from hepalith.reading.reading import Reading, Run, Source
+from hepalith.reading.sonogram_maps import OTHER_FOCI, OTHER_PICTURES, stacked
+from hepalith.study import Series
 
 __all__ = ["FOLDER_FILES", "Writer", "refuse_occupied", "write_folder"]
 
@@ -36,6 +41,8 @@ FOLDER_FILES = frozenset(
         "hosts.nii.gz",
         "ducts.nii.gz",
         "liver_box.nii.gz",
+        OTHER_PICTURES,
+        OTHER_FOCI,
         "segmentation.dcm",
         "measurements.dcm",
         "bundle.fhir.json",
@@ -174,6 +181,11 @@ def write_files(
     if not maps.box.is_empty:
         crop = maps.volume
         save_map(folder / "liver_box.nii.gz", crop.hu, crop.grid, crop.stored_order)
+    if maps.others:
+        grey, foci = stacked(maps)
+        plain = Grid((grey.shape[0], grey.shape[1], grey.shape[2]), np.eye(4)[[2, 1, 0, 3]])
+        save_map(folder / OTHER_PICTURES, grey, plain)
+        save_map(folder / OTHER_FOCI, foci, plain)
     for name in sorted(writers):
         writers[name](reading, folder / name)
     if reading.source is not None:
@@ -205,6 +217,16 @@ def source_entry(source: Source) -> dict[str, Any]:
             "dates_removed": study.dates_removed,
         },
         "identity": asdict(study.identity),
+        **series_said(series),
+        "ultrasound": [series_said(one) for one in source.ultrasound],
+        "grid": {"shape": list(source.grid.shape), "affine_lps": source.grid.affine.tolist()},
+        "sha256": source.sha256,
+    }
+
+
+def series_said(series: Series) -> dict[str, Any]:
+    """Return a series and its instances in the order read."""
+    return {
         "series": {
             "uid": series.uid,
             "modality": series.modality,
@@ -221,8 +243,6 @@ def source_entry(source: Source) -> dict[str, Any]:
             }
             for instance in series.instances
         ],
-        "grid": {"shape": list(source.grid.shape), "affine_lps": source.grid.affine.tolist()},
-        "sha256": source.sha256,
     }
 
 

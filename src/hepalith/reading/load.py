@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from hepalith.errors import GeometryError, ReadingFileError
 from hepalith.geometry import Box, Grid, StoredOrder
 from hepalith.reading.document import SCHEMA, Document
-from hepalith.reading.reading import Maps, Reading
+from hepalith.reading.reading import KeyPicture, Maps, Reading
+from hepalith.reading.sonogram_maps import OTHER_FOCI, OTHER_PICTURES
 
 __all__ = ["load_document", "load_reading"]
 
@@ -42,7 +43,6 @@ def load_reading(folder: Path) -> Reading:
             f"{folder}: foci.nii.gz and liver.nii.gz differ in shape; read the study again"
         )
     liver, foci = order.to_working(liver), order.to_working(foci)
-    further = {name: load_labels(folder / f"{name}.nii.gz", order) for name in ("segments", "ducts", "hosts")}
     path = folder / "liver_box.nii.gz"
     if not path.exists():
         box = Box((0, 0, 0), (0, 0, 0))
@@ -51,6 +51,9 @@ def load_reading(folder: Path) -> Reading:
         part, stored = load_map(path)
         hu = np.ascontiguousarray(order.to_working(stored))
         box = place_box(order.working_grid(part), grid, folder)
+    further = {
+        name: load_labels(folder / f"{name}.nii.gz", order, box) for name in ("segments", "ducts", "hosts")
+    }
     return Reading(
         document,
         Maps(
@@ -60,14 +63,43 @@ def load_reading(folder: Path) -> Reading:
             hu.astype(np.int16, copy=False),
             np.ascontiguousarray(liver[box.slices] != 0),
             np.ascontiguousarray(foci[box.slices]),
-            **{n: None if m is None else np.ascontiguousarray(m[box.slices]) for n, m in further.items()},
+            segments=further["segments"],
+            ducts=further["ducts"],
+            hosts=further["hosts"],
+            others=load_pictures(document, folder),
         ),
     )
 
 
-def load_labels(path: Path, order: StoredOrder) -> NDArray[Any] | None:
-    """Return a label map in the working order; None where the folder, of an older version, has none."""
-    return order.to_working(load_map(path)[1]) if path.exists() else None
+def load_labels(path: Path, order: StoredOrder, box: Box) -> NDArray[Any] | None:
+    """Return a box of a label map in the working order; None where the folder has none."""
+    if not path.exists():
+        return None
+    return np.ascontiguousarray(order.to_working(load_map(path)[1])[box.slices])
+
+
+def load_pictures(document: Document, folder: Path) -> tuple[KeyPicture, ...]:
+    """Return the ultrasound pictures kept beside the maps; of the liver in them only the share is kept."""
+    wanted = [entry for entry in document.key_pictures if entry.file == OTHER_PICTURES]
+    if not wanted:
+        return ()
+    grey, foci = (load_map(folder / name)[1] for name in (OTHER_PICTURES, OTHER_FOCI))
+    shapes = {image.id: image.shape[-2:] for image in document.images}
+    kept = []
+    for entry in wanted:
+        if entry.plane >= min(len(grey), len(foci)):
+            raise ReadingFileError(f"{folder}: {OTHER_PICTURES} has too few planes; read the study again")
+        rows, columns = shapes[entry.image]
+        kept.append(
+            KeyPicture(
+                entry.image,
+                entry.frame,
+                grey[entry.plane, :rows, :columns].astype(np.uint8),
+                np.ascontiguousarray(foci[entry.plane, :rows, :columns]),
+                np.zeros((rows, columns), dtype=np.bool_),
+            )
+        )
+    return tuple(kept)
 
 
 def load_document(folder: Path) -> Document:

@@ -14,7 +14,30 @@ from hepalith.image import Volume
 from hepalith.reading.document import Document
 from hepalith.study import Series, Study
 
-__all__ = ["Maps", "Reading", "Run", "Source"]
+__all__ = ["KeyPicture", "Maps", "Reading", "Run", "Source"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeyPicture:
+    """One ultrasound frame that a reading keeps, its identity hidden.
+
+    Parameters
+    ----------
+    image, frame
+        Id of the image in the document, and the frame within it.
+    grey
+        uint8, shape (row, column): brightness as displayed; 0 where identity may stand.
+    foci
+        Integers, shape (row, column): label = focus id.
+    liver
+        bool, shape (row, column): what is believed to be liver.
+    """
+
+    image: str
+    frame: int
+    grey: NDArray[np.uint8]
+    foci: NDArray[np.integer[Any]]
+    liver: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,13 +53,16 @@ class Maps:
     box
         The liver and all foci with a margin, in the image; empty when no liver is in view.
     hu
-        int16, shape of `box`.
+        int16, shape of `box`: HU; of ultrasound alone the grey levels (0 to 255) of the key picture, its
+        identity hidden.
     liver
         bool, shape of `box`: the liver.
     foci
         Integers, shape of `box`: label = focus id.
     segments, ducts, hosts
         The same for Couinaud's segments (1 to 8), ducts and hosts, label = id; None where not looked for.
+    others
+        Ultrasound pictures kept beside it.
     """
 
     grid: Grid
@@ -48,6 +74,7 @@ class Maps:
     segments: NDArray[np.integer[Any]] | None = None
     ducts: NDArray[np.integer[Any]] | None = None
     hosts: NDArray[np.integer[Any]] | None = None
+    others: tuple[KeyPicture, ...] = ()
 
     @property
     def volume(self) -> Volume:
@@ -63,6 +90,8 @@ class Source:
     series: Series
     grid: Grid
     sha256: str
+    ultrasound: tuple[Series, ...] = ()
+    """Every series of ultrasound that was read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,110 @@
+"""One examination as the stages leave it: what was read of CT, of ultrasound, and what was concluded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hepalith.anatomy import Liver, Phase
+from hepalith.anatomy.anatomy import Anatomy
+from hepalith.anatomy.phases import PhaseImage
+from hepalith.calcification import Foci
+from hepalith.calcification.track import ExaminationLooks
+from hepalith.differential import Differential
+from hepalith.finding import Finding, Pattern
+from hepalith.finding.description import Description
+from hepalith.image import Volume
+from hepalith.image.cine import Cine
+from hepalith.image.picture import Picture
+from hepalith.management import Plan
+from hepalith.reading.sonogram_document import ArticlePictureEntry, DisagreementEntry
+from hepalith.study import Series, SeriesLeft, Study
+
+__all__ = ["Conclusion", "CtRead", "Examination", "UltrasoundImage", "UltrasoundRead"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CtRead:
+    """What was read of CT, in the order the stages ran.
+
+    Parameters
+    ----------
+    series
+        The series that was read, its instances in the order decoded.
+    volume, sha256
+        The decoded image, and the digest of its voxels and geometry.
+    phases
+        Further phases of the examination, read beside it.
+    noise_hu
+        In the liver; None without one.
+    """
+
+    series: Series
+    volume: Volume
+    sha256: str
+    phases: tuple[PhaseImage, ...]
+    liver: Liver
+    phase: Phase
+    foci: Foci
+    seen: Description
+    anatomy: Anatomy | None = None
+    noise_hu: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UltrasoundImage:
+    """One file of ultrasound that was read: ``us_1``, ``us_2``, …, and the B-mode pictures found in it."""
+
+    id: str
+    series: Series
+    cine: Cine
+    pictures: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UltrasoundRead:
+    """What was read of ultrasound.
+
+    Parameters
+    ----------
+    images
+        Every file, in the order given.
+    sighted
+        The pictures at their best frames and the foci over all of them; ids as in the document.
+    seen
+        What they look like together.
+    article
+        The article's two pictures, point by point.
+    """
+
+    images: tuple[UltrasoundImage, ...]
+    sighted: ExaminationLooks
+    seen: Description
+    article: tuple[ArticlePictureEntry, ...] = ()
+
+    @property
+    def primary(self) -> UltrasoundImage:
+        """The image that shows most: its grid is that of the maps; the first where none shows anything."""
+        looks = self.sighted.looks
+        shown = looks[0].image if looks else self.images[0].id
+        return next(image for image in self.images if image.id == shown)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examination:
+    """What was examined: the study, what was read of it, and the series left aside."""
+
+    study: Study
+    left: tuple[SeriesLeft, ...]
+    ct: CtRead | None = None
+    ultrasound: UltrasoundRead | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conclusion:
+    """What was made of it; `findings` are the images' and the person's."""
+
+    findings: tuple[Finding, ...]
+    patterns: tuple[Pattern, ...]
+    differential: Differential
+    plan: Plan
+    disagreements: tuple[DisagreementEntry, ...] = ()
