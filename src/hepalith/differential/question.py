@@ -72,9 +72,15 @@ class Question:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to explain: no calcification, or a fetus, whose pathway is its own."""
+        """Whether there is nothing to explain: no calcification, or a fetus, whose pathway is its own.
+
+        A strong echo on ultrasound whose substance nobody could name is something to explain (gas may be it),
+        unless calcium was looked for by a better test and is not there.
+        """
         states = {f.state for f in self.heard if f.id == "intrahepatic_calcification"}
+        echo = any(f.id == "strong_echo" and f.state is State.PRESENT for f in self.heard)
         something = not states or State.PRESENT in states or states == {State.UNKNOWN}
+        something = something or (echo and State.ABSENT not in states)
         return self.patient.subject == "fetus" or not something
 
 

@@ -162,6 +162,8 @@ def _images_of(seen: _Seen, foci: Sequence[Focus]) -> tuple[str, ...]:
 
 def _count(seen: _Seen) -> Finding:
     foci = seen.scene.counted
+    if seen.scene.explained and not foci:
+        return _unable("focus_count", "liver", NO_SUBSTANCE)
     value = Measurement(float(len(foci)), "1")
     images = seen.scene.images
     return Finding("focus_count", Subject("liver"), State.PRESENT, value=value, source="us", images=images)

@@ -12,7 +12,7 @@ from hepalith.calcification.look import Look
 from hepalith.finding.duct import RELATIONS, DuctRelation
 from hepalith.finding.finding import Finding, Subject
 from hepalith.finding.ultrasound_ring import Ring, measure_ring
-from hepalith.finding.ultrasound_scene import Scene, Sight
+from hepalith.finding.ultrasound_scene import Scene, Sight, pixels_of
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable, State
 
 __all__ = ["describe_ducts", "relate_to_tubes"]
@@ -36,6 +36,9 @@ AT_WALL, AT_WALL_SPREAD = 0.60, 0.10
 NO_BODY_TUBE = 0.55
 """Probability that what is dark about a focus is a tube where the sonogram names no body there."""
 
+WIDEST_MM = 30.0
+"""Calibre from which a dark body is no duct any more, dilated or saccular. Our judgement."""
+
 LEAST_JUDGED = 0.3
 """Share of the directions that must be judged. Our judgement: two opposite quadrants nearly have it."""
 
@@ -46,7 +49,7 @@ NEAR_TRIAD = 0.35
 """Probability of lying along a triad with a tube near by: portal branches are seen everywhere in a liver, and
 most foci near one have nothing to do with it. Our judgement."""
 
-DUCT_MM = 4.0
+DUCT_MM = 3.5
 """Calibre above which an intrahepatic tube with bile is a dilated duct (the vocabulary's 2 mm is a duct's own
 limit; a tube measured on ultrasound is blurred by about a beam's width). Our judgement."""
 
@@ -63,8 +66,10 @@ the sonogram calls a duct, with none beside it, is one rather than a vessel. Our
 
 NOT_PLACED = "its place in the picture is not known"
 NO_TUBE = "no tube is resolved in this picture, so that nothing is known of ducts"
+HIDDEN = "gas hides the tube that holds it"
 TOO_LITTLE = "too little of its surroundings can be judged"
 NO_FOCUS = "no bright focus was found"
+NO_SIZE = "a tube holds a focus, and how wide it is cannot be told: the size of a pixel is unknown"
 ONE_PLANE_APART = "no tube touches it in this plane"
 
 
@@ -98,10 +103,12 @@ def _relate(sight: Sight) -> DuctRelation:
         return _unjudged(NOT_PLACED)
     if ring.judged < LEAST_JUDGED:
         return _unjudged(TOO_LITTLE)
-    tube = _tube_chance(ring)
+    tube = _tube_chance(ring, sight.look)
     inside = _logistic(max(ring.opposite, ring.around), IN_LUMEN, IN_LUMEN_SPREAD)
     touched = _logistic(ring.darkest, AT_WALL, AT_WALL_SPREAD)
     lumen, wall = tube * inside, tube * touched * (1.0 - inside)
+    if lumen + wall < 0.5 and sight.echo.label == "gas":
+        return _unjudged(HIDDEN)
     if lumen + wall < 0.5 and not _has_tubes(sight.look):
         return _unjudged(NO_TUBE)
     rest = max(1.0 - lumen - wall, 0.0)
@@ -119,7 +126,7 @@ def _relate(sight: Sight) -> DuctRelation:
         relation,
         MappingProxyType({name: round(p, 6) for name, p in chances.items()}),
         calibre=calibre,
-        dilated=_is_dilated(body, calibre),
+        dilated=_is_dilated(body, calibre, sight.look),
         bile_around=State.PRESENT if lumen >= 0.5 else State.ABSENT,
         bile_probability=min(max(lumen, 0.01), 0.99),
         duct=0 if body is None else body.id,
@@ -131,21 +138,25 @@ def _logistic(value: float, middle: float, spread: float) -> float:
     return 1.0 / (1.0 + math.exp(min(max(-(value - middle) / spread, -50.0), 50.0)))
 
 
-def _tube_chance(ring: Ring) -> float:
+def _tube_chance(ring: Ring, look: Look) -> float:
     """Return the probability that what is dark about a focus is a tube or sac of a duct, and no mass."""
     total = sum(ring.bodies.values())
     if not total or not ring.known:
         return NO_BODY_TUBE
-    chance = sum(share * _tube_like(ring.known[i]) for i, share in ring.bodies.items() if i in ring.known)
+    chance = sum(
+        share * _tube_like(ring.known[i], look) for i, share in ring.bodies.items() if i in ring.known
+    )
     return min(max(chance / total, 0.02), 0.98)
 
 
-def _tube_like(body: DarkBody) -> float:
+def _tube_like(body: DarkBody, look: Look) -> float:
+    """Return the probability that a dark body is a tube, or a sac no wider than a duct can be."""
     tubes = sum(body.probabilities.get(k, 0.0) for k in TUBES)
     sacs = sum(body.probabilities.get(k, 0.0) for k in SACS)
     if not body.probabilities:
-        return float(body.kind in TUBES) or 0.5 * float(body.kind in SACS)
-    return tubes + 0.5 * sacs
+        tubes, sacs = float(body.kind in TUBES), float(body.kind in SACS)
+    wide = _logistic(body.calibre_px / pixels_of(look, WIDEST_MM), 1.0, 0.15)
+    return (tubes + 0.5 * sacs) * (1.0 - wide)
 
 
 def _held_by(ring: Ring) -> DarkBody | None:
@@ -172,14 +183,17 @@ def _calibre(body: DarkBody | None, look: Look) -> Assessed:
     return Measurement(width, "mm", max(width - half, 0.0), width + half)
 
 
-def _is_dilated(body: DarkBody | None, calibre: Assessed) -> State:
-    """Return whether the tube about a focus is wider than a duct should be."""
+def _is_dilated(body: DarkBody | None, calibre: Assessed, look: Look) -> State:
+    """Return whether the tube about a focus is wider than a duct should be.
+
+    A normal duct within the liver is hardly seen: where pixels have no size, a tube that is clearly wide
+    at the usual depth of such a picture is dilated, and of others nothing is said.
+    """
     if body is None:
         return State.NOT_ASSESSABLE
     if isinstance(calibre, Measurement):
         return State.PRESENT if calibre.value > DUCT_MM else State.ABSENT
-    beside = body.extra.get("beside_parallel", 0.0)
-    if beside > 0 or body.kind == "duct":
+    if body.extra.get("beside_parallel", 0.0) >= 0.5 or body.calibre_px > pixels_of(look, 1.25 * DUCT_MM):
         return State.PRESENT
     return State.NOT_ASSESSABLE
 
@@ -250,6 +264,8 @@ def _dilated(scene: Scene, relations: Mapping[int, DuctRelation]) -> Finding:
         return _unable(name, "no liver is in view")
     if not any(_has_tubes(look) for look in scene.liver_looks):
         return _unable(name, NO_TUBE)
+    if any(r.relation == "in_lumen" and r.dilated is State.NOT_ASSESSABLE for r in relations.values()):
+        return _unable(name, NO_SIZE)
     return _said(name, max(MISSED, 0.0 if best is None else best.chance), scene.images)
 
 
