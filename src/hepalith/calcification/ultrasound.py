@@ -1,0 +1,145 @@
+"""Bright foci in one ultrasound frame: found against speckle, measured, graded by their shadow, named."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hepalith.anatomy.sonogram import Sonogram
+from hepalith.calcification.echo import Echo, Echoes, Observation
+from hepalith.calcification.shadow import grade_shadow
+from hepalith.calcification.shadow_expected import expect_shadow
+from hepalith.calcification.shadow_trail import Ground, measure_trail
+from hepalith.calcification.sono_judge import Verdict, judge_echo
+from hepalith.calcification.ultrasound_body import Bright, Caliper, find_bodies, measure_caliper
+from hepalith.calcification.ultrasound_form import see_form
+from hepalith.calcification.ultrasound_scale import Scales, find_scales, find_seeds
+from hepalith.calcification.ultrasound_sight import Sight, look_about
+from hepalith.image.beam import BeamGrid
+from hepalith.image.picture import Picture
+from hepalith.vocabulary import Assessed, Measurement, NotAssessable
+
+__all__ = ["find_echoes", "see_bodies"]
+
+BLACK_QUANTILE = 0.01
+"""Share of the picture's samples at or below its black."""
+
+
+def find_echoes(
+    levels: NDArray[np.float32], picture: Picture, sonogram: Sonogram, *, image: str = "us_1", frame: int = 0
+) -> Echoes:
+    """Return the bright bodies of one frame, each with its shape, its shadow and what it is.
+
+    Parameters
+    ----------
+    levels
+        float32, shape (sample, line): grey levels along the beams.
+    picture, sonogram
+        Where the beams run, and what else they show.
+    image, frame
+        The picture's id in the reading, and the frame.
+    """
+    scales = find_scales(levels, picture, sonogram)
+    sights = see_bodies(levels, picture, sonogram, scales)
+    labels = np.zeros(levels.shape, np.int32)
+    echoes: list[Echo] = []
+    for sight in sights:
+        verdict = judge_echo(sight)
+        if verdict is None:
+            continue
+        number = len(echoes) + 1
+        labels[sight.body.slices][sight.body.mask] = number
+        echoes.append(_echo(number, sight, verdict, picture, (image, frame)))
+    return Echoes(tuple(echoes), labels)
+
+
+def see_bodies(
+    levels: NDArray[np.float32], picture: Picture, sonogram: Sonogram, scales: Scales
+) -> list[Sight]:
+    """Return all bright bodies of one frame with what is seen of them, the most certain first."""
+    bodies = find_bodies(scales, find_seeds(scales))
+    ground = _ground(levels, picture.grid, sonogram, scales, bodies)
+    return [_sight(body, bodies, ground, (scales, sonogram), picture) for body in bodies]
+
+
+def _sight(
+    body: Bright, bodies: list[Bright], ground: Ground, seen: tuple[Scales, Sonogram], picture: Picture
+) -> Sight:
+    """Return what is seen of one body."""
+    scales, sonogram = seen
+    grid = picture.grid
+    caliper = measure_caliper(body, grid, scales.cell)
+    trail = measure_trail(ground, body)
+    size, depth = _in_mm(caliper.length_px, grid), _depth_mm(body, grid)
+    shadow = grade_shadow(trail, expect_shadow(size, depth, picture.cine.sonography))
+    form, edge = see_form(body, caliper, scales, grid)
+    return Sight(body, caliper, look_about(body, bodies, scales, sonogram), trail, shadow, form, edge)
+
+
+def _ground(
+    levels: NDArray[np.float32], grid: BeamGrid, sonogram: Sonogram, scales: Scales, bodies: list[Bright]
+) -> Ground:
+    """Return what trails are measured on: tissue without dark bodies, lines and foci counts as plain."""
+    plain = scales.usable & (sonogram.dark == 0) & (sonogram.lines == 0)
+    for body in bodies:
+        plain[body.slices] &= ~body.mask
+    thin = levels[::4, ::4][grid.inside[::4, ::4]]
+    black = float(np.quantile(thin, BLACK_QUANTILE)) if thin.size else 0.0
+    return Ground(levels, grid.inside, plain, sonogram.speckle_sd, black, scales.cell)
+
+
+def _in_mm(length_px: float, grid: BeamGrid) -> float | None:
+    """Return a length in mm, or ``None`` where pixels have no size."""
+    return None if grid.mm_per_px is None else length_px * grid.mm_per_px
+
+
+def _depth_mm(body: Bright, grid: BeamGrid) -> float | None:
+    """Return the depth of a body from the transducer's face, along the beam."""
+    return _in_mm(body.centre[0] * grid.step_px, grid)
+
+
+def _diameter(caliper: Caliper, grid: BeamGrid) -> Assessed:
+    """Return the longest caliper in mm with an interval that holds the doubt of blur and outline."""
+    if grid.mm_per_px is None:
+        return NotAssessable("the size of a pixel is not known")
+    doubt = 0.35 * caliper.blur_px + 0.08 * caliper.length_px
+    low = max(0.0, caliper.length_px - doubt)
+    return Measurement(
+        caliper.length_px * grid.mm_per_px,
+        "mm",
+        low * grid.mm_per_px,
+        (caliper.length_px + doubt) * grid.mm_per_px,
+    )
+
+
+def _echo(number: int, sight: Sight, verdict: Verdict, picture: Picture, where: tuple[str, int]) -> Echo:
+    """Return the echo that a sight and its verdict make."""
+    body, grid = sight.body, picture.grid
+    rows, columns = np.nonzero(body.mask)
+    x = grid.x_px[rows + body.start[0], columns + body.start[1]]
+    y = grid.y_px[rows + body.start[0], columns + body.start[1]]
+    box = (float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+    observation = Observation(
+        where[0], where[1], picture.region, box, (float(x.mean()), float(y.mean())), _depth_mm(body, grid)
+    )
+    best = max(sight.form, key=lambda name: sight.form[name])
+    return Echo(
+        number,
+        verdict.label,
+        verdict.probability,
+        verdict.reason,
+        observation,
+        body.centre,
+        body.contrast,
+        sight.caliper.length_px,
+        sight.caliper.width_px,
+        _diameter(sight.caliper, grid),
+        best,
+        sight.form,
+        MappingProxyType(dict(verdict.probabilities)),
+        verdict.bright,
+        sight.shadow,
+        MappingProxyType({"tilt": sight.caliper.tilt, "edge": sight.edge, "deviates": body.deviates}),
+    )

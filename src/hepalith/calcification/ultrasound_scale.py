@@ -1,0 +1,239 @@
+"""What stands out of speckle: boxes against the rings around them, at several sizes, along the beams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hepalith.anatomy.sonogram import Sonogram
+from hepalith.image.picture import Picture
+
+__all__ = ["Cell", "Scale", "Scales", "Seed", "find_scales", "find_seeds"]
+
+DARKEST_Z, BRIGHTEST_Z = -2.5, 14.0
+"""Deviations at which the picture is clipped before contrasts are taken: a black tube in the ring around a
+box does not lift it, and one blazing echo does not fill every larger box. Our judgement."""
+
+FINEST = 0.5
+"""Height of the smallest box in speckle cells: a specular point is as thin as the pulse."""
+
+LEAST_SAMPLES, LEAST_LINES = 3, 3
+"""Smallest box, in samples and lines."""
+
+SCALES = 4
+"""Number of sizes, each twice the one before: from a speckle cell to about an eighth of the depth."""
+
+LARGEST_SHARE = 8.0
+"""The tallest box is at most the picture's depth over this."""
+
+NOISE_QUANTILE, NORMAL_QUANTILE = 0.75, 0.6745
+"""The spread of contrasts is read off their upper quartile about the median: the lower tail holds tubes."""
+
+MIN_SPREAD = 0.18
+"""Least standard deviation of a box's contrast, in deviations of speckle: no picture is smoother than that at
+the size of a few cells; it keeps smoothed phantoms and compounded pictures from calling their own texture."""
+
+THRESHOLD = 5.0
+"""Deviations of a box's contrast from which a place is looked at. With 3,000 to 20,000 independent boxes in a
+liver, normal deviates above 5 come once in a thousand pictures; texture, walls and masses pass it, and are
+judged by what they are. Log-compressed Rayleigh speckle has a shorter upper tail than the normal law."""
+
+MOST_SEEDS = 60
+"""Most places that are looked at, the strongest first: a bound on time. Our judgement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Full width at half height of speckle, in samples and lines."""
+
+    samples: float
+    lines: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scale:
+    """Contrasts at one size.
+
+    `box` is height and width in samples and lines; `stride` the decimation of `mean`, `contrast` and
+    `deviates`: float32 (sample // stride, line // stride). `contrast` is in deviations of speckle,
+    `deviates` in deviations of itself over the liver.
+    """
+
+    box: tuple[int, int]
+    stride: int
+    mean: NDArray[np.float32]
+    contrast: NDArray[np.float32]
+    deviates: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A place that stands out: sample, line, the scale's number, its deviates and contrast."""
+
+    sample: int
+    line: int
+    scale: int
+    deviates: float
+    contrast: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scales:
+    """One frame in deviations of speckle, and its contrasts at several sizes.
+
+    `z` is float32 (sample, line): (level - background) / speckle, 0 where nothing is heard; `usable` is where
+    it is not. `where` is the region searched.
+    """
+
+    z: NDArray[np.float32]
+    usable: NDArray[np.bool_]
+    where: NDArray[np.bool_]
+    cell: Cell
+    scales: tuple[Scale, ...]
+
+
+def find_scales(levels: NDArray[np.float32], picture: Picture, sonogram: Sonogram) -> Scales:
+    """Return the contrasts of a frame at several sizes.
+
+    Notes
+    -----
+    The contrast of a box is its mean less that of the ring around it, or less the background model where that
+    is higher: inside a bright mass the ring is as bright as the box, beside a dark tube the ring is dark but
+    the model is not. Its spread is measured in the picture itself, so that correlation of speckle,
+    compounding and texture are in it.
+    """
+    usable = picture.grid.inside & sonogram.heard
+    z = ((levels - sonogram.background) / np.maximum(sonogram.speckle_sd, 1.0)).astype(np.float32)
+    np.clip(z, DARKEST_Z, BRIGHTEST_Z, out=z)
+    z[~usable] = 0.0
+    cell = measure_cell(z, sonogram.liver & usable)
+    where = search_region(sonogram, usable)
+    means = _means(z, cell)
+    return Scales(
+        z, usable, where, cell, tuple(_contrast(means, k, sonogram.liver) for k in range(len(means) - 1))
+    )
+
+
+def search_region(sonogram: Sonogram, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return where bright bodies are looked for: the liver, what is dark in and at it, and a margin."""
+    margin = max(2, usable.shape[0] // 40)
+    liver = ndimage.uniform_filter(
+        (sonogram.liver[::4, ::4] | (sonogram.dark[::4, ::4] > 0)).astype(np.float32), max(3, margin // 2)
+    )
+    wide = np.repeat(np.repeat(liver > 0.2, 4, axis=0), 4, axis=1)[: usable.shape[0], : usable.shape[1]]
+    return np.asarray(wide & usable)
+
+
+def measure_cell(z: NDArray[np.float32], liver: NDArray[np.bool_]) -> Cell:
+    """Return the size of a speckle cell from the autocorrelation of the liver.
+
+    The width at half height is twice the lag at which the correlation of deviates falls to one half.
+    """
+    plain = liver & (np.abs(z) < 2.2)
+    clean = np.where(plain, z, 0.0).astype(np.float32)
+    return Cell(_half_lag(clean[:, ::2], plain[:, ::2], 0), _half_lag(clean[::2], plain[::2], 1))
+
+
+def _half_lag(z: NDArray[np.float32], plain: NDArray[np.bool_], axis: int) -> float:
+    """Return twice the lag at which the correlation along an axis falls to one half."""
+    if plain.sum() < 200:
+        return 4.0
+    power = float((z * z).sum()) / float(plain.sum())
+    last, before = 1.0, 0.0
+    for lag in (1, 2, 3, 4, 6, 8, 12):
+        ahead, behind = (z[lag:], z[:-lag]) if axis == 0 else (z[:, lag:], z[:, :-lag])
+        both = (plain[lag:] & plain[:-lag]) if axis == 0 else (plain[:, lag:] & plain[:, :-lag])
+        now = float((ahead * behind).sum()) / max(float(both.sum()), 1.0) / max(power, 1e-6)
+        if now < 0.5:
+            share = (last - 0.5) / max(last - now, 1e-6)
+            return float(np.clip(2 * (before + share * (lag - before)), 2.0, 20.0))
+        last, before = now, float(lag)
+    return 20.0
+
+
+def _means(z: NDArray[np.float32], cell: Cell) -> list[tuple[tuple[int, int], int, NDArray[np.float32]]]:
+    """Return box means: height and width, stride and the decimated means, each box twice the one before."""
+    height = max(LEAST_SAMPLES, round(FINEST * cell.samples))
+    width = max(LEAST_LINES, round(FINEST * cell.lines))
+    out = []
+    thin, stride = z, 1
+    for k in range(SCALES + 2):
+        h, w = height << k, width << k
+        if k > SCALES and h > z.shape[0]:
+            break
+        if k in (2, 4):
+            thin, stride = _halve(thin), stride * 2
+        box = (max(1, round(h / stride)), max(1, round(w / stride)))
+        out.append(((h, w), stride, ndimage.uniform_filter(thin, box, mode="nearest")))
+        if h * LARGEST_SHARE > 2 * z.shape[0]:
+            out.append(
+                (
+                    (2 * h, 2 * w),
+                    stride,
+                    ndimage.uniform_filter(thin, (2 * box[0], 2 * box[1]), mode="nearest"),
+                )
+            )
+            break
+    return out
+
+
+def _halve(a: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the means of blocks of two by two."""
+    rows, columns = a.shape[0] // 2 * 2, a.shape[1] // 2 * 2
+    b = a[:rows, :columns]
+    return np.asarray((b[::2, ::2] + b[1::2, ::2] + b[::2, 1::2] + b[1::2, 1::2]) * np.float32(0.25))
+
+
+def _on(mean: NDArray[np.float32], stride: int, shape: tuple[int, int], to: int) -> NDArray[np.float32]:
+    """Return a decimated mean on a finer grid of the given stride."""
+    times = stride // to
+    out = mean if times == 1 else np.repeat(np.repeat(mean, times, axis=0), times, axis=1)
+    pad = [(0, max(0, n - m)) for n, m in zip(shape, out.shape, strict=True)]
+    if any(p[1] for p in pad):
+        out = np.pad(out, pad, mode="edge")
+    return out[: shape[0], : shape[1]]
+
+
+def _contrast(
+    means: list[tuple[tuple[int, int], int, NDArray[np.float32]]], k: int, liver: NDArray[np.bool_]
+) -> Scale:
+    """Return the contrasts at one size, from its boxes and those twice and four times as wide."""
+    box, stride, mean = means[k]
+    shape = (mean.shape[0], mean.shape[1])
+    middle = _on(means[k + 1][2], means[k + 1][1], shape, stride)
+    if k + 2 < len(means):
+        outer = _on(means[k + 2][2], means[k + 2][1], shape, stride)
+        ring = (4.0 * outer - middle) * np.float32(1 / 3)
+    else:
+        ring = (4.0 * middle - mean) * np.float32(1 / 3)
+    contrast = np.asarray(mean - np.maximum(ring, np.float32(0.0)), np.float32)
+    plain = contrast[liver[::stride, ::stride][: shape[0], : shape[1]]]
+    spread = MIN_SPREAD
+    if plain.size > 50:
+        middle_value, upper = np.quantile(plain, [0.5, NOISE_QUANTILE])
+        spread = max(spread, float(upper - middle_value) / NORMAL_QUANTILE)
+    return Scale(box, stride, mean, contrast, contrast / np.float32(spread))
+
+
+def find_seeds(scales: Scales) -> list[Seed]:
+    """Return the places that stand out at any size, the strongest first."""
+    seeds = []
+    for k, scale in enumerate(scales.scales):
+        t, stride = scale.deviates, scale.stride
+        size = (max(3, scale.box[0] // stride), max(3, scale.box[1] // stride))
+        where = scales.where[::stride, ::stride][: t.shape[0], : t.shape[1]]
+        high = where & (t >= THRESHOLD)
+        if not high.any():
+            continue
+        top = high & (t >= ndimage.maximum_filter(t, size, mode="nearest"))
+        rows, columns = np.nonzero(top)
+        for s, n in zip(rows.tolist(), columns.tolist(), strict=True):
+            i, j = (
+                min(s * stride + stride // 2, scales.z.shape[0] - 1),
+                min(n * stride + stride // 2, scales.z.shape[1] - 1),
+            )
+            seeds.append(Seed(i, j, k, float(t[s, n]), float(scale.contrast[s, n])))
+    return sorted(seeds, key=lambda seed: (-seed.deviates, seed.sample, seed.line))[:MOST_SEEDS]

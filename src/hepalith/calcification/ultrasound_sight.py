@@ -1,0 +1,162 @@
+"""What is seen of one bright body and around it, before it is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hepalith.anatomy.sonogram import Sonogram
+from hepalith.calcification.echo import Shadow
+from hepalith.calcification.shadow_trail import Trail
+from hepalith.calcification.ultrasound_body import Bright, Caliper
+from hepalith.calcification.ultrasound_scale import Scales
+
+__all__ = ["About", "Sight", "look_about"]
+
+RIM_CELLS = 1.0
+"""Speckle cells around a body that belong to its own blur and to no surroundings."""
+
+ABOUT_CELLS = 4.0
+"""Speckle cells beyond which nothing is said to be beside a body."""
+
+DARK_Z = -1.3
+"""Deviations, after smoothing over a cell, below which a place is a dark tube's rather than tissue's: plain
+speckle falls there in one place of fifty."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What surrounds a body: shares from 0 to 1 unless said otherwise.
+
+    Parameters
+    ----------
+    liver
+        Of the surroundings, believed to be liver.
+    dark, dark_sides
+        Of the surroundings before and beside it (not behind: shadow), dark; and of how many sides (0 to 3)
+        at least a third is.
+    on_line, line_kind
+        Of the body, lying on a long bright line, and the kind of that line.
+    in_dark, dark_kind
+        Of the body and its rim, lying in a dark body, and its kind.
+    depth
+        Of the picture's depth at which it lies.
+    level
+        Median of the surroundings, in deviations of speckle: high inside a bright mass or bright fat.
+    unrest
+        Standard deviation of the smoothed surroundings, in deviations of speckle.
+    company
+        Other bright bodies within ten speckle cells, counted.
+    """
+
+    liver: float
+    dark: float
+    dark_sides: int
+    on_line: float
+    line_kind: str
+    in_dark: float
+    dark_kind: str
+    depth: float
+    level: float
+    unrest: float
+    company: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """One bright body with all that judges look at."""
+
+    body: Bright
+    caliper: Caliper
+    about: About
+    trail: Trail | str
+    shadow: Shadow
+    form: Mapping[str, float]
+    edge: float
+
+    @property
+    def elongation(self) -> float:
+        """Longest over shortest caliper."""
+        return self.caliper.length_px / max(self.caliper.width_px, 0.5)
+
+
+def look_about(body: Bright, bodies: list[Bright], scales: Scales, sonogram: Sonogram) -> About:
+    """Return what surrounds a body."""
+    cell = scales.cell
+    pad = (round(ABOUT_CELLS * cell.samples), round(ABOUT_CELLS * cell.lines))
+    rows, columns = body.slices
+    depth, across = scales.z.shape
+    window = (
+        slice(max(0, rows.start - pad[0]), min(depth, rows.stop + pad[0])),
+        slice(max(0, columns.start - pad[1]), min(across, columns.stop + pad[1])),
+    )
+    own = np.zeros((window[0].stop - window[0].start, window[1].stop - window[1].start), np.bool_)
+    top, left = rows.start - window[0].start, columns.start - window[1].start
+    own[top : top + body.mask.shape[0], left : left + body.mask.shape[1]] = body.mask
+    rim = ndimage.maximum_filter(
+        own, (2 * round(RIM_CELLS * cell.samples) + 1, 2 * round(RIM_CELLS * cell.lines) + 1)
+    )
+    around = ~rim & scales.usable[window]
+    bottom, right = top + body.mask.shape[0], left + body.mask.shape[1]
+    front = around.copy()
+    front[bottom:] = False
+    soft = ndimage.uniform_filter(scales.z[window], (max(3, round(cell.samples)), max(3, round(cell.lines))))
+    sides = _dark_sides(soft, front, (top, left, right))
+    dark = float((soft[front] < DARK_Z).mean()) if front.any() else 0.0
+    lines, line_kind = _most(sonogram.lines[window], own, {b.id: b.kind for b in sonogram.bright_lines})
+    inside, dark_kind = _most(sonogram.dark[window], rim, {b.id: b.kind for b in sonogram.bodies})
+    return About(
+        float(sonogram.liver[window][around].mean()) if around.any() else 0.0,
+        dark,
+        sides,
+        lines,
+        line_kind,
+        inside,
+        dark_kind,
+        body.centre[0] / depth,
+        float(np.median(soft[front])) if front.any() else 0.0,
+        float(soft[front].std()) if front.any() else 0.0,
+        _company(body, bodies, scales),
+    )
+
+
+def _dark_sides(soft: NDArray[np.float32], front: NDArray[np.bool_], edges: tuple[int, int, int]) -> int:
+    """Return on how many sides, before, left and right, at least a third is dark."""
+    top, left, right = edges
+    count = 0
+    for part in (
+        (slice(0, max(1, top)), slice(left, right)),
+        (slice(None), slice(0, max(1, left))),
+        (slice(None), slice(right, None)),
+    ):
+        here = front[part]
+        if here.sum() >= 6 and float((soft[part][here] < DARK_Z).mean()) > 1 / 3:
+            count += 1
+    return count
+
+
+def _most(labels: NDArray[np.int32], mask: NDArray[np.bool_], kinds: Mapping[int, str]) -> tuple[float, str]:
+    """Return the share of a mask that is labelled and the kind of the label that holds most."""
+    held = labels[mask]
+    held_names = held[held > 0]
+    if not held_names.size:
+        return 0.0, ""
+    best = int(np.bincount(held_names).argmax())
+    return held_names.size / held.size, kinds.get(best, "unknown")
+
+
+def _company(body: Bright, bodies: list[Bright], scales: Scales) -> int:
+    """Return how many other bright bodies lie within ten speckle cells."""
+    s, n = body.centre
+    near = 0
+    for other in bodies:
+        if other is body:
+            continue
+        t, m = other.centre
+        if abs(t - s) < 10 * scales.cell.samples and abs(m - n) < 10 * scales.cell.lines:
+            near += 1
+    return near
