@@ -17,7 +17,7 @@ from hepalith.errors import UsageError
 from hepalith.management import load_policy
 from hepalith.pipeline import read
 from hepalith.reading import refuse_occupied
-from hepalith.settings import Settings
+from hepalith.settings import COARSEST_PIXEL_MM, FINEST_PIXEL_MM, Settings
 from hepalith.study import Patient, read_patient
 
 __all__ = ["add_arguments", "run"]
@@ -31,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="INPUT",
         nargs="+",
         type=path_given,
-        help="CT as a DICOM folder, file or zip, NIfTI, NRRD or MHA; several inputs are one examination",
+        help="CT as a DICOM folder, file or zip, NIfTI, NRRD or MHA; ultrasound as DICOM, PNG or JPEG; "
+        "several inputs are one examination, or CT and ultrasound of one patient",
     )
     add_output_arguments(parser)
     add_liver_arguments(parser)
@@ -57,7 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "without it no mass is given (default: none)",
     )
     parser.add_argument(
-        "--modality", choices=("CT", "US"), help="which modality to read where the files hold or say several"
+        "--modality",
+        choices=("CT", "US"),
+        help="which modality to read where the files hold both (default: both)",
     )
     parser.add_argument("--study", metavar="UID", help="which study to read where the input holds several")
     parser.add_argument(
@@ -70,8 +73,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--same-patient",
         action="store_true",
-        help="several files that do not say whose they are (NIfTI, NRRD, MHA) are phases of one examination; "
-        "their names may say which, as in portal.nii.gz (default: off, and they are refused)",
+        help="files that do not say whose they are (NIfTI, NRRD, MHA, PNG, JPEG) are of one patient and one "
+        "examination, and of the patient of the DICOM files beside them; names may say the "
+        "phase of a CT, as in "
+        "portal.nii.gz (default: off, and they are refused)",
+    )
+    parser.add_argument(
+        "--pixel-mm",
+        metavar="N",
+        type=float,
+        help="size of a pixel in mm, for ultrasound whose header holds no calibration (PNG and "
+        "JPEG never do); "
+        "a header's own is used before it (0.02 to 2; default: none, and sizes are not assessable)",
     )
     parser.add_argument(
         "--deidentify", action="store_true", help="write no source.json and no identity (default: off)"
@@ -83,6 +96,11 @@ def run(arguments: argparse.Namespace) -> int:
     calibration = arguments.hu_per_mg_ml
     if calibration is not None and not 0 < calibration < 100:
         raise UsageError(f"--hu-per-mg-ml {calibration} cannot be: calcium gives about 1 to 2 HU per mg/mL")
+    if arguments.pixel_mm is not None and not FINEST_PIXEL_MM <= arguments.pixel_mm <= COARSEST_PIXEL_MM:
+        raise UsageError(
+            f"--pixel-mm {arguments.pixel_mm:g} cannot be: a pixel of ultrasound has {FINEST_PIXEL_MM:g} to "
+            f"{COARSEST_PIXEL_MM:g} mm; divide a known depth in mm by its pixels"
+        )
     load_policy(arguments.policy)
     settings = Settings(
         liver_masks=liver_masks(arguments),
@@ -93,6 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         study_uid=arguments.study,
         series_uids=tuple(arguments.series),
         same_patient=arguments.same_patient,
+        pixel_mm=arguments.pixel_mm,
         hu_per_mg_ml=calibration,
         deidentify=arguments.deidentify,
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from hepalith.study.sonography import Capture
+
 __all__ = [
     "Acquisition",
     "Encoding",
@@ -104,6 +106,8 @@ class Instance:
     """Instance Number; in multi-frame files the frame's place."""
     plane: Plane | None = None
     encoding: Encoding | None = None
+    capture: Capture | None = None
+    """What an ultrasound file says of itself; ``None`` for everything else."""
 
     @property
     def name(self) -> str:
@@ -121,21 +125,22 @@ class Series:
 
     uid: str
     modality: str
-    """DICOM modality; ``"CT"`` is assumed for NIfTI, NRRD and MHA in Hounsfield units."""
+    """DICOM modality; ``"CT"`` is assumed for NIfTI, NRRD and MHA in Hounsfield units, ``"US"`` for
+    stills."""
     description: str = ""
     number: int | None = None
     frame_of_reference_uid: str = ""
     acquisition: Acquisition = field(default_factory=Acquisition)
     instances: tuple[Instance, ...] = ()
     kind: str = "dicom"
-    """``"dicom"``, ``"nifti"``, ``"nrrd"`` or ``"mha"``."""
+    """``"dicom"``, ``"nifti"``, ``"nrrd"``, ``"mha"`` or ``"still"`` (PNG, JPEG and their like)."""
     part: str = ""
     """What sets this volume apart from others of the same series; empty when there is one."""
     study_uid: str = ""
     image_type: tuple[str, ...] = ()
     body_part: str = ""
     unfit: str = ""
-    """Why this series cannot be read as a CT volume; empty when it can."""
+    """Why this series cannot be read as a CT volume or as ultrasound; empty when it can."""
     warnings: tuple[str, ...] = ()
     """What was made or repaired while grouping, one sentence each."""
 

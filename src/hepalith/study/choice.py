@@ -1,4 +1,4 @@
-"""Choosing the one series to read.
+"""Choosing the one CT series to read; all ultrasound of the examination is read.
 
 The rule, in order. A series is *out* if it is no CT volume (another modality, localiser, picture,
 values that are no HU, one place scanned again and again). Of the rest, the first difference decides:
@@ -100,12 +100,14 @@ _SHARP_TOSHIBA = ((30, 39), (50, 59), (70, 99))
 class SeriesChoice:
     """The series to read (the study's warnings among its own), and every other with the reason why not.
 
-    `phases` are read beside it: further contrast phases of the same examination.
+    `phases` are read beside it: further contrast phases of the same examination. `ultrasound` is all
+    ultrasound of it; where there is no CT, its first series is the primary one.
     """
 
     primary: Series
     left: tuple[SeriesLeft, ...]
     phases: tuple[Series, ...] = ()
+    ultrasound: tuple[Series, ...] = ()
 
 
 def contrast_of(series: Series) -> str:
@@ -164,7 +166,7 @@ def choose_series(study: Study, settings: Settings) -> SeriesChoice:
     UsageError
         If `settings.series_uids` names none that is there.
     NoImageError
-        If none can be read as a CT volume.
+        If none can be read.
     """
     fit = [series for series in study.series if not series.unfit]
     asked = _asked(study, settings)
@@ -176,15 +178,20 @@ def choose_series(study: Study, settings: Settings) -> SeriesChoice:
                 f"--series {asked[0].uid}: it cannot be read ({reasons}); choose another: {_listed(study)}"
             )
     if not fit:
-        raise NoImageError(f"study {study.uid}: no CT volume in it; give an axial CT series")
-    longest = max(_length_mm(series) for series in fit)
-    ranked = sorted(fit, key=lambda series: (_rank(series, longest), series.uid, series.part))
-    primary = ranked[0]
-    phases = _further_phases(ranked, longest)
-    rest = [s for s in study.series if s is not primary and not any(s is p for p in phases)]
+        raise NoImageError(f"study {study.uid}: neither a CT volume nor ultrasound that can be read in it")
+    ultrasound = tuple(series for series in fit if series.modality == "US")
+    volumes = [series for series in fit if series.modality != "US"]
+    longest = max((_length_mm(series) for series in volumes), default=0.0)
+    ranked = sorted(volumes, key=lambda series: (_rank(series, longest), series.uid, series.part))
+    primary = ranked[0] if ranked else ultrasound[0]
+    phases = _further_phases(ranked, longest) if ranked else ()
+    taken = (primary, *phases, *ultrasound)
+    rest = [series for series in study.series if not any(series is one for one in taken)]
     left = [_leave(series, primary, longest, asked) for series in rest]
     told = replace(primary, warnings=study.warnings + primary.warnings)
-    return SeriesChoice(told, study.left + tuple(left), phases)
+    if not ranked:
+        ultrasound = (told, *ultrasound[1:])
+    return SeriesChoice(told, study.left + tuple(left), phases, ultrasound)
 
 
 def _further_phases(ranked: Sequence[Series], longest: float) -> tuple[Series, ...]:
@@ -223,7 +230,8 @@ def _listed(study: Study) -> str:
 
 
 def _leave(series: Series, primary: Series, longest: float, asked: Sequence[Series] | None) -> SeriesLeft:
-    name = f"{series.description or 'no description'}{f' ({series.part})' if series.part else ''}"
+    part = series.part if series.part != series.unfit else ""
+    name = f"{series.description or 'no description'}{f' ({part})' if part else ''}"
     if series.unfit:
         return SeriesLeft(series.uid, f"{name}: {series.unfit}")
     if asked is not None and series not in asked:

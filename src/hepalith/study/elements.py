@@ -22,7 +22,7 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
-__all__ = ["CannotParseError", "Elements", "parse_number", "scan"]
+__all__ = ["CannotParseError", "Elements", "parse_number", "scan", "scan_whole"]
 
 PIXEL_DATA = 0x7FE00010
 """Tag of Pixel Data (7FE0,0010)."""
@@ -136,6 +136,21 @@ class Elements:
             return None
         return int.from_bytes(value[:width], "little" if self.little else "big", signed=signed)
 
+    def real(self, tag: int) -> float | None:
+        """Return the first binary real number (FD, FL), by its length; ``None`` when absent or no number."""
+        value = self.raw.get(tag, b"")
+        order = "<" if self.little else ">"
+        if len(value) not in (4, 8):
+            return None
+        (number,) = struct.unpack(f"{order}{'f' if len(value) == 4 else 'd'}", value)
+        return float(number) if math.isfinite(number) else None
+
+    def reals(self, tag: int) -> tuple[float, ...]:
+        """Return every decimal (DS) that is a number; empty when absent."""
+        value = self.raw.get(tag, b"")
+        parsed = (parse_number(part) for part in value.decode("latin-1").split("\\"))
+        return tuple(number for number in parsed if number is not None)
+
     def items(self, tag: int) -> list[Elements]:
         """Return the items of a sequence. Only where the data set was read whole (multi-frame files)."""
         if self.dataset is None or tag not in self.dataset:
@@ -208,6 +223,11 @@ def scan(data: bytes, wanted: frozenset[int], file: BinaryIO | None = None) -> E
                 return _walk(data, start, syntax, wanted)
         except (_NestedError, struct.error, IndexError):
             pass
+    return _scan_with_pydicom(file or io.BytesIO(data), wanted)
+
+
+def scan_whole(data: bytes, wanted: frozenset[int], file: BinaryIO | None = None) -> Elements:
+    """Read a DICOM file with its sequences, as ultrasound needs them; see `scan`."""
     return _scan_with_pydicom(file or io.BytesIO(data), wanted)
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hepalith.study.acquisition import Acquisition, Encoding, Identity, Plane
-from hepalith.study.elements import Elements, scan
+from hepalith.study.capture import CAPTURE_TAGS, read_capture
+from hepalith.study.elements import Elements, scan, scan_whole
+from hepalith.study.sonography import Capture
 
-__all__ = ["CT_CLASSES", "Frame", "Header", "read_header"]
+__all__ = ["CT_CLASSES", "US_CLASSES", "Frame", "Header", "read_header"]
 
 CT_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.2": "CT Image Storage",
@@ -19,8 +21,23 @@ CT_CLASSES = {
 }
 """SOP classes of CT (DICOM PS3.4, B.5)."""
 
+ENHANCED_US = "1.2.840.10008.5.1.4.1.1.6.2"
+"""SOP class of Enhanced US Volume Storage."""
+
+US_CLASSES = frozenset(
+    (
+        "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.3.1", ENHANCED_US,
+        "1.2.840.10008.5.1.4.1.1.6", "1.2.840.10008.5.1.4.1.1.3",
+    )
+)  # fmt: skip
+"""SOP classes of ultrasound: image, multi-frame, volume, and the two retired ones (DICOM PS3.4, B.5;
+PS3.6, A)."""
+
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 """Prefix of the secondary capture SOP classes."""
+
+UNNAMED = ("", "OT", "SC", "XC", "DG")
+"""Modalities that name none: other, captured, photographed, digitised."""
 
 DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 """SOP class of a DICOMDIR (Media Storage Directory)."""
@@ -95,6 +112,8 @@ class Header:
     """Whether the header says how stored values become HU."""
     rescale_unclear: bool = False
     """Whether it says so in something that is no number, or with a slope of zero."""
+    capture: Capture | None = None
+    """What an ultrasound file says of its screen; ``None`` for everything else."""
 
     @property
     def name(self) -> str:
@@ -102,7 +121,9 @@ class Header:
         return self.member or self.path.name
 
 
-def read_header(data: bytes, path: Path, member: str | None, file: BinaryIO | None = None) -> Header:
+def read_header(
+    data: bytes, path: Path, member: str | None, file: BinaryIO | None = None, *, captures_are: str = ""
+) -> Header:
     """Read the header of a DICOM file.
 
     Parameters
@@ -113,14 +134,24 @@ def read_header(data: bytes, path: Path, member: str | None, file: BinaryIO | No
         Where it is: a file, or a member of the zip archive at `path`.
     file
         The whole file, read where `data` does not reach to the pixels.
+    captures_are
+        The modality that secondary captures are taken for which name none.
 
     Raises
     ------
     CannotParseError
         If it is no DICOM file or its header is damaged.
     """
-    elements = scan(data, _WANTED, file)
+    elements = scan(data, _WANTED | CAPTURE_TAGS, file)
     encoding = _read_encoding(elements)
+    modality = _modality(elements)
+    if captures_are and modality in UNNAMED and elements.text(0x00080016).startswith(SECONDARY_CAPTURE):
+        modality = captures_are
+    capture = None
+    if modality == "US" and encoding is not None:
+        if elements.dataset is None:
+            elements = scan_whole(data, _WANTED | CAPTURE_TAGS, file)
+        capture = read_capture(elements, encoding)
     return Header(
         path=path,
         member=member,
@@ -129,7 +160,7 @@ def read_header(data: bytes, path: Path, member: str | None, file: BinaryIO | No
         study_uid=elements.text(0x0020000D),
         series_uid=elements.text(0x0020000E),
         frame_of_reference_uid=elements.text(0x00200052),
-        modality=_modality(elements),
+        modality=modality,
         study_date=elements.text(0x00080020),
         study_description=elements.text(0x00081030),
         study_id=elements.text(0x00200010),
@@ -154,6 +185,7 @@ def read_header(data: bytes, path: Path, member: str | None, file: BinaryIO | No
         has_pixels=elements.has_pixels,
         rescaled=0x00281052 in elements.raw or bool(elements.items(_SHARED) or elements.items(_PER_FRAME)),
         rescale_unclear=_is_unclear(elements, 0x00281052) or _is_unclear(elements, 0x00281053, zero=True),
+        capture=capture,
     )
 
 
@@ -174,6 +206,8 @@ def parse_age(text: str) -> float | None:
 
 def _modality(elements: Elements) -> str:
     named = elements.text(0x00080060).upper()
+    if elements.text(0x00080016) in US_CLASSES:
+        return "US"
     return "CT" if not named and elements.text(0x00080016) in CT_CLASSES else named
 
 

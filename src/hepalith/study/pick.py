@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from hepalith.errors import MixedStudiesError, NoImageError, UsageError
+from hepalith.errors import MixedStudiesError, UsageError
 from hepalith.settings import Settings
-from hepalith.study.acquisition import Identity, SeriesLeft, Study
+from hepalith.study.acquisition import Identity, Series, SeriesLeft, Study
 from hepalith.study.group import group_series
+from hepalith.study.group_ultrasound import group_ultrasound
 from hepalith.study.header import Header
+from hepalith.study.keep import MAX_LISTED, Kept, pick_nameless
+from hepalith.study.still_file import StillFile
 from hepalith.study.uid import make_uid
 from hepalith.study.volume_file import VolumeFile
 
 __all__ = ["parse_date", "pick_study"]
 
-MAX_LISTED = 8
-"""Most examinations named in one error line; the rest are counted."""
+
+NOBODY = ("", "", "")
+"""Key of a patient whom no header names."""
 
 
 @dataclass(slots=True)
@@ -63,17 +67,12 @@ def parse_date(text: str) -> date | None:
         return None
 
 
-def pick_study(
-    images: Sequence[Header],
-    others: Sequence[Header],
-    volumes: Sequence[VolumeFile],
-    settings: Settings,
-    where: str,
-) -> Study:
+def pick_study(kept: Kept, others: Sequence[Header], settings: Settings, where: str) -> Study:
     """Return the one examination among what was found.
 
     Images of one patient under two study UIDs are one examination where their date is the
-    same; ultrasound of the same patient may be of another date. All else is refused unless
+    same; CT and ultrasound of one patient are one whatever their dates. Files that do not say whose they are
+    (volumes, pictures) join where `settings.same_patient` says so. All else is refused unless
     `settings.study_uid` picks. Objects without pixels (reports, presentation states) never
     refuse an input: those of another study are left.
 
@@ -82,12 +81,19 @@ def pick_study(
     MixedStudiesError, UsageError, NoImageError
         See `open_study`.
     """
-    if not images:
-        return _pick_volume(volumes, settings, where)
-    examinations = _sort_examinations(images)
-    chosen = _choose(examinations, [v for v in volumes if v.source.asked], settings, where)
-    beside = "a volume without identity beside DICOM images; give it alone"
-    left = [SeriesLeft(volume.uid, f"{volume.source.name}: {beside}") for volume in volumes]
+    if not kept.images:
+        return pick_nameless(kept, settings, where)
+    examinations = _sort_examinations(kept.images)
+    beside: list[VolumeFile | StillFile] = [v for v in kept.volumes if v.source.asked]
+    beside += kept.stills
+    chosen = _choose(examinations, beside, settings, where)
+    joined = beside if settings.study_uid is None else []
+    alone = "a file without identity beside DICOM images; give it alone"
+    left = [
+        SeriesLeft(file.uid, f"{file.source.name}: {alone}")
+        for file in (*kept.volumes, *kept.stills)
+        if file not in joined
+    ]
     left += [
         SeriesLeft(e.uid, "another examination; --study picked one") for e in examinations if e not in chosen
     ]
@@ -97,22 +103,47 @@ def pick_study(
         own = header.study_uid == primary.uid
         left.append(SeriesLeft(header.series_uid, f"{kind} without pixels to read"
                                + ("" if own else ", of another study")))  # fmt: skip
+    series = [s for examination in chosen for s in _series(examination)]
+    series += [file.as_series(primary.uid) for file in joined]
+    return Study(
+        uid=primary.uid,
+        date=primary.date,
+        identity=_identity(primary.images),
+        series=tuple(series),
+        dates_removed=any(header.dates_removed for header in primary.images),
+        left=tuple(dict.fromkeys(left)),
+        warnings=tuple(_warnings(chosen, joined)),
+    )
+
+
+def _series(examination: _Examination) -> tuple[Series, ...]:
+    ultrasound = [header for header in examination.images if header.modality == "US"]
+    others = [header for header in examination.images if header.modality != "US"]
+    return (
+        *group_series(others, examination.uid),
+        *group_ultrasound(ultrasound, examination.uid),
+    )
+
+
+def _warnings(chosen: Sequence[_Examination], joined: Sequence[VolumeFile | StillFile]) -> list[str]:
     warnings = []
     if any(examination.made for examination in chosen):
         warnings.append("The study had no UID; one was made from its patient, date and description")
     if len(chosen) > 1:
         uids = ", ".join(sorted(examination.uid for examination in chosen))
         warnings.append(f"{len(chosen)} study UIDs of one patient were read as one examination: {uids}")
-    series = tuple(s for examination in chosen for s in group_series(examination.images, examination.uid))
-    return Study(
-        uid=primary.uid,
-        date=primary.date,
-        identity=_identity(primary.images),
-        series=series,
-        dates_removed=any(header.dates_removed for header in primary.images),
-        left=tuple(dict.fromkeys(left)),
-        warnings=tuple(warnings),
-    )
+    days = sorted({e.date for e in chosen if e.date is not None})
+    if len(days) > 1:
+        warnings.append(
+            f"CT and ultrasound lie {(days[-1] - days[0]).days} days apart ({days[0]}, {days[-1]}); "
+            "what they disagree on may have changed in between"
+        )
+    if joined:
+        warnings.append(
+            f"{len(joined)} files that do not say whose they are were read with the others, as "
+            "--same-patient says"
+        )
+    return warnings
 
 
 def _identity(images: Sequence[Header]) -> Identity:
@@ -140,15 +171,13 @@ def _sort_examinations(images: Sequence[Header]) -> list[_Examination]:
 
 
 def _choose(
-    examinations: Sequence[_Examination], volumes: Sequence[VolumeFile], settings: Settings, where: str
+    examinations: Sequence[_Examination],
+    beside: Sequence[VolumeFile | StillFile],
+    settings: Settings,
+    where: str,
 ) -> list[_Examination]:
     """Return the examinations that are read as one, or refuse."""
-    letters: dict[tuple[str, str, str], str] = defaultdict(lambda: chr(ord("A") + min(len(letters), 25)))
-    lines = [examination.described(letters[examination.patient]) for examination in examinations]
-    lines += [f"{volume.source.name}, which says nothing of its patient" for volume in volumes]
-    listed = "; ".join(lines[:MAX_LISTED]) + (
-        f"; and {len(lines) - MAX_LISTED} more" if len(lines) > MAX_LISTED else ""
-    )
+    listed = _list(examinations, beside)
     if settings.study_uid is not None:
         chosen = [e for e in examinations if e.uid == settings.study_uid]
         if not chosen:
@@ -158,57 +187,54 @@ def _choose(
                 f"{where}: one study UID with two patients ({listed}); give one patient's files"
             )
         return chosen
-    if len(lines) == 1:
-        return list(examinations)
-    patients = len({e.patient for e in examinations})
-    if patients > 1 or volumes:
-        what = f"{patients} patients" if patients > 1 else "files of which not all say whose they are"
-        raise MixedStudiesError(f"{where}: {what} ({listed}); give one, or pick with --study UID")
-    ct = [e for e in examinations if e.modalities != {"US"}] or list(examinations)
-    dates = {e.date for e in ct}
-    nameless = examinations[0].patient == ("", "", "")
-    if len(ct) > 1 and (len(dates) > 1 or None in dates or nameless):
+    patients = {e.patient for e in examinations}
+    if settings.same_patient:
+        patients -= {NOBODY}
+    if len(patients) > 1:
         raise MixedStudiesError(
-            f"{where}: {len(ct)} examinations ({listed}); give one, or pick with --study UID"
+            f"{where}: {len(patients)} patients ({listed}); give one, or pick with --study UID"
         )
+    if beside and not settings.same_patient:
+        raise MixedStudiesError(
+            f"{where}: files of which not all say whose they are ({listed}); give one, add "
+            "--same-patient if they "
+            "are of one patient, or pick with --study UID"
+        )
+    has_ct = any("CT" in e.modalities for e in examinations)
+    if has_ct and any(isinstance(file, VolumeFile) for file in beside):
+        raise MixedStudiesError(
+            f"{where}: a volume without identity beside a DICOM CT ({listed}); give one, or pick "
+            "with --study UID"
+        )
+    if len(examinations) > 1 and NOBODY in {e.patient for e in examinations} and not settings.same_patient:
+        raise MixedStudiesError(
+            f"{where}: {len(examinations)} examinations that do not say whose they are "
+            f"({listed}); give one, add "
+            "--same-patient if they are of one patient, or pick with --study UID"
+        )
+    _refuse_two_dates(examinations, settings, where, listed)
     return list(examinations)
 
 
-def _pick_volume(volumes: Sequence[VolumeFile], settings: Settings, where: str) -> Study:
-    """Return the study of one volume file; label maps beside it in a folder are left."""
-    by_uid = {volume.uid: volume for volume in volumes}
-    if settings.study_uid is not None:
-        if settings.study_uid not in by_uid:
-            listed = "; ".join(f"{v.source.name} is {v.uid}" for v in volumes[:MAX_LISTED])
-            raise UsageError(f"{where}: no study {settings.study_uid} in it; there are: {listed}")
-        wanted = [by_uid[settings.study_uid]]
-    else:
-        asked = [v for v in volumes if v.source.asked]
-        wanted = asked if asked else [v for v in volumes if not v.label_like] or list(volumes)[:1]
-    if not wanted:
-        raise NoImageError(f"{where}: no image in it; give a CT as DICOM, NIfTI, NRRD or MHA")
-    if len({v.uid for v in wanted}) > 1 and settings.same_patient:
-        return _join_volumes(wanted)
-    if len({v.uid for v in wanted}) > 1:
-        listed = "; ".join(f"{v.source.name}, --study {v.uid}" for v in wanted[:MAX_LISTED])
-        more = f"; and {len(wanted) - MAX_LISTED} more" if len(wanted) > MAX_LISTED else ""
-        raise MixedStudiesError(
-            f"{where}: {len(wanted)} volumes that do not say whose they are ({listed}{more}); "
-            "give one, add --same-patient if they are phases of one examination, or pick with --study UID"
-        )
-    (volume,) = wanted[:1]
-    left = tuple(
-        SeriesLeft(v.uid, f"{v.source.name}: not the volume that was read")
-        for v in volumes
-        if v is not volume
-    )
-    study_uid = volume.uid
-    return Study(study_uid, None, Identity(), (volume.as_series(study_uid),), left=left)
+def _list(examinations: Sequence[_Examination], beside: Sequence[VolumeFile | StillFile]) -> str:
+    """Return what there is to pick from, in words that name nobody."""
+    letters: dict[tuple[str, str, str], str] = defaultdict(lambda: chr(ord("A") + min(len(letters), 25)))
+    lines = [examination.described(letters[examination.patient]) for examination in examinations]
+    lines += [f"{file.source.name}, which says nothing of its patient" for file in beside]
+    more = f"; and {len(lines) - MAX_LISTED} more" if len(lines) > MAX_LISTED else ""
+    return "; ".join(lines[:MAX_LISTED]) + more
 
 
-def _join_volumes(volumes: Sequence[VolumeFile]) -> Study:
-    """Return the study of volume files of one examination, as the user says; their names describe them."""
-    by_uid = {volume.uid: volume for volume in volumes}
-    uid = make_uid("study", *sorted(by_uid))
-    series = [v.as_series(uid, v.source.name.partition(".")[0]) for v in by_uid.values()]
-    return Study(uid, None, Identity(), tuple(series))
+def _refuse_two_dates(
+    examinations: Sequence[_Examination], settings: Settings, where: str, listed: str
+) -> None:
+    """Refuse two examinations of one modality on two days; CT and ultrasound may lie days apart."""
+    ultrasound = [e for e in examinations if e.modalities == {"US"}]
+    for alike in (ultrasound, [e for e in examinations if e not in ultrasound]):
+        dates = {e.date for e in alike}
+        if settings.same_patient:
+            dates -= {None}
+        if len(alike) > 1 and (len(dates) > 1 or None in dates):
+            raise MixedStudiesError(
+                f"{where}: {len(alike)} examinations ({listed}); give one, or pick with --study UID"
+            )

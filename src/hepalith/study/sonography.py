@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Region", "Sonography"]
+__all__ = ["Capture", "Region", "Sonography"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +41,24 @@ class Sonography:
     frame_time_ms: float | None = None
     scanner: str = ""
     """Manufacturer and model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What one ultrasound file says of itself: how it was made, and what its pixels mean."""
+
+    sonography: Sonography = field(default_factory=Sonography)
+    regions: tuple[Region, ...] = ()
+    mm_per_px: tuple[float, float] | None = None
+    """Height and width of a pixel in mm, from the B-mode region, else from Pixel Spacing."""
+    aspect: float = 1.0
+    """Height of a pixel over its width, for sizes that a user states."""
+    photometric: str = ""
+    """Photometric Interpretation; empty for files that are no DICOM."""
+    planar: bool = False
+    """Colours stored plane by plane (Planar Configuration 1)."""
+    window: tuple[float, float] | None = None
+    """Centre and width, for values of more than eight bits."""
+    announced_bytes: int | None = None
+    """Length of uncompressed Pixel Data; ``None`` where it is compressed."""
+    warnings: tuple[str, ...] = ()

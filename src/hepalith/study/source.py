@@ -7,7 +7,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -43,6 +43,20 @@ class Source:
     member: str | None = None
     asked: bool = False
     """Named by the user, not found in a folder or an archive."""
+    given: Path | None = None
+    """The input in which it was found; ``None`` where it is one itself."""
+
+    @property
+    def folder(self) -> tuple[Path, str]:
+        """Where it lies: its folder, or its archive and the folder within."""
+        if self.member is None:
+            return self.path.parent, ""
+        return self.path, str(PurePosixPath(self.member).parent)
+
+    @property
+    def root(self) -> Path:
+        """The input that it came with."""
+        return self.given or self.path
 
     @property
     def name(self) -> str:
@@ -79,11 +93,12 @@ def walk(inputs: Sequence[Path]) -> Iterator[Source | Unreadable]:
                 os.listdir(given)  # noqa: PTH208  (raises here; iterdir only when walked)
             except OSError as error:
                 raise UnreadableFileError(f"{given}: {_reason(error)}; check its permissions") from error
-            yield from _walk_folder(given, seen)
+            for found in _walk_folder(given, seen):
+                yield replace(found, given=given) if isinstance(found, Source) else found
         elif stat.S_ISREG(mode):
             yield Source(given, asked=True)
         else:
-            raise UnreadableFileError(f"{given}: neither a file nor a folder; give a CT")
+            raise UnreadableFileError(f"{given}: neither a file nor a folder; give a CT or ultrasound")
 
 
 def _reason(error: OSError) -> str:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from hepalith.study.acquisition import Instance, Series
 from hepalith.study.source import Source
+from hepalith.study.still_file import is_still
 from hepalith.study.uid import make_uid
 
 __all__ = ["VolumeFile", "describe_volume_file", "sniff"]
@@ -66,9 +67,7 @@ def sniff(head: bytes) -> str:  # noqa: PLR0911  (one return a format)
         return "nrrd"
     if _is_metaimage(head):
         return "mha"
-    if head[:8] == b"\x89PNG\r\n\x1a\n" or head[:3] == b"\xff\xd8\xff":
-        return "still"
-    return ""
+    return "still" if is_still(head) else ""
 
 
 def _is_nifti(head: bytes) -> bool:

@@ -1,0 +1,300 @@
+"""Frames of an ultrasound DICOM file, one by one, however they were stored."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import io
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, BinaryIO
+
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.encaps import generate_fragments
+from pydicom.pixels import get_decoder
+from pydicom.uid import UID
+
+from hepalith.errors import UnreadableFileError, UnsupportedModalityError
+from hepalith.image.palette import PaletteError, read_palette
+from hepalith.image.still import Pixels, jpeg_pixels
+from hepalith.study import Encoding, Instance
+from hepalith.study.sonography import Capture
+from hepalith.study.source import open_archive, read_whole
+
+__all__ = ["decode_dicom_frames"]
+
+_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+_GE_BIG = "1.2.840.113619.5.2"
+_RLE = "1.2.840.10008.1.2.5"
+_JPEG_8 = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
+_JPEG_FAMILY = "1.2.840.10008.1.2.4."
+_JPEG_XL = ("1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.111", "1.2.840.10008.1.2.4.112")
+_VIDEO = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (100, 101, 102, 103, 104, 105, 106, 107, 108))
+_STARTS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0cjP  ", b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
+"""How JPEG and JPEG-LS, JPEG 2000 (bare and boxed) and JPEG XL (bare and boxed) streams start."""
+
+_GREY = ("MONOCHROME1", "MONOCHROME2", "")
+_COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT")
+
+
+def decode_dicom_frames(instance: Instance, notes: list[str]) -> tuple[Iterator[Pixels], Callable[[], str]]:
+    """Return the frames of a file, decoded as they are asked for, and its digest once they were all taken.
+
+    `notes` is added to where the file contradicts its header.
+
+    Raises
+    ------
+    UnreadableFileError, UnsupportedModalityError
+        If the file cannot be decoded; also from the iterator.
+    """
+    encoding, capture = instance.encoding, instance.capture or Capture()
+    assert encoding is not None  # noqa: S101  (series hold images only)
+    _refuse_strange(instance, encoding, capture)
+    native = encoding.offset is not None and encoding.transfer_syntax_uid != _BIG_ENDIAN
+    if native and capture.photometric != "PALETTE COLOR":
+        digest = hashlib.sha256()
+        return _read_native(instance, encoding, capture, notes, digest), digest.hexdigest
+    data = read_whole(instance.path, instance.member)
+    return _read_compressed(data, instance, encoding, capture, notes), lambda: hashlib.sha256(
+        data
+    ).hexdigest()
+
+
+def _refuse_strange(instance: Instance, encoding: Encoding, capture: Capture) -> None:
+    """Refuse by name what is not read."""
+    syntax, photometric = encoding.transfer_syntax_uid, capture.photometric
+    if syntax in _VIDEO:
+        raise UnsupportedModalityError(
+            f"{instance.name}: an MPEG video inside DICOM, which is not read; export the loop as "
+            "JPEG or uncompressed frames"
+        )
+    if photometric not in (*_GREY, *_COLOURS, "PALETTE COLOR"):
+        raise UnsupportedModalityError(
+            f"{instance.name}: its colours are {photometric[:20]}, which is not read; export it "
+            "as RGB or MONOCHROME2"
+        )
+    if encoding.bits_allocated not in (8, 16) or encoding.samples not in (1, 3):
+        raise UnsupportedModalityError(
+            f"{instance.name}: {encoding.samples} samples of {encoding.bits_allocated} bits a "
+            "pixel are not read; "
+            "export it with 8 bits, grey or RGB"
+        )
+
+
+def _read_native(
+    instance: Instance, encoding: Encoding, capture: Capture, notes: list[str], digest: Any
+) -> Iterator[Pixels]:
+    """Read uncompressed values frame by frame, feeding the digest."""
+    halved = _is_halved(encoding, capture)
+    samples = encoding.rows * encoding.columns * (2 if halved else encoding.samples)
+    kind = _stored_type(encoding)
+    size = samples * kind.itemsize
+    frames = _count_native(encoding, capture, size, notes)
+    with ExitStack() as stack:
+        file = _open(instance, stack)
+        digest.update(_read(file, encoding.offset or 0))
+        for frame in range(frames):
+            data = _read(file, size)
+            if len(data) < size:
+                raise UnreadableFileError(
+                    f"{instance.name}: cut short, frame {frame + 1} of {frames} is incomplete; "
+                    "copy it again from its source"
+                )
+            digest.update(data)
+            stored = np.frombuffer(data, kind)
+            if halved:
+                yield Pixels(_unhalve(stored.astype(np.uint8, copy=False), encoding), "ybr")
+            else:
+                yield _meant(_shaped(stored, encoding, planar=capture.planar), encoding, capture.photometric)
+        while rest := file.read(1 << 20):
+            digest.update(rest)
+
+
+def _open(instance: Instance, stack: ExitStack) -> BinaryIO:
+    if instance.member is None:
+        return stack.enter_context(instance.path.open("rb", buffering=0))
+    archive: zipfile.ZipFile = stack.enter_context(open_archive(instance.path))
+    return stack.enter_context(archive.open(instance.member))  # type: ignore[return-value]
+
+
+def _read(file: BinaryIO, size: int) -> bytes:
+    data = file.read(size)
+    while len(data) < size and (more := file.read(size - len(data))):
+        data += more
+    return data
+
+
+def _stored_type(encoding: Encoding) -> np.dtype[Any]:
+    order = ">" if encoding.transfer_syntax_uid == _GE_BIG else "<"
+    return np.dtype(f"{order}{'i' if encoding.signed else 'u'}{encoding.bits_allocated // 8}")
+
+
+def _is_halved(encoding: Encoding, capture: Capture) -> bool:
+    """Return whether uncompressed chroma is stored once for two pixels, as YBR_FULL_422 should be.
+
+    Some writers say so and store it for every pixel: then the length of the pixels tells.
+    """
+    if not capture.photometric.endswith("_422") or encoding.samples != 3 or encoding.bits_allocated != 8:
+        return False
+    whole = 3 * encoding.rows * encoding.columns * encoding.frames
+    return encoding.columns % 2 == 0 and (capture.announced_bytes or 0) < whole
+
+
+def _unhalve(stored: NDArray[np.uint8], encoding: Encoding) -> NDArray[np.uint8]:
+    """Return luma and chroma of every pixel from pairs of pixels: Y1, Y2, Cb, Cr (PS3.3, C.7.6.3.1.2)."""
+    pairs = stored.reshape(encoding.rows, encoding.columns // 2, 4)
+    whole = np.empty((encoding.rows, encoding.columns, 3), dtype=np.uint8)
+    whole[:, 0::2, 0], whole[:, 1::2, 0] = pairs[..., 0], pairs[..., 1]
+    whole[:, 0::2, 1:] = whole[:, 1::2, 1:] = pairs[..., 2:]
+    return whole
+
+
+def _count_native(encoding: Encoding, capture: Capture, size: int, notes: list[str]) -> int:
+    """Return how many frames the pixels hold, where they and the header differ in whole frames."""
+    length = capture.announced_bytes
+    if length is None or not 0 < length < size * encoding.frames or length % size not in (0, 1):
+        return encoding.frames
+    held = length // size
+    if held == 0:
+        return encoding.frames
+    notes.append(f"The header announces {encoding.frames} frames, the file holds {held}")
+    return held
+
+
+def _shaped(stored: NDArray[Any], encoding: Encoding, *, planar: bool) -> NDArray[Any]:
+    """Return (row, column) or (row, column, sample)."""
+    if encoding.samples == 1:
+        return stored.reshape(encoding.rows, encoding.columns)
+    if planar:
+        return np.moveaxis(stored.reshape(3, encoding.rows, encoding.columns), 0, -1)
+    return stored.reshape(encoding.rows, encoding.columns, 3)
+
+
+def _meant(values: NDArray[Any], encoding: Encoding, photometric: str) -> Pixels:
+    """Return stored values as what they mean: their bits, their sign, their colours."""
+    if values.dtype.itemsize == 2:
+        values = values.astype(np.int32)
+        if encoding.bits_stored < 16:
+            values = values >> max(0, encoding.high_bit + 1 - encoding.bits_stored)
+            values = values & ((1 << encoding.bits_stored) - 1) if not encoding.signed else values
+        values = np.clip(values - (values.min() if encoding.signed else 0), 0, 65535).astype(np.uint16)
+    elif values.dtype == np.int8:
+        values = (values.astype(np.int16) + 128).astype(np.uint8)
+    elif encoding.bits_stored < 8:
+        values = values & ((1 << encoding.bits_stored) - 1)
+        values = (values.astype(np.uint16) * 255 // ((1 << encoding.bits_stored) - 1)).astype(np.uint8)
+    if values.ndim == 2:
+        return Pixels(values, "grey")
+    if photometric == "YBR_PARTIAL_422":
+        luma = (values[..., :1].astype(np.int32) - 16) * 255 // 219
+        values = np.concatenate([np.clip(luma, 0, 255).astype(values.dtype), values[..., 1:]], axis=2)
+    return Pixels(values, "ybr" if photometric.startswith("YBR") else "rgb")
+
+
+def _read_compressed(
+    data: bytes, instance: Instance, encoding: Encoding, capture: Capture, notes: list[str]
+) -> Iterator[Pixels]:
+    """Decode what pydicom, its plug-ins and Pillow read; palettes become colours."""
+    dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+    if "PixelData" not in dataset:
+        raise UnreadableFileError(
+            f"{instance.name}: cut short within its pixels; copy it again from its source"
+        )
+    syntax = encoding.transfer_syntax_uid
+    if not getattr(dataset, "file_meta", None) or "TransferSyntaxUID" not in dataset.file_meta:
+        dataset.ensure_file_meta()
+        dataset.file_meta.TransferSyntaxUID = UID(syntax)
+    encapsulated = encoding.offset is None and syntax.startswith((_JPEG_FAMILY, _RLE))
+    streams = _streams(dataset, syntax, instance) if encapsulated else []
+    if streams and len(streams) != encoding.frames:
+        notes.append(f"The header announces {encoding.frames} frames, the file holds {len(streams)}")
+        dataset.NumberOfFrames = min(len(streams), encoding.frames)
+        del streams[encoding.frames :]
+    if syntax in _JPEG_XL:
+        frames = (_jpeg_xl(stream, instance) for stream in streams)
+    elif syntax in _JPEG_8 and _is_eight_bit_jpeg(streams[0]):
+        frames = (jpeg_pixels(stream, colour=capture.photometric) for stream in streams)
+    else:
+        frames = _with_pydicom(dataset, encoding, syntax)
+    if capture.photometric != "PALETTE COLOR":
+        yield from frames
+        return
+    try:
+        table, first = read_palette(dataset, little=syntax != _BIG_ENDIAN)
+    except PaletteError as error:
+        raise UnreadableFileError(f"{instance.name}: {error}; copy it again from its source") from error
+    grey = bool((table == table[:, :1]).all())
+    for pixels in frames:
+        index = np.clip(pixels.values.astype(np.int32) - first, 0, len(table) - 1)
+        yield Pixels(table[:, 0][index], "grey") if grey else Pixels(table[index], "rgb")
+
+
+def _streams(dataset: Dataset, syntax: str, instance: Instance) -> list[bytes]:
+    """Return the compressed stream of every frame, by where streams start.
+
+    Offset tables and Number of Frames are often missing or wrong; how a stream starts is not.
+    """
+    try:
+        fragments = list(generate_fragments(dataset.PixelData))[1:]
+    except (ValueError, struct.error) as error:
+        raise UnreadableFileError(
+            f"{instance.name}: its compressed pixels are damaged ({error}); copy it again from its source"
+        ) from error
+    if syntax == _RLE:
+        found = fragments
+    else:
+        if not fragments or not fragments[0].startswith(_STARTS):
+            raise UnreadableFileError(
+                f"{instance.name}: its pixels are no JPEG stream; copy it again from its source"
+            )
+        found = []
+        for fragment in fragments:
+            if fragment.startswith(_STARTS):
+                found.append(fragment)
+            else:
+                found[-1] += fragment
+    if not found:
+        raise UnreadableFileError(f"{instance.name}: it holds no pixels; copy it again from its source")
+    return found
+
+
+def _is_eight_bit_jpeg(stream: bytes) -> bool:
+    """Return whether a JPEG stream is one for Pillow: baseline, extended or progressive, 8 bits."""
+    position = 2
+    while position + 9 < len(stream) and stream[position] == 0xFF:
+        marker = stream[position + 1]
+        if marker in (0xC0, 0xC1, 0xC2):
+            return stream[position + 4] == 8
+        if 0xC3 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return False
+        position += 2 + int.from_bytes(stream[position + 2 : position + 4], "big")
+    return False
+
+
+def _with_pydicom(dataset: Dataset, encoding: Encoding, syntax: str) -> Iterator[Pixels]:
+    """Decode frame by frame without any conversion of colours."""
+    for values, said in get_decoder(UID(syntax)).iter_array(dataset, raw=True):
+        shaped = values.reshape(encoding.rows, encoding.columns, -1) if encoding.samples == 3 else values
+        yield _meant(shaped, encoding, str(said["photometric_interpretation"]))
+
+
+def _jpeg_xl(stream: bytes, instance: Instance) -> Pixels:
+    """Decode a JPEG XL stream, where the optional plug-in is installed."""
+    try:
+        importlib.import_module("pillow_jxl")
+    except ImportError as error:
+        raise UnsupportedModalityError(
+            f"{instance.name}: JPEG XL, which needs an extra: pip install 'hepalith[jpegxl]', or "
+            "export it as JPEG"
+        ) from error
+    picture = Image.open(io.BytesIO(stream))
+    return Pixels(
+        np.asarray(picture.convert("L" if picture.mode == "L" else "RGB")),
+        "grey" if picture.mode == "L" else "rgb",
+    )
