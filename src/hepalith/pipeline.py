@@ -26,11 +26,15 @@ from hepalith.calcification.track_examination import look_at
 from hepalith.differential import diagnose
 from hepalith.errors import InputError
 from hepalith.finding import findings_from_patient
+from hepalith.finding.article_picture import compare_with_article
 from hepalith.finding.ct import describe
 from hepalith.finding.description import Description
+from hepalith.finding.ultrasound import describe_ultrasound
 from hepalith.image import Volume
 from hepalith.image.cine import Cine
 from hepalith.image.decode import decode
+from hepalith.image.decode_ultrasound import decode_examination
+from hepalith.image.picture import find_pictures
 from hepalith.management import advise
 from hepalith.reading import (
     DEFAULT_PSEUDONYM_KEY,
@@ -63,22 +67,6 @@ class Joined:
 
 def join(ct: Description, us: Description) -> Joined:
     return Joined((*ct.findings, *us.findings), (*ct.patterns, *us.patterns))
-
-
-def describe_ultrasound(looks: Any, foci: Any, motion: Any) -> Description:
-    return Description((), ())
-
-
-def compare_with_article(seen: Any, foci: Any) -> Any:
-    return ()
-
-
-def decode_ultrasound(series: Series, settings: Settings) -> tuple[Cine, ...]:
-    return ()
-
-
-def find_pictures(cine: Cine) -> tuple[Any, ...]:
-    return ()
 
 
 PSEUDONYM_KEY_VARIABLE = "HEPALITH_PSEUDONYM_KEY"
@@ -238,7 +226,7 @@ def read_ultrasound(
     after
         Foci of the examination that are numbered before those on ultrasound.
     """
-    if not getattr(choice, "ultrasound", ()):
+    if not choice.ultrasound:
         return None, ()
     with clock.stage("decode ultrasound"):
         cines, lost = decode_all(choice, settings)
@@ -269,12 +257,15 @@ def decode_all(
     """
     cines, lost = list[tuple[Series, Cine]](), list[SeriesLeft]()
     failed: InputError | None = None
-    for series in getattr(choice, "ultrasound", ()):
+    for series in choice.ultrasound:
         try:
-            cines += [(series, cine) for cine in decode_ultrasound(series, settings)]
+            decoded, left = decode_examination((series,), settings)
         except InputError as error:
             failed = failed or error
             lost.append(SeriesLeft(series.uid, f"{series.description or 'no description'}: {error}"))
+            continue
+        cines += [(series, cine) for cine in decoded]
+        lost += left
     if failed is not None and not cines:
         raise failed
     return cines, tuple(lost)

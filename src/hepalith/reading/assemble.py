@@ -47,6 +47,7 @@ from hepalith.reading.identity import (
 from hepalith.reading.layperson import summarise_for_patient
 from hepalith.reading.reading import Maps, Reading, Source
 from hepalith.reading.sonogram_entries import (
+    article_entry,
     detectability_of_sonogram,
     focus_entries_of,
     image_entries_of,
@@ -253,7 +254,7 @@ def make_document(
         plan=tuple(entries.action_entry(a) for a in plan.actions),
         plan_beside=entries.beside_entry(plan),
         gradings=tuple(entries.grading_entry(g) for g in plan.gradings),
-        article_pictures=() if sonography is None else sonography.article,
+        article_pictures=() if sonography is None else tuple(article_entry(p) for p in sonography.article),
         disagreements=conclusion.disagreements,
         limits=() if sonography is None else limit_entries(sonography.seen),
         summary=SummaryEntry(radiology=TextEntry(en="", zh=""), patient=TextEntry(en="", zh="")),

@@ -11,12 +11,13 @@ from hepalith.calcification import Foci
 from hepalith.calcification.track import ExaminationLooks
 from hepalith.differential import Differential
 from hepalith.finding import Finding, Pattern
+from hepalith.finding.article_picture import ArticlePicture
 from hepalith.finding.description import Description
 from hepalith.image import Volume
 from hepalith.image.cine import Cine
 from hepalith.image.picture import Picture
 from hepalith.management import Plan
-from hepalith.reading.sonogram_document import ArticlePictureEntry, DisagreementEntry
+from hepalith.reading.sonogram_document import DisagreementEntry
 from hepalith.study import Series, SeriesLeft, Study
 
 __all__ = ["Conclusion", "CtRead", "Examination", "UltrasoundImage", "UltrasoundRead"]
@@ -79,7 +80,7 @@ class UltrasoundRead:
     images: tuple[UltrasoundImage, ...]
     sighted: ExaminationLooks
     seen: Description
-    article: tuple[ArticlePictureEntry, ...] = ()
+    article: tuple[ArticlePicture, ...] = ()
 
     @property
     def primary(self) -> UltrasoundImage:

@@ -102,24 +102,27 @@ class KeyPictureEntry(Entry):
 
 
 class ArticlePointEntry(Entry):
-    """One point of a picture of the article, and whether it is there."""
+    """One point of a picture of the article, and whether this examination shows it."""
 
     id: Term
+    claims: tuple[str, ...] = ()
     text: str
     text_zh: str
     state: Literal["present", "absent", "unknown", "not_assessable"]
+    probability: Probability | None = None
     reason: str = ""
     reason_zh: str = ""
 
 
 class ArticlePictureEntry(Entry):
-    """One of the article's two ultrasound pictures, point by point."""
+    """One of the article's two ultrasound pictures, point by point; `fit` is null where none could be judged."""
 
     id: Term
+    diagnosis: Term
     title: str
     title_zh: str
     points: tuple[ArticlePointEntry, ...]
-    source: str = ""
+    fit: Probability | None = None
 
 
 class DisagreementEntry(Entry):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from hepalith.calcification import Foci, Focus
 from hepalith.calcification.echo import Observation, Shadow
 from hepalith.calcification.look import Look
+from hepalith.finding.article_picture import ArticlePicture
 from hepalith.finding.description import Description
 from hepalith.image.beam import Sector
 from hepalith.image.picture import Picture
@@ -26,6 +27,8 @@ from hepalith.reading.examination import UltrasoundImage, UltrasoundRead
 from hepalith.reading.focus_entries import duct_entry, host_entry, measured
 from hepalith.reading.identity import tracking_uid
 from hepalith.reading.sonogram_document import (
+    ArticlePictureEntry,
+    ArticlePointEntry,
     LimitEntry,
     ObservationEntry,
     RegionEntry,
@@ -37,6 +40,7 @@ from hepalith.study import Series
 from hepalith.vocabulary import NotAssessable
 
 __all__ = [
+    "article_entry",
     "detectability_of_sonogram",
     "focus_entries_of",
     "image_entries_of",
@@ -275,6 +279,30 @@ def input_entries_of(
 def limit_entries(seen: Description) -> tuple[LimitEntry, ...]:
     """Return what this examination cannot tell, of what matters for the answer."""
     return tuple(LimitEntry(id=limit.id, text=limit.en, text_zh=limit.zh) for limit in seen.limits)
+
+
+def article_entry(picture: ArticlePicture) -> ArticlePictureEntry:
+    """Return one of the article's pictures, point by point."""
+    return ArticlePictureEntry(
+        id=picture.id,
+        diagnosis=picture.diagnosis,
+        title=picture.title["en"],
+        title_zh=picture.title["zh"],
+        points=tuple(
+            ArticlePointEntry(
+                id=point.id,
+                claims=point.claims,
+                text=point.text["en"],
+                text_zh=point.text["zh"],
+                state=point.state.value,
+                probability=point.probability,
+                reason=point.reason["en"],
+                reason_zh=point.reason["zh"],
+            )
+            for point in picture.points
+        ),
+        fit=picture.fit,
+    )
 
 
 def series_of(read: UltrasoundRead) -> tuple[Series, ...]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hepalith.calcification.look import Look
 from hepalith.geometry import Box, Grid, StoredOrder
 from hepalith.image.cine import Cine
-from hepalith.image.picture import Picture
+from hepalith.image.overlay_identity import hide_identity
 from hepalith.reading.examination import UltrasoundImage, UltrasoundRead
 from hepalith.reading.reading import KeyPicture, Maps
 from hepalith.reading.sonogram_document import KeyPictureEntry
@@ -53,16 +53,6 @@ def key_pictures(read: UltrasoundRead) -> tuple[KeyPicture, ...]:
     frames = dict.fromkeys([first, *((k.image, k.frame) for k in looks if (k.image, k.frame) in wanted)])
     images = {image.id: image for image in read.images}
     return tuple(_keep(images[name], frame, read) for name, frame in list(frames)[: MOST_PICTURES + 1])
-
-
-def hide_identity(cine: Cine, pictures: Sequence[Picture]) -> NDArray[np.uint8]:
-    """Stand-in until the room of images has its own."""
-    keep = np.zeros(cine.shape_px, dtype=np.bool_)
-    for picture in pictures:
-        left, top, right, bottom = picture.grid.sector.box_px
-        keep[top : bottom + 1, left : right + 1] = True
-        keep &= ~picture.overlay
-    return np.where(keep, cine.grey, 0).astype(np.uint8)
 
 
 def _keep(image: UltrasoundImage, frame: int, read: UltrasoundRead) -> KeyPicture:
