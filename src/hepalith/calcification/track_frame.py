@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 
+from hepalith.anatomy.sonogram import map_sonogram
 from hepalith.calcification.look import Look
+from hepalith.calcification.ultrasound import find_echoes
 from hepalith.image.picture import Picture
 
 __all__ = ["ReadFrame", "read_frame"]
@@ -16,8 +17,6 @@ ReadFrame = Callable[[Picture, str, int], Look]
 
 def read_frame(picture: Picture, image: str, frame: int) -> Look:
     """Return one picture read at one frame."""
-    map_sonogram = importlib.import_module("hepalith.anatomy.sono_map").map_sonogram
-    find_echoes = importlib.import_module("hepalith.calcification.ultrasound").find_echoes
     levels = picture.levels(frame)
     sonogram = map_sonogram(levels, picture)
     echoes = find_echoes(levels, picture, sonogram, image=image, frame=frame)

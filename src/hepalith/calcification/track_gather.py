@@ -301,42 +301,13 @@ def _focus_of_echo(
 
 
 def _screen_labels(look: Look, focus_of: Mapping[int, int]) -> NDArray[np.int32]:
-    """Return focus ids on the screen of a look, by the nearest sample of the beam grid."""
+    """Return focus ids on the screen of a look, as its picture lays them there."""
     names = np.zeros(int(look.echoes.labels.max(initial=0)) + 1, dtype=np.int32)
     for echo, focus in focus_of.items():
         if echo < names.size:
             names[echo] = focus
     beams = names[look.echoes.labels]
-    screen = np.zeros(look.picture.cine.shape_px, dtype=np.int32)
-    if not beams.any():
-        return screen
-    grid = look.picture.grid
-    at = np.nonzero(beams)
-    rows, columns = _spread(grid.x_px, grid.y_px, at, screen.shape)
-    screen[rows, columns] = beams[at][:, None]
-    return screen
-
-
-def _spread(
-    x_px: NDArray[np.float32],
-    y_px: NDArray[np.float32],
-    at: tuple[NDArray[np.intp], ...],
-    shape: tuple[int, int],
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the pixels between each labelled sample and its neighbours towards the next line.
-
-    Lines of a fan lie several pixels apart at depth: the way to the next line is filled in even steps.
-    """
-    sample, line = at
-    after = np.minimum(line + 1, x_px.shape[1] - 1)
-    before = np.maximum(line - 1, 0)
-    steps = np.linspace(-0.5, 0.5, 9)
-    wide = [(grid[sample, after] - grid[sample, before]) / 2 for grid in (x_px, y_px)]
-    x = x_px[sample, line][:, None] + wide[0][:, None] * steps
-    y = y_px[sample, line][:, None] + wide[1][:, None] * steps
-    rows = np.clip(np.rint(y), 0, shape[0] - 1).astype(np.intp)
-    columns = np.clip(np.rint(x), 0, shape[1] - 1).astype(np.intp)
-    return rows, columns
+    return np.asarray(look.picture.to_screen(beams), dtype=np.int32)
 
 
 def _foci_of(foci: tuple[Focus, ...], looks: Sequence[Look], labels: Sequence[NDArray[np.int32]]) -> Foci:

@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from hepalith.calcification.echo import Echo
 from hepalith.calcification.track import Sighting, Track
-from hepalith.calcification.track_motion import Motion, carry, paths_of
+from hepalith.calcification.track_motion import LEAST_LIKE, Motion, carry, paths_of
 
 __all__ = ["BELIEVED", "judge_tracks", "link_echoes"]
 
@@ -51,9 +51,9 @@ SAME_PLANE = 0.35
 slice thickness away it has fallen to about this (our judgement, C; for a Gaussian slice profile the speckle
 of planes half a width at half height apart correlates by 0.5)."""
 
-SEEN_IF_REAL = 0.85
-"""How often a body is found in a frame that shows its plane: single frames find 0.9 of them at best, and one
-that fades is missed more often (our judgement, C; `hepalith evaluate --modality US` tells the first)."""
+SEEN_IF_REAL = 0.8
+"""How often a body is found in a frame that shows its plane: single frames find 0.9 of them at best, and a
+faint one is missed more often (our judgement, C; `hepalith evaluate --modality US` tells the first)."""
 
 SEEN_IF_SPECKLE = 0.15
 """How often a false echo is found again, at its place, in speckle that is all new: false echoes are few a
@@ -70,8 +70,14 @@ PRIOR_MOVES = 0.1
 """Share of bright bodies that move against the liver: gas and loose stones are the fewer (our judgement,
 C)."""
 
-TRAVEL_SHARE = 0.02
-"""Usual travel of a body that moves, as a share of the picture's depth: 3 mm of 150 (our judgement, C)."""
+TRAVEL_SHARE = 0.03
+"""Usual travel of a body that moves, as a share of the picture's depth: 4 mm of 150 (our judgement, C)."""
+
+LEAST_JITTER_PX = 0.3
+"""No centre is known better than this, pixels of the screen: brightness is stored in whole pixels."""
+
+FEWEST_FOR_JITTER = 6
+"""Sightings from which the scatter of a body's own centre is measured: four second differences or more."""
 
 FEWEST_FOR_MOTION = 4
 """Sightings from which motion is judged: fewer hold no path."""
@@ -232,9 +238,9 @@ def _believe(
     plane (`SAME_PLANE`) is a trial: a body is found in `SEEN_IF_REAL` of them, a false echo in
     `SEEN_IF_SPECKLE` of those whose speckle is new, or by accident (`_chance`). Speckle that did not change
     repeats its mistakes, so a trial counts for as much as the speckle changed since the frame before
-    (`news`). Frames of another plane say nothing: a body that fades out of the plane is no less real. Only
-    the two frames beside the best are trials always: frames are read so often that no body of 3 mm is in but
-    one.
+    (`news`). A miss counts for as much as the plane is still that of the best sighting: a body that fades out
+    of the plane is no less real. Only the two frames beside the best are trials always: frames are read so
+    often that no body of 3 mm is in but one.
     """
     start = max(sightings, key=lambda s: (s[1].contrast, -s[0]))[0]
     seen = {step for step, _ in sightings}
@@ -243,11 +249,14 @@ def _believe(
         alike = 1.0
         for step in range(start + order, len(frames) if order > 0 else -1, order):
             alike *= float(kin[step])
-            if alike < SAME_PLANE and abs(step - start) > 1 and not min(seen) <= step <= max(seen):
+            beside = abs(step - start) == 1
+            if alike < SAME_PLANE and not beside and not min(seen) <= step <= max(seen):
                 break
             news = min(1.0, max(LEAST_NEWS, 1 - float(kin[step])))
             real, speckle = SEEN_IF_REAL, min(max(SEEN_IF_SPECKLE, float(chance[step])), SEEN_IF_REAL)
-            log_odds += news * math.log(real / speckle if step in seen else (1 - real) / (1 - speckle))
+            miss = max(alike, SAME_PLANE) * math.log((1 - real) / (1 - speckle))
+            hit = math.log(real / speckle) if kin[step] >= LEAST_LIKE else 0.0  # else nobody knows the place
+            log_odds += news * (hit if step in seen else miss)
             expected += 1
             news_sum += news
     best = next(echo for step, echo in sightings if step == start)
@@ -276,8 +285,8 @@ def _judge_motion(track: Track, path: _Path, depth_px: float) -> Track:
     if len(moved) < FEWEST_FOR_MOTION:
         return replace(track, sightings=moved)
     off = np.array([s.echo.observation.centroid_px for s in moved]) - path.where
-    own = np.array([centre_sd_px(s.echo) for s in moved])
-    errors = np.sqrt(path.deviation**2 + own**2 + centre_sd_px(track.best.echo) ** 2)
+    own = min(_jitter_px(off), centre_sd_px(track.best.echo))
+    errors = np.sqrt(path.deviation**2 + 2 * own**2)
     apart = np.linalg.norm(off - np.median(off, axis=0), axis=1)
     furthest = int(np.argmax(apart / errors))
     error = float(errors[furthest]) * math.sqrt(max(1.0, math.log(len(moved))))
@@ -291,6 +300,17 @@ def _judge_motion(track: Track, path: _Path, depth_px: float) -> Track:
         travel_px=float(apart[furthest]),
         travel_sd_px=float(errors[furthest]),
     )
+
+
+def _jitter_px(off: NDArray[np.float64]) -> float:
+    """Return how much a body's centre scatters, from its second differences, which travel leaves small.
+
+    Half as much again is taken, for it rests on few; at least `LEAST_JITTER_PX`.
+    """
+    if off.shape[0] < FEWEST_FOR_JITTER:
+        return math.inf
+    bends = np.diff(off, n=2, axis=0)
+    return max(LEAST_JITTER_PX, 1.5 * math.sqrt(float(np.median(bends**2)) / 0.455 / 6))
 
 
 def _logistic(log_odds: float) -> float:
