@@ -112,24 +112,27 @@ class BeamGrid:
         return (radius - sector.near_px) / self.step_px, (np.arctan2(dx, dy) - sector.from_angle) / pitch
 
 
-def sector_mask(sector: Sector, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Pixels of a screen of `shape` (row, column) that lie within the outline."""
-    mask = np.zeros(shape, bool)
+def sector_mask(sector: Sector, shape: tuple[int, int], *, every: int = 1) -> NDArray[np.bool_]:
+    """Pixels of a screen of `shape` (row, column) that lie within the outline.
+
+    `every` takes each second, third, … row and column only: the mask is smaller by as much.
+    """
+    rows, columns = np.arange(0, shape[0], every), np.arange(0, shape[1], every)
+    mask = np.zeros((rows.size, columns.size), bool)
     x0, y0, x1, y1 = sector.box_px
-    rows = slice(max(y0, 0), max(y1 + 1, 0))
-    columns = slice(max(x0, 0), max(x1 + 1, 0))
+    row = slice(*np.searchsorted(rows, (y0, y1 + 1)))
+    column = slice(*np.searchsorted(columns, (x0, x1 + 1)))
     if sector.shape == "rectangle" or sector.apex_px is None:
-        mask[rows, columns] = True
+        mask[row, column] = True
         return mask
-    y, x = np.mgrid[rows.start : min(rows.stop, shape[0]), columns.start : min(columns.stop, shape[1])]
-    dx, dy = x - sector.apex_px[0], y - sector.apex_px[1]
-    radius, angle = np.hypot(dx, dy), np.arctan2(dx, dy)
-    mask[rows, columns] = (
-        (radius >= sector.near_px)
-        & (radius <= sector.far_px)
-        & (angle >= sector.from_angle)
-        & (angle <= sector.to_angle)
-    )
+    dx = columns[column][None, :] - sector.apex_px[0]
+    dy = rows[row][:, None] - sector.apex_px[1]
+    square = dx * dx + dy * dy
+    within = (square >= sector.near_px**2) & (square <= sector.far_px**2) & (dy > 0)
+    # a place lies right of a side where it is on the clockwise side of its direction
+    within &= dx * math.cos(sector.from_angle) >= dy * math.sin(sector.from_angle)
+    within &= dx * math.cos(sector.to_angle) <= dy * math.sin(sector.to_angle)
+    mask[row, column] = within
     return mask
 
 

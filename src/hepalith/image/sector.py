@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from hepalith.image.beam import Sector, sector_mask
 from hepalith.image.cine import Cine
-from hepalith.image.sector_fit import fit_fan, fit_rectangle, judge_sector, rim_of
-from hepalith.image.sector_support import find_supports
+from hepalith.image.sector_fit import fit_fan, fit_rectangle, rim_of
+from hepalith.image.sector_judge import judge_sector, map_echo
+from hepalith.image.sector_support import find_supports, margin_level, peak_screen
 
 __all__ = ["find_sectors"]
 
@@ -33,11 +34,16 @@ def find_sectors(cine: Cine) -> tuple[Sector, ...]:
     """
     boxes = tuple(region.box_px for region in cine.regions if region.kind == "b_mode")
     found: list[tuple[Sector, float]] = []
-    for floors in (False, True):
-        supports = find_supports(cine, boxes, floors=floors)
-        if not boxes:
-            supports = supports[:MAX_PICTURES]
-        found.extend(pair for support in supports if (pair := _fit(support)) is not None)
+    whole = find_supports(cine, boxes, floors=False)
+    echo_only = find_supports(cine, boxes, floors=True)
+    floor = np.any(whole, axis=0) if whole else None
+    margin = margin_level(peak_screen(cine)) is not None
+    for supports in (whole, echo_only):
+        grey = margin and supports is whole
+        chosen = supports if boxes else supports[:MAX_PICTURES]
+        found.extend(pair for support in chosen if (pair := _fit(support, floor, grey)) is not None)
+        if supports is whole and len(whole) == len(echo_only) and np.array_equal(whole, echo_only):
+            break
     found.sort(key=lambda pair: -pair[1])
     kept: list[Sector] = []
     shape = cine.shape_px
@@ -60,17 +66,20 @@ def _largest(sectors: list[Sector], shape: tuple[int, int]) -> list[Sector]:
     ]
 
 
-def _fit(support: NDArray[np.bool_]) -> tuple[Sector, float] | None:
+def _fit(
+    support: NDArray[np.bool_], floor: NDArray[np.bool_] | None, margin: bool
+) -> tuple[Sector, float] | None:
     if not support.any():
         return None
     rows, columns = np.flatnonzero(support.any(1)), np.flatnonzero(support.any(0))
     if rows[-1] - rows[0] < MIN_SIDE_PX or columns[-1] - columns[0] < MIN_SIDE_PX:
         return None
     rim = rim_of(support)
-    choices = [judge_sector(fit_rectangle(rim), support)]
-    fan = fit_fan(rim, support)
+    echo = map_echo(support, floor, margin=margin)
+    choices = [judge_sector(fit_rectangle(rim), echo)]
+    fan = fit_fan(rim, echo)
     if fan is not None:
-        choices.append(judge_sector(fan, support))
+        choices.append(judge_sector(fan, echo))
     sector, score = max(choices, key=lambda pair: pair[1])
     if sector.confidence < MIN_CONFIDENCE:
         return None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, optimize
+from scipy import optimize
 
-from hepalith.image.beam import Sector, sector_mask
+from hepalith.image.beam import Sector
+from hepalith.image.sector_judge import EchoMap, judge_sector
 
-__all__ = ["Rim", "fit_fan", "fit_rectangle", "judge_sector", "rim_of"]
+__all__ = ["Rim", "fit_fan", "fit_rectangle", "rim_of"]
 
 TOLERANCE_PX = 2.0
 """A rim point this near to the outline is explained by it: scan conversion and JPEG blur an edge by one to
@@ -22,8 +23,17 @@ OUTSIDE_COST = 2.0
 true outline is impossible, absence of echo inside it (dark flank) is common."""
 
 
-EMPTY_COST = 0.3
-"""How much an outline loses for the share of it in which no echo is, against its share of explained edge."""
+SCAN_POINTS = 150
+"""Rim points a side with which candidate apexes are scored; all of them count in the last fit."""
+
+MIN_RIM_POINTS = 20
+"""Fewest rim points on an outline from which it is refined."""
+
+ROBUST_PX = 0.7
+"""Distance from which a rim point counts less: rounding to pixels alone spreads them over 0.3 px."""
+
+RIDGE = 1e-2
+"""Damping of a step, in rim points: keeps what no point supports (a side that is dark) where it was."""
 
 STARTS = 5
 """Candidate apexes that are refined."""
@@ -42,6 +52,14 @@ class Rim:
     def points(self) -> NDArray[np.float64]:
         """All of them."""
         return np.concatenate([self.left, self.right, self.top, self.bottom])
+
+    def thinned(self, most: int) -> Rim:
+        """At most so many points a side, evenly taken."""
+        left, right, top, bottom = (
+            side[:: max(1, math.ceil(len(side) / most))]
+            for side in (self.left, self.right, self.top, self.bottom)
+        )
+        return Rim(left, right, top, bottom)
 
 
 def rim_of(support: NDArray[np.bool_]) -> Rim:
@@ -77,17 +95,16 @@ def _mode(values: NDArray[np.float64], outward: int, tolerance: float = TOLERANC
     `outward` is +1 where larger values lie outside, -1 where smaller ones do.
     """
     ordered = np.sort(values)
-    near = np.searchsorted(ordered, ordered + tolerance, "right") - np.searchsorted(
-        ordered, ordered - tolerance, "left"
-    )
+    near = ordered.searchsorted(ordered + tolerance, "right") - ordered.searchsorted(ordered - tolerance)
     if outward > 0:
-        beyond = values.size - np.searchsorted(ordered, ordered + 1.5 * tolerance, "right")
+        beyond = values.size - ordered.searchsorted(ordered + 1.5 * tolerance, "right")
     else:
-        beyond = np.searchsorted(ordered, ordered - 1.5 * tolerance, "left")
+        beyond = ordered.searchsorted(ordered - 1.5 * tolerance, "left")
     best = int(np.argmax(near - OUTSIDE_COST * beyond))
-    chosen = ordered[best]
-    agree = ordered[np.abs(ordered - chosen) <= tolerance]
-    return float(np.median(agree)), int(agree.size)
+    chosen = float(ordered[best])
+    first = int(ordered.searchsorted(chosen - tolerance))
+    last = int(ordered.searchsorted(chosen + tolerance, "right"))
+    return float(ordered[(first + last) // 2]), last - first
 
 
 def _line_candidates(
@@ -121,14 +138,13 @@ def _line_candidates(
 
 @dataclass(frozen=True, slots=True)
 class _Polar:
-    """Outline about one apex, with how many rim points lie on each part of it."""
+    """Outline about one apex, with how many more rim points lie on it than beyond it."""
 
     apex: tuple[float, float]
     from_angle: float
     to_angle: float
     near: float
     far: float
-    counts: tuple[int, int, int, int]
     score: float
 
 
@@ -160,10 +176,10 @@ def _polar(rim: Rim, apex: tuple[float, float]) -> _Polar | None:
         (a < left) & ((left - a) * r > 2 * TOLERANCE_PX)
     )
     score = n_left + n_right + n_near + n_far - OUTSIDE_COST * float(beyond.sum())
-    return _Polar(apex, left, right, near, far, (n_left, n_right, n_near, n_far), score)
+    return _Polar(apex, left, right, near, far, score)
 
 
-def fit_fan(rim: Rim, support: NDArray[np.bool_]) -> Sector | None:
+def fit_fan(rim: Rim, echo: EchoMap) -> Sector | None:
     """Fan whose sides and arcs most rim points lie on and few beyond.
 
     Candidate apexes are the crossings of lines that the left and right rims support, mirror images of one
@@ -177,10 +193,11 @@ def fit_fan(rim: Rim, support: NDArray[np.bool_]) -> Sector | None:
         None where no apex explains anything.
     """
     rng = np.random.default_rng(0)
+    whole, rim = rim, rim.thinned(SCAN_POINTS)
     x0, y0 = rim.points.min(axis=0)
     x1, y1 = rim.points.max(axis=0)
-    lefts = _line_candidates(rim.left, -1, rng)
-    rights = _line_candidates(rim.right, 1, rng)
+    lefts = _line_candidates(whole.left, -1, rng)
+    rights = _line_candidates(whole.right, 1, rng)
     apexes = [
         ((a_l - a_r) / (b_r - b_l) * b_l + a_l, (a_l - a_r) / (b_r - b_l))
         for a_l, b_l in lefts
@@ -206,66 +223,8 @@ def fit_fan(rim: Rim, support: NDArray[np.bool_]) -> Sector | None:
             chosen.append(fan)
         if len(chosen) == STARTS:
             break
-    sectors = [_to_sector(rim, _least_squares(rim, _simplex(rim, fan))) for fan in chosen]
-    return max((judge_sector(sector, support) for sector in sectors), key=lambda pair: pair[1])[0]
-
-
-def judge_sector(sector: Sector, support: NDArray[np.bool_]) -> tuple[Sector, float]:
-    """How well an outline explains a mask of echo: the sector with its confidence, and a score to rank by.
-
-    Confidence is the share of the outline along which the mask ends; the score takes off echo outside of the
-    outline heavily and emptiness within it lightly (a dark flank is common).
-    """
-    inner = support & ~ndimage.binary_erosion(support, border_value=1)
-    distance = ndimage.distance_transform_edt(~inner) if inner.any() else np.full(support.shape, 99.0)
-    x, y = outline_points(sector)
-    seen = (x > 1) & (y > 1) & (x < support.shape[1] - 2) & (y < support.shape[0] - 2)
-    if seen.sum() < 20:
-        return replace(sector, confidence=0.0), -9.0
-    on = distance[np.rint(y[seen]).astype(int), np.rint(x[seen]).astype(int)] <= 1.2 * TOLERANCE_PX
-    mask = sector_mask(sector, support.shape)
-    outside = float((support & ~mask).sum()) / max(int(support.sum()), 1)
-    empty = float((mask & ~support).sum()) / max(int(mask.sum()), 1)
-    confidence = float(on.mean())
-    return replace(sector, confidence=confidence), confidence - 4 * outside - EMPTY_COST * empty
-
-
-def outline_points(sector: Sector) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Places, about two pixels apart, along the outline as it is cut by its box."""
-    x0, y0, x1, y1 = sector.box_px
-    edge_x = np.concatenate(
-        [
-            np.arange(x0, x1, 2.0),
-            np.arange(x0, x1, 2.0),
-            np.full((y1 - y0) // 2 + 1, x0),
-            np.full((y1 - y0) // 2 + 1, x1),
-        ]
-    )
-    down = np.linspace(y0, y1, (y1 - y0) // 2 + 1)
-    half = (edge_x.size - 2 * down.size) // 2
-    edge_y = np.concatenate([np.full(half, y0), np.full(edge_x.size - 2 * down.size - half, y1), down, down])
-    if sector.shape == "rectangle" or sector.apex_px is None:
-        return edge_x, edge_y
-    ax, ay = sector.apex_px
-    span = sector.to_angle - sector.from_angle
-    parts = []
-    for radius in (sector.near_px, sector.far_px):
-        angle = np.linspace(sector.from_angle, sector.to_angle, max(2, int(span * radius / 2)))
-        parts.append((ax + radius * np.sin(angle), ay + radius * np.cos(angle)))
-    radii = np.arange(sector.near_px, sector.far_px, 2.0)
-    parts.extend(
-        (ax + radii * math.sin(t), ay + radii * math.cos(t)) for t in (sector.from_angle, sector.to_angle)
-    )
-    x = np.concatenate([part[0] for part in parts])
-    y = np.concatenate([part[1] for part in parts])
-    kept = (x >= x0 - 1) & (x <= x1 + 1) & (y >= y0 - 1) & (y <= y1 + 1)
-    dx, dy = edge_x - ax, edge_y - ay
-    radius, angle = np.hypot(dx, dy), np.arctan2(dx, dy)
-    within = (radius > sector.near_px + 2) & (radius < sector.far_px - 2)
-    within &= (angle > sector.from_angle + 2 / np.maximum(radius, 1)) & (
-        angle < sector.to_angle - 2 / np.maximum(radius, 1)
-    )
-    return np.concatenate([x[kept], edge_x[within]]), np.concatenate([y[kept], edge_y[within]])
+    sectors = [_to_sector(whole, _least_squares(whole, _simplex(rim, fan))) for fan in chosen]
+    return max((judge_sector(sector, echo) for sector in sectors), key=lambda pair: pair[1])[0]
 
 
 def _simplex(rim: Rim, fan: _Polar) -> _Polar:
@@ -289,33 +248,42 @@ def _simplex(rim: Rim, fan: _Polar) -> _Polar:
 
 
 def _least_squares(rim: Rim, fan: _Polar) -> _Polar:
-    """Refine all six numbers of a fan on the rim points that lie on it."""
-    params = np.array([*fan.apex, fan.from_angle, fan.to_angle, fan.near, fan.far])
-    for reach in (4.0, 2.5):
-        chosen = _explained(rim, params, reach)
-        if sum(len(c) for c in chosen) < 20:
+    """Refine all six numbers of a fan on the rim points that lie on it (reweighted Gauss-Newton steps)."""
+    p = np.array([*fan.apex, fan.from_angle, fan.to_angle, fan.near, fan.far])
+    scale = np.array([1, 1, 1 / fan.far, 1 / fan.far, 1, 1])
+    for reach in (4.0, 4.0, 4.0, 2.5, 2.5, 2.5):
+        chosen = _explained(rim, p, reach)
+        if sum(len(part) for part in chosen) < MIN_RIM_POINTS:
             return fan
-        left, right, top, bottom = chosen
-        weights = [c for c in chosen if len(c)]
-        del weights
-
-        def residuals(p: NDArray[np.float64]) -> NDArray[np.float64]:
-            parts = [
-                _beside(left, p, p[2]),  # noqa: B023 - called within this pass only
-                _beside(right, p, p[3]),  # noqa: B023
-                np.hypot(top[:, 0] - p[0], top[:, 1] - p[1]) - p[4],  # noqa: B023
-                np.hypot(bottom[:, 0] - p[0], bottom[:, 1] - p[1]) - p[5],  # noqa: B023
-            ]
-            anchor = 1e-3 * (p - params) * np.array([1, 1, 300, 300, 1, 1])  # noqa: B023
-            return np.concatenate([*parts, anchor])
-
-        params = optimize.least_squares(residuals, params, loss="soft_l1", f_scale=0.7, x_scale="jac").x
-    found = _explained(rim, params, TOLERANCE_PX)
-    counts = (len(found[0]), len(found[1]), len(found[2]), len(found[3]))
-    ax, ay, left_angle, right_angle, near, far = (float(v) for v in params)
-    if not (right_angle > left_angle + 0.1 and far > near + 10):
+        residual, slope = _residuals(chosen, p)
+        weight = 1 / np.sqrt(1 + (residual / ROBUST_PX) ** 2)
+        scaled = slope * scale
+        normal = scaled.T @ (weight[:, None] * scaled) + RIDGE * np.eye(6)
+        p = p - scale * np.linalg.solve(normal, scaled.T @ (weight * residual))
+    ax, ay, left, right, near, far = (float(v) for v in p)
+    if not (np.isfinite(p).all() and right > left + 0.1 and far > near + 10):
         return fan
-    return _Polar((ax, ay), left_angle, right_angle, near, far, counts, fan.score)
+    return _Polar((ax, ay), left, right, near, far, fan.score)
+
+
+def _residuals(
+    chosen: list[NDArray[np.float64]], p: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distance, px, of rim points from their part of the outline, and its derivative by the six numbers."""
+    residuals, slopes = [], []
+    for part, points in enumerate(chosen):
+        dx, dy = points[:, 0] - p[0], points[:, 1] - p[1]
+        slope = np.zeros((len(points), 6))
+        if part < 2:
+            cos, sin = math.cos(p[2 + part]), math.sin(p[2 + part])
+            residuals.append(dx * cos - dy * sin)
+            slope[:, 0], slope[:, 1], slope[:, 2 + part] = -cos, sin, -dx * sin - dy * cos
+        else:
+            radius = np.maximum(np.hypot(dx, dy), 1e-6)
+            residuals.append(radius - p[2 + part])
+            slope[:, 0], slope[:, 1], slope[:, 2 + part] = -dx / radius, -dy / radius, -1
+        slopes.append(slope)
+    return np.concatenate(residuals), np.concatenate(slopes)
 
 
 def _beside(points: NDArray[np.float64], p: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
