@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from itertools import combinations
@@ -12,12 +12,20 @@ from itertools import combinations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from hepalith.differential.differential import Contradiction
+from hepalith.differential.differential import Contradiction, Differential
 from hepalith.differential.statement import Statement
+from hepalith.finding.disagreement import Disagreement
 from hepalith.finding.finding import Finding
 from hepalith.vocabulary import Measurement, State, inline, load_vocabulary
 
-__all__ = ["Clash", "clash_of_rules", "clash_of_sources", "clash_of_words", "load_clash_rules"]
+__all__ = [
+    "Clash",
+    "clash_of_rules",
+    "clash_of_sources",
+    "clash_of_words",
+    "load_clash_rules",
+    "with_disagreements",
+]
 
 SURE = 0.8
 """Probability from which a finding is taken at its word: below it two findings can both be half right."""
@@ -112,6 +120,19 @@ def load_clash_rules() -> Rules:
     if unknown := sorted(name for name in named if name not in load_vocabulary()):
         raise ValueError(f"contradictions.toml names what does not exist: {', '.join(unknown)}")
     return rules
+
+
+def with_disagreements(differential: Differential, disagreements: Sequence[Disagreement]) -> Differential:
+    """Return a differential that also tells where CT and ultrasound disagree, those first.
+
+    They were settled before the reasoning (`hepalith.finding.together`): where neither counts the finding is
+    named as left out.
+    """
+    told = tuple(
+        Contradiction((d.finding,), {"en": d.en, "zh": d.zh}, () if d.heard else (d.finding,))
+        for d in disagreements
+    )
+    return replace(differential, contradictions=(*told, *differential.contradictions))
 
 
 def clash_of_sources(findings: Sequence[Finding]) -> Iterator[Clash]:

@@ -18,6 +18,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from hepalith.finding.description import Description
+from hepalith.finding.disagreement import Disagreement
 from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.vocabulary import Measurement, State, inline, load_vocabulary
 
@@ -76,22 +77,6 @@ class ModalityRules(BaseModel):
     rule: tuple[ModalityRule, ...]
     echo_without_calcium: _Special
     more_echoes: _Special
-
-
-@dataclass(frozen=True, slots=True)
-class Disagreement:
-    """What CT and ultrasound say differently of one finding.
-
-    `ct` and `us` say it in a few words of each language; `heard` is the one that counts, empty where neither
-    does; `en` and `zh` the whole sentence, with what would settle it.
-    """
-
-    finding: str
-    ct: Mapping[str, str]
-    us: Mapping[str, str]
-    heard: str
-    en: str
-    zh: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +220,15 @@ NOTHING = ("none", "apart")
 """Choices that say that there is nothing to be seen."""
 
 
+SEEN: Mapping[str, str] = {
+    "en": ", since what one of them shows is there",
+    "zh": "（一方已显示，即视为存在）",
+}
+"""Why the one that sees something is heard."""
+
+NOT_SAID: Mapping[str, str] = {"en": "", "zh": ""}
+
+
 def _disagreement(ct: Finding, us: Finding, rule: ModalityRule | None, heard: Finding | None) -> Disagreement:
     said = {
         source: {lang: _quote(f, lang) for lang in ("en", "zh")} for source, f in (("ct", ct), ("us", us))
@@ -254,7 +248,13 @@ def _disagreement(ct: Finding, us: Finding, rule: ModalityRule | None, heard: Fi
         "en": "" if rule is None else f" {rule.settle.en}",
         "zh": "" if rule is None else rule.settle.zh,
     }
-    kept = why if heard is not None and rule is not None and rule.better == counts else {"en": "", "zh": ""}
+    kept = (
+        why
+        if heard is not None and rule is not None and rule.better == counts
+        else SEEN
+        if counts
+        else NOT_SAID
+    )
     return Disagreement(
         ct.id, said["ct"], said["us"], counts,
         f"CT and ultrasound disagree on “{title['en']}”: CT says {said['ct']['en']}, ultrasound says "
@@ -267,14 +267,19 @@ def _disagreement(ct: Finding, us: Finding, rule: ModalityRule | None, heard: Fi
 def _quote(finding: Finding, language: str) -> str:
     """Return what one says of a finding, in a few words."""
     chinese = language == "zh"
+    there = (
+        ("有" if chinese else "present")
+        if finding.state is State.PRESENT
+        else ("无" if chinese else "absent")
+    )
     if isinstance(finding.value, Measurement):
         unit = "" if finding.value.unit == "1" else f" {finding.value.unit}"
-        return f"{finding.value.value:.3g}{unit}"
+        size = f"{finding.value.value:.3g}{unit}"
+        stated = load_vocabulary()[finding.id].type == "boolean"
+        return (f"{there}（{size}）" if chinese else f"{there} ({size})") if stated else size
     if isinstance(finding.value, str):
         return f"“{load_vocabulary().display(finding.id, language, finding.value)}”"
-    if finding.state is State.PRESENT:
-        return "有" if chinese else "present"
-    return "无" if chinese else "absent"
+    return there
 
 
 def _echo_without_calcium(ct: Mapping[str, Finding], us: Mapping[str, Finding]) -> Disagreement | None:

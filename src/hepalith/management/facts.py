@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from hepalith.differential.diagnose import CHILD_BELOW_YEARS
 from hepalith.differential.entry import load_knowledge
-from hepalith.management import echinococcosis, incidental
+from hepalith.management import echinococcosis, incidental, sonogram
 from hepalith.management.known import ALERT_FROM, PRESENT_FROM, Known
 from hepalith.management.tokyo import assess_cholangitis
 from hepalith.vocabulary import Measurement, State
@@ -215,6 +215,12 @@ def has_none_in_part(known: Known) -> bool:
     return nothing and leaves_calcification_open(known) and is_partly_in_view(known)
 
 
+def is_not_assessable(known: Known) -> bool:
+    """Return whether nobody could say if the liver holds calcium, and nothing else is to be said of it."""
+    said = has_none_in_part(known) or sonogram.finds_none(known) or sonogram.leaves_echo_unnamed(known)
+    return leaves_calcification_open(known) and not said
+
+
 def is_partly_in_view(known: Known) -> bool:
     """Return whether part of the liver lay outside the scan."""
     return _is_below(known, "liver_in_view", WHOLE_FROM_PERCENT)
@@ -319,8 +325,10 @@ FACTS: Mapping[str, Callable[[Known], bool]] = {
     "ce_4_or_5": lambda known: echinococcosis.stage_group(known) == "inactive",
     "ce_stage_open": lambda known: echinococcosis.stage_group(known) is None,
     "ct_enhanced": has_enhanced_ct,
-    "ct_read": lambda known: known.foci is not None,
+    "ct_read": sonogram.reads_ct,
     "definite_simple": is_definite_simple,
+    "echo_unnamed": sonogram.leaves_echo_unnamed,
+    "echo_without_calcium": sonogram.echoes_without_calcium,
     "enhanced_only": is_enhanced_only,
     "fetus": lambda known: known.patient.subject == "fetus",
     "has_cholestasis": lambda known: any(known.has(c) for c in CHOLESTASIS),
@@ -335,7 +343,8 @@ FACTS: Mapping[str, Callable[[Known], bool]] = {
     "no_calcification": has_no_calcification,
     "no_host": has_no_host,
     "none_in_part": has_none_in_part,
-    "not_assessable": lambda known: leaves_calcification_open(known) and not has_none_in_part(known),
+    "none_on_ultrasound": sonogram.finds_none,
+    "not_assessable": is_not_assessable,
     "outline_doubtful": lambda known: _is_below(known, "outline_trust", TRUSTED_FROM_PERCENT),
     "partly_in_view": is_partly_in_view,
     "pregnant": lambda known: known.patient.pregnancy is True,
@@ -343,6 +352,7 @@ FACTS: Mapping[str, Callable[[Known], bool]] = {
     "something_to_explain": lambda known: bool(known.differential.diagnoses),
     "stones_likely": has_likely_stones,
     "stones_troubled": has_troubled_stones,
+    "ultrasound_read": sonogram.reads_ultrasound,
     "unclear": is_unclear,
 }
 """What `Condition.fact` may name."""
