@@ -94,9 +94,8 @@ def _mirrored(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Sample and line from which each sample is filled: itself where it is free."""
     free = inside & ~hidden
-    sample: NDArray[np.intp]
-    line: NDArray[np.intp]
-    sample, line = np.indices(hidden.shape)
+    index = np.indices(hidden.shape)
+    sample, line = index[0], index[1]
     if not free.any():
         return sample, line
     near = ndimage.distance_transform_edt(
