@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from hepalith.image.beam import BeamGrid
 
-__all__ = ["Cells", "block_mean", "cut_cells"]
+__all__ = ["Cells", "block_mean", "cut_cells", "seed_band"]
 
 CELLS_ALONG = 128
 """Cells along a beam line: about 1.2 mm each where the picture is 150 mm deep, finer than any border that
@@ -27,8 +27,11 @@ LEAST_INSIDE = 0.5
 """Share of a cell that must be echo for the cell to be judged: the majority."""
 
 SEED_DEPTHS = (0.18, 0.60)
-"""Depths, as shares of the picture, from which the speckle is first learned: below the abdominal wall
+"""Depths, as shares of `reach`, from which the speckle is first learned: below the abdominal wall
 (under 25 mm of 150 in most adults) and above the far wall of the liver. Our judgement."""
+
+REACH_SHARE = 0.95
+"""Share of the cells with speckle that lie above the depth of `reach`: noise makes some beyond it."""
 
 DULL = 0.4
 """A cell whose standard deviation is below this share of the speckle's shows no speckle: fully developed
@@ -54,6 +57,9 @@ class Cells:
         bool: no speckle shows here.
     speckle
         Standard deviation of the picture's speckle, grey levels: the lower part of `sd` where echoes are.
+    reach
+        Depth, as a share of the picture, down to which speckle shows at all: a depth set far beyond the
+        body leaves the lower half empty.
     shape_full
         Samples and lines of the frame.
     step_px
@@ -69,6 +75,7 @@ class Cells:
     inside: NDArray[np.bool_]
     dull: NDArray[np.bool_]
     speckle: float
+    reach: float
     shape_full: tuple[int, int]
     step_px: float
     width_px: NDArray[np.float32]
@@ -115,7 +122,8 @@ def cut_cells(levels: NDArray[np.float32], grid: BeamGrid) -> Cells:
     sd = np.sqrt(np.maximum(near[2] / count - smooth**2, 0))
     inside = share > LEAST_INSIDE
     level = np.where(share > 0, first / np.maximum(share, np.float32(1e-3)), smooth)
-    speckle = _speckle(sd, inside)
+    reach = _reach(sd, inside)
+    speckle = _speckle(sd, inside, reach)
     return Cells(
         size=size,
         level=level,
@@ -124,20 +132,38 @@ def cut_cells(levels: NDArray[np.float32], grid: BeamGrid) -> Cells:
         inside=inside,
         dull=sd < DULL * speckle,
         speckle=speckle,
+        reach=reach,
         shape_full=(levels.shape[0], levels.shape[1]),
         step_px=grid.step_px,
         width_px=_widths(grid),
     )
 
 
-def _speckle(sd: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
+def seed_band(count: int, reach: float) -> slice:
+    """Return the cells along a line from which speckle and liver are first learned."""
+    return slice(int(SEED_DEPTHS[0] * reach * count), max(int(SEED_DEPTHS[1] * reach * count), 1))
+
+
+def _reach(sd: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
+    """Return the depth above which nearly all cells with speckle lie, as a share of the picture.
+
+    What counts as speckle is half of what the livelier quarter of the picture shows.
+    """
+    if not inside.any():
+        return 1.0
+    lively = (inside & (sd > 0.5 * np.percentile(sd[inside], 75))).sum(axis=1)
+    heap = np.cumsum(lively)
+    deepest = int(np.searchsorted(heap, REACH_SHARE * heap[-1])) + 1
+    return min(deepest / REACH_SHARE / sd.shape[0], 1.0)
+
+
+def _speckle(sd: NDArray[np.float32], inside: NDArray[np.bool_], reach: float) -> float:
     """Return the speckle's standard deviation: the lower middle of those that are not dull.
 
     The lower middle (40th percentile), since edges, vessels and foci only ever raise a local standard
     deviation. Dull cells are set aside first: half a picture may lie under lost contact.
     """
-    count = sd.shape[0]
-    band = slice(int(SEED_DEPTHS[0] * count), max(int(SEED_DEPTHS[1] * count), 1))
+    band = seed_band(sd.shape[0], reach)
     values = sd[band][inside[band]]
     if values.size == 0:
         return 1.0
@@ -146,7 +172,7 @@ def _speckle(sd: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
 
 
 def _widths(grid: BeamGrid) -> NDArray[np.float32]:
-    """Return the distance of neighbouring lines at every sample: exact at some, between them by a straight line.
+    """Return the distance of neighbouring lines at every sample: measured at nine, between them straight.
 
     Lines of a fan part evenly with depth and those of a rectangle not at all, so a straight line is exact.
     """

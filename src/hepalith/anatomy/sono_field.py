@@ -20,6 +20,10 @@ ROBUST = 2.5
 PRIOR = 0.03
 """Weight of the field found so far where a window holds hardly any liver: 3 % of a full window."""
 
+KNOWN = 0.05
+"""A row or column of cells whose liver weighs less than this share of the best row's or column's says
+nothing of the liver's level."""
+
 
 def first_field(cells: Cells, weight: NDArray[np.floating], rounds: int = 2) -> NDArray[np.float32]:
     """Return a level that is a sum of one course over depth and one over the lines.
@@ -69,13 +73,20 @@ def _window(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _course(values: NDArray[np.floating], weight: NDArray[np.floating], width: int) -> NDArray[np.float32]:
-    """Return a smoothed course of values, each weighing as much as is known of it."""
-    known = weight + 1e-4
+    """Return a smoothed course of values, each weighing as much as is known of it.
+
+    Where next to nothing is known the nearest known value goes on: a liver's level is not to be read off
+    what lies beyond the liver.
+    """
+    known = weight > KNOWN * weight.max(initial=1e-9)
+    place = np.arange(len(values))
+    filled = np.interp(place, place[known], values[known]) if known.any() else values
+    sure = np.where(known, weight, KNOWN * weight.max(initial=1e-9))
     parts = []
-    for part in (values * known, known):
+    for part in (filled * sure, sure):
         once = ndimage.uniform_filter1d(part, width, mode="nearest")
         parts.append(ndimage.uniform_filter1d(once, width, mode="nearest"))
-    return np.asarray(parts[0] / np.maximum(parts[1], 1e-9), dtype=np.float32)
+    return np.asarray(parts[0] / parts[1], dtype=np.float32)
 
 
 def _median(values: NDArray[np.float32], weight: NDArray[np.float32], axis: int) -> NDArray[np.float32]:

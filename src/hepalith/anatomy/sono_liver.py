@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hepalith.anatomy.sono_cells import SEED_DEPTHS, Cells
+from hepalith.anatomy.sono_cells import Cells, seed_band
 from hepalith.anatomy.sono_field import first_field, follow_liver
 from hepalith.anatomy.sono_path import best_path
 
 __all__ = ["Stretch", "find_liver_stretch"]
 
-LIKE = 0.5
+LIKE = 0.4
 """What a cell of liver's own level adds to the stretch that holds it."""
 
 BRIGHT_FROM, BRIGHT_WIDTH = 1.0, 2.5
@@ -34,14 +34,18 @@ BRIGHT_COST, VERY_BRIGHT, DARK_COST, DULL_COST = -1.4, 4.0, -0.3, -0.6
 speckle. Dark costs least, for vessels and cysts lie in the liver; what is bright and wide is mostly gut, fat
 or diaphragm. Our judgement, steady on the stills within a factor of 1.5 of each."""
 
-EDGE_NEAR, EDGE_FAR = 3.0, 5.0
+EDGE_NEAR, EDGE_FAR = 3.0, 7.0
 """What a bright line just outside adds to the near and to the far border, for each deviation up to four."""
 
-STEP_NEAR, STEP_FAR = 3.0, 3.0
+STEP_NEAR, STEP_FAR = 4.0, 3.0
 """Price of a step of one cell between neighbouring cell columns."""
 
 NEAR_WITHIN = (0.03, 0.40)
 """Depths within which the near border is sought, as shares of the picture."""
+
+DEEPER = 0.1
+"""Weight of cells below the depths of the seed while the level's first course over depth is learned: enough
+to follow attenuation where nothing else is known, too little to draw it to what lies beyond the liver."""
 
 PASSES = 2
 """The field is learned from the stretch found with the one before, and the stretch with it once more."""
@@ -76,8 +80,10 @@ class Stretch:
 def find_liver_stretch(cells: Cells) -> Stretch:
     """Return the liver of a frame on cells; its mask is empty where none was found."""
     count, lines = cells.shape
-    depth = np.arange(count)[:, None] / count
-    seed = cells.inside & (depth > SEED_DEPTHS[0]) & (depth < SEED_DEPTHS[1])
+    band = seed_band(count, cells.reach)
+    seed = np.zeros(cells.shape, dtype=np.float32)
+    seed[band] = cells.inside[band]
+    seed[band.stop :] = DEEPER * cells.inside[band.stop :]
     plain = ~cells.dull * np.exp(-0.5 * np.maximum(cells.sd / cells.speckle - 1, 0) ** 2)
     field = first_field(cells, seed * plain, rounds=3)
     nothing = np.zeros(lines, dtype=np.intp)
