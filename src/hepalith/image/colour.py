@@ -36,20 +36,25 @@ screen."""
 TINT_EXPLAINS = 0.9
 """Share of the lit pixels that a tint must explain: a map gives one colour to one level, flow gives many."""
 
+TINT_SAMPLES = 60_000
+"""Pixels from which a tint is read: some 200 to a level."""
+
 LIT = 16
 """Luma from which a pixel counts as lit: darker ones have hardly a colour."""
 
+BRIGHT = 48
+"""Luma from which a tint must show at most of its levels: a bluish background is one dark colour, no map."""
+
 
 def luma_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return luma (0.299, 0.587, 0.114) of red, green and blue, shape (row, column, 3); grey is kept exactly.
+    """Return luma (0.299, 0.587, 0.114) of red, green and blue, shape (…, 3); grey is kept exactly.
 
     Examples
     --------
     >>> luma_of(np.array([[[7, 7, 7], [255, 0, 0]]], dtype=np.uint8)).tolist()
     [[7, 76]]
     """
-    picture = Image.fromarray(np.ascontiguousarray(rgb))
-    return np.asarray(picture.convert("L"))
+    return _luma(*_planes(rgb))
 
 
 class Screen:
@@ -77,33 +82,68 @@ class Screen:
         if space == "grey":
             self.grey[n] = pixels
             return
-        luma = luma_of(pixels) if space == "rgb" else pixels[..., 0]
+        planes = _planes(pixels)
+        luma = _luma(*planes) if space == "rgb" else planes[0]
         self.grey[n] = luma
-        if self.coloured is None:
-            self.coloured = np.zeros(luma.shape, dtype=np.bool_)
-        if not self._looked:
-            self._look_for_tint(pixels, luma, space)
+        self._look_for_tint(pixels, luma, space)
         if self._tint is not None:
-            self.coloured |= _off_tint(_chroma(pixels, space), luma, self._tint)
+            self._mark(_off_tint(_chroma(pixels, space), luma, self._tint))
         elif space == "ybr":
-            self.coloured |= _is_chromatic(pixels[..., 1]) | _is_chromatic(pixels[..., 2])
+            self._mark(_is_chromatic(planes[1]) | _is_chromatic(planes[2]))
         else:
-            self.coloured |= _is_spread(pixels)
+            self._mark(_is_spread(*planes))
+
+    def put_indexed(self, n: int, index: NDArray[np.uint16], table: NDArray[np.uint8]) -> None:
+        """Take frame `n` by the place of every pixel's colour in a table, shape (entry, 3)."""
+        luma = luma_of(table)
+        self.grey[n] = luma[index]
+        if bool((table == table[:, :1]).all()):
+            return
+        if not self._looked:
+            self._look_for_tint(table[index], self.grey[n], "rgb")
+        if self._tint is None:
+            coloured = _is_spread(*_planes(table))
+        else:
+            coloured = _off_tint(_chroma(table[None], "rgb")[0], luma, self._tint)
+        self._mark(coloured[index])
+
+    def _mark(self, coloured: NDArray[np.bool_]) -> None:
+        if self.coloured is None:
+            self.coloured = coloured.copy()
+        else:
+            self.coloured |= coloured
 
     def _look_for_tint(self, pixels: NDArray[np.uint8], luma: NDArray[np.uint8], space: Space) -> None:
+        if self._looked:
+            return
         lit = luma >= LIT
         if not lit.any():
             return  # a black frame: the next one may tell
         self._looked = True
         chroma = _chroma(pixels, space)
-        coloured = (np.abs(chroma - 128) > COLOURED_CHROMA).any(axis=2)
+        coloured = np.abs(chroma - 128).max(axis=2) > COLOURED_CHROMA
         if coloured[lit].mean() < TINTED_SHARE:
             return
-        tint = np.full((256, 2), 128, dtype=np.int16)
-        for level in np.unique(luma[lit]):
-            tint[level] = np.median(chroma[luma == level], axis=0)
-        if not _off_tint(chroma, luma, tint)[lit].mean() > 1 - TINT_EXPLAINS:
+        tint = _tint_of(chroma[lit], luma[lit])
+        explained = 1 - _off_tint(chroma, luma, tint)[lit].mean()
+        levels = np.unique(luma[luma >= BRIGHT])
+        drawn = np.abs(tint[levels] - 128).max(axis=1) > COLOURED_CHROMA
+        if explained >= TINT_EXPLAINS and drawn.size and drawn.mean() > TINTED_SHARE:
             self._tint = tint
+
+
+def _planes(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    # Strides of three make every step after this several times slower.
+    first, second, third = (np.ascontiguousarray(pixels[..., n]) for n in range(3))
+    return first, second, third
+
+
+def _luma(red: NDArray[np.uint8], green: NDArray[np.uint8], blue: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    # Weights of 256: grey comes out as it went in, and the sum fits into 16 bits.
+    total = red.astype(np.uint16) * np.uint16(77)
+    total += green.astype(np.uint16) * np.uint16(150)
+    total += blue.astype(np.uint16) * np.uint16(29)
+    return (total >> 8).astype(np.uint8)
 
 
 def _chroma(pixels: NDArray[np.uint8], space: Space) -> NDArray[np.int16]:
@@ -113,22 +153,33 @@ def _chroma(pixels: NDArray[np.uint8], space: Space) -> NDArray[np.int16]:
     return pixels[..., 1:].astype(np.int16)
 
 
+def _tint_of(chroma: NDArray[np.int16], luma: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """Return the usual chroma of each level, int16, shape (256, 2)."""
+    step = max(1, luma.size // TINT_SAMPLES)
+    chroma, luma = chroma[::step], luma[::step]
+    order = np.argsort(luma, kind="stable")
+    levels, starts = np.unique(luma[order], return_index=True)
+    tint = np.full((256, 2), 128, dtype=np.int16)
+    for level, own in zip(levels, np.split(chroma[order], starts[1:]), strict=True):
+        tint[level] = np.median(own, axis=0)
+    return tint
+
+
 def _off_tint(
     chroma: NDArray[np.int16], luma: NDArray[np.uint8], tint: NDArray[np.int16]
 ) -> NDArray[np.bool_]:
-    off: NDArray[np.bool_] = (np.abs(chroma - tint[luma]) > COLOURED_CHROMA).any(axis=2)
+    off: NDArray[np.bool_] = np.abs(chroma - tint[luma]).max(axis=-1) > COLOURED_CHROMA
     return off
 
 
 def _is_chromatic(chroma: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    # One comparison: unsigned bytes below the range wrap around to large ones.
-    shifted = chroma - np.uint8(128 - COLOURED_CHROMA)
-    return shifted > 2 * COLOURED_CHROMA
+    # One comparison: bytes below the range wrap around to large ones.
+    return chroma - np.uint8(128 - COLOURED_CHROMA) > 2 * COLOURED_CHROMA
 
 
-def _is_spread(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    red, green, blue = (np.ascontiguousarray(rgb[..., n]) for n in range(3))
+def _is_spread(
+    red: NDArray[np.uint8], green: NDArray[np.uint8], blue: NDArray[np.uint8]
+) -> NDArray[np.bool_]:
     highest = np.maximum(np.maximum(red, green), blue)
     lowest = np.minimum(np.minimum(red, green), blue)
-    spread: NDArray[np.bool_] = highest - lowest > COLOURED_SPREAD
-    return spread
+    return highest - lowest > COLOURED_SPREAD

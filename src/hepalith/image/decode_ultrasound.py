@@ -175,7 +175,9 @@ def _gather(decoded: Iterator[Pixels], frames: _Frames, instance: Instance) -> N
                     "announces; copy it again from its source"
                 )
             frames.durations_ms.append(pixels.duration_ms)
-            if pixels.values.dtype == np.uint8:
+            if pixels.table is not None:
+                frames.screen.put_indexed(n, pixels.values.astype(np.uint16, copy=False), pixels.table)
+            elif pixels.values.dtype == np.uint8:
                 frames.screen.put(n, pixels.values.astype(np.uint8, copy=False), pixels.space)
             elif pixels.space == "grey":
                 frames.wide.append(pixels.values.astype(np.uint16, copy=False))

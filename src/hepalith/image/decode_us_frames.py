@@ -9,6 +9,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_fragments
-from pydicom.pixels import get_decoder
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
 from hepalith.errors import UnreadableFileError, UnsupportedModalityError
@@ -39,6 +40,7 @@ _VIDEO = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (100, 101, 102, 103, 104, 105
 _STARTS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0cjP  ", b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 """How JPEG and JPEG-LS, JPEG 2000 (bare and boxed) and JPEG XL (bare and boxed) streams start."""
 
+_PALETTE = "PALETTE COLOR"
 _GREY = ("MONOCHROME1", "MONOCHROME2", "")
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT")
 
@@ -56,14 +58,12 @@ def decode_dicom_frames(instance: Instance, notes: list[str]) -> tuple[Iterator[
     encoding, capture = instance.encoding, instance.capture or Capture()
     assert encoding is not None  # noqa: S101  (series hold images only)
     _refuse_strange(instance, encoding, capture)
-    native = encoding.offset is not None and encoding.transfer_syntax_uid != _BIG_ENDIAN
-    if native and capture.photometric != "PALETTE COLOR":
-        digest = hashlib.sha256()
-        return _read_native(instance, encoding, capture, notes, digest), digest.hexdigest
+    if encoding.offset is not None and encoding.transfer_syntax_uid != _BIG_ENDIAN:
+        running = hashlib.sha256()
+        return _read_native(instance, encoding, capture, notes, running), running.hexdigest
     data = read_whole(instance.path, instance.member)
-    return _read_compressed(data, instance, encoding, capture, notes), lambda: hashlib.sha256(
-        data
-    ).hexdigest()
+    frames = _read_compressed(data, instance, encoding, capture, notes)
+    return frames, lambda: hashlib.sha256(data).hexdigest()
 
 
 def _refuse_strange(instance: Instance, encoding: Encoding, capture: Capture) -> None:
@@ -74,7 +74,7 @@ def _refuse_strange(instance: Instance, encoding: Encoding, capture: Capture) ->
             f"{instance.name}: an MPEG video inside DICOM, which is not read; export the loop as "
             "JPEG or uncompressed frames"
         )
-    if photometric not in (*_GREY, *_COLOURS, "PALETTE COLOR"):
+    if photometric not in (*_GREY, *_COLOURS, _PALETTE):
         raise UnsupportedModalityError(
             f"{instance.name}: its colours are {photometric[:20]}, which is not read; export it "
             "as RGB or MONOCHROME2"
@@ -92,28 +92,51 @@ def _read_native(
 ) -> Iterator[Pixels]:
     """Read uncompressed values frame by frame, feeding the digest."""
     halved = _is_halved(encoding, capture)
-    samples = encoding.rows * encoding.columns * (2 if halved else encoding.samples)
-    kind = _stored_type(encoding)
-    size = samples * kind.itemsize
-    frames = _count_native(encoding, capture, size, notes)
+    frames = _count_native(encoding, capture, _frame_bytes(encoding, halved=halved), notes)
     with ExitStack() as stack:
         file = _open(instance, stack)
-        digest.update(_read(file, encoding.offset or 0))
-        for frame in range(frames):
-            data = _read(file, size)
-            if len(data) < size:
-                raise UnreadableFileError(
-                    f"{instance.name}: cut short, frame {frame + 1} of {frames} is incomplete; "
-                    "copy it again from its source"
-                )
-            digest.update(data)
-            stored = np.frombuffer(data, kind)
-            if halved:
-                yield Pixels(_unhalve(stored.astype(np.uint8, copy=False), encoding), "ybr")
-            else:
-                yield _meant(_shaped(stored, encoding, planar=capture.planar), encoding, capture.photometric)
+        head = _read(file, encoding.offset or 0)
+        digest.update(head)
+        dataset = Dataset()
+        if capture.photometric == _PALETTE:
+            dataset = pydicom.dcmread(io.BytesIO(head), stop_before_pixels=True, force=True)
+        stored = _read_stored(file, instance, encoding, capture, frames, halved=halved, digest=digest)
+        yield from _coloured(stored, dataset, instance, capture)
+
         while rest := file.read(1 << 20):
             digest.update(rest)
+
+
+def _read_stored(
+    file: BinaryIO,
+    instance: Instance,
+    encoding: Encoding,
+    capture: Capture,
+    frames: int,
+    *,
+    halved: bool,
+    digest: Any,
+) -> Iterator[Pixels]:
+    kind = _stored_type(encoding)
+    size = _frame_bytes(encoding, halved=halved)
+    for frame in range(frames):
+        data = _read(file, size)
+        if len(data) < size:
+            raise UnreadableFileError(
+                f"{instance.name}: cut short, frame {frame + 1} of {frames} is incomplete; "
+                "copy it again from its source"
+            )
+        digest.update(data)
+        stored = np.frombuffer(data, kind)
+        if halved:
+            yield Pixels(_unhalve(stored.astype(np.uint8, copy=False), encoding), "ybr")
+        else:
+            yield _meant(_shaped(stored, encoding, planar=capture.planar), encoding, capture.photometric)
+
+
+def _frame_bytes(encoding: Encoding, *, halved: bool) -> int:
+    samples = 2 if halved else encoding.samples
+    return encoding.rows * encoding.columns * samples * (encoding.bits_allocated // 8)
 
 
 def _open(instance: Instance, stack: ExitStack) -> BinaryIO:
@@ -178,6 +201,9 @@ def _shaped(stored: NDArray[Any], encoding: Encoding, *, planar: bool) -> NDArra
 
 def _meant(values: NDArray[Any], encoding: Encoding, photometric: str) -> Pixels:
     """Return stored values as what they mean: their bits, their sign, their colours."""
+    if photometric == _PALETTE:
+        places = values.astype(np.int64) & ((1 << encoding.bits_stored) - 1)
+        return Pixels(places.astype(np.uint16), "grey")
     if values.dtype.itemsize == 2:
         values = values.astype(np.int32)
         if encoding.bits_stored < 16:
@@ -216,23 +242,32 @@ def _read_compressed(
         notes.append(f"The header announces {encoding.frames} frames, the file holds {len(streams)}")
         dataset.NumberOfFrames = min(len(streams), encoding.frames)
         del streams[encoding.frames :]
+    frames: Iterator[Pixels]
     if syntax in _JPEG_XL:
         frames = (_jpeg_xl(stream, instance) for stream in streams)
     elif syntax in _JPEG_8 and _is_eight_bit_jpeg(streams[0]):
         frames = (jpeg_pixels(stream, colour=capture.photometric) for stream in streams)
     else:
         frames = _with_pydicom(dataset, encoding, syntax)
-    if capture.photometric != "PALETTE COLOR":
+    yield from _coloured(frames, dataset, instance, capture)
+
+
+def _coloured(
+    frames: Iterator[Pixels], dataset: Dataset, instance: Instance, capture: Capture
+) -> Iterator[Pixels]:
+    """Pass frames on; those whose values are places in a palette with its colours."""
+    if capture.photometric != _PALETTE:
         yield from frames
         return
+    little = instance.encoding is None or instance.encoding.transfer_syntax_uid != _BIG_ENDIAN
     try:
-        table, first = read_palette(dataset, little=syntax != _BIG_ENDIAN)
+        table, first = read_palette(dataset, little=little)
     except PaletteError as error:
         raise UnreadableFileError(f"{instance.name}: {error}; copy it again from its source") from error
-    grey = bool((table == table[:, :1]).all())
+    last = len(table) - 1
     for pixels in frames:
-        index = np.clip(pixels.values.astype(np.int32) - first, 0, len(table) - 1)
-        yield Pixels(table[:, 0][index], "grey") if grey else Pixels(table[index], "rgb")
+        index = np.clip(pixels.values.astype(np.int32) - first, 0, last).astype(np.uint16)
+        yield replace(pixels, values=index, table=table)
 
 
 def _streams(dataset: Dataset, syntax: str, instance: Instance) -> list[bytes]:

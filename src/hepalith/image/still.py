@@ -31,6 +31,8 @@ class Pixels:
     values: NDArray[np.uint8] | NDArray[np.uint16]
     space: Space
     duration_ms: float | None = None
+    table: NDArray[np.uint8] | None = None
+    """Colours, shape (entry, 3), that `values` are places of; ``None``: they are brightness or colour."""
 
 
 def jpeg_pixels(data: bytes, *, colour: str = "") -> Pixels:

@@ -84,16 +84,13 @@ def pick_study(kept: Kept, others: Sequence[Header], settings: Settings, where: 
     if not kept.images:
         return pick_nameless(kept, settings, where)
     examinations = _sort_examinations(kept.images)
+    nameless: list[VolumeFile | StillFile] = [*kept.volumes, *kept.stills]
     beside: list[VolumeFile | StillFile] = [v for v in kept.volumes if v.source.asked]
     beside += kept.stills
     chosen = _choose(examinations, beside, settings, where)
     joined = beside if settings.study_uid is None else []
     alone = "a file without identity beside DICOM images; give it alone"
-    left = [
-        SeriesLeft(file.uid, f"{file.source.name}: {alone}")
-        for file in (*kept.volumes, *kept.stills)
-        if file not in joined
-    ]
+    left = [SeriesLeft(file.uid, f"{file.source.name}: {alone}") for file in nameless if file not in joined]
     left += [
         SeriesLeft(e.uid, "another examination; --study picked one") for e in examinations if e not in chosen
     ]
