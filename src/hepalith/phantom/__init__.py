@@ -9,7 +9,9 @@ from hepalith.phantom.implant import Implanted, Recipe, implant, make_implant, w
 from hepalith.phantom.nifti import write_nifti
 from hepalith.phantom.scanner import KERNEL_BLUR_MM, KERNELS, Scanner, SliceProfile, kernel_blur_mm
 from hepalith.phantom.scene import ORGANS, Body, Scan, Scene, scan
-from hepalith.phantom.sono_make import SonoPhantom, make_sonogram
+from hepalith.phantom.sono_entry import SonoPhantom
+from hepalith.phantom.sono_implant import StillRecipe, implant_into_still
+from hepalith.phantom.sono_make import make_sonogram
 from hepalith.phantom.sono_truth import SonoFocus, SonoTruth, load_sono_truth, write_sono_truth
 from hepalith.phantom.study_plan import CONTENTS, StudyPlan, draw_plan, list_contents
 from hepalith.phantom.truth import FocusTruth, Truth, load_truth, split_of, write_truth
@@ -37,12 +39,14 @@ __all__ = [
     "SonoFocus",
     "SonoPhantom",
     "SonoTruth",
+    "StillRecipe",
     "StudyPlan",
     "Truth",
     "Variation",
     "draw_plan",
     "draw_variation",
     "implant",
+    "implant_into_still",
     "kernel_blur_mm",
     "list_contents",
     "load_sono_truth",

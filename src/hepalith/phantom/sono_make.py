@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
@@ -13,35 +10,16 @@ from numpy.typing import NDArray
 from hepalith.image.cine import Cine
 from hepalith.phantom.sono_anatomy import draw_anatomy, draw_vessels
 from hepalith.phantom.sono_content import CASES, lay
-from hepalith.phantom.sono_probe import BeamSpace, Probe, beam_space
-from hepalith.phantom.sono_render import Cast, Echoed, Painted, echoes, make_speckle, paint
-from hepalith.phantom.sono_scene import Body, SonoScene
-from hepalith.phantom.sono_screen import Screen, ScreenMap, grey_of, lay_out, screen_map, smoothed
-from hepalith.phantom.sono_shadow import contrast_of, shadow_of
-from hepalith.phantom.sono_truth import TISSUES, DuctTruth, SonoFocus, SonoTruth
+from hepalith.phantom.sono_entry import COUNTED, SonoPhantom, entry_of, label_bodies, label_tissue, spot_of
+from hepalith.phantom.sono_paint import paint
+from hepalith.phantom.sono_probe import Probe, beam_space
+from hepalith.phantom.sono_render import Echoed, echoes, make_speckle
+from hepalith.phantom.sono_scene import SonoScene
+from hepalith.phantom.sono_screen import ScreenMap, grey_of, lay_out, screen_map, smoothed
+from hepalith.phantom.sono_truth import SonoTruth
 from hepalith.study.sonography import Region, Sonography
 
-__all__ = ["SonoPhantom", "draw_probe", "make_sonogram"]
-
-COUNTED = ("calcification", "echogenic_focus")
-"""Labels of bright foci in the liver; every other label is a mimic, named (the contract's words)."""
-
-VISIBLE_FROM_SD = 2.0
-"""Expected contrast from which a body counts as visible: with less it is one bright speckle among many."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SonoPhantom:
-    """A sonogram whose answers are known.
-
-    `labels` holds on the screen (row, column) the id of each focus, and that of each mimic (ids are shared:
-    no two bodies have the same); `tissue` the labels of :data:`TISSUES`. Both are of the first frame.
-    """
-
-    cine: Cine
-    truth: SonoTruth
-    labels: NDArray[np.int32]
-    tissue: NDArray[np.uint8]
+__all__ = ["draw_probe", "make_sonogram"]
 
 
 def draw_probe(rng: np.random.Generator) -> Probe:
@@ -114,9 +92,11 @@ def make_sonogram(
     echoed = echoes(painted, space, make_speckle(space, rng), rng)
     grey = _display(echoed, probe, mapped)
     stack = np.repeat(grey[None], frames, axis=0)
-    labels, tissue = _label_screen(scene, screen, mapped)
+    labels = label_bodies(scene.bodies, screen, mapped.inside)
+    tissue = label_tissue(scene, screen, mapped.inside)
     entries = tuple(
-        _entry(cast, painted, echoed, space, screen, labels, frames) for cast in painted.casts if cast.body.id
+        entry_of(c, echoed, space, painted.casts, (spot_of(c.body, screen, labels),) * frames)
+        for c in painted.casts
     )
     known = bool(rng.random() < 0.6)
     mm = (screen.mm_per_px, screen.mm_per_px) if known else None
@@ -154,71 +134,4 @@ def _sonography(probe: Probe) -> Sonography:
         frequency_mhz=probe.frequency_mhz, depth_mm=probe.depth_mm, focus_mm=probe.focus_mm,
         compounding=probe.looks > 1, harmonics=probe.harmonics, transducer=transducer,  # type: ignore[arg-type]
         scanner="phantom",
-    )  # fmt: skip
-
-
-def _label_screen(
-    scene: SonoScene, screen: Screen, mapped: ScreenMap
-) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """Return ids of bodies and kinds of tissue on the screen."""
-    x, z = screen.mm_grid()
-    tissue = np.zeros(screen.shape_px, dtype=np.uint8)
-    tissue[mapped.inside] = TISSUES["liver"]
-    for entry in scene.tissues:
-        rows, columns = _box(entry.shape.bounds(), screen)
-        inside = entry.shape.distance(x[:, columns], z[rows]) < 0
-        if entry.within is not None:
-            inside &= entry.within.distance(x[:, columns], z[rows]) < 0
-        tissue[rows, columns][inside] = TISSUES[entry.kind]
-    for line in scene.reflectors:
-        if line.kind == "diaphragm":
-            tissue[line.shape.distance(x, z) < 0] = TISSUES["diaphragm"]
-    labels = np.zeros(screen.shape_px, dtype=np.int32)
-    for body in scene.bodies:
-        rows, columns = _box(body.shape.bounds(), screen)
-        labels[rows, columns][body.shape.distance(x[:, columns], z[rows]) < 0.5 * screen.mm_per_px] = body.id
-    labels[~mapped.inside], tissue[~mapped.inside] = 0, 0
-    return labels, tissue
-
-
-def _box(bounds: Sequence[float], screen: Screen) -> tuple[slice, slice]:
-    """Return rows and columns of a box in mm, with a margin."""
-    (x0, y0), (x1, y1) = screen.to_px(bounds[0], bounds[1]), screen.to_px(bounds[2], bounds[3])
-    rows, columns = screen.shape_px
-    low = np.clip([math.floor(y0) - 2, math.floor(x0) - 2], 0, [rows, columns])
-    high = np.clip([math.ceil(y1) + 3, math.ceil(x1) + 3], 0, [rows, columns])
-    return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
-
-
-def _entry(
-    cast: Cast,
-    painted: Painted,
-    echoed: Echoed,
-    space: BeamSpace,
-    screen: Screen,
-    labels: NDArray[np.int32],
-    frames: int,
-) -> SonoFocus:
-    """Return the truth of one body."""
-    body: Body = cast.body
-    where = np.argwhere(labels == body.id)
-    x0, z0, x1, z1 = body.shape.bounds()
-    if where.size:
-        centre = (float(where[:, 1].mean()), float(where[:, 0].mean()))
-        box = tuple(float(v) for v in (*where.min(axis=0)[::-1], *where.max(axis=0)[::-1]))
-    else:
-        centre = screen.to_px((x0 + x1) / 2, (z0 + z1) / 2)
-        box = (*screen.to_px(x0, z0), *screen.to_px(x1, z1))
-    sample, _ = space.beam_of((x0 + x1) / 2, (z0 + z1) / 2)
-    contrast = contrast_of(cast, echoed, space, painted.casts)
-    place = body.duct
-    return SonoFocus(
-        id=body.id, label=body.label, morphology=body.morphology,
-        centre_px=(centre,) * frames, bbox_px=((box[0], box[1], box[2], box[3]),) * frames,
-        depth_mm=float(sample) * space.probe.step_mm, diameter_mm=body.diameter_mm, width_mm=body.width_mm,
-        contrast_sd=contrast, visible=contrast >= VISIBLE_FROM_SD, shadow=shadow_of(cast, echoed, space),
-        duct=None if place is None else DuctTruth(
-            place.relation, place.calibre_mm, place.dilated, place.fluid_around, place.upstream_dilated
-        ),
-        host=body.host, group=body.group, moves=body.moves,
     )  # fmt: skip

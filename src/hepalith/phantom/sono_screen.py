@@ -11,14 +11,10 @@ from scipy import ndimage
 
 from hepalith.image.beam import Sector
 from hepalith.phantom.sono_probe import BeamSpace, Probe
+from hepalith.phantom.sono_render import LIVER_GREY
 from hepalith.phantom.sono_shape import Array
 
 __all__ = ["Screen", "ScreenMap", "grey_of", "lay_out", "screen_map", "smoothed"]
-
-LIVER_GREY = 0.36
-"""Grey at which liver is shown where gain and compensation are right, as a share of white.
-
-In the shared stills the liver's median lies between a fifth and a half of white."""
 
 
 @dataclass(frozen=True, slots=True)

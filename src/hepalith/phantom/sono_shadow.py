@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
+from hepalith.phantom.sono_cast import Cast
 from hepalith.phantom.sono_probe import TO_SIGMA, BeamSpace
-from hepalith.phantom.sono_render import Cast, Echoed, tgc_error_db
-from hepalith.phantom.sono_screen import LIVER_GREY
+from hepalith.phantom.sono_render import Echoed
 from hepalith.phantom.sono_shape import Array
 from hepalith.phantom.sono_truth import ShadowTruth
 
@@ -49,13 +49,10 @@ ZONE_MM = 20.0
 """How far behind a body its shadow is judged."""
 
 
-def _shown(power: Array, space: BeamSpace, rows: slice) -> Array:
+def _shown(power: Array, echoed: Echoed, space: BeamSpace, rows: slice) -> Array:
     """Return levels above black in dB, clipped as the display does."""
-    probe = space.probe
-    level = 10 * np.log10(np.maximum(power, 1e-12)) + tgc_error_db(space)[rows]
-    return np.asarray(
-        np.clip(level + probe.dynamic_range_db * LIVER_GREY, 0, probe.dynamic_range_db), dtype=np.float32
-    )
+    level = 10 * np.log10(np.maximum(power, 1e-12)) - echoed.black_db[rows]
+    return np.asarray(np.clip(level, 0, space.probe.dynamic_range_db), dtype=np.float32)
 
 
 def zone_of(cast: Cast, space: BeamSpace) -> tuple[slice, slice] | None:
@@ -91,16 +88,16 @@ def shadow_of(cast: Cast, echoed: Echoed, space: BeamSpace, valid: Array | None 
     zone = zone_of(cast, space)
     if zone is None:
         return ShadowTruth("none", 0.0, 0.0, 0.0, borderline=True, assessable=False)
-    rows, lines = zone
+    rows, _ = zone
     floor = np.broadcast_to(echoed.floor, space.shape)[zone]
     haze = 0.0 if cast.haze is None else cast.haze[zone]
     tail = 0.0 if cast.tail is None else cast.tail[zone] ** 2
     power = echoed.power[zone]
     kept = np.maximum(cast.kept[zone] ** 2, 1e-6)
     scattered = np.maximum(power - floor - haze - tail, 0)
-    without = _shown(scattered / kept + floor, space, rows)
-    shaded = _shown(scattered + floor, space, rows)
-    shown = _shown(power, space, rows)
+    without = _shown(scattered / kept + floor, echoed, space, rows)
+    shaded = _shown(scattered + floor, echoed, space, rows)
+    shown = _shown(power, echoed, space, rows)
     use = np.ones(without.shape, dtype=bool) if valid is None else valid[zone].astype(bool)
     use &= without > 1.0
     if use.sum() < 20:
@@ -165,7 +162,7 @@ def contrast_of(cast: Cast, echoed: Echoed, space: BeamSpace, others: Sequence[C
         cast.rows.start - rows.start : cast.rows.stop - rows.start,
         cast.lines.start - lines.start : cast.lines.stop - lines.start,
     ] = cast.cover
-    level, bare_level = _shown(with_it, space, rows), _shown(without, space, rows)
+    level, bare_level = _shown(with_it, echoed, space, rows), _shown(without, echoed, space, rows)
     weight = cover >= min(0.5, 0.9 * float(cover.max()))
     looks = probe.looks
     sd = SPECKLE_SD_DB / math.sqrt(1 + 0.7 * (looks - 1) * 0.8)
