@@ -315,19 +315,19 @@ _ADAPTER: TypeAdapter[StudyRecord] = TypeAdapter(StudyRecord)
 
 def to_line(record: StudyRecord) -> str:
     """Return the record as one line of JSON, floats with six significant digits, no NaN."""
-    return json.dumps(_plain(record), allow_nan=False, separators=(",", ":"))
+    return json.dumps(plain(record), allow_nan=False, separators=(",", ":"))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return dataclasses and mapping proxies as dicts, floats cut, all the way down."""
     if isinstance(value, float):
         return float(f"{value:.6g}")
     if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
     if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     return value
 
 

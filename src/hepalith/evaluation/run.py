@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,7 +18,15 @@ from hepalith.evaluation.examine import examine
 from hepalith.evaluation.record import StudyRecord, load_records, to_line
 from hepalith.evaluation.study_set import Plan, draw, plan_of, seeds_of
 
-__all__ = ["Order", "fingerprint_of", "records_of", "run_order"]
+__all__ = [
+    "Order",
+    "digest_of",
+    "drop_torn_line",
+    "end_with_parent",
+    "fingerprint_of",
+    "records_of",
+    "run_order",
+]
 
 RESULTS = "results.jsonl"
 """The file of lines in the output folder."""
@@ -87,19 +95,24 @@ class Order:
 
 def fingerprint_of(order: Order) -> str:
     """Return the name of everything but the seed that decides a line: version, set, and the code's digest."""
+    return f"{version('hepalith')}/{order.set_name}/{digest_of(ROOMS, OWN)}"
+
+
+def digest_of(rooms: Sequence[str], own: Sequence[str]) -> str:
+    """Return the digest of the code of rooms, and of modules of this one."""
     package = Path(__file__).resolve().parents[1]
     files = sorted(
         path
-        for room in ROOMS
+        for room in rooms
         for path in (package / room).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     )
-    files += [package / "evaluation" / f"{name}.py" for name in OWN]
+    files += [package / "evaluation" / f"{name}.py" for name in own]
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.relative_to(package).as_posix().encode())
         digest.update(path.read_bytes())
-    return f"{version('hepalith')}/{order.set_name}/{digest.hexdigest()[:16]}"
+    return digest.hexdigest()[:16]
 
 
 def records_of(order: Order, out: Path, fingerprint: str) -> dict[str, StudyRecord]:
@@ -142,7 +155,7 @@ def run_order(
     path = out / RESULTS
     try:
         out.mkdir(parents=True, exist_ok=True)
-        _drop_torn_line(path)
+        drop_torn_line(path)
         with path.open("a", encoding="utf-8") as file:
             for number, line in enumerate(_lines(order, left, fingerprint), start=1):
                 file.write(line + "\n")
@@ -155,7 +168,7 @@ def run_order(
     return tuple(records_of(order, out, fingerprint).values())
 
 
-def _drop_torn_line(path: Path) -> None:
+def drop_torn_line(path: Path) -> None:
     """Cut a last line without an end: a run was killed while it wrote."""
     if not path.exists():
         return
@@ -173,7 +186,7 @@ def _lines(order: Order, seeds: list[int], fingerprint: str) -> Iterator[str]:
         return
     for name in ONE_THREAD:
         os.environ.setdefault(name, "1")
-    with ProcessPoolExecutor(order.jobs, get_context("spawn"), initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(order.jobs, get_context("spawn"), initializer=end_with_parent) as pool:
         pending = [pool.submit(_line, order.set_name, seed, fingerprint) for seed in seeds]
         try:
             for future in as_completed(pending):
@@ -182,7 +195,7 @@ def _lines(order: Order, seeds: list[int], fingerprint: str) -> Iterator[str]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Let a worker end soon after the process that started it, however that ended."""
 
     def watch() -> None:

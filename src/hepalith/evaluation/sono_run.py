@@ -1,0 +1,152 @@
+"""A set of sonograms is read, one by one; what is finished is never lost and never read twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+
+from hepalith.errors import OutputError
+from hepalith.evaluation.run import ONE_THREAD, RESULTS, digest_of, drop_torn_line, end_with_parent
+from hepalith.evaluation.sono_examine import examine_sonogram
+from hepalith.evaluation.sono_record import SonoRecord, load_sono_records, to_sono_line
+from hepalith.evaluation.sono_set import sono_plan_of
+from hepalith.evaluation.study_set import seeds_of
+
+__all__ = ["SonoOrder", "run_sono_order", "sono_fingerprint_of"]
+
+ROOMS = (
+    "geometry",
+    "image",
+    "anatomy",
+    "calcification",
+    "finding",
+    "differential",
+    "phantom",
+    "vocabulary",
+)
+"""Rooms whose code decides what a sonogram looks like and what is read in it."""
+
+OWN = ("sono_examine", "sono_record", "sono_scoring", "sono_set")
+"""Modules of this room that decide what stands in a line. Tables may change without a new run."""
+
+
+@dataclass(frozen=True, slots=True)
+class SonoOrder:
+    """What is to be run.
+
+    Parameters
+    ----------
+    set_name
+        One of `SONO_SETS`.
+    split
+        ``"development"`` or ``"test"``.
+    count
+        How many sonograms; ``None``: as many as the set is made for.
+    first
+        The first of the split, counted from 0.
+    jobs
+        Processes side by side.
+    chosen
+        Seeds in their place, one by one.
+    """
+
+    set_name: str
+    split: str = "development"
+    count: int | None = None
+    first: int = 0
+    jobs: int = 1
+    chosen: tuple[int, ...] = ()
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """Seeds of the sonograms."""
+        if self.chosen:
+            return self.chosen
+        usual = sono_plan_of(self.set_name).count
+        return seeds_of(self.split, self.first, usual if self.count is None else self.count)
+
+
+def sono_fingerprint_of(order: SonoOrder) -> str:
+    """Return the name of everything but the seed that decides a line."""
+    return f"{version('hepalith')}/us-{order.set_name}/{digest_of(ROOMS, OWN)}"
+
+
+def run_sono_order(
+    order: SonoOrder, out: Path, progress: Callable[[str], None] | None = None
+) -> tuple[SonoRecord, ...]:
+    """Read every sonogram of an order that is not finished, and return the records of all, by seed.
+
+    Each line is appended to ``results.jsonl`` in `out` and brought to the disk as it is finished, so that a
+    run that is stopped loses only what is in hand; the same order then goes on.
+
+    Parameters
+    ----------
+    order
+        What to run.
+    out
+        Folder; made if absent.
+    progress
+        Called with a few words after each sonogram.
+
+    Raises
+    ------
+    OutputError
+        If the folder or file cannot be written.
+    """
+    fingerprint, path = sono_fingerprint_of(order), out / RESULTS
+    done = _finished(order, path, fingerprint)
+    left = [seed for seed in order.seeds if seed not in done]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        drop_torn_line(path)
+        with path.open("a", encoding="utf-8") as file:
+            for number, line in enumerate(_lines(order, left, fingerprint), start=1):
+                file.write(line + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+                if progress is not None:
+                    progress(f"{number} of {len(left)} sonograms")
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}; choose another --out") from error
+    held = _finished(order, path, fingerprint)
+    return tuple(held[seed] for seed in order.seeds if seed in held)
+
+
+def _finished(order: SonoOrder, path: Path, fingerprint: str) -> dict[int, SonoRecord]:
+    """Return the finished records of an order, by seed; none of other code."""
+    return {
+        record.seed: record
+        for record in load_sono_records(path)
+        if record.fingerprint == fingerprint and record.kind == order.set_name
+    }
+
+
+def _lines(order: SonoOrder, seeds: Sequence[int], fingerprint: str) -> Iterator[str]:
+    """Yield the line of each sonogram as it is finished."""
+    if order.jobs <= 1 or len(seeds) <= 1:
+        for seed in seeds:
+            yield _line(order.set_name, seed, fingerprint)
+        return
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")
+    with ProcessPoolExecutor(order.jobs, get_context("spawn"), initializer=end_with_parent) as pool:
+        pending = [pool.submit(_line, order.set_name, seed, fingerprint) for seed in seeds]
+        try:
+            for future in as_completed(pending):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _line(set_name: str, seed: int, fingerprint: str) -> str:
+    """Return the line of one sonogram; runs in a worker."""
+    phantom, contents = sono_plan_of(set_name).make(seed)
+    key = f"{set_name}-{seed}"
+    return to_sono_line(
+        examine_sonogram(phantom, key=key, kind=set_name, fingerprint=fingerprint, contents=contents)
+    )
