@@ -7,10 +7,10 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from hepalith.anatomy import Liver, Phase
 from hepalith.anatomy.anatomy import Anatomy, map_anatomy
@@ -29,6 +29,7 @@ from hepalith.finding import findings_from_patient
 from hepalith.finding.article_picture import compare_with_article
 from hepalith.finding.ct import describe
 from hepalith.finding.description import Description
+from hepalith.finding.together import Joined, join
 from hepalith.finding.ultrasound import describe_ultrasound
 from hepalith.image import Volume
 from hepalith.image.cine import Cine
@@ -54,20 +55,6 @@ from hepalith.study.choice import SeriesChoice, choose_series
 from hepalith.study.open import open_study
 
 __all__ = ["Stopwatch", "look", "read"]
-
-# Stand-ins until the rooms have these.
-
-
-@dataclass(frozen=True)
-class Joined:
-    findings: Any
-    patterns: Any
-    disagreements: Any = ()
-
-
-def join(ct: Description, us: Description) -> Joined:
-    return Joined((*ct.findings, *us.findings), (*ct.patterns, *us.patterns))
-
 
 PSEUDONYM_KEY_VARIABLE = "HEPALITH_PSEUDONYM_KEY"
 """Environment variable with this installation's secret for `patient.key`."""
@@ -177,15 +164,21 @@ def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, cloc
     ct, left = read_ct(choice, patient, settings, clock)
     sonography, lost = read_ultrasound(choice, settings, clock, after=0 if ct is None else len(ct.foci.foci))
     with clock.stage("reasoning"):
-        joined = bring_together(ct, sonography)
-        findings = (*joined.findings, *findings_from_patient(told))
+        joined, stated = bring_together(ct, sonography), findings_from_patient(told)
+        findings = (*joined.findings, *stated)
         differential = diagnose(findings, joined.patterns, told)
         foci = None if ct is None else ct.foci
         plan = advise(differential, findings, foci, told, settings, exam_date(study), joined.patterns)
     with clock.stage("reading"):
         return assemble(
             Examination(study, (*left, *lost), ct, sonography),
-            Conclusion(findings, joined.patterns, differential, plan, joined.disagreements),
+            Conclusion(
+                (*joined.all_findings, *stated),
+                joined.all_patterns,
+                differential,
+                plan,
+                joined.disagreements,
+            ),
             patient,
             settings,
             pseudonym_key=pseudonym_key(),
@@ -276,7 +269,7 @@ def bring_together(ct: CtRead | None, sonography: UltrasoundRead | None) -> Join
     if ct is not None and sonography is not None:
         return join(ct.seen, sonography.seen)
     seen = ct.seen if ct is not None else sonography.seen if sonography is not None else NOTHING_SEEN
-    return Joined(seen.findings, seen.patterns)
+    return Joined(seen.findings, seen.patterns, (), seen.findings, seen.patterns)
 
 
 def told_by_header(patient: Patient, identity: Identity) -> Patient:

@@ -49,6 +49,7 @@ from hepalith.reading.reading import Maps, Reading, Source
 from hepalith.reading.sonogram_entries import (
     article_entry,
     detectability_of_sonogram,
+    disagreement_entry,
     focus_entries_of,
     image_entries_of,
     input_entries_of,
@@ -255,7 +256,7 @@ def make_document(
         plan_beside=entries.beside_entry(plan),
         gradings=tuple(entries.grading_entry(g) for g in plan.gradings),
         article_pictures=() if sonography is None else tuple(article_entry(p) for p in sonography.article),
-        disagreements=conclusion.disagreements,
+        disagreements=tuple(disagreement_entry(d) for d in conclusion.disagreements),
         limits=() if sonography is None else limit_entries(sonography.seen),
         summary=SummaryEntry(radiology=TextEntry(en="", zh=""), patient=TextEntry(en="", zh="")),
     )

@@ -294,7 +294,7 @@ class FocusEntry(Entry):
 
     @property
     def is_counted(self) -> bool:
-        """Whether it is a bright focus in the liver: calcium, or on ultrasound of a substance not yet named."""
+        """Whether it is a bright focus in the liver: calcium, or on ultrasound not yet named."""
         return self.label in COUNTED
 
 

@@ -61,7 +61,7 @@ def finding_entry(finding: Finding, image: str | None) -> FindingEntry:
         probability=finding.probability,
         value=value,
         source=finding.source,
-        images=finding.images or ((image,) if image and finding.source == "ct" and looked else ()),
+        images=finding.images or ((image,) if image and finding.source in ("ct", "us") and looked else ()),
         words=finding.words,
         reason=finding.reason,
         alternatives=dict(finding.alternatives) if finding.source in ("person", "text") else {},

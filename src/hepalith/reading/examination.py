@@ -13,11 +13,11 @@ from hepalith.differential import Differential
 from hepalith.finding import Finding, Pattern
 from hepalith.finding.article_picture import ArticlePicture
 from hepalith.finding.description import Description
+from hepalith.finding.together import Disagreement
 from hepalith.image import Volume
 from hepalith.image.cine import Cine
 from hepalith.image.picture import Picture
 from hepalith.management import Plan
-from hepalith.reading.sonogram_document import DisagreementEntry
 from hepalith.study import Series, SeriesLeft, Study
 
 __all__ = ["Conclusion", "CtRead", "Examination", "UltrasoundImage", "UltrasoundRead"]
@@ -108,4 +108,4 @@ class Conclusion:
     patterns: tuple[Pattern, ...]
     differential: Differential
     plan: Plan
-    disagreements: tuple[DisagreementEntry, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()

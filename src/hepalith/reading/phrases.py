@@ -9,7 +9,7 @@ from typing import Any
 
 __all__ = ["load_phrases", "phrase", "steps_of"]
 
-FILES = ("phrases.toml", "wording.toml", "reasoning.toml", "layperson.toml", "opinion.toml")
+FILES = ("phrases.toml", "sonogram.toml", "wording.toml", "reasoning.toml", "layperson.toml", "opinion.toml")
 """What an image shows, numbers and dates, what was reasoned, the patient's page, and an opinion."""
 
 

@@ -115,7 +115,7 @@ class ArticlePointEntry(Entry):
 
 
 class ArticlePictureEntry(Entry):
-    """One of the article's two ultrasound pictures, point by point; `fit` is null where none could be judged."""
+    """One of the article's two ultrasound pictures, point by point; `fit` is null where none is judged."""
 
     id: Term
     diagnosis: Term
@@ -126,11 +126,14 @@ class ArticlePictureEntry(Entry):
 
 
 class DisagreementEntry(Entry):
-    """What CT and ultrasound of one patient say differently, and what is made of it."""
+    """What CT and ultrasound of one patient say differently; `heard` is the one that counts, null: neither."""
 
     finding: Term
     ct: str
+    ct_zh: str
     us: str
+    us_zh: str
+    heard: Literal["ct", "us"] | None
     text: str
     text_zh: str
 

@@ -9,6 +9,7 @@ from hepalith.calcification.echo import Observation, Shadow
 from hepalith.calcification.look import Look
 from hepalith.finding.article_picture import ArticlePicture
 from hepalith.finding.description import Description
+from hepalith.finding.together import Disagreement
 from hepalith.image.beam import Sector
 from hepalith.image.picture import Picture
 from hepalith.reading.document import (
@@ -29,6 +30,7 @@ from hepalith.reading.identity import tracking_uid
 from hepalith.reading.sonogram_document import (
     ArticlePictureEntry,
     ArticlePointEntry,
+    DisagreementEntry,
     LimitEntry,
     ObservationEntry,
     RegionEntry,
@@ -42,6 +44,7 @@ from hepalith.vocabulary import NotAssessable
 __all__ = [
     "article_entry",
     "detectability_of_sonogram",
+    "disagreement_entry",
     "focus_entries_of",
     "image_entries_of",
     "input_entries_of",
@@ -302,6 +305,20 @@ def article_entry(picture: ArticlePicture) -> ArticlePictureEntry:
             for point in picture.points
         ),
         fit=picture.fit,
+    )
+
+
+def disagreement_entry(clash: Disagreement) -> DisagreementEntry:
+    """Return what CT and ultrasound say differently."""
+    return DisagreementEntry(
+        finding=clash.finding,
+        ct=clash.ct["en"],
+        ct_zh=clash.ct["zh"],
+        us=clash.us["en"],
+        us_zh=clash.us["zh"],
+        heard=clash.heard or None,
+        text=clash.en,
+        text_zh=clash.zh,
     )
 
 

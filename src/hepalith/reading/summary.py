@@ -10,6 +10,13 @@ from hepalith.reading.phrases import phrase
 from hepalith.reading.planning import plan_lines
 from hepalith.reading.punctuation import CLAUSE, LEAD
 from hepalith.reading.reasoning import contradiction_texts, impression_of, listed
+from hepalith.reading.sonogram_summary import (
+    disagreement_texts,
+    examination_sentences,
+    finding_lines_of_ultrasound,
+    limit_sentences,
+    quality_sentences,
+)
 from hepalith.reading.terms import say_inline
 from hepalith.reading.translate import in_language, translate
 from hepalith.reading.wording import (
@@ -25,7 +32,7 @@ __all__ = [
     "differing_foci",
     "group_reasons",
     "not_looked_for",
-    "nothing_key",
+    "nothing_text",
     "summarise_for_radiology",
 ]
 
@@ -80,6 +87,15 @@ def join_sentences(sentences: list[str], language: str) -> str:
 
 def examination_lines(document: Document, language: str) -> list[str]:
     """Say what was scanned and how."""
+    lines = [] if not document.has_ct else [ct_examination(document, language)]
+    if document.has_ultrasound:
+        said = examination_sentences(document, language, dated=not document.has_ct)
+        lines.append(join_sentences(said, language))
+    return lines
+
+
+def ct_examination(document: Document, language: str) -> str:
+    """Say what the CT was and how it was made."""
     image = document.images[0]
     when = document.study.date
     phase = phrase("phase", image.phase.label, language)
@@ -109,13 +125,21 @@ def examination_lines(document: Document, language: str) -> list[str]:
     if further:
         named = listed(further, language)
         said.append(phrase("company", "registered", language, count=len(further), list=named))
-    return [join_sentences(said, language)]
+    return join_sentences(said, language)
 
 
 def quality_lines(document: Document, language: str) -> list[str]:
     """Say how far the liver's outline can be trusted, and what could have been seen."""
     if not document.is_answerable:
         return []
+    lines = [] if not document.has_ct else [ct_quality(document, language)]
+    if document.has_ultrasound:
+        lines.append(join_sentences(quality_sentences(document, language), language))
+    return [line for line in lines if line]
+
+
+def ct_quality(document: Document, language: str) -> str:
+    """Say how far the outline on CT can be trusted, and what could have been seen."""
     liver = document.liver
     kind = "liver_given" if liver.source == "given" else "liver_builtin"
     said = [phrase("radiology", kind, language, score=percent_text(liver.quality.score, language))]
@@ -133,32 +157,16 @@ def quality_lines(document: Document, language: str) -> list[str]:
         excess = format_number(document.detectability.at_excess_hu)
         size += phrase("radiology", "smallest_at", language, excess=excess)
     said.append(phrase("radiology", "smallest", language, size=size))
-    return [join_sentences(said, language)]
+    return join_sentences(said, language)
 
 
 def finding_lines(document: Document, language: str) -> list[str]:
-    """Say what was found, each focus with its size, density and place."""
+    """Say what was found, each focus with its size, and its density and place or what lies behind it."""
     if not document.is_answerable:
         return []
-    lines = [
-        phrase(
-            "radiology",
-            "volume",
-            language,
-            volume=quantity_text(document.liver.volume, language, interval=True),
-        )
-    ]
-    foci = document.calcifications
-    shown = foci[:MAX_FOCI_IN_WORDS]
-    if not foci:
-        whole = document.liver.in_view >= WHOLE_LIVER
-        lines.append(phrase("radiology", "no_calcification" if whole else "no_calcification_part", language))
-    elif len(foci) == 1:
-        lines.append(phrase("radiology", "one", language))
-    else:
-        key = "many" if len(shown) == len(foci) else "largest_of"
-        lines.append(phrase("radiology", key, language, count=len(foci), shown=len(shown)))
-    lines += [focus_line(focus, language) for focus in shown]
+    lines = ct_findings(document, language) if document.has_ct else []
+    if document.has_ultrasound:
+        lines += finding_lines_of_ultrasound(document, language)
     if document.patterns:
         names = [
             phrase(
@@ -171,7 +179,34 @@ def finding_lines(document: Document, language: str) -> list[str]:
             for p in document.patterns
         ]
         lines.append(phrase("radiology", "patterns", language, list=listed(names, language)))
-    mimics = document.mimics
+    around = list(around_texts(document, language))
+    if around:
+        lines.append(phrase("company", "around", language, list=listed(around, language)))
+    return lines
+
+
+def ct_findings(document: Document, language: str) -> list[str]:
+    """Say what was found on CT."""
+    lines = [
+        phrase(
+            "radiology",
+            "volume",
+            language,
+            volume=quantity_text(document.liver.volume, language, interval=True),
+        )
+    ]
+    foci = [focus for focus in document.calcifications if focus.modality == "CT"]
+    shown = foci[:MAX_FOCI_IN_WORDS]
+    if not foci:
+        whole = document.liver.in_view >= WHOLE_LIVER
+        lines.append(phrase("radiology", "no_calcification" if whole else "no_calcification_part", language))
+    elif len(foci) == 1:
+        lines.append(phrase("radiology", "one", language))
+    else:
+        key = "many" if len(shown) == len(foci) else "largest_of"
+        lines.append(phrase("radiology", key, language, count=len(foci), shown=len(shown)))
+    lines += [focus_line(focus, language) for focus in shown]
+    mimics = [focus for focus in document.mimics if focus.modality == "CT"]
     if mimics:
         names = [
             phrase(
@@ -187,9 +222,6 @@ def finding_lines(document: Document, language: str) -> list[str]:
         if len(mimics) > MAX_FOCI_IN_WORDS:
             names.append(phrase("radiology", "and_more", language, count=len(mimics) - MAX_FOCI_IN_WORDS))
         lines.append(phrase("radiology", "mimics", language, list=listed(names, language)))
-    around = list(around_texts(document, language))
-    if around:
-        lines.append(phrase("company", "around", language, list=listed(around, language)))
     return lines
 
 
@@ -229,16 +261,35 @@ def impression_lines(document: Document, language: str) -> list[str]:
     if document.why_not is not None:
         return [
             *alerts,
-            phrase("radiology", "unanswerable", language, reason=translate(document.why_not, language)),
+            phrase(
+                "radiology" if document.has_ct else "us",
+                "unanswerable",
+                language,
+                reason=translate(document.why_not, language),
+            ),
         ]
     ranked = document.differential
     if not ranked:
-        return [*alerts, phrase("radiology", nothing_key(document), language)]
+        clashes = disagreement_texts(document, language)
+        return [*alerts, *clashes, nothing_text(document, language)]
     lines = impression_of(document, language)
     differing = differing_foci(document, language)
     if differing:
         lines.append(phrase("radiology", "mixed", language, list=differing))
-    return [*alerts, *contradiction_texts(document.contradictions, language), *lines]
+    return [
+        *alerts,
+        *disagreement_texts(document, language),
+        *contradiction_texts(document.contradictions, language),
+        *lines,
+    ]
+
+
+def nothing_text(document: Document, language: str) -> str:
+    """Return the sentence that says that there is no ranking."""
+    key = nothing_key(document)
+    if not document.has_ct and key != "nothing_named":
+        return phrase("us", "nothing", language)
+    return phrase("radiology", key, language)
 
 
 def nothing_key(document: Document) -> str:
@@ -285,6 +336,7 @@ def limit_lines(document: Document, language: str) -> list[str]:
     if judged:
         said = CLAUSE[language].join(judged)
         lines.append(phrase("radiology", "not_judged", language, list=said))
+    lines += limit_sentences(document, language)
     warnings = [translate(w, language).rstrip(".") for image in document.images for w in image.warnings]
     if warnings:
         lines.append(phrase("radiology", "warnings", language, list=CLAUSE[language].join(warnings)))

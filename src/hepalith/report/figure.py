@@ -19,7 +19,16 @@ from hepalith.geometry import Box
 from hepalith.image import AIR_HU
 from hepalith.reading import Maps
 
-__all__ = ["Mark", "Picture", "find_places", "focus_pictures", "overview_pictures"]
+__all__ = [
+    "Mark",
+    "Picture",
+    "View",
+    "find_places",
+    "focus_pictures",
+    "overview_pictures",
+    "place_numbers",
+    "trace",
+]
 
 FIELD_MM = 64.0
 """Side of a key image: a focus of the usual size with enough liver to place it; grown for larger ones."""
@@ -106,7 +115,7 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class View:
     """A rectangle of one plane, in fractional pixels of that plane, and how it is shown."""
 
     plane: str
@@ -186,7 +195,7 @@ def cut_picture(
     column = middle[column_axis] + (hu.shape[1] - maps.hu.shape[column_axis]) // 2
     top, bottom = span_within(row, field_mm / rows_mm, hu.shape[0])
     left, right = span_within(column, field_mm / columns_mm, hu.shape[1])
-    view = _View(PLANES[axis], left, top, right, bottom, PIXELS, PIXELS, field_mm / PIXELS)
+    view = View(PLANES[axis], left, top, right, bottom, PIXELS, PIXELS, field_mm / PIXELS)
     if focus_id is None:
         nothing = np.zeros(labels.shape, dtype=np.bool_)
         return finish(hu, view, BONE_WINDOW, "bone", outline=nothing, others=nothing)
@@ -253,7 +262,7 @@ def pad_slab(plane: NDArray[Any], maps: Maps, axis: int, value: int) -> tuple[ND
     return padded, (padded.shape[0] - plane.shape[0]) // 2
 
 
-def place_numbers(rings: list[tuple[str, float, float, float]], view: _View) -> tuple[Mark, ...]:
+def place_numbers(rings: list[tuple[str, float, float, float]], view: View) -> tuple[Mark, ...]:
     """Return the rings with their numbers where they hide no ring and no other number, if there is room.
 
     Parameters
@@ -288,7 +297,7 @@ def place_numbers(rings: list[tuple[str, float, float, float]], view: _View) -> 
 def crowding(
     at: tuple[float, float],
     own: tuple[str, float, float],
-    taken: tuple[list[tuple[str, float, float, float]], list[Mark], _View],
+    taken: tuple[list[tuple[str, float, float, float]], list[Mark], View],
 ) -> int:
     """Return how many rings and numbers a number at `at` would hide; outside the picture counts most."""
     rings, marks, view = taken
@@ -331,18 +340,18 @@ def span_within(middle: float, length: float, size: int) -> tuple[float, float]:
     return start, min(start + length, float(size))
 
 
-def whole_view(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], axis: int) -> _View:
+def whole_view(shape: tuple[int, ...], spacing_mm: tuple[float, float, float], axis: int) -> View:
     """Return the view of a whole plane, its longer side `OVERVIEW_PIXELS`."""
     rows_mm, columns_mm = plane_spacing(spacing_mm, axis)
     height_mm, width_mm = shape[0] * rows_mm, shape[1] * columns_mm
     mm_per_px = max(height_mm, width_mm) / OVERVIEW_PIXELS
     width, height = (max(1, round(side / mm_per_px)) for side in (width_mm, height_mm))
-    return _View(PLANES[axis], 0.0, 0.0, float(shape[1]), float(shape[0]), width, height, mm_per_px)
+    return View(PLANES[axis], 0.0, 0.0, float(shape[1]), float(shape[0]), width, height, mm_per_px)
 
 
 def finish(
     hu: NDArray[Any],
-    view: _View,
+    view: View,
     window: tuple[float, float],
     kind: str,
     *,
@@ -369,7 +378,7 @@ def finish(
     )
 
 
-def encode(hu: NDArray[Any], view: _View, window: tuple[float, float]) -> str:
+def encode(hu: NDArray[Any], view: View, window: tuple[float, float]) -> str:
     """Return the view as a grey JPEG in a data URI; interpolated in HU, then windowed.
 
     The filter has no negative lobes: a cubic one would draw bright lines along lung and gas
@@ -385,12 +394,12 @@ def encode(hu: NDArray[Any], view: _View, window: tuple[float, float]) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 
 
-def trace(mask: NDArray[Any], view: _View) -> str:
+def trace(mask: NDArray[Any], view: View) -> str:
     """Return an SVG path along the voxel edges around `mask`, each straight run one stroke.
 
     Examples
     --------
-    >>> view = _View("axial", 0, 0, 4, 4, 40, 40, 1.0)
+    >>> view = View("axial", 0, 0, 4, 4, 40, 40, 1.0)
     >>> trace(np.pad(np.ones((2, 2), dtype=bool), 1), view)
     'M10 10H30M10 30H30M10 10V30M30 10V30'
     """

@@ -12,14 +12,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from hepalith.errors import OutputError
 from hepalith.reading import Reading
 from hepalith.reading.company import around_texts
-from hepalith.reading.document import FocusEntry, Quantity
+from hepalith.reading.document import Document, FocusEntry, Quantity
 from hepalith.reading.phrases import phrase
-from hepalith.reading.summary import nothing_key
+from hepalith.reading.summary import nothing_text
 from hepalith.reading.terms import say, say_inline
 from hepalith.reading.translate import in_language, translate
 from hepalith.reading.wording import format_number, percent_text, quantity_text
 from hepalith.report import page, reasoned
 from hepalith.report.figure import FIELD_MM, Picture, find_places, focus_pictures, overview_pictures
+from hepalith.report.sonogram_page import sonogram_page
 from hepalith.report.words import LANGUAGES, word
 
 __all__ = ["render_html", "write_html"]
@@ -72,13 +73,16 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
     document = reading.document
     chosen = language or str(document.provenance.settings.get("language", "en"))
     chosen = chosen if chosen in LANGUAGES else "en"
-    unsure = sorted(document.mimics, key=lambda focus: (focus.probability, focus.id))
-    ordered = (*document.calcifications, *unsure)
-    shown = (*document.calcifications[:MAX_FIGURES], *unsure[:MAX_MIMIC_FIGURES])[:MAX_FIGURES]
+    calcified = tuple(focus for focus in document.calcifications if focus.modality == "CT")
+    mimics = tuple(focus for focus in document.mimics if focus.modality == "CT")
+    unsure = sorted(mimics, key=lambda focus: (focus.probability, focus.id))
+    ordered = (*calcified, *unsure)
+    shown = (*calcified[:MAX_FIGURES], *unsure[:MAX_MIMIC_FIGURES])[:MAX_FIGURES]
     places = {
         f.id: (f.centroid_lps_mm, ring_mm(f)) for f in ordered[:MAX_NUMBERED] if f.centroid_lps_mm is not None
     }
-    boxes = find_places(reading.maps)
+    boxes = find_places(reading.maps) if document.has_ct else {}
+    sonography = sonogram_page(reading, chosen) if document.has_ultrasound else None
     figures = tuple(
         FocusFigure(
             focus, say_inline(focus.label, chosen), focus_pictures(reading.maps, focus.id, boxes[focus.id])
@@ -101,14 +105,18 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         is_measured=is_measured,
         format_number=format_number,
         headline=page.headline(document, chosen),
-        overview=overview_pictures(reading.maps, places),
+        overview=overview_pictures(reading.maps, places) if document.has_ct else (),
+        s=sonography,
+        warnings=list_warnings(document, chosen),
         figures=figures,
         field_mm=format_number(FIELD_MM),
         total=len(ordered),
-        rows=tuple(page.focus_row(f, chosen) for f in document.calcifications[: page.MAX_ROWS]),
-        mimic_rows=tuple(page.focus_row(f, chosen) for f in document.mimics[: page.MAX_ROWS]),
-        any_mass=any(is_measured(focus.mass) for focus in document.calcifications),
-        mass_reasons=page.mass_reasons(document.calcifications, chosen),
+        rows=tuple(page.focus_row(f, chosen) for f in calcified[: page.MAX_ROWS]),
+        rows_all=len(calcified),
+        mimic_rows=tuple(page.focus_row(f, chosen) for f in mimics[: page.MAX_ROWS]),
+        mimics_all=len(mimics),
+        any_mass=any(is_measured(focus.mass) for focus in calcified),
+        mass_reasons=page.mass_reasons(calcified, chosen),
         ranking=reasoned.ranking(document, chosen),
         steps=tuple(reasoned.step_row(a, chosen) for a in document.plan),
         beside=reasoned.beside(document, chosen),
@@ -116,10 +124,22 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         tests_rest=tests_rest,
         around=around_texts(document, chosen),
         limits=page.list_limits(document, chosen),
-        nothing=phrase("radiology", nothing_key(document), chosen),
+        nothing=nothing_text(document, chosen),
         text=document.summary.radiology.zh if chosen == "zh" else document.summary.radiology.en,
         settings="; ".join(f"{k} {v}" for k, v in sorted(document.provenance.settings.items())),
     )
+
+
+def list_warnings(document: Document, language: str) -> tuple[str, ...]:
+    """Return what is doubtful about the images; of several of ultrasound, with the image's name."""
+    several = sum(image.modality == "US" for image in document.images) > 1
+    said = []
+    for image in document.images:
+        if image.role == "phase":
+            continue
+        lead = f"{image.id}: " if several and image.modality == "US" else ""
+        said += [lead + translate(text, language) for text in image.warnings]
+    return tuple(said)
 
 
 def ring_mm(focus: FocusEntry) -> float:

@@ -13,6 +13,7 @@ from hepalith.reading.document import (
     Quantity,
 )
 from hepalith.reading.phrases import phrase
+from hepalith.reading.punctuation import PAUSE
 from hepalith.reading.reasoning import CLEAR_LEAD, malignant_text, process_text
 from hepalith.reading.summary import (
     AT_CAPSULE_MM,
@@ -37,6 +38,9 @@ __all__ = ["Cell", "FocusRow", "Headline", "Limits"]
 
 MAX_ROWS = 100
 """Foci listed in a table: more are no longer read, and ``reading.json`` has them all. Our judgement."""
+
+SHADOWS = frozenset({"faint", "clean", "dirty"})
+"""Grades of a shadow that is there."""
 
 MAX_HEADLINE_DIAGNOSES = 3
 """Explanations in the impression. Our judgement."""
@@ -145,12 +149,16 @@ def mass_reasons(foci: Iterable[FocusEntry], language: str) -> tuple[str, ...]:
 
 def headline(document: Document, language: str) -> Headline:
     """Return the impression."""
-    foci = document.calcifications
+    foci = [focus for focus in document.calcifications if focus.modality == "CT"]
+    mimics = [focus for focus in document.mimics if focus.modality == "CT"]
     sentences = []
     if document.why_not is not None:
         reason = translate(document.why_not, language)
         stop = {"en": ".", "zh": "。"}[language] if reason[-1:].isalnum() else ""
-        sentences += [word("headline_unanswerable", language), reason[:1].upper() + reason[1:] + stop]
+        lead = "headline_unanswerable" if document.has_ct else "us_headline_unanswerable"
+        sentences += [word(lead, language), reason[:1].upper() + reason[1:] + stop]
+    elif not document.has_ct:
+        pass
     elif not foci:
         whole = document.liver.in_view >= WHOLE_LIVER
         sentences.append(word("headline_none" if whole else "headline_none_part", language))
@@ -162,12 +170,14 @@ def headline(document: Document, language: str) -> Headline:
         largest = max(sizes, key=lambda q: q.value) if sizes else foci[0].diameter
         key = "headline_one" if len(foci) == 1 else "headline_many"
         sentences.append(word(key, language, count=len(foci), size=quantity_text(largest, language)))
-    if document.is_answerable and document.liver.in_view < WHOLE_LIVER:
+    if document.is_answerable and document.has_ct and document.liver.in_view < WHOLE_LIVER:
         share = percent_text(document.liver.in_view, language)
         sentences.append(word("headline_part", language, percent=share))
-    if document.mimics:
-        key = "headline_mimic" if len(document.mimics) == 1 else "headline_mimics"
-        sentences.append(word(key, language, count=len(document.mimics)))
+    if mimics:
+        key = "headline_mimic" if len(mimics) == 1 else "headline_mimics"
+        sentences.append(word(key, language, count=len(mimics)))
+    if document.has_ultrasound and document.is_answerable:
+        sentences += headline_of_ultrasound(document, language)
     ranked = tuple(
         word(
             "ranked",
@@ -191,6 +201,32 @@ def headline(document: Document, language: str) -> Headline:
         malignant_text(document.differential, language),
         first_step(document, language),
     )
+
+
+def headline_of_ultrasound(document: Document, language: str) -> list[str]:
+    """Return what ultrasound showed, in one or two sentences."""
+    foci = [focus for focus in document.counted if focus.modality == "US"]
+    mimics = [focus for focus in document.mimics if focus.modality == "US"]
+    if foci:
+        sizes = [f.diameter for f in foci if isinstance(f.diameter, Quantity)]
+        said = [word("us_headline_unsized", language)]
+        if sizes:
+            size = quantity_text(max(sizes, key=lambda q: q.value), language)
+            key = "us_headline_size" if len(foci) == 1 else "us_headline_largest"
+            said = [word(key, language, size=size)]
+        shaded = sum(f.shadow.grade in SHADOWS for f in foci)
+        if len(foci) > 1 and shaded:
+            said.append(word("us_headline_shadow", language, count=shaded))
+        elif len(foci) == 1:
+            said.append(word(f"us_shadow_{foci[0].shadow.grade}", language))
+        key = "us_headline_one" if len(foci) == 1 else "us_headline_many"
+        sentences = [word(key, language, count=len(foci), what=PAUSE[language].join(said))]
+    else:
+        sentences = [word("us_headline_none", language)]
+    if mimics:
+        key = "us_headline_mimic" if len(mimics) == 1 else "us_headline_mimics"
+        sentences.append(word(key, language, count=len(mimics)))
+    return sentences
 
 
 def first_step(document: Document, language: str) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""The words of the report's page: data in ``words.toml``, looked up here."""
+"""The words of the report's page: data in files beside this one, looked up here."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ __all__ = ["LANGUAGES", "load_words", "word"]
 LANGUAGES = ("en", "zh")
 """Languages of the report."""
 
+FILES = ("words.toml", "sonogram_words.toml")
+"""Words of the page as a whole, and of ultrasound."""
+
 
 @cache
 def load_words() -> dict[str, dict[str, str]]:
     """Return every word and sentence of the page, by key and language."""
-    text = files("hepalith.report").joinpath("words.toml").read_text(encoding="utf-8")
-    words: dict[str, dict[str, str]] = tomllib.loads(text)
+    words: dict[str, dict[str, str]] = {}
+    for name in FILES:
+        words |= tomllib.loads(files("hepalith.report").joinpath(name).read_text(encoding="utf-8"))
     return words
 
 
