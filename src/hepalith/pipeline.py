@@ -24,6 +24,7 @@ from hepalith.calcification.judge import NOTHING_EXPECTED
 from hepalith.calcification.renumber import number_after
 from hepalith.calcification.track_examination import look_at
 from hepalith.differential import diagnose
+from hepalith.differential.contradiction import with_disagreements
 from hepalith.errors import InputError
 from hepalith.finding import findings_from_patient
 from hepalith.finding.article_picture import compare_with_article
@@ -166,7 +167,7 @@ def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, cloc
     with clock.stage("reasoning"):
         joined, stated = bring_together(ct, sonography), findings_from_patient(told)
         findings = (*joined.findings, *stated)
-        differential = diagnose(findings, joined.patterns, told)
+        differential = with_disagreements(diagnose(findings, joined.patterns, told), joined.disagreements)
         foci = None if ct is None else ct.foci
         plan = advise(differential, findings, foci, told, settings, exam_date(study), joined.patterns)
     with clock.stage("reading"):
