@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import median_filter
 
 __all__ = ["Screen", "Space", "luma_of"]
 
@@ -39,11 +40,14 @@ TINT_EXPLAINS = 0.9
 TINT_SAMPLES = 60_000
 """Pixels from which a tint is read: some 200 to a level."""
 
-LIT = 16
-"""Luma from which a pixel counts as lit: darker ones have hardly a colour."""
+TINT_CHROMA = COLOURED_CHROMA // 2
+"""Distance of either chroma from 128 from which a level counts as tinted: a map's darker levels are paler."""
 
-BRIGHT = 48
-"""Luma from which a tint must show at most of its levels: a bluish background is one dark colour, no map."""
+TINT_LEVELS = 9
+"""Neighbouring levels that a tint is smoothed over: a button of one colour must not pass for its level's tint."""
+
+LIT = 48
+"""Luma from which pixels tell of a tint: darker ones have hardly a colour, a bluish background is no map."""
 
 
 def luma_of(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -120,15 +124,13 @@ class Screen:
         if not lit.any():
             return  # a black frame: the next one may tell
         self._looked = True
-        chroma = _chroma(pixels, space)
-        coloured = np.abs(chroma - 128).max(axis=2) > COLOURED_CHROMA
-        if coloured[lit].mean() < TINTED_SHARE:
+        chroma, luma = _chroma(pixels, space)[lit], luma[lit]
+        if (np.abs(chroma - 128).max(axis=1) > TINT_CHROMA).mean() < TINTED_SHARE:
             return
-        tint = _tint_of(chroma[lit], luma[lit])
-        explained = 1 - _off_tint(chroma, luma, tint)[lit].mean()
-        levels = np.unique(luma[luma >= BRIGHT])
-        drawn = np.abs(tint[levels] - 128).max(axis=1) > COLOURED_CHROMA
-        if explained >= TINT_EXPLAINS and drawn.size and drawn.mean() > TINTED_SHARE:
+        tint = _tint_of(chroma, luma)
+        explained = 1 - _off_tint(chroma, luma, tint).mean()
+        drawn = np.abs(tint[np.unique(luma)] - 128).max(axis=1) > TINT_CHROMA
+        if explained >= TINT_EXPLAINS and drawn.mean() > TINTED_SHARE:
             self._tint = tint
 
 
@@ -160,8 +162,8 @@ def _tint_of(chroma: NDArray[np.int16], luma: NDArray[np.uint8]) -> NDArray[np.i
     order = np.argsort(luma, kind="stable")
     levels, starts = np.unique(luma[order], return_index=True)
     tint = np.full((256, 2), 128, dtype=np.int16)
-    for level, own in zip(levels, np.split(chroma[order], starts[1:]), strict=True):
-        tint[level] = np.median(own, axis=0)
+    usual = np.array([np.median(own, axis=0) for own in np.split(chroma[order], starts[1:])])
+    tint[levels] = median_filter(usual, size=(TINT_LEVELS, 1), mode="nearest")
     return tint
 
 

@@ -16,13 +16,14 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.errors import InputError, UnreadableFileError, UnsupportedModalityError
+from hepalith.errors import InputError, NoImageError, UnreadableFileError
 from hepalith.image.cine import Cine
 from hepalith.image.colour import Screen
 from hepalith.image.decode_us_frames import decode_dicom_frames
 from hepalith.image.still import MOST_PIXELS, Pixels, frame_time, still_frames, still_shape
 from hepalith.settings import Settings
 from hepalith.study import Instance, Series, SeriesLeft
+from hepalith.study.group_ultrasound import SMALLEST_PX
 from hepalith.study.sonography import Capture
 from hepalith.study.source import read_whole
 
@@ -144,9 +145,14 @@ def _read_frames(series: Series, instance: Instance) -> tuple[_Frames, str]:
     data = read_whole(instance.path, instance.member)
     try:
         count, rows, columns = still_shape(data)
+        if min(rows, columns) < SMALLEST_PX:
+            raise NoImageError(
+                f"{instance.name}: {columns}x{rows} pixels are too small to hold an ultrasound picture; "
+                "give the picture itself"
+            )
         frames = _room_for(count, rows, columns, instance)
         _gather(still_frames(data), frames, instance)
-    except UnreadableFileError:
+    except InputError:
         raise
     except Exception as error:  # Pillow's decoders raise whatever they meet
         raise _cannot_decode(instance, error) from error
@@ -184,7 +190,7 @@ def _gather(decoded: Iterator[Pixels], frames: _Frames, instance: Instance) -> N
             else:
                 frames.screen.put(n, (pixels.values >> 8).astype(np.uint8), pixels.space)
             frames.count += 1
-    except (UnreadableFileError, UnsupportedModalityError):
+    except InputError:
         raise
     except Exception as error:  # plug-ins raise whatever their C code meets
         raise _cannot_decode(instance, error) from error

@@ -180,14 +180,12 @@ def _unhalve(stored: NDArray[np.uint8], encoding: Encoding) -> NDArray[np.uint8]
 
 def _count_native(encoding: Encoding, capture: Capture, size: int, notes: list[str]) -> int:
     """Return how many frames the pixels hold, where they and the header differ in whole frames."""
-    length = capture.announced_bytes
-    if length is None or not 0 < length < size * encoding.frames or length % size not in (0, 1):
-        return encoding.frames
+    length = capture.announced_bytes or 0
     held = length // size
-    if held == 0:
+    if held in (0, encoding.frames) or length - held * size > 1:
         return encoding.frames
     notes.append(f"The header announces {encoding.frames} frames, the file holds {held}")
-    return held
+    return min(held, encoding.frames)
 
 
 def _shaped(stored: NDArray[Any], encoding: Encoding, *, planar: bool) -> NDArray[Any]:

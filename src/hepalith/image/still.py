@@ -103,6 +103,7 @@ def still_frames(data: bytes) -> Iterator[Pixels]:
             for n in range(frames):
                 if n:
                     picture.seek(n)
+                picture.load()
                 duration = picture.info.get("duration")
                 shown = ImageOps.exif_transpose(picture) if n == 0 and frames == 1 else picture
                 yield _plain(shown, float(duration) if frames > 1 and duration else None)

@@ -9,7 +9,7 @@ from hepalith.study.acquisition import Instance, Series
 from hepalith.study.header import ENHANCED_US, Header
 from hepalith.study.uid import make_uid
 
-__all__ = ["group_ultrasound"]
+__all__ = ["SMALLEST_PX", "group_ultrasound"]
 
 SMALLEST_PX = 64
 """Fewest rows and columns of a screen: smaller files are icons and thumbnails (our judgement)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -152,6 +152,10 @@ def read_header(
         if elements.dataset is None:
             elements = scan_whole(data, _WANTED | CAPTURE_TAGS, file)
         capture = read_capture(elements, encoding)
+    frames: tuple[Frame, ...] = ()
+    if encoding is not None:
+        # The frames of a loop are read as one: what is said of each on its own is of no use here.
+        frames = _read_frames(elements, replace(encoding, frames=1) if capture else encoding)
     return Header(
         path=path,
         member=member,
@@ -181,7 +185,7 @@ def read_header(
         acquisition=_read_acquisition(elements),
         encoding=encoding,
         photometric=elements.text(0x00280004).upper(),
-        frames=_read_frames(elements, encoding) if encoding else (),
+        frames=frames,
         has_pixels=elements.has_pixels,
         rescaled=0x00281052 in elements.raw or bool(elements.items(_SHARED) or elements.items(_PER_FRAME)),
         rescale_unclear=_is_unclear(elements, 0x00281052) or _is_unclear(elements, 0x00281053, zero=True),
