@@ -13,19 +13,53 @@ faintly or not at all, and the shadow fades away from the focus.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 from scipy import ndimage
 
 from hepalith.phantom.sono_probe import CONE, TO_SIGMA, BeamSpace
 from hepalith.phantom.sono_scene import Body
-from hepalith.phantom.sono_shape import Array, coverage
+from hepalith.phantom.sono_shape import Array, Bounds, coverage
 
-__all__ = ["Cast", "Warp", "cast_of", "look_angles", "points", "slice_share"]
+__all__ = ["STILL", "Cast", "Pose", "Warp", "cast_of", "look_angles", "points", "slice_share"]
 
 Warp = tuple[Array, Array]
 """Displacement of the tissue at each sample in mm, x and z."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """How the tissue lies in one frame of a loop.
+
+    `warp` is its displacement at each sample (``None``: none), `shift` the largest of it, `moved` the further
+    displacement of single bodies by id, `across_mm` how far the plane has left the middle of the bodies.
+    """
+
+    warp: Warp | None = None
+    shift: tuple[float, float] = (0.0, 0.0)
+    moved: Mapping[int, tuple[float, float]] = field(default_factory=lambda: MappingProxyType({}))
+    across_mm: float = 0.0
+
+    def block(
+        self, space: BeamSpace, bounds: Bounds, further: tuple[float, float] = (0.0, 0.0)
+    ) -> tuple[slice, slice]:
+        """Return the samples and lines that a shape's box may touch in this frame."""
+        x0, z0, x1, z1 = bounds
+        u, v = self.shift
+        box = (
+            x0 + min(u, 0) + further[0],
+            z0 + min(v, 0) + further[1],
+            x1 + max(u, 0) + further[0],
+            z1 + max(v, 0) + further[1],
+        )
+        return space.block(box, 1.5 + 0.3 * math.hypot(u, v))
+
+
+STILL = Pose()
+"""Of a still, and of a loop's first frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,37 +105,28 @@ CONES = 7
 """Widths of the receiving cone for which a shadow is worked out; between them it is interpolated."""
 
 
-def cast_of(
-    body: Body,
-    space: BeamSpace,
-    warp: Warp | None = None,
-    moved: tuple[float, float] = (0.0, 0.0),
-    margin_mm: float = 1.5,
-) -> Cast | None:
+def cast_of(body: Body, space: BeamSpace, pose: Pose = STILL) -> Cast | None:
     """Return a body's coverage and the sound it leaves behind it; ``None`` where it lies off the picture."""
-    x0, z0, x1, z1 = body.shape.bounds()
-    box = (x0 + moved[0], z0 + moved[1], x1 + moved[0], z1 + moved[1])
-    rows, lines = space.block(box, margin_mm)
+    moved = pose.moved.get(body.id, (0.0, 0.0))
+    rows, lines = pose.block(space, body.shape.bounds(), moved)
     if rows.start >= rows.stop or lines.start >= lines.stop:
         return None
-    x, z = points(space, rows, lines, warp)
-    cover = coverage(
-        body.shape,
-        x - np.float32(moved[0]),
-        z - np.float32(moved[1]),
-        np.maximum(0.3, space.across[rows] * 0.7),
-    )
+    x, z = points(space, rows, lines, pose.warp)
+    soft = np.maximum(0.3, space.across[rows] * 0.7)
+    cover = coverage(body.shape, x - np.float32(moved[0]), z - np.float32(moved[1]), soft)
     if float(cover.max()) < 0.05:
         return None
-    chord = cover.sum(axis=0) * space.probe.step_mm
-    return _shadowed(body, space, rows, lines, cover, chord)
+    if pose.across_mm:
+        body = replace(body, offset_mm=body.offset_mm + pose.across_mm)
+    return _shadowed(body, space, rows, lines, cover)
 
 
-def _shadowed(body: Body, space: BeamSpace, rows: slice, lines: slice, cover: Array, chord: Array) -> Cast:
+def _shadowed(body: Body, space: BeamSpace, rows: slice, lines: slice, cover: Array) -> Cast:
     """Work out what a body leaves of the sound, look by look."""
     probe = space.probe
+    chord = cover.sum(axis=0) * probe.step_mm
     entered = np.clip(chord / np.float32(max(min(0.5, body.width_mm / 2), 0.2)), 0, 1)
-    loss_db = entered * body.surface_db + chord / 10 * body.inside_db_per_cm_mhz * probe.received_mhz
+    loss_db = entered * body.surface_db + chord / 10 * body.inside_db_per_cm_mhz * probe.attenuated_mhz
     stopped = np.zeros(space.shape[1], dtype=np.float32)
     stopped[lines] = 1 - 10 ** (-loss_db / 20)
     weights = cover.sum(axis=1)

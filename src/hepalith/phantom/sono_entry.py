@@ -19,7 +19,7 @@ from hepalith.phantom.sono_shadow import contrast_of, shadow_of
 from hepalith.phantom.sono_shape import Bounds, Shape
 from hepalith.phantom.sono_truth import TISSUES, DuctTruth, SonoFocus, SonoTruth
 
-__all__ = ["COUNTED", "SonoPhantom", "entry_of", "label_bodies", "label_tissue", "spot_of"]
+__all__ = ["COUNTED", "SonoPhantom", "Spot", "entry_of", "label_bodies", "label_tissue", "spot_of"]
 
 COUNTED = ("calcification", "echogenic_focus")
 """Labels of bright foci in the liver; every other label is a mimic, named (the contract's words)."""
@@ -92,7 +92,7 @@ def spot_of(body: Body, screen: Screen, labels: NDArray[np.int32]) -> Spot:
     rows, columns = _box(body.shape.bounds(), screen)
     where = np.argwhere(labels[rows, columns] == body.id)
     if where.size:
-        where = where + (rows.start, columns.start)
+        where = where + np.array((rows.start, columns.start))
         low, high = where.min(axis=0), where.max(axis=0)
         centre = (float(where[:, 1].mean()), float(where[:, 0].mean()))
         return centre, (float(low[1]), float(low[0]), float(high[1]), float(high[0]))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import cache
 
 import numpy as np
+from scipy import ndimage
 
-from hepalith.phantom.sono_cast import Cast, Warp, cast_of, points
+from hepalith.phantom.sono_cast import STILL, Cast, Pose, cast_of, points
 from hepalith.phantom.sono_probe import BeamSpace
 from hepalith.phantom.sono_scene import SonoScene, Tissue
 from hepalith.phantom.sono_shape import Array, coverage
@@ -19,14 +18,17 @@ __all__ = ["Painted", "paint"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:
-    """A scene on the beams: `power` and `loss` (dB/cm/MHz) of tissue without bodies, `smooth` amplitude of
-    surfaces, `casts` of the bodies.
+    """A scene on the beams.
+
+    `power` and `loss` (dB/cm/MHz) are of tissue without bodies, `smooth` the amplitude of surfaces, `casts`
+    the bodies, `entered` the amplitude that each line brings through the skin, (1, line).
     """
 
     power: Array
     loss: Array
     smooth: Array
     casts: tuple[Cast, ...]
+    entered: Array
 
 
 def _soft(space: BeamSpace, rows: slice, soft_mm: float) -> Array:
@@ -34,66 +36,41 @@ def _soft(space: BeamSpace, rows: slice, soft_mm: float) -> Array:
     return np.maximum(np.float32(soft_mm), space.across[rows] * np.float32(0.7))
 
 
-def paint(
-    scene: SonoScene,
-    space: BeamSpace,
-    *,
-    warp: Warp | None = None,
-    moved: Mapping[int, tuple[float, float]] = MappingProxyType({}),
-    margin_mm: float = 1.5,
-) -> Painted:
-    """Return the scene on the beams.
-
-    Parameters
-    ----------
-    scene, space
-        What there is, and where the samples lie.
-    warp
-        Displacement of the tissue at each sample in mm, x and z; ``None``: none.
-    moved
-        Further displacement of single bodies, by id, mm.
-    margin_mm
-        How far displacement may carry a shape out of its box.
-    """
+def paint(scene: SonoScene, space: BeamSpace, pose: Pose = STILL) -> Painted:
+    """Return the scene on the beams, as it lies in a frame."""
     power = np.full(space.shape, 10 ** (scene.level_db / 10), dtype=np.float32)
     loss = np.full(space.shape, scene.attenuation, dtype=np.float32)
     smooth = np.zeros(space.shape, dtype=np.float32)
     for tissue in scene.tissues:
-        _paint_tissue(tissue, space, power, loss, warp, margin_mm)
+        _paint_tissue(tissue, space, power, loss, pose)
     for line in scene.reflectors:
-        rows, lines = space.block(line.shape.bounds(), margin_mm)
+        rows, lines = pose.block(space, line.shape.bounds())
         if rows.start + 1 >= rows.stop or lines.start >= lines.stop:
             continue
-        x, z = points(space, rows, lines, warp)
+        x, z = points(space, rows, lines, pose.warp)
         distance = line.shape.distance(x, z)
         square = np.abs(np.gradient(distance, axis=0)) / np.float32(space.probe.step_mm)
         cover = np.clip(0.5 - distance / _soft(space, rows, line.soft_mm), 0, 1)
         if line.within is not None:
             cover = cover * coverage(line.within, x, z, 1.0)
         facing = np.maximum(np.minimum(square, 1) ** np.float32(line.directivity), np.float32(line.least))
+        if line.grain_db:
+            facing = facing * np.sqrt(_grain(x, z, line.grain_db, 14.0))
         block = smooth[rows, lines]
         np.maximum(block, cover * facing * np.float32(10 ** (line.level_db / 20)), out=block)
-    casts = tuple(
-        cast
-        for body in scene.bodies
-        if (cast := cast_of(body, space, warp, moved.get(body.id, (0.0, 0.0)), margin_mm)) is not None
-    )
-    return Painted(power, loss, smooth, casts)
+    found = (cast_of(body, space, pose) for body in scene.bodies)
+    casts = tuple(cast for cast in found if cast is not None)
+    contact = np.asarray(scene.contact_db or (0.0, 0.0))
+    at = np.interp(np.linspace(0, 1, space.shape[1]), np.linspace(0, 1, contact.size), contact)
+    return Painted(power, loss, smooth, casts, (10 ** (-at / 20)).astype(np.float32)[None])
 
 
-def _paint_tissue(
-    tissue: Tissue,
-    space: BeamSpace,
-    power: Array,
-    loss: Array,
-    warp: Warp | None,
-    margin_mm: float,
-) -> None:
+def _paint_tissue(tissue: Tissue, space: BeamSpace, power: Array, loss: Array, pose: Pose) -> None:
     """Paint one tissue over `power` and `loss`."""
-    rows, lines = space.block(tissue.shape.bounds(), margin_mm)
+    rows, lines = pose.block(space, tissue.shape.bounds())
     if rows.start >= rows.stop or lines.start >= lines.stop:
         return
-    x, z = points(space, rows, lines, warp)
+    x, z = points(space, rows, lines, pose.warp)
     cover = coverage(tissue.shape, x, z, _soft(space, rows, tissue.soft_mm))
     if tissue.within is not None:
         cover = cover * coverage(tissue.within, x, z, 1.0)
@@ -105,11 +82,24 @@ def _paint_tissue(
         loss[rows, lines] += cover * (np.float32(tissue.attenuation) - loss[rows, lines])
 
 
+TILE = 512
+"""Samples along a side of the tile of unevenness."""
+
+TILE_PER_PERIOD = 6
+"""Samples of the tile in one wave of it: finer than the beam resolves."""
+
+
+@cache
+def _tile() -> Array:
+    """Return unevenness without a pattern that the eye finds: smooth noise of unit spread, edges that meet."""
+    white = np.random.default_rng(20).standard_normal((TILE, TILE))
+    smooth = ndimage.gaussian_filter(white, TILE_PER_PERIOD / 3, mode="wrap")
+    return np.asarray(smooth / smooth.std(), dtype=np.float32)
+
+
 def _grain(x: Array, z: Array, db: float, period: float) -> Array:
-    """Return an uneven backscatter, fixed to the tissue: a few waves that do not repeat within a picture."""
-    k = 2 * math.pi / period
-    wave = np.zeros(x.shape, dtype=np.float32)
-    for angle, scale in ((0.3, 1.0), (1.4, 0.83), (2.2, 1.31), (2.9, 0.61)):
-        u = np.float32(k * scale * math.cos(angle)) * x + np.float32(k * scale * math.sin(angle)) * z
-        wave += np.sin(u + np.sin(u * np.float32(0.37) + np.float32(angle * 5)) * 2)
-    return np.asarray(10 ** (wave * np.float32(db / 14)), dtype=np.float32)
+    """Return an uneven backscatter, fixed to the tissue."""
+    scale = np.float32(TILE_PER_PERIOD / period)
+    columns = ((x + np.float32(500)) * scale).astype(np.int32) % TILE
+    rows = ((z + np.float32(500)) * scale).astype(np.int32) % TILE
+    return np.asarray(10 ** (_tile()[rows, columns] * np.float32(db / 10)), dtype=np.float32)

@@ -57,8 +57,8 @@ class Probe:
     gamma: float = 1.0
     tgc_error_db: tuple[float, ...] = (0.0, 0.0, 0.0)
     """Error of the time-gain compensation, at equally spaced depths."""
-    noise_db: float = -75.0
-    """Electronic noise against liver just beneath the skin, before compensation."""
+    noise_db: float = -20.0
+    """Electronic noise at the far end, lifted by the compensation, against liver that is well heard."""
     clutter_db: float = -22.0
     """Reverberation beneath the skin against liver there."""
     lines: int = 320
@@ -70,8 +70,13 @@ class Probe:
 
     @property
     def received_mhz(self) -> float:
-        """Centre of what is received: the second harmonic where it is used."""
-        return self.frequency_mhz * (1.6 if self.harmonics else 1.0)
+        """Centre of what is received: what scanners show as the frequency, also of a harmonic."""
+        return self.frequency_mhz
+
+    @property
+    def attenuated_mhz(self) -> float:
+        """Frequency at which tissue attenuates, mean of both ways: a harmonic goes in at half of it."""
+        return self.frequency_mhz * (0.75 if self.harmonics else 1.0)
 
     @property
     def wavelength_mm(self) -> float:
@@ -89,7 +94,8 @@ class Probe:
         for focus in self.focus_mm:
             aperture = min(self.aperture_mm, focus / 2.0)
             widths.append(_width(z, self.wavelength_mm, aperture, focus))
-        return np.asarray(np.minimum.reduce(widths), dtype=np.float32)
+        sharper = np.float32(0.85 if self.harmonics else 1.0)
+        return np.asarray(np.minimum.reduce(widths) * sharper, dtype=np.float32)
 
     def receive_width_mm(self, depth_mm: Array | float) -> Array:
         """Return the width of the receiving beam, which is focused at every depth, mm (FWHM)."""

@@ -112,7 +112,7 @@ def _net_db(space: BeamSpace, loss: Array, angle: float) -> Array:
     """Return what compensation leaves of the attenuation along the beam, dB (two-way; mean-liver is 0)."""
     probe = space.probe
     step_cm = probe.step_mm / 10
-    extra = (loss - np.float32(TGC_DB_PER_CM_MHZ)) * np.float32(2 * probe.received_mhz * step_cm)
+    extra = (loss - np.float32(TGC_DB_PER_CM_MHZ)) * np.float32(2 * probe.attenuated_mhz * step_cm)
     if angle:
         shift = np.rint(space.depth[:, 0] * math.tan(angle) / space.across[:, 0]).astype(np.int64)
         lines = np.arange(space.shape[1])[None]
@@ -137,7 +137,6 @@ def echoes(painted: Painted, space: BeamSpace, speckle: Speckle, rng: np.random.
     rng
         Draws electronic noise.
     """
-    probe = space.probe
     transfer, norm, padding = _spread(space)
     pulse, share = _pulse(space)
     noise, clutter = _additions(space)
@@ -153,7 +152,7 @@ def echoes(painted: Painted, space: BeamSpace, speckle: Speckle, rng: np.random.
     envelope = np.zeros(space.shape, dtype=np.float32)
     mean, base = np.zeros_like(envelope), np.zeros_like(envelope)
     for number, angle in enumerate(look_angles(space)):
-        gain = 10 ** (_net_db(space, painted.loss, angle) / 20)
+        gain = 10 ** (_net_db(space, painted.loss, angle) / 20) * painted.entered
         base += gain * gain * (painted.power + painted.smooth**2)
         for cast in painted.casts:
             gain = gain * cast.losses[number]
@@ -171,7 +170,7 @@ def echoes(painted: Painted, space: BeamSpace, speckle: Speckle, rng: np.random.
         np.asarray(mean / count + haze + tails + floor, dtype=np.float32),
         np.asarray(base / count, dtype=np.float32),
         np.asarray(np.broadcast_to(floor, space.shape), dtype=np.float32),
-        -probe.dynamic_range_db * np.float32(LIVER_GREY) - tgc_error_db(space),
+        -space.probe.dynamic_range_db * np.float32(LIVER_GREY) - tgc_error_db(space),
     )
 
 
@@ -184,7 +183,8 @@ def _heard_share(cast: Cast, space: BeamSpace) -> float:
 def _additions(space: BeamSpace) -> tuple[Array, Array]:
     """Return the amplitude of electronic noise, which compensation lifts with depth, and of clutter."""
     probe = space.probe
-    tgc = 2 * probe.received_mhz * TGC_DB_PER_CM_MHZ / 10 * space.depth
+    short = np.float32(probe.depth_mm) - space.depth
+    tgc = -2 * probe.attenuated_mhz * TGC_DB_PER_CM_MHZ / 10 * short
     noise = 10 ** ((probe.noise_db + tgc) / 20)
     clutter = 10 ** ((probe.clutter_db - (8 if probe.harmonics else 0)) / 20) * np.exp(-space.depth / 18)
     return noise.astype(np.float32), clutter.astype(np.float32)

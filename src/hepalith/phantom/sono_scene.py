@@ -5,7 +5,7 @@ Levels are of the echo's power in dB against normal liver; attenuation is one wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hepalith.phantom.sono_shape import Shape
 
@@ -41,6 +41,7 @@ class Reflector:
     directivity: float = 6.0
     least: float = 0.1
     soft_mm: float = 0.4
+    grain_db: float = 0.0
     within: Shape | None = None
 
 
@@ -120,5 +121,5 @@ class SonoScene:
     wall_mm: float = 15.0
     level_db: float = 0.0
     attenuation: float = 0.5
-    fan_noise_db: float = 0.0
-    notes: tuple[str, ...] = field(default=())
+    contact_db: tuple[float, ...] = ()
+    """Loss on the way in, at equally spaced lines."""

@@ -32,6 +32,10 @@ class Screen:
         """Return the pixel, x before y, of a point in mm."""
         return self.origin_px[0] + x_mm / self.mm_per_px, self.origin_px[1] + z_mm / self.mm_per_px
 
+    def to_mm(self, x_px: float, y_px: float) -> tuple[float, float]:
+        """Return x and z, mm, of a pixel."""
+        return (x_px - self.origin_px[0]) * self.mm_per_px, (y_px - self.origin_px[1]) * self.mm_per_px
+
     def mm_grid(self) -> tuple[Array, Array]:
         """Return x (1, column) and z (row, 1) of every pixel, mm."""
         rows, columns = self.shape_px

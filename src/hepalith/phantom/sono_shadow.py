@@ -33,11 +33,14 @@ CLEAN_FROM_DB = 9.0
 """Mean loss from which a shadow is called clean: about 1.6 standard deviations of speckle darker than its
 neighbours all along, so that its edges show."""
 
-BORDER_DB = (1.3, 4.0, 7.0, 11.5)
+BORDER_DB = (1.5, 3.5, 7.5, 10.5)
 """Losses between the first two, and the last two, lie near a border of grades."""
 
 HAZE_FILLS_DB = 4.0
 """Filling of a shadow by reverberation from which it is called dirty (2.5 to 6: near the border)."""
+
+DIRTY_TO_DB = 13.0
+"""Loss, haze and all, beyond which a shadow looks clean: haze that far below liver is nearly black."""
 
 TAIL_FROM_DB = 3.0
 """Brightness above the same place without the body, just behind it, that makes a comet tail."""
@@ -126,10 +129,11 @@ def grade_of(drop_db: float, shade_db: float, lift_db: float = 0.0) -> tuple[str
     if lift_db >= TAIL_FROM_DB:
         return "comet_tail", lift_db < TAIL_FROM_DB + 1.5
     filled = shade_db - drop_db
-    if shade_db >= FAINT_FROM_DB and filled >= HAZE_FILLS_DB:
-        return "dirty", filled < 6.0 or shade_db < BORDER_DB[2]
+    if shade_db >= FAINT_FROM_DB and filled >= HAZE_FILLS_DB and drop_db < DIRTY_TO_DB:
+        return "dirty", filled < 6.0 or shade_db < BORDER_DB[2] or drop_db > DIRTY_TO_DB - 2.5
     low, high, late, clear = BORDER_DB
-    borderline = low < drop_db < high or late < drop_db < clear or filled > 2.5
+    hazy = filled > 2.5 and drop_db < DIRTY_TO_DB + 2.5
+    borderline = low < drop_db < high or late < drop_db < clear or hazy
     if drop_db >= CLEAN_FROM_DB:
         return "clean", borderline
     return ("faint", borderline) if drop_db >= FAINT_FROM_DB else ("none", borderline)

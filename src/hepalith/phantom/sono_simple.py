@@ -201,7 +201,7 @@ def gas_body(
         surface_db=20.0,
         inside_db_per_cm_mhz=20.0,
         thickness_mm=max(size * float(rng.uniform(0.5, 1.0)), 2.0),
-        haze_db=None if tailed else float(rng.uniform(-8, -1)),
+        haze_db=None if tailed else float(rng.uniform(-7, 1)),
         haze_fall_db_mm=float(rng.uniform(0.05, 0.2)),
         tail_db=float(rng.uniform(14, 22)) if tailed else None,
         tail_mm=float(rng.uniform(0.9, 2.2)),

@@ -24,6 +24,7 @@
                "duct": {"relation", "calibre_mm", "dilated", "fluid_around", "upstream_dilated"} | null,
                "host": id of its host; 0: none, "group", "moves"}],
      "mimics": [the same, "label" what it is],
+     "screen": {"parts", "words"}: what stands over and around the picture, names included,
      "hosts", "ducts", "vessels", "patterns", "texture", "motion", "notes", "notice"}
 """
 
@@ -160,6 +161,7 @@ class SonoTruth:
     vessels: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     texture: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     motion: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    screen: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     mm_assumed: bool = False
     notes: tuple[str, ...] = ()
 
@@ -174,7 +176,7 @@ TABLES: Mapping[str, type[Any]] = MappingProxyType(
 )
 """The tables of `truth.json`, and the noun that each row is."""
 
-MAPS = ("header", "ducts", "vessels", "texture", "motion")
+MAPS = ("header", "ducts", "vessels", "texture", "motion", "screen")
 """Fields that are free tables of names and values."""
 
 
