@@ -103,9 +103,10 @@ def tell_patient(document: Document, language: str) -> PatientText:
     whose = speak_to(document.plan, document.study.patient.age_years)
     hosts = hosts_of(document)
     meaning: list[tuple[str, str]] = []
-    if document.is_answerable and (document.calcifications or document.differential):
+    if document.is_answerable and (document.counted or document.differential):
         meaning = meant(document, suspect_host=bool(SUSPECT_HOSTS & hosts))
-    known = _Known("what", tuple(_seen(document, language)), tuple(meaning), document.is_answerable)
+    what = "what" if not document.has_ultrasound else "what_both" if document.has_ct else "what_ultrasound"
+    known = _Known(what, tuple(_seen(document, language)), tuple(meaning), document.is_answerable)
     return _tell(document, whose, known, language)
 
 
@@ -180,7 +181,9 @@ def _seen(document: Document, language: str) -> list[str]:
     """Say what was found on a scan, in everyday words."""
     if not document.is_answerable:
         return [phrase("patient", "unanswerable", language), phrase("patient", "ask_again", language)]
-    foci = document.calcifications
+    if not document.has_ct:
+        return _seen_on_ultrasound(document, language)
+    foci = [focus for focus in document.calcifications if focus.modality == "CT"]
     if not foci:
         said = _nothing_found(document, language)
     else:
@@ -191,6 +194,27 @@ def _seen(document: Document, language: str) -> list[str]:
             said.append(phrase("patient", "part", language))
     if document.mimics:
         said.append(phrase("patient", "mimics", language))
+    if document.has_ultrasound:
+        same = phrase("patient", "also_ultrasound", language)
+        said.append(phrase("patient", "disagree", language) if document.disagreements else same)
+    return said
+
+
+def _seen_on_ultrasound(document: Document, language: str) -> list[str]:
+    """Say what ultrasound showed: bright spots, and that it cannot say for sure what they are made of."""
+    foci = document.counted
+    if not foci:
+        said = [phrase("patient", key, language) for key in ("us_none", "not_healthy")]
+    else:
+        sizes = [f.diameter.value for f in foci if isinstance(f.diameter, Quantity)]
+        key = ("us_one" if len(foci) == 1 else "us_many") + ("" if sizes else "_unsized")
+        size = max(1, round(max(sizes, default=0.0)))
+        said = [phrase("patient", key, language, count=len(foci), size=size)]
+        said.append(phrase("patient", "us_substance", language))
+        said += _around(hosts_of(document), language, several=len(foci) > 1)
+        said.append(phrase("patient", "us_planes", language))
+    if document.mimics:
+        said.append(phrase("patient", "us_mimics", language))
     return said
 
 
@@ -204,7 +228,7 @@ def hosts_of(document: Document) -> frozenset[str]:
         and f.source in ("person", "text")
         and isinstance(f.value, Choice)
     ]
-    return frozenset(stated or (focus.host.kind for focus in document.calcifications))
+    return frozenset(stated or (focus.host.kind for focus in document.counted))
 
 
 def _counted(count: int, largest_mm: float | None, language: str) -> str:

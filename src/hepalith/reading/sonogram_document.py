@@ -126,7 +126,7 @@ class ArticlePictureEntry(Entry):
 
 
 class DisagreementEntry(Entry):
-    """What CT and ultrasound of one patient say differently; `heard` is the one that counts, null: neither."""
+    """What CT and ultrasound of one patient say differently; `heard` is whose word counts."""
 
     finding: Term
     ct: str

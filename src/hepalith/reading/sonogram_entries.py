@@ -61,7 +61,7 @@ ONE_PLANE = "one plane shows no volume"
 NO_PLACE = "an ultrasound picture does not say where in the liver it lies"
 """Why lobe, segment and distance from the capsule are not given."""
 
-NO_PICTURE = "no B-mode picture was found in it"
+NO_PICTURE = "no B-mode picture was found"
 """Why an ultrasound file answers nothing."""
 
 NO_LIVER = "no liver was recognised in any ultrasound picture"
@@ -181,7 +181,9 @@ def liver_of_sonogram(read: UltrasoundRead) -> LiverEntry:
     if best is None or best.sonogram.in_view < SOME_LIVER:
         why = NO_LIVER if any(image.pictures for image in read.images) else NO_PICTURE
         reasons = best.sonogram.quality_reasons if best is not None else ()
-        quality = LiverQuality(score=0.0, reasons=(why, *(r for r in reasons if r != why)))
+        quality = LiverQuality(
+            score=0.0, reasons=(why, *(r for r in reasons if not r.startswith("no liver")))
+        )
         return LiverEntry(source="builtin", volume=unmeasured, in_view=0.0, quality=quality)
     reasons = tuple(dict.fromkeys(r for look in looks for r in look.sonogram.quality_reasons))
     return LiverEntry(

@@ -43,16 +43,13 @@ def examination_sentences(document: Document, language: str, *, dated: bool = Tr
     loops = [image.shape[0] for image in images if image.shape[0] > 1]
     stills = len(images) - len(loops)
     when = document.study.date if dated else None
+    held = [phrase("us", "still" if stills == 1 else "stills", language, count=stills)] if stills else []
+    if loops:
+        key = "loop" if len(loops) == 1 else "loops"
+        held.append(phrase("us", key, language, count=len(loops), frames=sum(loops)))
+    dated_text = phrase("radiology", "exam_date", language, date=when.isoformat()) if when else ""
     said = [
-        phrase(
-            "us",
-            "exam_still" if not loops else "exam_both" if stills else "exam_cine",
-            language,
-            date=phrase("radiology", "exam_date", language, date=when.isoformat()) if when else "",
-            stills=stills,
-            loops=len(loops),
-            frames=sum(loops),
-        ),
+        phrase("us", "exam", language, date=dated_text, what=PAUSE[language].join(held)),
         settings_sentence(images, language),
     ]
     scales = [region.mm_per_px for image in images for region in image.regions if region.index is not None]
@@ -153,7 +150,7 @@ def focus_line(focus: FocusEntry, language: str) -> str:
         language,
         id=focus.id,
         morphology=say_inline(focus.morphology.label, language),
-        size=phrase("us", "size", language, value=quantity_text(focus.diameter, language, interval=True)),
+        size=size_text(focus, language),
         depth="" if deep is None else phrase("us", "at_depth", language, value=format_number(round(deep))),
         shadow=shadow_text(focus, language),
         company="".join(CLAUSE[language] + text for text in company_texts(focus, language)),
@@ -162,6 +159,13 @@ def focus_line(focus: FocusEntry, language: str) -> str:
         word=probability_word(focus.probability, language),
         probability=percent_text(focus.probability, language),
     )
+
+
+def size_text(focus: FocusEntry, language: str) -> str:
+    """Return the size of a focus; why there is none is said once for all of them."""
+    if not isinstance(focus.diameter, Quantity):
+        return phrase("us", "no_size", language)
+    return phrase("us", "size", language, value=quantity_text(focus.diameter, language, interval=True))
 
 
 def depth_mm(focus: FocusEntry) -> float | None:

@@ -47,6 +47,11 @@ def render_patient(reading: Reading, *, language: str | None = None) -> str:
         d=document,
         language=chosen,
         said=partial(said, chosen),
+        title="title"
+        if not document.has_ultrasound
+        else "title_both"
+        if document.has_ct
+        else "title_ultrasound",
         heading=partial(phrase, "heading", language=chosen),
         notice=phrase("patient", "notice", chosen),
         told=tell_patient(document, chosen),

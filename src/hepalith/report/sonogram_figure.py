@@ -1,7 +1,7 @@
 """Key images of ultrasound: the picture with its foci, each focus close by, and what lies behind it.
 
-Everything is drawn from what the reading keeps: pictures whose identity is hidden, label maps and the outline of
-each picture. The shadow is looked at along the beam lines of that outline, as it was measured.
+Everything is drawn from what the reading keeps: pictures whose identity is hidden, label maps and the outline
+of each picture. The shadow is looked at along the beam lines of that outline, as it was measured.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ PROFILE_WIDTH, PROFILE_HEIGHT = 300, 150
 
 PROFILE_SMOOTH_PX = 3.0
 """Standard deviation of the smoothing along the beam, in samples: a speckle cell or two."""
+
+PROFILE_HEADROOM = 1.1
+"""Height of the plot over the brightest place in it; black is at its foot."""
 
 JPEG_QUALITY = 85
 """As for CT."""
@@ -256,6 +259,7 @@ class _Band:
         through = _mean_along(grey, self.grid, samples, [self.lines])
         beside = _mean_along(grey, self.grid, samples, self.sides)
         across = PROFILE_WIDTH / (samples.size - 1)
+        top = max(1.0, PROFILE_HEADROOM * float(max(through.max(), beside.max())))
 
         def place(sample: float) -> float:
             return round((sample - first) * across, 1)
@@ -265,8 +269,8 @@ class _Band:
         return Profile(
             PROFILE_WIDTH,
             PROFILE_HEIGHT,
-            _curve(through, across),
-            _curve(beside, across),
+            _curve(through, across, top),
+            _curve(beside, across, top),
             (place(self.body[0]), place(self.body[1])),
             tuple((place(value / step), label) for value, label in _ticks(first * step, self.end * step)),
             "px" if scale is None else "mm",
@@ -326,9 +330,9 @@ def _mean_along(
     return smooth
 
 
-def _curve(levels: NDArray[np.float64], across: float) -> str:
-    """Return levels (0 to 255) as an SVG path over the plot."""
-    heights = PROFILE_HEIGHT * (1 - levels / 255)
+def _curve(levels: NDArray[np.float64], across: float, top: float) -> str:
+    """Return levels, from black to `top`, as an SVG path over the plot."""
+    heights = PROFILE_HEIGHT * (1 - levels / top)
     return "M" + "L".join(f"{n * across:.4g} {height:.4g}" for n, height in enumerate(heights))
 
 

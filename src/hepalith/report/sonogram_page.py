@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from hepalith.reading import Reading
 from hepalith.reading.company import company_texts
-from hepalith.reading.document import Document, FocusEntry
+from hepalith.reading.document import Document, FocusEntry, Measured, Quantity
 from hepalith.reading.sonogram_document import ArticlePictureEntry
 from hepalith.reading.sonogram_summary import depth_mm, examination_sentences, moves_text, sonograms
 from hepalith.reading.terms import say, say_inline
 from hepalith.reading.translate import in_language, translate
 from hepalith.reading.wording import format_number, percent_text, quantity_text
-from hepalith.report.page import MAX_ROWS, Cell, cell, number
+from hepalith.report.page import MAX_ROWS, Cell, cell
 from hepalith.report.sonogram_figure import (
     FocusSonogram,
     Sonogram,
@@ -42,6 +42,7 @@ class EchoRow:
     diameter: Cell
     depth: str
     shadow: str
+    why_not: str
     index: str
     expected: str
     around: tuple[str, ...]
@@ -135,12 +136,22 @@ def echo_row(focus: FocusEntry, language: str) -> EchoRow:
         diameter=cell(focus.diameter, language),
         depth="" if deep is None else format_number(round(deep)),
         shadow=word(f"us_shadow_{shadow.grade}", language),
-        index=number(shadow.index, language),
+        why_not=""
+        if isinstance(shadow.index, Quantity)
+        else translate(shadow.index.not_assessable, language),
+        index=share(shadow.index, language),
         expected=expected or word("us_not_known", language),
         around=(*company_texts(focus, language), *((moves,) if moves else ())),
         reason=translate(focus.reason, language),
         counted=focus.is_counted,
     )
+
+
+def share(index: Measured, language: str) -> str:
+    """Return the share of brightness that is missing behind a focus, in percent; a bright tail is none."""
+    if not isinstance(index, Quantity):
+        return word("no_value", language)
+    return percent_text(min(max(index.value, 0.0), 1.0), language)
 
 
 def article_table(picture: ArticlePictureEntry, language: str) -> ArticleTable:
