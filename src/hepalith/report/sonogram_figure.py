@@ -10,7 +10,8 @@ import base64
 import io
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,8 +77,16 @@ class Kept:
     frame: int
     frames: int
     grey: NDArray[np.uint8]
-    foci: NDArray[np.integer[object]]
+    foci: NDArray[np.integer[Any]]
     regions: tuple[RegionEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A scale bar: how long it is, in mm and in pixels of the page."""
+
+    mm: float
+    px: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,7 @@ class Sonogram:
     """One picture on the page, and what is drawn over it, in pixels of the page.
 
     `counted` and `mimics` are SVG paths about foci, `mine` about the one that is shown; `shadow` and `beside`
-    are the beams behind it and its neighbours. `bar_px` is 0 where pixels have no size.
+    are the beams behind it and its neighbours. There is no `bar` where pixels have no size.
     """
 
     image: str
@@ -100,8 +109,7 @@ class Sonogram:
     shadow: str = ""
     beside: str = ""
     marks: tuple[Mark, ...] = ()
-    bar_mm: float = 0.0
-    bar_px: float = 0.0
+    bar: Bar | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +184,7 @@ def _whole(kept: Kept, counted: set[int]) -> Sonogram:
         counted=trace(np.isin(kept.foci, list(counted)), view),
         mimics=trace((kept.foci > 0) & ~np.isin(kept.foci, list(counted)), view),
         marks=place_numbers(rings, view),
-        **_bar(kept.regions, view),
+        bar=_bar(kept.regions, view),
     )
 
 
@@ -206,23 +214,24 @@ def _close(focus: FocusEntry, seen: ObservationEntry, kept: Kept) -> FocusSonogr
         CROP_PIXELS,
         1.0,
     )
-    uri, bar = encode_grey(kept.grey, view), _bar(kept.regions, view)
     mine = kept.foci == focus.id
     band = _band(seen, mine, kept)
-    drawn = Sonogram(
+    plain = Sonogram(
         kept.image,
         kept.frame,
         kept.frames,
         CROP_PIXELS,
         CROP_PIXELS,
-        uri,
+        encode_grey(kept.grey, view),
+        bar=_bar(kept.regions, view),
+    )
+    drawn = replace(
+        plain,
         mine=trace(mine, view),
         mimics=trace((kept.foci > 0) & ~mine, view),
         shadow="" if band is None else band.outline(view),
         beside="" if band is None else "".join(band.outline(view, side) for side in band.sides),
-        **bar,
     )
-    plain = Sonogram(kept.image, kept.frame, kept.frames, CROP_PIXELS, CROP_PIXELS, uri, **bar)
     return FocusSonogram(focus, plain, drawn, None if band is None else band.profile(kept.grey))
 
 
@@ -355,14 +364,14 @@ def _frame_of(kept: Kept) -> tuple[float, float, float, float]:
     return left, top, min(float(right), float(columns)), min(float(bottom), float(rows))
 
 
-def _bar(regions: Sequence[RegionEntry], view: View) -> dict[str, float]:
+def _bar(regions: Sequence[RegionEntry], view: View) -> Bar | None:
     """Return a scale bar of a quarter of the view at most; none where pixels have no size."""
     scale = next((region.mm_per_px for region in regions if region.mm_per_px is not None), None)
     if scale is None:
-        return {}
+        return None
     per_mm = view.width / (view.right - view.left) / scale[1]
     length = next((mm for mm in SCALE_BAR_MM if mm * per_mm <= view.width / 4), SCALE_BAR_MM[-1])
-    return {"bar_mm": length, "bar_px": round(length * per_mm, 1)}
+    return Bar(length, round(length * per_mm, 1))
 
 
 def encode_grey(grey: NDArray[np.uint8], view: View) -> str:
