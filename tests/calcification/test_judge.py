@@ -22,6 +22,8 @@ IN_COLON = dataclasses.replace(ALONE, organs={"bowel": 0.6, "liver": 0.3}, depth
 AT_HILUM = dataclasses.replace(ALONE, organs={"background": 0.5, "liver": 0.4}, depth_mm=-2.0, at_hilum=1.0)
 ON_DOME = dataclasses.replace(ALONE, organs={"lung": 0.4}, depth_mm=-1.0, gas_mm=4.0)
 BY_GAS = dataclasses.replace(ALONE, gas_mm=1.5)
+BY_OIL = dataclasses.replace(ALONE, oil_mm=1.5)
+FAR_FROM_OIL = dataclasses.replace(ALONE, oil_mm=9.0)
 CALCIUM = Appearance(
     peak_hu=600.0,
     peak_excess_hu=540.0,
@@ -65,6 +67,21 @@ def test_probabilities_cover_every_label_and_sum_to_one() -> None:
         ),
         ({"company": dataclasses.replace(ALONE, tube=STENT)}, "stent_or_catheter"),
         ({"shape": CLOUD, "peak_hu": 1660.0, "peak_excess_hu": 1600.0, "texture": 0.5}, "lipiodol"),
+        (
+            {
+                "shape": CLOUD,
+                "peak_hu": 3071.0,
+                "peak_excess_hu": 3000.0,
+                "texture": 0.5,
+                "metal_mm": 0.0,
+                "thickness": 6.0,
+                "thick_mm": 9.0,
+                "core_hu": 1500.0,
+            },
+            "lipiodol",
+        ),
+        ({"company": BY_OIL}, "lipiodol"),
+        ({"company": FAR_FROM_OIL}, "calcification"),
         ({"shape": DRAWN_OUT, "peak_hu": 1160.0, "cast": GLUE}, "glue"),
         ({"company": IN_GALLBLADDER, "inside_share": 0.1, "liver_about": 0.5}, "gallstone"),
         ({"company": IN_COLON, "inside_share": 0.4, "liver_about": 0.5}, "bowel_content"),

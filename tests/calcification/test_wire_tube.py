@@ -44,6 +44,26 @@ def test_wire_on_the_chest_is_no_stent() -> None:
     assert find_wire_tubes(hu, np.roll(liver, 52, axis=2) & ~liver, SPACING, 350.0, NO_BONE) == ()
 
 
+@pytest.mark.parametrize(
+    ("wall_hu", "inside_hu", "found"), [(2500, 0, True), (700, -800, True), (700, 200, False)]
+)
+def test_what_was_taken_for_bone_is_a_stent_by_gas_or_metal_alone(
+    wall_hu: int, inside_hu: int, *, found: bool
+) -> None:
+    hu, liver = _crop(wall_hu, inside_hu)
+    bone = np.argwhere(hu == wall_hu)[::7].astype(np.float64)
+    assert bool(find_wire_tubes(hu, liver, SPACING, 350.0, bone)) is found
+
+
+def test_a_stent_that_the_scan_cuts_off_is_one_where_it_is_metal_for_sure() -> None:
+    hu, liver = _crop(2500, -800, 14)
+    assert find_wire_tubes(hu, liver, SPACING, 350.0, NO_BONE)
+    assert find_wire_tubes(hu[5:], liver[5:], SPACING, 350.0, NO_BONE)
+    short, liver = _crop(2500, -800, 9)
+    assert find_wire_tubes(short, liver, SPACING, 350.0, NO_BONE) == ()
+    assert find_wire_tubes(short[5:], liver[5:], SPACING, 350.0, NO_BONE)
+
+
 def test_a_rod_is_told_from_what_it_holds_per_mm_and_its_middle() -> None:
     sigma = np.sqrt((2 * BLUR.in_plane_sigma_mm**2 + BLUR.slice_sigma_mm**2) / 3)
     shown = 1000 * (1 - np.exp(-(3.0**2) / (8 * sigma**2)))

@@ -97,6 +97,8 @@ class Company:
         Median HU of what it encloses; None where it encloses nothing.
     kvp
         Tube voltage.
+    oil_mm
+        Gap to the nearest larger body that is iodised oil; infinite where there is none near.
     """
 
     organs: Mapping[str, float] = field(default_factory=dict)
@@ -114,6 +116,7 @@ class Company:
     at_hilum: float = 0.0
     held_hu: float | None = None
     kvp: float = USUAL_KVP
+    oil_mm: float = float("inf")
 
     def organ(self, *names: str) -> float:
         """Return the probability that the body lies in one of some organs; 0 where nobody knows."""

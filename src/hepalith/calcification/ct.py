@@ -21,7 +21,7 @@ from hepalith.calcification.background import blood_level, describe_surroundings
 from hepalith.calcification.beside import NAMED_BESIDE, Outside, find_beside
 from hepalith.calcification.blur_model import sphere_response
 from hepalith.calcification.body import Body, look_at_body
-from hepalith.calcification.candidate import find_candidates
+from hepalith.calcification.candidate import Candidate, find_candidates
 from hepalith.calcification.change import changes_of
 from hepalith.calcification.company import Anatomy, keep_company, survey
 from hepalith.calcification.context import look_about
@@ -32,6 +32,7 @@ from hepalith.calcification.form import look_at_form
 from hepalith.calcification.judge import NOTHING_EXPECTED, Verdict, judge
 from hepalith.calcification.measure import Measured, mass_of, measure
 from hepalith.calcification.morphology import FORMLESS_BLURS, describe_morphology
+from hepalith.calcification.oil import beside_oil, sure_of_oil
 from hepalith.calcification.sphere import sphere_view
 from hepalith.calcification.sphere_fit import SphereFit, believe_blur, fit_sphere
 from hepalith.geometry import Box
@@ -167,7 +168,7 @@ def find_foci(
     bodies = [look_at_body(aperture, scene) for aperture in apertures]
     fits = _fit_spheres(apertures[:own], bodies[:own], scene) + [None] * (len(found) - own)
     belief = believe_blur([fit for fit in fits if fit is not None])
-    rows = []
+    rows = list[_Row]()
     for n, (candidate, aperture, body, fit) in enumerate(
         zip(found, apertures, bodies, fits, strict=True), start=1
     ):
@@ -180,24 +181,48 @@ def find_foci(
             candidate, aperture, measured, scene, context, company=company, words=words
         )
         seen = replace(seen, read_in=phase.label, changes=changes_of(candidate, scene, box, others))
-        verdict = judge(seen, expected)
-        if n > own and verdict.label not in NAMED_BESIDE:
-            continue
-        rows.append((measured.integrated_excess.value, n, candidate, aperture, measured, seen, verdict))
-    rows.sort(key=lambda row: (-row[0], row[1]))
+        rows.append(_Row(n, candidate, aperture, measured, seen, judge(seen, expected)))
+    rows = _judge_beside_oil(rows, scene, expected)
+    rows = [row for row in rows if row.number <= own or row.verdict.label in NAMED_BESIDE]
+    rows.sort(key=lambda row: (-row.measured.integrated_excess.value, row.number))
     labels = np.zeros(mask.shape, np.int32)
     foci = []
-    for number, (_, _, candidate, aperture, measured, seen, verdict) in enumerate(rows, start=1):
-        labels[candidate.box.slices][candidate.extent] = number
-        score = score_agatston(aperture, scene, phase)
+    for number, row in enumerate(rows, start=1):
+        labels[row.candidate.box.slices][row.candidate.extent] = number
+        score = score_agatston(row.aperture, scene, phase)
         start = [a - b for a, b in zip(box.start, liver.box.start, strict=True)]
-        centre = np.array(measured.centroid) + start
-        place = _place(centre, scene, liver, scene.grid.to_lps(measured.centroid))
-        foci.append(_focus(number, verdict, seen, measured, place, score=score, settings=settings))
+        centre = np.array(row.measured.centroid) + start
+        place = _place(centre, scene, liver, scene.grid.to_lps(row.measured.centroid))
+        foci.append(_focus(number, row, place, score=score, settings=settings))
     detectability = find_detectability(
         evidence, asked, around, scene, blood_hu=blood, wide_hu=wide, enhanced=given
     )
     return Foci(tuple(foci), box, labels, detectability)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Row:
+    """One body: where it is, what it measures, how it looks and what it is taken for."""
+
+    number: int
+    candidate: Candidate
+    aperture: Aperture
+    measured: Measured
+    seen: Appearance
+    verdict: Verdict
+
+
+def _judge_beside_oil(rows: list[_Row], scene: Scene, expected: Mapping[str, float]) -> list[_Row]:
+    """Return the bodies, those beside a cloud of iodised oil judged again with that known."""
+    clouds = sure_of_oil([r.verdict.label for r in rows], [r.verdict.probability for r in rows])
+    if not clouds:
+        return rows
+    seen, apertures = [r.seen for r in rows], [r.aperture for r in rows]
+    again = list[_Row]()
+    for n, row in enumerate(rows):
+        beside = None if n in clouds else beside_oil(n, seen, apertures, clouds, scene)
+        again.append(row if beside is None else replace(row, seen=beside, verdict=judge(beside, expected)))
+    return again
 
 
 def _fit_spheres(apertures: list[Aperture], bodies: list[Body], scene: Scene) -> list[SphereFit | None]:
@@ -242,15 +267,14 @@ def _place(centre: NDArray[np.float64], scene: Scene, liver: Liver, lps_mm: NDAr
 
 def _focus(
     number: int,
-    verdict: Verdict,
-    seen: Appearance,
-    measured: Measured,
+    row: _Row,
     place: _Place,
     *,
     score: Assessed,
     settings: Settings,
 ) -> Focus:
     """Return the noun of one measured candidate."""
+    verdict, seen, measured = row.verdict, row.seen, row.measured
     word, words = seen.words.best, seen.words.probabilities
     return Focus(
         id=number,

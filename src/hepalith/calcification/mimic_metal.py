@@ -88,13 +88,14 @@ def _dense(seen: Appearance) -> list[Vote]:
         seen.thickness >= BODY_THICKNESS
         and seen.thick_mm >= BODY_MM
         and seen.core_hu < PLATEAU_HU
-        and seen.peak_hu < CLIPPED_HU
+        and (seen.peak_hu < CLIPPED_HU or seen.texture > UNEVEN)
     )
     if seen.peak_hu >= METAL_HU and not wide:
         sure = seen.peak_hu >= CLIPPED_HU
         weight = 11.0 if sure else 9.0
         broad = seen.thickness > WIRE_THICKNESS and seen.thick_mm > BODY_MM
-        weight -= 4.0 if (broad or seen.texture > UNEVEN) and not sure else 0.0
+        uneven = seen.texture > UNEVEN
+        weight -= 4.0 if (broad and uneven) or ((broad or uneven) and not sure) else 0.0
         why = f"peak {seen.peak_hu:.0f} HU, denser than calcium, and as thin as wire"
         if sure:
             why = f"peak {seen.peak_hu:.0f} HU, denser than calcium"

@@ -26,6 +26,10 @@ thick slices by up to 8 mm."""
 LEAST_MM, MOST_MM = 25.0, 140.0
 """Length of a biliary stent: 40 to 120 mm, less where the scan ends; vascular ones and catheters fit, too."""
 
+CUT_MM = 12.0
+"""Least length of a tube that the first or last slice cuts off: two of the stations that a middle is laid
+through. Our judgement."""
+
 LEAST_RADIUS_MM, MOST_RADIUS_MM = 1.5, 8.0
 """Radius of the tube: plastic stents are 7-12 French (2.3-4 mm wide), metal ones 6-14 mm."""
 
@@ -83,6 +87,8 @@ class WireTube:
         It holds gas.
     metal
         Some of it is as bright as metal alone.
+    gas_within
+        Its very middle is gas, along at least half of its length.
     """
 
     places: NDArray[np.float64]
@@ -91,6 +97,7 @@ class WireTube:
     hollow: bool
     gas: bool
     metal: bool
+    gas_within: bool = False
 
 
 def find_wire_tubes(
@@ -111,7 +118,9 @@ def find_wire_tubes(
     level_hu
         What a strut exceeds: `BRIGHT_HU` above the liver, `BLOOD_MARGIN_HU` above blood, whichever is more.
     barred
-        (n, 3): voxels of bone; objects that hold any are none.
+        (n, 3): voxels of bone. An object with any is a tube only where its very middle is gas, or where it
+        is hollow and as bright as metal: ribs have marrow within, and a tube of wire that leaves the liver
+        was taken for bone by its size and place.
 
     Notes
     -----
@@ -134,14 +143,17 @@ def find_wire_tubes(
     found = []
     count = np.bincount(owner)
     for name in np.flatnonzero(count >= 20):
-        if int(name) in bone:
-            continue
         own = where[owner == name]
-        span = (own.max(axis=0) - own.min(axis=0)) * np.asarray(spacing_mm)
-        if not LEAST_MM <= float(np.linalg.norm(span)) <= 1.7 * MOST_MM:
+        first, last = own.min(axis=0), own.max(axis=0)
+        span = (last - first) * np.asarray(spacing_mm)
+        least_mm = CUT_MM if first[0] == 0 or last[0] == hu.shape[0] - 1 else LEAST_MM
+        if not least_mm <= float(np.linalg.norm(span)) <= 1.7 * MOST_MM:
             continue
-        tube = _tube(hu, liver, own, np.asarray(spacing_mm))
-        if tube is not None:
+        tube = _tube(hu, liver, own, np.asarray(spacing_mm), least_mm)
+        if tube is None:
+            continue
+        sure = tube.hollow and (tube.metal or tube.gas_within)
+        if sure or (int(name) not in bone and least_mm == LEAST_MM):
             found.append(tube)
     return tuple(found)
 
@@ -153,7 +165,11 @@ def _has_liver_at_its_right(own: NDArray[np.intp], liver: NDArray[np.bool_]) -> 
 
 
 def _tube(
-    hu: NDArray[np.int16], liver: NDArray[np.bool_], own: NDArray[np.intp], spacing: NDArray[np.float64]
+    hu: NDArray[np.int16],
+    liver: NDArray[np.bool_],
+    own: NDArray[np.intp],
+    spacing: NDArray[np.float64],
+    least_mm: float,
 ) -> WireTube | None:
     """Return the tube that an object is; None where it is none."""
     own = own[:: max(1, len(own) // MOST_SAMPLES)]
@@ -162,7 +178,7 @@ def _tube(
     _, _, axes = np.linalg.svd(away, full_matrices=False)
     along = away @ axes[0]
     length = float(np.ptp(along))
-    if not LEAST_MM <= length <= MOST_MM:
+    if not least_mm <= length <= MOST_MM:
         return None
     station = np.floor((along - along.min()) / STATION_MM).astype(np.intp)
     counts = np.bincount(station)
@@ -188,7 +204,7 @@ def _tube(
         return None
     if not (hollow and (metal or holds_gas or dense)) and not (metal and slender):
         return None
-    return WireTube(own.astype(np.float64), length, mean, hollow, holds_gas, metal)
+    return WireTube(own.astype(np.float64), length, mean, hollow, holds_gas, metal, inside < GAS_HU)
 
 
 def _stations(
