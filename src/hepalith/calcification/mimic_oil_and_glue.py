@@ -36,8 +36,8 @@ IN_MASS_HU = -6.0
 
 PIECE, PIECE_MM = 13.0, 10.0
 """Evidence for oil of a body that touches a cloud of it, and the gap over which it falls to nothing. That oil
-was given is known by the cloud, so this makes up for the prior against oil (5) and for its density (2), and leaves
-six to one at a gap of 3 mm. Calcium beside oil is not told from it. Our judgement."""
+was given at all is known by the cloud, so this makes up for the prior against oil (5) and its density (2),
+and leaves six to one at a gap of 3 mm. Calcium beside oil is not told from it. Our judgement."""
 
 GLUE_RIDGE_HU = (500.0, 900.0)
 """Excess at 120 kVp along the middle of a drawn-out body between which it becomes a cast of glue: glue is
