@@ -137,8 +137,8 @@ def make_us(
     if len(dataset.PixelData) % 2:
         dataset.PixelData += b"\0"
     dataset["PixelData"].VR = "OB" if bits == 8 else "OW"
-    meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", US_IMAGE)
-    meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "1.2.3")
+    meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID") or US_IMAGE
+    meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID") or "1.2.3"
     return dataset
 
 

@@ -129,16 +129,11 @@ def test_a_damaged_file_beside_a_good_series_is_said_in_its_warnings(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("modality", "word"), [("MR", "MRI"), ("US", "ultrasound"), ("PT", "PET"), ("CR", "CR"), ("XX", "XX")]
+    ("modality", "word"), [("MR", "MRI"), ("IVUS", "vessel"), ("PT", "PET"), ("CR", "CR"), ("XX", "XX")]
 )
 def test_another_modality_is_refused_by_its_name(tmp_path: Path, modality: str, word: str) -> None:
     write_series(tmp_path, make_hu(), Modality=modality, SOPClassUID="1.2.840.10008.5.1.4.1.1.4")
     assert word in refused(UnsupportedModalityError, tmp_path)
-
-
-def test_a_still_picture_is_refused_as_ultrasound_to_come(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 100)
-    assert "ultrasound" in refused(UnsupportedModalityError, tmp_path / "a.png")
 
 
 def test_a_report_alone_is_refused(tmp_path: Path) -> None:
@@ -204,22 +199,6 @@ def test_two_studies_without_a_patient_or_date_are_refused(tmp_path: Path) -> No
     write_series(tmp_path / "a", make_hu(), **nobody)
     write_series(tmp_path / "b", make_hu(), **nobody, StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.4")
     refused(MixedStudiesError, tmp_path)
-
-
-def test_ultrasound_of_the_same_patient_on_another_day_is_left(tmp_path: Path) -> None:
-    write_series(tmp_path / "a", make_hu())
-    other = {
-        "StudyInstanceUID": "1.2.3",
-        "SeriesInstanceUID": "1.2.4",
-        "StudyDate": "20200202",
-        "Modality": "US",
-    }
-    write_series(tmp_path / "b", make_hu(), **other, SOPClassUID="1.2.840.10008.5.1.4.1.1.6.1")
-    study = study_of(tmp_path)
-    assert study.uid == "1.2.826.0.1.3680043.9.7.1"
-    choice = choose_series(study, Settings())
-    assert choice.primary.modality == "CT"
-    assert any("US" in left.reason for left in choice.left)
 
 
 def test_a_report_of_another_patient_is_left_and_refuses_nothing(tmp_path: Path) -> None:
@@ -390,6 +369,3 @@ def test_shared_scans_open_as_their_readme_says(shared_data: Path) -> None:
     message = refused(MixedStudiesError, shared_data / "two_patients")
     assert "1993-06-04" in message
     assert "2000-04-01" in message
-    for file in sorted((shared_data / "dicom_us").iterdir()):
-        if file.suffix == ".dcm":
-            assert "ultrasound" in refused(UnsupportedModalityError, file)

@@ -44,7 +44,7 @@ TINT_CHROMA = COLOURED_CHROMA // 2
 """Distance of either chroma from 128 from which a level counts as tinted: a map's darker levels are paler."""
 
 TINT_LEVELS = 9
-"""Neighbouring levels that a tint is smoothed over: a button of one colour must not pass for its level's tint."""
+"""Neighbouring levels that a tint is smoothed over: one flat button must not pass for its level's tint."""
 
 LIT = 48
 """Luma from which pixels tell of a tint: darker ones have hardly a colour, a bluish background is no map."""
