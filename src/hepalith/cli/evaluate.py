@@ -12,6 +12,9 @@ from hepalith.cli.progress import progress_on_terminal
 from hepalith.errors import MissingExtraError, OutputError, UsageError
 from hepalith.evaluation.plots import draw_plots
 from hepalith.evaluation.run import RESULTS, Order, run_order
+from hepalith.evaluation.sono_run import SonoOrder, run_sono_order
+from hepalith.evaluation.sono_set import SONO_SETS
+from hepalith.evaluation.sono_summary import summarise_sonograms
 from hepalith.evaluation.study_set import SETS
 from hepalith.evaluation.summary import summarise
 
@@ -31,11 +34,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"folder for {RESULTS} (a line a study), {PAGE} and plots; a run that was stopped goes on there",
     )
     parser.add_argument(
+        "--modality",
+        choices=("CT", "US"),
+        default="CT",
+        help="CT, or ultrasound (default: %(default)s)",
+    )
+    parser.add_argument(
         "--set",
         dest="set_name",
-        choices=sorted(SETS),
-        default="small",
-        help="what is read; full holds all kinds (default: %(default)s)",
+        choices=sorted({*SETS, *SONO_SETS}),
+        help=f"what is read. CT: {', '.join(sorted(SETS))}; full holds all kinds (default: small). "
+        f"US: {', '.join(sorted(SONO_SETS))}; implants are put into real stills (default: phantoms)",
     )
     parser.add_argument(
         "--split",
@@ -73,15 +82,17 @@ def run(arguments: argparse.Namespace) -> int:
     jobs: int = arguments.jobs if arguments.jobs is not None else os.cpu_count() or 1
     if jobs < 1 or arguments.seed < 0:
         raise UsageError("--jobs is 1 or more and --seed 0 or more")
-    order = Order(arguments.set_name, arguments.split, arguments.count, arguments.seed, jobs)
+    if arguments.modality == "US":
+        return run_ultrasound(arguments, jobs)
+    name = arguments.set_name or "small"
+    if name not in SETS:
+        raise UsageError(f"--set {name} is of ultrasound: add --modality US")
+    order = Order(name, arguments.split, arguments.count, arguments.seed, jobs)
     out: Path = arguments.out
     with progress_on_terminal() as progress:
         progress(f"reading {len(order.seeds)} studies")
         records = run_order(order, out, progress)
-    try:
-        (out / PAGE).write_text(f"## Set {order.set_name}\n\n{summarise(records)}", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{out / PAGE}: {error.strerror}; choose another --out") from error
+    write_page(out, f"## Set {order.set_name}\n\n{summarise(records)}")
     show(f"{len(records)} studies; tables: {out / PAGE}")
     if not arguments.no_plots:
         try:
@@ -90,3 +101,26 @@ def run(arguments: argparse.Namespace) -> int:
         except MissingExtraError as error:
             show(f"no plots: {error}")
     return 0
+
+
+def run_ultrasound(arguments: argparse.Namespace, jobs: int) -> int:
+    """Read a set of sonograms, and write its page."""
+    name = arguments.set_name or "phantoms"
+    if name not in SONO_SETS:
+        raise UsageError(f"--set {name} is of CT: choose one of {', '.join(SONO_SETS)}")
+    order = SonoOrder(name, arguments.split, arguments.count, arguments.seed, jobs)
+    out: Path = arguments.out
+    with progress_on_terminal() as progress:
+        progress(f"reading {len(order.seeds)} sonograms")
+        records = run_sono_order(order, out, progress)
+    write_page(out, f"## Set {name} of ultrasound\n\n{summarise_sonograms(records)}")
+    show(f"{len(records)} sonograms; tables: {out / PAGE}")
+    return 0
+
+
+def write_page(out: Path, text: str) -> None:
+    """Write the page of tables."""
+    try:
+        (out / PAGE).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{out / PAGE}: {error.strerror}; choose another --out") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -82,11 +82,12 @@ def examine_sonogram(
         told = str(error) if isinstance(error, HepalithError) else f"{type(error).__name__}: {error}"
     calls = () if read is None else read.whole.foci.foci
     scored = score_sonogram(calls, truth.foci, truth.mimics, truth.mm_per_px)
+    true = _truths(truth, calls, scored)
     return SonoRecord(
         key=key, seed=truth.seed, split=truth.split, kind=kind, fingerprint=fingerprint,
         contents=contents or truth.contents, diagnosis=truth.diagnosis, scale_known=scale_known,
         transducer=truth.sonography.transducer, frames=truth.frames,
-        true=_truths(truth, calls, scored), mimics=_mimics(truth, calls, scored),
+        true=true if read is None else _placed(true, truth, read), mimics=_mimics(truth, calls, scored),
         calls=() if read is None else _calls(phantom, read, scored),
         liver_share=None if read is None else _liver_share(phantom, read),
         differential=MappingProxyType({}) if read is None else read.differential,
@@ -100,6 +101,25 @@ def _truths(truth: SonoTruth, calls: Sequence[Focus], scored: ScoredSonogram) ->
         _truth(body, truth, calls, scored.named[n], met=scored.met[n], joined=scored.joined[n])
         for n, body in enumerate(truth.foci)
     )
+
+
+def _placed(records: Sequence[TruthRecord], truth: SonoTruth, read: SonoRead) -> tuple[TruthRecord, ...]:
+    """Return true foci with what the product took their place for in its first look."""
+    if not read.whole.looks:
+        return tuple(records)
+    look = read.whole.looks[0]
+    placed = []
+    for record, body in zip(records, truth.foci, strict=True):
+        centre = body.centre_px[look.frame]
+        if centre is None:
+            placed.append(record)
+            continue
+        sample, line = (float(np.ravel(v)[0]) for v in look.picture.samples_of(*centre))
+        samples, lines = look.sonogram.liver.shape
+        at = (int(np.clip(round(sample), 0, samples - 1)), int(np.clip(round(line), 0, lines - 1)))
+        in_liver, heard = bool(look.sonogram.liver[at]), bool(look.sonogram.heard[at])
+        placed.append(replace(record, in_liver=in_liver, heard=heard))
+    return tuple(placed)
 
 
 def _mimics(truth: SonoTruth, calls: Sequence[Focus], scored: ScoredSonogram) -> tuple[TruthRecord, ...]:

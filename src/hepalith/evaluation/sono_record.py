@@ -47,6 +47,8 @@ class TruthRecord:
         Whether a counted focus that was met by another true one covers it.
     named
         Label of what it was found as; ``""`` where nothing was found.
+    in_liver, heard
+        Whether its centre lies in what the product took for liver, and for heard, in its first look.
     """
 
     id: int
@@ -66,6 +68,8 @@ class TruthRecord:
     call: int = 0
     joined: bool = False
     named: str = ""
+    in_liver: bool | None = None
+    heard: bool | None = None
 
 
 @with_config(LOOSE)

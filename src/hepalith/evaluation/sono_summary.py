@@ -62,9 +62,9 @@ def _head(records: Sequence[SonoRecord]) -> list[str]:
     return [
         f"Split: {', '.join(splits)}; {len(records)} sonograms ({told}), seeds {min(seeds)} to {max(seeds)}"
         f"; code {records[0].fingerprint}.{quoted}",
-        "The picture, its beams, the liver and the bodies were found by the product. A cell gives its figure, "
-        "its 95 % interval (bootstrap over sonograms, or that of independent foci where it is wider) and its "
-        "n; † marks fewer than 20.",
+        "The picture, its beams, the liver and the bodies were found by the product. A cell gives its "
+        "figure, its 95 % interval (bootstrap over sonograms, or that of independent foci where it is wider) "
+        "and its n; † marks fewer than 20.",
         f"Readings that failed: {len(failed)} of {len(records)}"
         + "".join(f"; {r.key}: {r.failure}" for r in failed[:5])
         + ".",
