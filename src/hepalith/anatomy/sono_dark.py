@@ -13,6 +13,7 @@ from hepalith.anatomy.sono_cells import Cells, block_mean
 from hepalith.anatomy.sono_dark_kind import judge_kind
 from hepalith.anatomy.sono_dark_shape import measure_shape
 from hepalith.anatomy.sono_liver import Stretch
+from hepalith.anatomy.sono_shade import find_shade
 from hepalith.image.beam import BeamGrid
 
 __all__ = ["find_dark_bodies"]
@@ -21,18 +22,23 @@ FINE = 2
 """Samples and lines of a fine cell: ducts of 3 mm are some six samples wide, so quarter cells would lose
 them."""
 
-SEED, GROW = -2.2, -1.2
-"""A dark body holds a place this many standard deviations of speckle below liver, and reaches to where the
-level is within the second (means of 3 × 3 fine cells; speckle itself leaves them within ±1)."""
+SEED, GROW = 3.0, 1.7
+"""A dark body holds a place this many spreads below liver, and reaches to where the level is within the
+second. The spread is that of liver itself on fine cells (median less 16th percentile): it holds speckle as it
+stands after smoothing and compounding, and the grain of the tissue."""
+
+SPREADS = (0.6, 1.2)
+"""Least and greatest spread that is believed, in standard deviations of speckle: a mass must not hide the
+vessels beside it."""
 
 LEAST_AREA = 14
 """Fewest fine cells of a body: about three by five. Smaller ones are speckle."""
 
+LEAST_SEED = 6
+"""Fewest fine cells of a body that lie as deep as `SEED`: a dark grain of speckle has two or three."""
+
 MOST_BODIES = 24
 """Bodies kept, the largest first: a picture of a liver shows a dozen vessels at most."""
-
-TO_THE_END = 0.9
-"""A dark place below which this share of the line is dark as well is a shadow or silence, not a body."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,12 +53,19 @@ class Fine:
         bool, the same shape.
     floor
         Contrast of the darkest echoes of the picture.
+    spread
+        Spread of plain liver's contrast.
+    near, far
+        The liver's borders on every fine line; equal where there is none.
     """
 
     contrast: NDArray[np.float32]
     liver: NDArray[np.bool_]
     heard: NDArray[np.bool_]
     floor: NDArray[np.float32]
+    spread: float
+    near: NDArray[np.intp]
+    far: NDArray[np.intp]
 
 
 def find_dark_bodies(
@@ -108,7 +121,18 @@ def _fine(
     inside = levels[grid.inside]
     darkest = float(np.percentile(inside[::7], 1)) if inside.size else 0.0
     floor = (darkest - _thin(background)) / np.float32(cells.speckle)
-    return Fine(contrast, liver, _thin(heard) & (echo > 0.5), np.minimum(floor, np.float32(-1)))
+    within = contrast[liver]
+    middle, low = np.percentile(within[::3], (50, 16)) if within.size else (0.0, -1.0)
+    lines = np.minimum(np.arange(contrast.shape[1]) * FINE // cells.size[1], cells.shape[1] - 1)
+    return Fine(
+        contrast=contrast,
+        liver=liver,
+        heard=_thin(heard) & (echo > 0.5),
+        floor=np.minimum(floor, np.float32(-1)),
+        spread=float(np.clip(middle - low, *SPREADS)),
+        near=stretch.near[lines] * cells.size[0] // FINE,
+        far=stretch.far[lines] * cells.size[0] // FINE,
+    )
 
 
 def _thin(values: NDArray) -> NDArray:  # type: ignore[type-arg]
@@ -119,17 +143,15 @@ def _thin(values: NDArray) -> NDArray:  # type: ignore[type-arg]
 
 def _bodies(fine: Fine) -> NDArray[np.int32]:
     """Return the labels of connected dark places in or beside the liver."""
-    near = ndimage.binary_dilation(fine.liver, iterations=3)
-    dark = (fine.contrast < GROW) & fine.heard & near
-    below = np.cumsum((fine.contrast < GROW)[::-1], axis=0)[::-1]
-    rest = np.arange(fine.contrast.shape[0], 0, -1)[:, None]
-    dark &= below < TO_THE_END * rest
+    low = fine.contrast < -GROW * fine.spread
+    dark = low & ~find_shade(fine.contrast, low, fine.near, fine.far)
+    dark &= fine.heard & ndimage.binary_dilation(fine.liver, iterations=3)
     labels, number = ndimage.label(dark)
     if number == 0:
         return labels.astype(np.int32)
-    seeds = np.bincount(labels[fine.contrast < SEED], minlength=number + 1) > 0
+    seeds = np.bincount(labels[fine.contrast < -SEED * fine.spread], minlength=number + 1)
     sizes = np.bincount(labels.ravel(), minlength=number + 1)
-    good = seeds & (sizes >= LEAST_AREA)
+    good = (seeds >= LEAST_SEED) & (sizes >= LEAST_AREA)
     good[0] = False
     return np.where(good[labels], labels, 0).astype(np.int32)
 

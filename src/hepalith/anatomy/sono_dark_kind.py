@@ -18,7 +18,7 @@ DUCT_SHARE = 0.25
 hardly seen (under 2 mm; up to 40 % of the portal branch beside them), so most tubes are vessels; without
 Doppler the two are told apart only by company and content. Our judgement."""
 
-TELL_APART = 0.75
+TELL_APART = 0.8
 """Share that vessel or duct must have of both together to be named: else the body is a ``tube``."""
 
 
