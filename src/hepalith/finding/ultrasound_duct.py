@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 from hepalith.anatomy.sonogram import DarkBody
 from hepalith.calcification.look import Look
@@ -33,13 +34,28 @@ and over how much that changes. Our judgement, looked at on the development phan
 AT_WALL, AT_WALL_SPREAD = 0.60, 0.10
 """The same of the darkest direction alone: a tube on one side."""
 
+FACING_IN = 0.65
+"""Share of the foci in front of which a tube lies, the rest hidden behind, that lie within it.
+
+Stones shadow; calcium in the wall of a tube is rare. Our judgement (C).
+"""
+
+COMPANY = 0.6
+"""Share of "at the wall" that is taken for "within" where another focus surely lies in the same tube.
+
+Our judgement (C).
+"""
+
+SURELY = 0.7
+"""Probability from which a focus surely lies within a tube."""
+
 NO_BODY_TUBE = 0.55
 """Probability that what is dark about a focus is a tube where the sonogram names no body there."""
 
 WIDEST_MM = 30.0
 """Calibre from which a dark body is no duct any more, dilated or saccular. Our judgement."""
 
-LEAST_JUDGED = 0.3
+LEAST_JUDGED = 0.25
 """Share of the directions that must be judged. Our judgement: two opposite quadrants nearly have it."""
 
 TRIAD_NEAR = 0.15
@@ -70,6 +86,7 @@ HIDDEN = "gas hides the tube that holds it"
 TOO_LITTLE = "too little of its surroundings can be judged"
 NO_FOCUS = "no bright focus was found"
 NO_SIZE = "a tube holds a focus, and how wide it is cannot be told: the size of a pixel is unknown"
+IN_COMPANY = "it lies at the tube that holds another focus"
 ONE_PLANE_APART = "no tube touches it in this plane"
 
 
@@ -89,7 +106,37 @@ def relate_to_tubes(scene: Scene) -> Mapping[int, DuctRelation]:
             found[focus.id] = max(known, key=lambda r: r.probabilities.get("in_lumen", 0.0))
         else:
             found[focus.id] = relations[0] if relations else _unjudged(NOT_PLACED)
-    return MappingProxyType(found)
+    return MappingProxyType(_with_company(found))
+
+
+def _with_company(found: Mapping[int, DuctRelation]) -> dict[int, DuctRelation]:
+    """Return the relations with what company says: beside a stone a focus at the same tube is one too."""
+    sure = {r.duct for r in found.values() if r.duct and r.probabilities.get("in_lumen", 0.0) >= SURELY}
+    joined = dict(found)
+    for focus, relation in found.items():
+        lumen, wall = (relation.probabilities.get(name, 0.0) for name in ("in_lumen", "in_wall"))
+        if relation.duct not in sure or lumen >= SURELY:
+            continue
+        chances = {
+            **relation.probabilities,
+            "in_lumen": lumen + COMPANY * wall,
+            "in_wall": (1.0 - COMPANY) * wall,
+        }
+        joined[focus] = replace(relation, **_called(chances))
+    return joined
+
+
+def _called(chances: Mapping[str, float]) -> dict[str, Any]:
+    """Return what changes of a relation with its probabilities."""
+    relation = max(chances, key=lambda name: chances[name])
+    lumen = chances["in_lumen"]
+    return {
+        "relation": relation,
+        "probabilities": MappingProxyType({name: round(p, 6) for name, p in chances.items()}),
+        "bile_around": State.PRESENT if lumen >= 0.5 else State.ABSENT,
+        "bile_probability": min(max(lumen, 0.01), 0.99),
+        "reason": IN_COMPANY,
+    }
 
 
 def _unjudged(reason: str) -> DuctRelation:
@@ -105,8 +152,10 @@ def _relate(sight: Sight) -> DuctRelation:
         return _unjudged(TOO_LITTLE)
     tube = _tube_chance(ring, sight.look)
     inside = _logistic(max(ring.opposite, ring.around), IN_LUMEN, IN_LUMEN_SPREAD)
-    touched = _logistic(ring.darkest, AT_WALL, AT_WALL_SPREAD)
-    lumen, wall = tube * inside, tube * touched * (1.0 - inside)
+    facing = _logistic(ring.half_hidden, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside)
+    touched = _logistic(ring.one_sided, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside) * (1.0 - facing)
+    lumen = tube * (inside + FACING_IN * facing)
+    wall = tube * (touched + (1.0 - FACING_IN) * facing)
     if lumen + wall < 0.5 and sight.echo.label == "gas":
         return _unjudged(HIDDEN)
     if lumen + wall < 0.5 and not _has_tubes(sight.look):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.anatomy.sonogram import DarkBody
+from hepalith.calcification.echo import Echo
 from hepalith.finding.ultrasound_scene import Sight, pixels_of
 
 __all__ = ["SECTORS", "Ring", "measure_ring"]
@@ -85,6 +86,20 @@ class Ring:
         other = np.roll(self.near, SECTORS // 2)
         pairs = np.minimum(self.near, other)
         return float(np.nanmax(pairs)) if np.isfinite(pairs).any() else 0.0
+
+    @property
+    def one_sided(self) -> float:
+        """Darkness of the darkest direction whose opposite can be judged and is not dark."""
+        other = np.roll(self.near, SECTORS // 2)
+        sides = np.where(np.isfinite(other), self.near - other, np.nan)
+        return float(max(np.nanmax(sides), 0.0)) if np.isfinite(sides).any() else 0.0
+
+    @property
+    def half_hidden(self) -> float:
+        """Darkness of the darkest direction whose opposite cannot be judged: what faces a shadow."""
+        hidden = ~np.isfinite(np.roll(self.near, SECTORS // 2))
+        facing = self.near[hidden & np.isfinite(self.near)]
+        return float(facing.max()) if facing.size else 0.0
 
     @property
     def darkest(self) -> float:
@@ -161,14 +176,22 @@ def _dark(sight: Sight, window: tuple[slice, ...], steps: tuple[float, float]) -
 
 
 def _judged(sight: Sight, window: tuple[slice, ...], steps: tuple[float, float]) -> NDArray[np.bool_]:
-    """Return where something can be judged: within the picture, heard, and not behind a bright body."""
+    """Return where something can be judged: in the picture, heard, in no bright body and in no shadow."""
     look = sight.look
     labels = look.echoes.labels[window]
-    bright = labels > 0
+    shading = {e.id for e in look.echoes.echoes if _shades(e)} | {sight.echo.id}
+    bright = np.isin(labels, list(shading))
     widened = int(np.ceil(pixels_of(look, GAP_MM) / max(steps[1], 1e-3)))
     spread = ndimage.binary_dilation(bright, np.ones((1, 2 * widened + 1), bool))
     behind = np.maximum.accumulate(spread, axis=0)
-    return look.picture.grid.inside[window] & look.sonogram.heard[window] & ~behind
+    return np.asarray(
+        look.picture.grid.inside[window] & look.sonogram.heard[window] & ~behind & (labels == 0)
+    )
+
+
+def _shades(echo: Echo) -> bool:
+    """Return whether another bright body may darken what lies behind it."""
+    return echo.is_counted and echo.shadow.grade == "clean"
 
 
 def _directions(body: NDArray[np.bool_], steps: tuple[float, float]) -> NDArray[np.intp]:
