@@ -7,6 +7,7 @@ of 128 × 75, small enough for twenty frames a second.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,8 @@ from scipy import ndimage
 from hepalith.image.beam import BeamGrid
 
 __all__ = ["Cells", "block_mean", "cut_cells", "seed_band"]
+
+Label = TypeVar("Label", bound=np.generic)
 
 CELLS_ALONG = 128
 """Cells along a beam line: about 1.2 mm each where the picture is 150 mm deep, finer than any border that
@@ -87,22 +90,40 @@ class Cells:
 
     def spread(self, field: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return a smooth field on cells, interpolated linearly at every sample and line."""
-        along = _weights(self.shape_full[0], self.shape[0], self.size[0])
-        across = _weights(self.shape_full[1], self.shape[1], self.size[1])
-        return np.asarray(along @ field.astype(np.float32) @ across.T, dtype=np.float32)
+        out = field.astype(np.float32, copy=False)
+        for axis in range(2):
+            place = (np.arange(self.shape_full[axis]) + 0.5) / self.size[axis] - 0.5
+            place = np.clip(place, 0, self.shape[axis] - 1)
+            low = np.minimum(place.astype(np.intp), max(self.shape[axis] - 2, 0))
+            share = (place - low).astype(np.float32)
+            step = np.diff(out, axis=axis, append=out.take([-1], axis))
+            share = share[:, None] if axis == 0 else share[None]
+            out = out.take(low, axis) + share * step.take(low, axis)
+        return out
 
     def spread_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return a mask on cells at every sample and line, its borders cut between cells."""
-        return self.spread(mask.astype(np.float32)) > 0.5
+        """Return a mask on cells at every sample and line, each cell whole."""
+        return self.spread_labels(mask)
+
+    def spread_labels(self, labels: NDArray[Label]) -> NDArray[Label]:
+        """Return labels on cells at every sample and line, each cell whole; those past the last go with it."""
+        rows = np.minimum(np.arange(self.shape_full[0]) // self.size[0], self.shape[0] - 1)
+        columns = np.minimum(np.arange(self.shape_full[1]) // self.size[1], self.shape[1] - 1)
+        return labels.take(rows, 0).take(columns, 1)
 
 
 def block_mean(values: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
     """Return the mean over blocks of `size`; what does not fill a block at the far ends is left out."""
     rows, columns = values.shape[0] // size[0], values.shape[1] // size[1]
     whole = values[: rows * size[0], : columns * size[1]]
-    along = np.add.reduceat(whole, np.arange(0, rows * size[0], size[0]), axis=0)
-    both = np.add.reduceat(along, np.arange(0, columns * size[1], size[1]), axis=1)
-    return np.asarray(both / np.float32(size[0] * size[1]), dtype=np.float32)
+    along = whole[0 :: size[0]].astype(np.float32)
+    for part in range(1, size[0]):
+        along += whole[part :: size[0]]
+    both = along[:, 0 :: size[1]].copy()
+    for part in range(1, size[1]):
+        both += along[:, part :: size[1]]
+    both /= np.float32(size[0] * size[1])
+    return both
 
 
 def cut_cells(levels: NDArray[np.float32], grid: BeamGrid) -> Cells:
@@ -179,14 +200,3 @@ def _widths(grid: BeamGrid) -> NDArray[np.float32]:
     ends = np.unique(np.linspace(0, grid.shape[0] - 1, 9).astype(np.intp))
     apart = np.hypot(np.diff(grid.x_px[ends], axis=1), np.diff(grid.y_px[ends], axis=1))
     return np.interp(np.arange(grid.shape[0]), ends, np.median(apart, axis=1)).astype(np.float32)
-
-
-def _weights(full: int, coarse: int, size: int) -> NDArray[np.float32]:
-    """Return the matrix that interpolates `coarse` cell centres at `full` samples."""
-    place = np.clip((np.arange(full) + 0.5) / size - 0.5, 0, coarse - 1)
-    low = np.minimum(np.floor(place).astype(np.intp), max(coarse - 2, 0))
-    share = (place - low).astype(np.float32)
-    matrix = np.zeros((full, coarse), dtype=np.float32)
-    matrix[np.arange(full), low] = 1 - share
-    matrix[np.arange(full), np.minimum(low + 1, coarse - 1)] += share
-    return matrix

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -71,7 +70,7 @@ def measure_shape(
     column = float(where[:, 1].mean() + columns.start)
     tall = fine * step_px
     wide = fine * float(width_px[min(int(row * fine), len(width_px) - 1)])
-    distance = edt.edt(body, anisotropy=(tall, wide))
+    distance = ndimage.distance_transform_edt(body, sampling=(tall, wide))
     ridge = distance >= ndimage.maximum_filter(distance, 3) - 1e-3
     calibre = float(2 * np.median(distance[ridge & body]))
     area = float(body.sum() * tall * wide)

@@ -20,6 +20,9 @@ ROBUST = 2.5
 PRIOR = 0.03
 """Weight of the field found so far where a window holds hardly any liver: 3 % of a full window."""
 
+EVERY = 2
+"""Every second cell goes into a median: neighbours share three quarters of their 3 × 3 cells anyway."""
+
 KNOWN = 0.05
 """A row or column of cells whose liver weighs less than this share of the best row's or column's says
 nothing of the liver's level."""
@@ -91,6 +94,8 @@ def _course(values: NDArray[np.floating], weight: NDArray[np.floating], width: i
 
 def _median(values: NDArray[np.float32], weight: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     """Return the weighted median along `axis`, that axis kept."""
+    values = values[::EVERY] if axis == 0 else values[:, ::EVERY]
+    weight = weight[::EVERY] if axis == 0 else weight[:, ::EVERY]
     order = np.argsort(values, axis=axis)
     ordered = np.take_along_axis(values, order, axis)
     heap = np.cumsum(np.take_along_axis(weight, order, axis), axis=axis)

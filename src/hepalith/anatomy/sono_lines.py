@@ -41,10 +41,7 @@ def find_bright_lines(cells: Cells, stretch: Stretch) -> tuple[NDArray[np.int32]
         line = _describe(len(lines) + 1, part, across, cells, stretch)
         found[part] = line.id
         lines.append(line)
-    full = np.repeat(np.repeat(found, cells.size[0], axis=0), cells.size[1], axis=1)
-    out = np.zeros(cells.shape_full, dtype=np.int32)
-    out[: full.shape[0], : full.shape[1]] = full[: out.shape[0], : out.shape[1]]
-    return out, tuple(lines)
+    return cells.spread_labels(found), tuple(lines)
 
 
 def _describe(
