@@ -38,6 +38,7 @@ from hepalith.reading.document import (
 from hepalith.reading.examination import Conclusion, CtRead, Examination
 from hepalith.reading.identity import (
     DEFAULT_PSEUDONYM_KEY,
+    hide_names,
     mask_sha256,
     patient_key,
     pseudonym_uid,
@@ -240,7 +241,9 @@ def make_document(
             modalities=tuple(side.modality for side in sides),
             patient=patient_entry(study, patient, key, hidden=hidden),
         ),
-        images=tuple(image for side in sides for image in side.images),
+        images=tuple(
+            without_names(image, examination) if hidden else image for side in sides for image in side.images
+        ),
         series_left=series_left_entries(examination, hidden=hidden, key=key),
         liver=first.liver,
         detectability=first.detectability,
@@ -260,6 +263,14 @@ def make_document(
         limits=() if sonography is None else limit_entries(sonography.seen),
         summary=SummaryEntry(radiology=TextEntry(en="", zh=""), patient=TextEntry(en="", zh="")),
     )
+
+
+def without_names(image: ImageEntry, examination: Examination) -> ImageEntry:
+    """Return an image whose warnings quote neither a UID nor the name of a file."""
+    names = [PurePath(file.name).name for file in examination.study.inputs]
+    if examination.ultrasound is not None:
+        names += [read.cine.name for read in examination.ultrasound.images]
+    return image.model_copy(update={"warnings": tuple(hide_names(w, names) for w in image.warnings)})
 
 
 def with_summary(document: Document) -> Document:
@@ -365,6 +376,7 @@ def settings_entry(settings: Settings) -> dict[str, Any]:
         "study_picked": settings.study_uid is not None,
         "series_picked": len(settings.series_uids),
         "same_patient": settings.same_patient,
+        "pixel_mm": settings.pixel_mm,
         "hu_per_mg_ml": settings.hu_per_mg_ml,
         "deidentify": settings.deidentify,
     }

@@ -86,8 +86,9 @@ def _brackets(items: list[str], language: str) -> str:
 
 def around_texts(document: Document, language: str) -> tuple[str, ...]:
     """Return what else the image shows: in ducts, lesions, neighbours and the liver as a whole."""
+    both = document.has_ct and document.has_ultrasound
     return tuple(
-        _finding_text(f, language)
+        _finding_text(f, language, named=both and f.source == "us")
         for f in document.findings
         if f.state == "present"
         and f.source in ("ct", "us")
@@ -96,10 +97,10 @@ def around_texts(document: Document, language: str) -> tuple[str, ...]:
     )
 
 
-def _finding_text(finding: FindingEntry, language: str) -> str:
-    """Return one finding with its value and probability."""
+def _finding_text(finding: FindingEntry, language: str, *, named: bool = False) -> str:
+    """Return one finding with its value and probability; `named`: with its source, where CT was read too."""
     said = say_inline(finding.id, language)
-    details = []
+    details = [phrase("us", "on_ultrasound", language)] if named else []
     if isinstance(finding.value, Quantity):
         details.append(quantity_text(finding.value, language))
     elif isinstance(finding.value, Choice):

@@ -375,6 +375,12 @@ class Document(Entry):
         return tuple(focus for focus in self.foci if not focus.is_counted)
 
     @property
+    def clashes(self) -> tuple[ContradictionEntry, ...]:
+        """The contradictions that are not the disagreements of CT and ultrasound told once more."""
+        told = {clash.text for clash in self.disagreements}
+        return tuple(clash for clash in self.contradictions if clash.reason not in told)
+
+    @property
     def has_ct(self) -> bool:
         """Whether CT was read."""
         return any(image.modality != "US" for image in self.images)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,14 @@ from numpy.typing import NDArray
 
 from hepalith.study import Identity
 
-__all__ = ["DEFAULT_PSEUDONYM_KEY", "patient_key", "pseudonym_uid", "reading_uuid", "tracking_uid"]
+__all__ = [
+    "DEFAULT_PSEUDONYM_KEY",
+    "hide_names",
+    "patient_key",
+    "pseudonym_uid",
+    "reading_uuid",
+    "tracking_uid",
+]
 
 READING_NAMESPACE = uuid.UUID("5b1c2c8e-7a52-5d0e-9a0d-6f1f4b6a1c77")
 """UUID namespace of readings and foci: a random number drawn once; no other product's names equal ours."""
@@ -28,6 +36,9 @@ someone who can list the hospital's patient numbers: a de-identified reading the
 carries no key at all unless a secret one is set. A secret drawn at install time was the
 alternative; it would give every machine other bytes for the same input.
 """
+
+QUOTED_UID = re.compile(r"\b[0-2](?:\.\d+){5,}")
+"""A DICOM UID within a sentence: six components and more, as no version number or measure has."""
 
 KEY_DIGITS = 32
 """Hexadecimal digits kept of the keyed hash: 128 bits, no chance collision in any cohort."""
@@ -84,6 +95,19 @@ def pseudonym_uid(uid: str, key: bytes) -> str:
         return ""
     digest = hmac.new(key, uid.encode(), hashlib.sha256).digest()
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
+
+
+def hide_names(text: str, names: Sequence[str]) -> str:
+    """Return a sentence without the UIDs and the names of files that it quotes, for de-identified output.
+
+    Examples
+    --------
+    >>> hide_names("doe_jane.png: a tag of 1.2.840.113619.2.55.3 was left out", ("doe_jane.png",))
+    'a file: a tag of (UID) was left out'
+    """
+    for name in sorted((n for n in names if n), key=len, reverse=True):
+        text = text.replace(name, "a file")
+    return QUOTED_UID.sub("(UID)", text)
 
 
 def mask_sha256(mask: NDArray[np.bool_], start: tuple[int, int, int]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hepalith.reading.company import around_texts, company_texts, place_text
-from hepalith.reading.document import Document, FindingEntry, FocusEntry, Quantity
+from hepalith.reading.document import Document, FindingEntry, FocusEntry, PatternEntry, Quantity
 from hepalith.reading.phrases import phrase
 from hepalith.reading.planning import plan_lines
 from hepalith.reading.punctuation import CLAUSE, LEAD
@@ -176,13 +176,22 @@ def finding_lines(document: Document, language: str) -> list[str]:
                 label=say_inline(p.id, language),
                 probability=percent_text(p.probability, language),
             )
-            for p in document.patterns
+            for p in surest(document.patterns)
         ]
         lines.append(phrase("radiology", "patterns", language, list=listed(names, language)))
     around = list(around_texts(document, language))
     if around:
         lines.append(phrase("company", "around", language, list=listed(around, language)))
     return lines
+
+
+def surest(patterns: Iterable[PatternEntry]) -> list[PatternEntry]:
+    """Return every arrangement once, where CT and ultrasound both show it as the surer one does."""
+    best: dict[str, PatternEntry] = {}
+    for pattern in patterns:
+        if pattern.id not in best or pattern.probability > best[pattern.id].probability:
+            best[pattern.id] = pattern
+    return list(best.values())
 
 
 def ct_findings(document: Document, language: str) -> list[str]:
@@ -279,7 +288,7 @@ def impression_lines(document: Document, language: str) -> list[str]:
     return [
         *alerts,
         *disagreement_texts(document, language),
-        *contradiction_texts(document.contradictions, language),
+        *contradiction_texts(document.clashes, language),
         *lines,
     ]
 

@@ -165,7 +165,7 @@ def ranking(document: Document, language: str) -> Ranking:
         tuple(bar(d, shown[0].probability, known, person, language) for d in shown),
         rest_text(ranked[len(shown) :], language),
         tuple(note for note in notes if note),
-        tuple(contradiction_texts(document.contradictions, language)),
+        tuple(contradiction_texts(document.clashes, language)),
     )
 
 
