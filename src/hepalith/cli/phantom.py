@@ -13,6 +13,7 @@ from hepalith.cli.options import (
     liver_masks,
     path_given,
 )
+from hepalith.cli.phantom_ultrasound import add_sono_arguments, check_no_sono, run_sono
 from hepalith.cli.progress import progress_on_terminal
 from hepalith.cli.staging import refuse_foreign, staged_folder
 from hepalith.errors import UsageError
@@ -29,6 +30,7 @@ from hepalith.phantom import (
     draw_plan,
     kernel_blur_mm,
     list_contents,
+    list_sono_contents,
     make_implant,
     make_study,
     write_implant,
@@ -56,12 +58,13 @@ class _List(argparse.Action):
     def __call__(
         self,
         parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,  # noqa: ARG002 - argparse's signature
-        values: object,  # noqa: ARG002
+        namespace: argparse.Namespace,
+        values: object,  # noqa: ARG002 - argparse's signature
         option_string: str | None = None,  # noqa: ARG002
     ) -> None:
-        """Print the list, one a line."""
-        show("\n".join(list_contents()))
+        """Print the list, one a line: of ultrasound where ``--modality US`` stands before ``--list``."""
+        listed = list_sono_contents() if getattr(namespace, "modality", "CT") == "US" else list_contents()
+        show("\n".join(listed))
         parser.exit(0)
 
 
@@ -69,8 +72,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options to its parser."""
     add_output_arguments(parser)
     add_seed_argument(parser)
+    parser.add_argument(
+        "--modality",
+        choices=("CT", "US"),
+        default="CT",
+        help="what is made: a CT, or a sonogram of the liver (default: %(default)s)",
+    )
     _add_family_arguments(parser.add_argument_group("a made abdomen", "the seed draws what is not given"))
-    _add_implant_arguments(parser.add_argument_group("foci in a real CT"))
+    _add_implant_arguments(parser.add_argument_group("foci in a real CT or a real ultrasound still"))
+    add_sono_arguments(parser.add_argument_group("a made sonogram", "with --modality US"))
 
 
 def _add_family_arguments(group: argparse._ArgumentGroup) -> None:
@@ -82,7 +92,10 @@ def _add_family_arguments(group: argparse._ArgumentGroup) -> None:
         f"morphology:NAME, host:NAME, mimic:NAME; see --list {DRAWN}",
     )
     group.add_argument(
-        "--list", action=_List, nargs=0, help="list everything that --contents takes, and stop"
+        "--list",
+        action=_List,
+        nargs=0,
+        help="list everything that --contents takes (after --modality US: for ultrasound), and stop",
     )
     group.add_argument("--phase", choices=PHASES, help=f"contrast phase {DRAWN}")
     group.add_argument("--coverage", choices=COVERAGES, help=f"how much of the liver is scanned {DRAWN}")
@@ -124,17 +137,18 @@ def _add_implant_arguments(group: argparse._ArgumentGroup) -> None:
     recipe = Recipe()
     group.add_argument(
         "--implant",
-        metavar="CT",
+        metavar="SCAN",
         type=path_given,
-        help="put foci of known place, size and density into this CT, instead of making an abdomen",
+        help="put foci of known place, size and density into this CT, instead of making an abdomen; with "
+        "--modality US foci with their shadows into this still, --liver a PNG mask or a JSON polygon",
     )
     add_liver_arguments(group)
     group.add_argument(
         "--count",
         metavar="N",
         type=int,
-        default=recipe.count,
-        help="with --implant: how many foci, a chain of beads counting once (default: %(default)s)",
+        help=f"with --implant: how many foci, a chain of beads counting once (default: {recipe.count}; "
+        "ultrasound: one to four, drawn; 0 is allowed there)",
     )
     group.add_argument(
         "--blur-mm",
@@ -149,6 +163,9 @@ def _add_implant_arguments(group: argparse._ArgumentGroup) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make the study and tell where it is."""
     out: Path = arguments.out
+    if arguments.modality == "US":
+        return run_sono(arguments, FAMILY_OPTIONS)
+    check_no_sono(arguments)
     _check(arguments)
     mark = "truth.json" if arguments.studies is None else f"{arguments.seed}/truth.json"
     refuse_foreign(out, overwrite=arguments.overwrite, mark=mark)
@@ -174,7 +191,7 @@ def _check(arguments: argparse.Namespace) -> None:
     """Refuse options that contradict one another."""
     if (arguments.implant is None) != (not arguments.liver):
         raise UsageError("--implant CT and --liver MASK go together: the mask says where foci may lie")
-    if arguments.count < 1:
+    if arguments.count is not None and arguments.count < 1:
         raise UsageError(f"--count {arguments.count} makes nothing; give 1 or more")
     if arguments.studies is not None and arguments.studies < 1:
         raise UsageError(f"--studies {arguments.studies} makes nothing; give 1 or more")
@@ -231,7 +248,7 @@ def _put(arguments: argparse.Namespace, folder: Path) -> Truth:
     acquisition = decoded.series.acquisition
     blur = arguments.blur_mm
     recipe = Recipe(
-        count=arguments.count,
+        count=Recipe().count if arguments.count is None else arguments.count,
         blur_mm=kernel_blur_mm(acquisition.kernel) if blur is None else blur,
         slice_thickness_mm=acquisition.slice_thickness_mm,
     )

@@ -9,7 +9,9 @@ from hepalith.phantom.implant import Implanted, Recipe, implant, make_implant, w
 from hepalith.phantom.nifti import write_nifti
 from hepalith.phantom.scanner import KERNEL_BLUR_MM, KERNELS, Scanner, SliceProfile, kernel_blur_mm
 from hepalith.phantom.scene import ORGANS, Body, Scan, Scene, scan
+from hepalith.phantom.sono_content import list_sono_contents
 from hepalith.phantom.sono_entry import SonoPhantom
+from hepalith.phantom.sono_folder import write_sono_folder
 from hepalith.phantom.sono_implant import StillRecipe, implant_into_still
 from hepalith.phantom.sono_make import make_sonogram
 from hepalith.phantom.sono_truth import SonoFocus, SonoTruth, load_sono_truth, write_sono_truth
@@ -49,6 +51,7 @@ __all__ = [
     "implant_into_still",
     "kernel_blur_mm",
     "list_contents",
+    "list_sono_contents",
     "load_sono_truth",
     "load_truth",
     "make_bead_chain",
@@ -65,6 +68,7 @@ __all__ = [
     "write_dicom_series",
     "write_implant",
     "write_nifti",
+    "write_sono_folder",
     "write_sono_truth",
     "write_study_folder",
     "write_truth",

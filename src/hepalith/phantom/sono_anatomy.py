@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hepalith.phantom.sono_probe import Probe
 from hepalith.phantom.sono_scene import Body, Reflector, Tissue
@@ -182,12 +183,15 @@ def _draw_texture(anatomy: Anatomy, rng: np.random.Generator, texture: str) -> N
 
 
 def _draw_wall(
-    anatomy: Anatomy, rng: np.random.Generator, top: Below, sag: np.ndarray, xs: np.ndarray
+    anatomy: Anatomy, rng: np.random.Generator, top: Below, sag: NDArray[np.float64], xs: NDArray[np.float64]
 ) -> None:
     """Draw skin, fat and muscle, and the capsule beneath."""
     wall = anatomy.wall_mm
     edges = np.sort(rng.uniform(0.15, 0.85, size=int(rng.integers(2, 5))))
-    shape = lambda d: Below(tuple(map(float, xs)), tuple(map(float, d + sag)))  # noqa: E731
+
+    def shape(depth: float) -> Below:
+        return Below(tuple(map(float, xs)), tuple(map(float, depth + sag)))
+
     whole = Both(shape(-30.0), top, outside=True)
     anatomy.tissues.append(Tissue("wall", whole, pick(rng, -2, 4), pick(rng, 0.4, 0.8), 0.8, 2, 3))
     anatomy.reflectors.append(Reflector("wall", Ring(shape(0.6), 1.2), 14.0, 0.0, 1.0))

@@ -87,7 +87,7 @@ def _portal_beside(anatomy: Anatomy, rng: Rng, duct: Tube, radius: float) -> Non
 
 
 def _stone(
-    rng: Rng, number: int, spot: tuple[float, float], size: float, place: DuctPlace, pigment: bool
+    rng: Rng, number: int, spot: tuple[float, float], size: float, place: DuctPlace, *, pigment: bool
 ) -> Body:
     """Return one duct stone: lumpy, uneven at its edge, shadowing unless small or soft."""
     ratio = pick(rng, 0.65, 1.0)
@@ -134,7 +134,7 @@ def lay_hepatolithiasis(anatomy: Anatomy, rng: Rng) -> str:
         size = min(pick(rng, 0.45, 0.9) * 2 * radius * 0.9, 14.0)
         slack = max(radius * 0.9 - size / 2 - 0.5, 0)
         spot = (x0 + part * (x1 - x0) + pick(rng, -0.2, 0.2) * slack, z0 + part * (z1 - z0) + 0.5 * slack)
-        anatomy.bodies.append(_stone(rng, anatomy.next_id, spot, size, place, pigment))
+        anatomy.bodies.append(_stone(rng, anatomy.next_id, spot, size, place, pigment=pigment))
         ids.append(anatomy.next_id - 1)
         at += size * pick(rng, 1.25, 2.2) + 1.0
         last = at

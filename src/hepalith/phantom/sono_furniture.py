@@ -50,7 +50,7 @@ def draw_furniture(
     parts: list[str] = []
     nothing = bool(rng.random() < 0.15) if bare is None else bare
     if not nothing:
-        _text(pen, rng, (rows, columns), probe, words, parts)
+        _text(pen, rng, (rows, columns), probe, (words, parts))
         if rng.random() < 0.8:
             _scale(pen, screen, probe, parts)
         if rng.random() < 0.5:
@@ -68,11 +68,10 @@ def _text(
     rng: np.random.Generator,
     shape: tuple[int, int],
     probe: Probe,
-    words: list[str],
-    parts: list[str],
+    told: tuple[list[str], list[str]],
 ) -> None:
     """Write the patient's line on top, and the settings at a side."""
-    rows, columns = shape
+    (rows, columns), (words, parts) = shape, told
     font = ImageFont.load_default(size=max(rows // 45, 10))
     level = int(rng.integers(170, 256))
     if rng.random() < 0.75:
@@ -90,8 +89,8 @@ def _text(
             f"DR {probe.dynamic_range_db:.0f}",
             f"G {int(rng.integers(30, 90))}%",
         ]
-        for number, line in enumerate(lines[: int(rng.integers(2, 6))]):
-            pen.text((4, rows // 8 + number * rows // 32), line, fill=level, font=font)
+        for place, line in enumerate(lines[: int(rng.integers(2, 6))]):
+            pen.text((4, rows // 8 + place * rows // 32), line, fill=level, font=font)
             words.append(line)
         parts.append("settings")
 

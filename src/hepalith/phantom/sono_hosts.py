@@ -177,7 +177,8 @@ def lay_metastasis(anatomy: Anatomy, rng: Rng) -> str:
 
 def _calcify(anatomy: Anatomy, rng: Rng, spot: tuple[float, float], size: float, host: int) -> list[int]:
     """Lay one to three calcified bodies into a mass, apart from one another."""
-    ids, spots = [], []
+    ids: list[int] = []
+    spots: list[tuple[float, float, float]] = []
     for _ in range(int(rng.integers(1, 4))):
         small = min(pick(rng, 1.5, 7), size / 3)
         for _ in range(30):

@@ -225,7 +225,7 @@ def _ground(
 
 
 def _fineness(rest: Array, usable: NDArray[np.bool_]) -> tuple[float, float]:
-    """Return the standard deviation of the still's point spread along and across the beams, in samples, lines.
+    """Return the standard deviation of the still's point spread along and across the beams (samples, lines).
 
     The autocorrelation of log-compressed speckle falls to a half at about half the point spread's full width
     at half maximum, in either direction.
@@ -339,7 +339,7 @@ def _put(ground: _Ground, casts: Sequence[Cast], rng: np.random.Generator) -> tu
     grey = np.where(casts_touch(kept, added), np.minimum(grey, 255), ground.grey)
     expected = np.maximum(smooth - floor, 0) * kept**2 + floor + rough**2 + even**2 + haze + tails**2
     echoed = Echoed(
-        grey / np.float32(per_db),
+        np.asarray(grey / per_db, dtype=np.float32),
         np.asarray(expected, dtype=np.float32),
         np.asarray(np.maximum(smooth - floor, 0), dtype=np.float32),
         floor,

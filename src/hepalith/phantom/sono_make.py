@@ -26,50 +26,14 @@ from hepalith.phantom.sono_furniture import draw_furniture
 from hepalith.phantom.sono_motion import Motion, carried, draw_motion, pose_at, renewed, where_at
 from hepalith.phantom.sono_paint import paint
 from hepalith.phantom.sono_probe import BeamSpace, Probe, beam_space
+from hepalith.phantom.sono_protocol import draw_probe
 from hepalith.phantom.sono_render import Echoed, echoes, make_speckle
 from hepalith.phantom.sono_scene import Body, SonoScene
 from hepalith.phantom.sono_screen import Screen, ScreenMap, grey_of, lay_out, screen_map, smoothed
 from hepalith.phantom.sono_truth import HostTruth, PatternTruth, SonoTruth
 from hepalith.study.sonography import Region, Sonography
 
-__all__ = ["draw_probe", "make_sonogram"]
-
-
-def draw_probe(rng: np.random.Generator) -> Probe:
-    """Draw a transducer and its settings as livers are scanned with."""
-    kind = str(rng.choice(("curved", "phased", "linear"), p=(0.86, 0.08, 0.06)))
-    looks = int(rng.choice((1, 3, 5), p=(0.6, 0.25, 0.15)))
-    shared = {
-        "looks": looks,
-        "harmonics": bool(rng.random() < 0.4),
-        "dynamic_range_db": float(rng.uniform(48, 85)),
-        "gain_db": float(rng.normal(0, 4)),
-        "gamma": float(rng.uniform(0.85, 1.25)),
-        "tgc_error_db": tuple(float(v) for v in rng.normal(0, 2.0, size=5)),
-        "noise_db": float(rng.uniform(-34, -9)),
-        "clutter_db": float(rng.uniform(-24, -12)),
-        "smooth": float(rng.choice((0.0, 0.5, 0.8))),
-        "persistence": float(rng.choice((0.0, 0.3, 0.5))),
-    }
-    if kind == "linear":
-        return Probe(
-            shape="linear", frequency_mhz=float(rng.uniform(6, 9)), depth_mm=float(rng.uniform(50, 80)),
-            focus_mm=(float(rng.uniform(20, 40)),), half_width_mm=float(rng.uniform(19, 26)),
-            aperture_mm=14.0, elevation_mm=7.0, elevation_focus_mm=25.0, step_mm=0.1, lines=256, **shared,
-        )  # fmt: skip
-    depth = float(rng.uniform(115, 185))
-    focus = float(rng.uniform(0.35, 0.75) * depth)
-    foci = (focus,) if rng.random() < 0.75 else (0.7 * focus, 1.25 * focus)
-    if kind == "phased":
-        return Probe(
-            shape="phased", frequency_mhz=float(rng.uniform(2.2, 3.5)), depth_mm=depth, focus_mm=foci,
-            radius_mm=float(rng.uniform(6, 12)), half_angle=float(rng.uniform(0.6, 0.78)), aperture_mm=18.0, **shared,
-        )  # fmt: skip
-    return Probe(
-        shape="curved", frequency_mhz=float(rng.uniform(2.5, 5.0)), depth_mm=depth, focus_mm=foci,
-        radius_mm=float(rng.uniform(45, 65)), half_angle=float(rng.uniform(0.45, 0.65)),
-        aperture_mm=float(rng.uniform(17, 24)), **shared,
-    )  # fmt: skip
+__all__ = ["make_sonogram"]
 
 
 def make_sonogram(
@@ -120,7 +84,7 @@ def make_sonogram(
         echoed, casts = film.best[body.id]
         cast = next((c for c in casts if c.body.id == body.id), None)
         if cast is not None:
-            spots = _spots(body, spot_of(body, screen, labels), scene, space, screen, motion, frames)
+            spots = _spots(body, spot_of(body, screen, labels), scene.wall_mm, (space, screen), motion)
             entries.append(entry_of(cast, echoed, space, casts, spots))
     known = bool(rng.random() < 0.6)
     mm = (screen.mm_per_px, screen.mm_per_px) if known else None
@@ -241,22 +205,22 @@ OUT_OF_PLANE = 0.25
 def _spots(
     body: Body,
     spot: Spot,
-    scene: SonoScene,
-    space: BeamSpace,
-    screen: Screen,
+    wall_mm: float,
+    seen_by: tuple[BeamSpace, Screen],
     motion: Motion | None,
-    frames: int,
 ) -> tuple[Spot | None, ...]:
     """Return where a body stands on the screen, frame by frame; ``None`` where it is out of the plane."""
     if motion is None:
         return (spot,)
+    space, screen = seen_by
+    frames = motion.frames
     shares = [_share(body, space, motion, frame) for frame in range(frames)]
     out: list[Spot | None] = []
     for frame in range(frames):
         if shares[frame] < OUT_OF_PLANE * max(shares):
             out.append(None)
             continue
-        u, v = (d / screen.mm_per_px for d in where_at(motion, frame, body, scene.wall_mm))
+        u, v = (d / screen.mm_per_px for d in where_at(motion, frame, body, wall_mm))
         (x, y), (x0, y0, x1, y1) = spot
         moved = (x + u, y + v)
         sample, line = space.beam_of(*screen.to_mm(*moved))

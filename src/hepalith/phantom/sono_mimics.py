@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from hepalith.phantom.sono_anatomy import ANECHOIC_DB, Anatomy, pick
 from hepalith.phantom.sono_scene import Body, DuctPlace, Reflector, Tissue
-from hepalith.phantom.sono_shape import Both, Ellipse, Joined, Lumpy, Ring, Tube
+from hepalith.phantom.sono_shape import Both, Ellipse, Joined, Lumpy, Ring, Shape, Tube
 from hepalith.phantom.sono_simple import bent_tube, gas_body
 
 __all__ = [
@@ -43,11 +44,11 @@ def lay_gas(anatomy: Anatomy, rng: Rng) -> str:
 
 def _moving(body: Body, how: str) -> Body:
     """Return a body that moves against the liver."""
-    return Body(**{name: getattr(body, name) for name in Body.__slots__ if name != "moves"}, moves=how)
+    return replace(body, moves=how)
 
 
 def lay_ligament(anatomy: Anatomy, rng: Rng) -> str:
-    """Lay the ligamentum teres (a bright spot that may shadow) or a fissure (a bright band from the surface)."""
+    """Lay the ligamentum teres (a bright spot that may shadow) or a fissure (a bright band)."""
     wall = anatomy.wall_mm
     if rng.random() < 0.6:
         size = pick(rng, 6, 13)
@@ -55,45 +56,33 @@ def lay_ligament(anatomy: Anatomy, rng: Rng) -> str:
         if spot is None:
             return ""
         shape = Lumpy(Ellipse(*spot, size / 2, size * 0.38, pick(rng, -0.5, 0.5)), 0.08 * size, size / 2, 1.0)
-        level, surface, inside, name, width = (
-            pick(rng, 11, 18),
-            pick(rng, 0.5, 2),
-            pick(rng, 1.5, 6),
-            "nodular",
-            0.76 * size,
-        )
+        physics = (pick(rng, 11, 18), pick(rng, 0.5, 2), pick(rng, 1.5, 6))
+        body = _plain(anatomy, ("ligament_or_fissure", "nodular"), shape, (size, 0.76 * size), physics)
     else:
         length, width = pick(rng, 18, 40), pick(rng, 1.2, 2.6)
         spot = anatomy.find(rng, 8, depths=(wall + 8, wall + 30))
         if spot is None:
             return ""
-        shape_tube = bent_tube(
-            spot, pick(rng, 0.6, 2.5), length, (width / 2, width / 2), float(rng.normal(0, 0.3))
-        )
-        level, surface, inside, name, size = pick(rng, 10, 16), 0.1, 0.3, "band", length
-        anatomy.bodies.append(
-            _plain(anatomy, "ligament_or_fissure", name, shape_tube, (size, width), (level, surface, inside))
-        )
-        return ""
-    anatomy.bodies.append(
-        _plain(anatomy, "ligament_or_fissure", name, shape, (size, width), (level, surface, inside))
-    )
+        halves = (width / 2, width / 2)
+        band = bent_tube(spot, pick(rng, 0.6, 2.5), length, halves, float(rng.normal(0, 0.3)))
+        physics = (pick(rng, 10, 16), 0.1, 0.3)
+        body = _plain(anatomy, ("ligament_or_fissure", "band"), band, (length, width), physics)
+    anatomy.bodies.append(body)
     return ""
 
 
 def _plain(
     anatomy: Anatomy,
-    label: str,
-    morphology: str,
-    shape: Lumpy | Tube | Joined | Ellipse | Both,
+    named: tuple[str, str],
+    shape: Shape,
     calipers: tuple[float, float],
     physics: tuple[float, float, float],
 ) -> Body:
-    """Return a mimic of a label and shape; `physics`: level, surface loss, loss within."""
+    """Return a mimic; `named`: label and shape, `physics`: level, surface loss, loss within."""
     return Body(
         anatomy.next_id,
-        label,
-        morphology,
+        named[0],
+        named[1],
         shape,
         calipers[0],
         calipers[1],
@@ -198,7 +187,9 @@ def lay_reverberation(anatomy: Anatomy, rng: Rng) -> str:
         length = (radius + depth) * float(angles[-1] - angles[0])
         shape = Tube(points, tuple([0.4] * len(points)))
         anatomy.bodies.append(
-            _plain(anatomy, "reverberation", "linear", shape, (length, 0.8), (level - 3.5 * number, 0.0, 0.0))
+            _plain(
+                anatomy, ("reverberation", "linear"), shape, (length, 0.8), (level - 3.5 * number, 0.0, 0.0)
+            )
         )
     return ""
 
@@ -242,9 +233,9 @@ def lay_bowel_gas(anatomy: Anatomy, rng: Rng) -> str:
         (x - size / 2, z + pick(rng, -2, 2)), pick(rng, -0.2, 0.2), size, (1.2, 1.2), pick(rng, -0.5, 0.5)
     )
     body = gas_body(rng, anatomy.next_id, x, z, size, tail=False, duct=None)
-    names = {name: getattr(body, name) for name in Body.__slots__}
-    names.update(label="bowel_content", morphology="band", shape=front, duct=None, thickness_mm=25.0)
-    anatomy.bodies.append(Body(**names))
+    anatomy.bodies.append(
+        replace(body, label="bowel_content", morphology="band", shape=front, duct=None, thickness_mm=25.0)
+    )
     anatomy.take(x, z, size * 0.6)
     return ""
 
@@ -312,8 +303,7 @@ def lay_portal_calcification(anatomy: Anatomy, rng: Rng) -> str:
     anatomy.bodies.append(
         _plain(
             anatomy,
-            "vessel_wall_calcification",
-            "linear",
+            ("vessel_wall_calcification", "linear"),
             arc,
             (size, 1.3),
             (pick(rng, 22, 28), pick(rng, 2, 5), 8.0),

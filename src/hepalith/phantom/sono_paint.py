@@ -33,7 +33,7 @@ class Painted:
 
 def _soft(space: BeamSpace, rows: slice, soft_mm: float) -> Array:
     """Return how wide an edge is drawn: no sharper than the sampling across the beam allows."""
-    return np.maximum(np.float32(soft_mm), space.across[rows] * np.float32(0.7))
+    return np.asarray(np.maximum(np.float32(soft_mm), space.across[rows] * np.float32(0.7)))
 
 
 def paint(scene: SonoScene, space: BeamSpace, pose: Pose = STILL) -> Painted:
@@ -91,7 +91,7 @@ TILE_PER_PERIOD = 6
 
 @cache
 def _tile() -> Array:
-    """Return unevenness without a pattern that the eye finds: smooth noise of unit spread, edges that meet."""
+    """Return unevenness without a pattern: smooth noise of unit spread, edges that meet."""
     white = np.random.default_rng(20).standard_normal((TILE, TILE))
     smooth = ndimage.gaussian_filter(white, TILE_PER_PERIOD / 3, mode="wrap")
     return np.asarray(smooth / smooth.std(), dtype=np.float32)

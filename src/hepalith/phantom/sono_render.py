@@ -152,14 +152,14 @@ def echoes(painted: Painted, space: BeamSpace, speckle: Speckle, rng: np.random.
     envelope = np.zeros(space.shape, dtype=np.float32)
     mean, base = np.zeros_like(envelope), np.zeros_like(envelope)
     for number, angle in enumerate(look_angles(space)):
-        gain = 10 ** (_net_db(space, painted.loss, angle) / 20) * painted.entered
+        gain = np.asarray(10 ** (_net_db(space, painted.loss, angle) / 20) * painted.entered)
         base += gain * gain * (painted.power + painted.smooth**2)
         for cast in painted.casts:
             gain = gain * cast.losses[number]
         mean += gain * gain * (power + smooth * smooth)
         field_ = (rough * gain) * speckle.fields[number] + (smooth * gain) * (norm * share)
         spread = _across(field_, transfer, norm, padding)
-        envelope += _heard(spread, painted.casts, noise, clutter, pulse, rng)
+        envelope += _heard(spread, painted.casts, noise**2 + clutter**2, pulse, rng)
     count = np.float32(len(speckle.fields))
     floor = noise**2 + clutter**2
     haze = sum((c.haze for c in painted.casts if c.haze is not None), start=np.float32(0))
@@ -212,13 +212,11 @@ def _across(field_: Complex, transfer: Array, norm: Array, padding: int) -> Comp
 def _heard(
     spread: Complex,
     casts: Sequence[Cast],
-    noise: Array,
-    clutter: Array,
+    extra: Array,
     pulse: Array,
     rng: np.random.Generator,
 ) -> Array:
-    """Return the envelope of one look: with noise and reverberation, spread along the beam by the pulse."""
-    extra = noise**2 + clutter**2
+    """Return one look's envelope, spread along the beam by the pulse; `extra`: power of noise, clutter."""
     for cast in casts:
         if cast.haze is not None:
             extra = extra + cast.haze

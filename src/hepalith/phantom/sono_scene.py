@@ -33,7 +33,7 @@ class Tissue:
 
 @dataclass(frozen=True, slots=True)
 class Reflector:
-    """A smooth surface: bright where the beam meets it square, by |cos|^`directivity`, never below `least`."""
+    """A smooth surface: bright where the beam meets it square (|cos|^`directivity`), at least `least`."""
 
     kind: str
     shape: Shape
@@ -104,7 +104,7 @@ class Body:
     host: int = 0
     group: int = 0
     moves: str = ""
-    """How it moves against the liver in a loop: ``""`` (with it), ``rolls`` (a loose stone), ``bubbles`` (gas)."""
+    """How it moves against the liver: ``""`` (with it), ``rolls`` (a loose stone), ``bubbles`` (gas)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Single bright bodies by their shape: calcium as the contract's words for ultrasound describe it, and gas."""
+"""Single bright bodies by their shape: calcium in the contract's words for ultrasound, and gas."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def bent_tube(
     radii: tuple[float, float],
     bend: float = 0.0,
 ) -> Tube:
-    """Return a tube of eight pieces from `start` along `angle` (from x towards z), turning by `bend` radians."""
+    """Return a tube of eight pieces from `start` along `angle` (x towards z), turning by `bend` radians."""
     points, pieces = [start], 8
     for piece in range(pieces):
         turn = angle + bend * (piece + 0.5) / pieces
@@ -31,9 +31,9 @@ def bent_tube(
     return Tube(tuple(points), tuple(float(w) for w in widths))
 
 
-def _middle_tube(x: float, z: float, angle: float, size: float, width: float, bend: float) -> Tube:
+def _middle_tube(spot: tuple[float, float], angle: float, size: float, width: float, bend: float) -> Tube:
     """Return a bent strand about a point."""
-    start = (x - math.cos(angle) * size / 2, z - math.sin(angle) * size / 2)
+    start = (spot[0] - math.cos(angle) * size / 2, spot[1] - math.sin(angle) * size / 2)
     return bent_tube(start, angle - bend / 2, size, (width / 2, width / 2), bend)
 
 
@@ -62,12 +62,20 @@ def _equal_sign(rng: np.random.Generator, x: float, z: float, size: float) -> Dr
 
 def _linear(rng: np.random.Generator, x: float, z: float, size: float) -> Drawn:
     width = float(rng.uniform(0.7, 1.2))
-    return _middle_tube(x, z, float(rng.normal(0, 0.5)), size, width, float(rng.normal(0, 0.4))), size, width
+    return (
+        _middle_tube((x, z), float(rng.normal(0, 0.5)), size, width, float(rng.normal(0, 0.4))),
+        size,
+        width,
+    )
 
 
 def _band(rng: np.random.Generator, x: float, z: float, size: float) -> Drawn:
     width = min(float(rng.uniform(1.6, 2.8)), size / 2.5)
-    return _middle_tube(x, z, float(rng.normal(0, 0.4)), size, width, float(rng.normal(0, 0.5))), size, width
+    return (
+        _middle_tube((x, z), float(rng.normal(0, 0.4)), size, width, float(rng.normal(0, 0.5))),
+        size,
+        width,
+    )
 
 
 def _nodular(rng: np.random.Generator, x: float, z: float, size: float) -> Drawn:
@@ -188,7 +196,7 @@ def gas_body(
     """
     tailed = bool(rng.random() < 0.4) if tail is None else tail
     thick = min(float(rng.uniform(0.8, 1.6)), size / 2)
-    strand = _middle_tube(x, z, float(rng.normal(0, 0.15)), size, thick, float(rng.normal(0, 0.3)))
+    strand = _middle_tube((x, z), float(rng.normal(0, 0.15)), size, thick, float(rng.normal(0, 0.3)))
     return Body(
         number,
         "gas",
