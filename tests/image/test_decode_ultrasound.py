@@ -337,9 +337,35 @@ def test_video_and_jpeg_xl_are_refused_by_name(tmp_path: Path, code: str, word: 
     assert word in refused(path, UnsupportedModalityError)
 
 
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("code", ["110", "111"])
+def test_jpeg_xl_gives_the_same_grey_where_the_extra_is_installed(
+    tmp_path: Path, code: str, colour: bool
+) -> None:
+    library = pytest.importorskip("imagecodecs", reason="needs the extra jpegxl")
+    frames = with_colour(GREY) if colour else GREY
+    if code == "110":
+        streams = [library.jpegxl_encode(frame, lossless=True) for frame in frames]
+    else:
+        streams = [library.jpegxl_encode_jpeg(as_jpeg(frame)) for frame in frames]
+    dataset = make_us(frames)
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.102"
+    dataset.PixelData = encapsulate(streams)
+    dataset["PixelData"].is_undefined_length = True
+    path = tmp_path / "a.dcm"
+    pydicom.dcmwrite(path, dataset, enforce_file_format=True)
+    path.write_bytes(path.read_bytes().replace(b"1.2.4.102", b"1.2.4." + code.encode()))
+    cine = read(path)
+    if code == "110":
+        np.testing.assert_array_equal(cine.grey, luma_of(frames) if colour else frames)
+    else:
+        plain = read(save_us(make_us(frames), tmp_path / "b.dcm", "jpeg"))
+        np.testing.assert_array_equal(cine.grey, plain.grey)
+
+
 def _has_jpeg_xl() -> bool:
     try:
-        __import__("pillow_jxl")
+        __import__("imagecodecs")
     except ImportError:
         return False
     return True

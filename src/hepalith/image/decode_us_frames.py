@@ -15,7 +15,6 @@ from typing import Any, BinaryIO
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_fragments
 from pydicom.pixels.decoders.base import get_decoder
@@ -36,6 +35,7 @@ _RLE = "1.2.840.10008.1.2.5"
 _JPEG_8 = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 _JPEG_XL = ("1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.111", "1.2.840.10008.1.2.4.112")
+_RECOMPRESSED = "1.2.840.10008.1.2.4.111"
 _VIDEO = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (100, 101, 102, 103, 104, 105, 106, 107, 108))
 _STARTS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0cjP  ", b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 """How JPEG and JPEG-LS, JPEG 2000 (bare and boxed) and JPEG XL (bare and boxed) streams start."""
@@ -242,7 +242,7 @@ def _read_compressed(
         del streams[encoding.frames :]
     frames: Iterator[Pixels]
     if syntax in _JPEG_XL:
-        frames = (_jpeg_xl(stream, instance) for stream in streams)
+        frames = (_jpeg_xl(stream, instance, capture.photometric) for stream in streams)
     elif syntax in _JPEG_8 and _is_eight_bit_jpeg(streams[0]):
         frames = (jpeg_pixels(stream, colour=capture.photometric) for stream in streams)
     else:
@@ -317,17 +317,21 @@ def _with_pydicom(dataset: Dataset, encoding: Encoding, syntax: str) -> Iterator
         yield _meant(shaped, encoding, str(said["photometric_interpretation"]))
 
 
-def _jpeg_xl(stream: bytes, instance: Instance) -> Pixels:
-    """Decode a JPEG XL stream, where the optional plug-in is installed."""
+def _jpeg_xl(stream: bytes, instance: Instance, photometric: str) -> Pixels:
+    """Decode a JPEG XL stream, where the optional library is installed.
+
+    A recompressed JPEG becomes that JPEG again, byte for byte, so that its luma is what it was.
+    """
     try:
-        importlib.import_module("pillow_jxl")
+        library = importlib.import_module("imagecodecs")
     except ImportError as error:
         raise UnsupportedModalityError(
-            f"{instance.name}: JPEG XL, which needs an extra: pip install 'hepalith[jpegxl]', or "
-            "export it as JPEG"
+            f"{instance.name}: compressed as JPEG XL, which needs an extra: pip install 'hepalith[jpegxl]'; "
+            "or export it as JPEG"
         ) from error
-    picture = Image.open(io.BytesIO(stream))
-    return Pixels(
-        np.asarray(picture.convert("L" if picture.mode == "L" else "RGB")),
-        "grey" if picture.mode == "L" else "rgb",
-    )
+    if instance.encoding is not None and instance.encoding.transfer_syntax_uid == _RECOMPRESSED:
+        return jpeg_pixels(library.jpegxl_decode_jpeg(stream), colour=photometric)
+    values = np.asarray(library.jpegxl_decode(stream))
+    if values.ndim == 3 and values.shape[2] in (1, 2):
+        values = values[..., 0]
+    return Pixels(values[..., :3] if values.ndim == 3 else values, "rgb" if values.ndim == 3 else "grey")
