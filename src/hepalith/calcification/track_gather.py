@@ -48,8 +48,14 @@ INDEX_SD_SAME, INDEX_SD_OTHER = 0.2, 0.45
 FORM_SAME, FORM_OTHER = 0.6, 0.35
 """How often two views of one body are given the same form, and two bodies are (our judgement, C)."""
 
-LOWEST = 1e-4
-"""Least probability in a product, so that one frame alone cannot forbid a label."""
+BRIGHT, UNSURE = "bright focus", "undetermined"
+"""Opinions in a pool: that it is a focus which counts, and that nobody knows."""
+
+LEAST_CALLED = 0.5
+"""Probability from which a name is given: below it the body is undetermined."""
+
+LOWEST = 1e-2
+"""Least probability in a product: no frame alone forbids a label (our judgement, C)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +225,10 @@ def _named(group: Sequence[Body]) -> tuple[str, float, str]:
     -----
     Frames of one loop share speckle and plane, so their opinions are no independent witnesses: they are
     pooled as a geometric mean (a logarithmic opinion pool), first over the frames of a picture, then over
-    pictures. That is as sure as a usual frame, and surer of what all frames say than of what a few do.
+    pictures. That is as sure as a usual frame, and surer of what all frames say than of what a few do. The
+    labels that count are one opinion in it: whether a bright focus is to be called calcium is asked only
+    once it is one. What the pool holds is what a body is, were it one; that it is, the frames say together
+    (`Track.probability_real`).
     """
     best = _best(group)
     echoes = [s.echo for b in group for s in b.track.sightings]
@@ -227,14 +236,34 @@ def _named(group: Sequence[Body]) -> tuple[str, float, str]:
         return best.echo.label, best.echo.probability, best.echo.reason
     pooled = _pool([_pool([_beliefs(s.echo) for s in b.track.sightings]) for b in group])
     label = max(sorted(pooled), key=lambda name: pooled[name])
+    probability = pooled[label] * max(b.track.probability_real for b in group)
+    if label == BRIGHT:
+        label = _counted_label(echoes)
     like = [e for e in echoes if e.label == label]
     reason = max(like, key=lambda e: e.contrast).reason if like else best.echo.reason
-    return label, pooled[label] * best.track.probability_real, reason
+    if probability < LEAST_CALLED:
+        return "undetermined", 1 - probability, "the frames together do not say what it is"
+    return label, probability, reason
+
+
+def _counted_label(echoes: Sequence[Echo]) -> str:
+    """Return the counted label that the sightings favour; its brighter ones weigh more."""
+    weight = {name: sum(_share(e, name) * max(e.contrast, 0.0) for e in echoes) for name in COUNTED}
+    return max(COUNTED, key=lambda name: weight[name])
+
+
+def _share(echo: Echo, name: str) -> float:
+    """Return the probability of a label of an echo."""
+    return echo.probabilities.get(name, echo.probability if echo.label == name else 0.0)
 
 
 def _beliefs(echo: Echo) -> Mapping[str, float]:
-    """Return the probability of each label of an echo."""
-    return echo.probabilities or {echo.label: echo.probability}
+    """Return the probability of each label of an echo, were it a body; those that count as one."""
+    held = dict(echo.probabilities or {echo.label: echo.probability, UNSURE: 1 - echo.probability})
+    held[UNSURE] = max(0.0, held.get(UNSURE, 0.0) - (1 - echo.probability_bright))
+    bright = sum(held.pop(name, 0.0) for name in COUNTED)
+    total = sum(held.values()) + bright
+    return {BRIGHT: bright / total, **{n: p / total for n, p in held.items()}} if total > 0 else {BRIGHT: 1.0}
 
 
 def _pool(opinions: Sequence[Mapping[str, float]]) -> dict[str, float]:
