@@ -104,7 +104,7 @@ def quality_sentences(document: Document, language: str) -> list[str]:
             for reason in document.liver.quality.reasons
         ]
     size = next((image.smallest_focus for image in images if image.smallest_focus is not None), None)
-    if size is not None:
+    if isinstance(size, Quantity):
         said.append(phrase("us", "smallest", language, size=quantity_text(size, language)))
     return said
 

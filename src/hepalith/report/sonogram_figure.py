@@ -59,6 +59,9 @@ PROFILE_WIDTH, PROFILE_HEIGHT = 300, 150
 PROFILE_SMOOTH_PX = 3.0
 """Standard deviation of the smoothing along the beam, in samples: a speckle cell or two."""
 
+TICK_ROOM = 10
+"""Pixels at the end of the plot in which no tick is labelled: its number would be cut off."""
+
 PROFILE_HEADROOM = 1.1
 """Height of the plot over the brightest place in it; black is at its foot."""
 
@@ -281,7 +284,11 @@ class _Band:
             _curve(through, across, top),
             _curve(beside, across, top),
             (place(self.body[0]), place(self.body[1])),
-            tuple((place(value / step), label) for value, label in _ticks(first * step, self.end * step)),
+            tuple(
+                (place(value / step), label)
+                for value, label in _ticks(first * step, self.end * step)
+                if place(value / step) < PROFILE_WIDTH - TICK_ROOM
+            ),
             "px" if scale is None else "mm",
         )
 

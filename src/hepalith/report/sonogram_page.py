@@ -117,7 +117,7 @@ def sonogram_page(reading: Reading, language: str) -> SonogramPage:
         tuple(article_table(picture, language) for picture in document.article_pictures),
         clash_rows(document, language),
         tuple(in_language(limit.text, limit.text_zh, language) for limit in document.limits),
-        "" if smallest is None else quantity_text(smallest, language, interval=True),
+        "" if not isinstance(smallest, Quantity) else quantity_text(smallest, language, interval=True),
         tuple((image.id, translate(text, language)) for image in images for text in image.warnings),
         next((image.scanner for image in images if image.scanner), ""),
     )
