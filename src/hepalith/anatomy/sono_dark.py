@@ -37,6 +37,10 @@ LEAST_AREA = 14
 LEAST_SEED = 6
 """Fewest fine cells of a body that lie as deep as `SEED`: a dark grain of speckle has two or three."""
 
+WALL_MARGIN = 0.025
+"""Depth below the near border, as a share of the picture (4 mm of 150), above which darkness makes no body:
+muscle and fat of the wall are dark there too."""
+
 MOST_BODIES = 24
 """Bodies kept, the largest first: a picture of a liver shows a dozen vessels at most."""
 
@@ -149,7 +153,8 @@ def _bodies(fine: Fine) -> NDArray[np.int32]:
     labels, number = ndimage.label(dark)
     if number == 0:
         return labels.astype(np.int32)
-    seeds = np.bincount(labels[fine.contrast < -SEED * fine.spread], minlength=number + 1)
+    deep = np.arange(dark.shape[0])[:, None] > fine.near + WALL_MARGIN * dark.shape[0]
+    seeds = np.bincount(labels[(fine.contrast < -SEED * fine.spread) & deep], minlength=number + 1)
     sizes = np.bincount(labels.ravel(), minlength=number + 1)
     good = (seeds >= LEAST_SEED) & (sizes >= LEAST_AREA)
     good[0] = False

@@ -18,6 +18,14 @@ DUCT_SHARE = 0.25
 hardly seen (under 2 mm; up to 40 % of the portal branch beside them), so most tubes are vessels; without
 Doppler the two are told apart only by company and content. Our judgement."""
 
+SMALL = 0.06
+"""Calibre, as a share of the picture's depth (9 mm of 150), below which a round dark place is more likely a
+vessel cut across than a cyst or a mass: every picture of a liver shows some. Our judgement."""
+
+SMALL_CYST = 0.12
+"""Share of cysts among small round places that are as empty as fluid: simple cysts are found in a tenth of
+adults or less, vessels in all. Our judgement."""
+
 TELL_APART = 0.8
 """Share that vessel or duct must have of both together to be named: else the body is a ``tube``."""
 
@@ -28,13 +36,16 @@ def judge_kind(number: int, shape: DarkShape) -> DarkBody:
     empty = _rise(shape.emptiness, 0.55, 0.12)
     behind = _rise(shape.behind, 0.8, 0.35)
     inside = _rise(shape.in_liver, 0.6, 0.1)
+    small = 1 - _rise(shape.size_share, SMALL, 0.01)
+    round_one = 1 - tube
+    fluid = round_one * empty * (0.3 + 0.7 * behind)
     score = {
-        "vessel": tube * (1 - DUCT_SHARE),
-        "duct": tube * DUCT_SHARE,
-        "cyst": (1 - tube) * empty * (0.3 + 0.7 * behind) * inside,
-        "gallbladder": (1 - tube) * empty * (0.3 + 0.7 * behind) * (1 - inside),
+        "vessel": tube * (1 - DUCT_SHARE) + round_one * small * (1 - SMALL_CYST),
+        "duct": tube * DUCT_SHARE + round_one * small * 0.05,
+        "cyst": fluid * inside * (small * SMALL_CYST + 1 - small),
+        "gallbladder": fluid * (1 - inside) * (1 - small),
         "fluid": 0.02,
-        "lesion": (1 - tube) * (1 - empty) * inside,
+        "lesion": round_one * (1 - empty) * inside * (1 - small),
         "unknown": 0.05,
     }
     total = sum(score.values())

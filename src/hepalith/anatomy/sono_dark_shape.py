@@ -37,6 +37,8 @@ class DarkShape:
     contrast: float
     spread: float
     depth_share: float
+    size_share: float
+    """Calibre, as a share of the picture's depth."""
     angle_to_beam: float
     extra: Mapping[str, float]
 
@@ -97,6 +99,7 @@ def measure_shape(
         contrast=float(np.median(dark)),
         spread=float(dark.std()),
         depth_share=row / labels.shape[0],
+        size_share=calibre / (tall * labels.shape[0]),
         angle_to_beam=angle,
         extra={},
     )

@@ -19,7 +19,7 @@ TO_THE_END = 0.85
 """Share of the cells below a place that must be silent too for the silence to run to the end of the line:
 not all, since noise and side lobes brighten some."""
 
-BODY_SHADOW = 0.16
+BODY_SHADOW = 0.22
 """Widest share of the lines that a shadow which begins within the liver may cover and still be a body's: that
 of the largest stones. Wider ones are the end of penetration. Our judgement."""
 

@@ -56,6 +56,14 @@ LAYER, LAYER_GAP, LAYER_WITHIN = 0.7, 5, 0.22
 wall: layers lie along the transducer's face, the liver's own vessels and masses cover less than half a row.
 Layers at most `LAYER_GAP` cells apart belong together, down to `LAYER_WITHIN` of the depth."""
 
+NOTCH_SHARE = 0.20
+"""A notch in a border narrower than this share of the lines is filled: a stone with its shadow draws the
+borders round itself, the liver's own outline has no notch so narrow. Our judgement."""
+
+PART_SHARE = 0.25
+"""Parts of the liver smaller than this share of the largest are left out: a shadow parts the liver, and what
+is much smaller is seldom liver at all."""
+
 LEAST_SHARE = 0.02
 """Share of the cells below which nothing is called liver."""
 
@@ -139,14 +147,16 @@ def _likeness(cells: Cells, contrast: NDArray[np.float32]) -> NDArray[np.float32
 
 def _settled(cells: Cells, stretch: Stretch, plain: NDArray[np.floating]) -> Stretch:
     """Return the stretch without its crumbs: its largest part, and the field learned from that."""
-    parts, number = ndimage.label(stretch.mask)
-    mask = stretch.mask
+    place = np.arange(cells.shape[0])[:, None]
+    near, far = _without_notches(stretch)
+    mask = (place >= near) & (place < far) & cells.inside
+    parts, number = ndimage.label(mask)
     if number > 1:
         sizes = np.bincount(parts.ravel())
         sizes[0] = 0
-        mask = parts == sizes.argmax()
-    near = np.maximum(stretch.near, _below_layers(stretch, mask))
-    mask = mask & (np.arange(cells.shape[0])[:, None] >= near)
+        mask = (sizes >= PART_SHARE * sizes.max())[parts] & (parts > 0)
+    near = np.maximum(near, _below_layers(stretch, mask))
+    mask &= place >= near
     weight = mask * plain
     field = stretch.field
     if mask.any():
@@ -154,8 +164,15 @@ def _settled(cells: Cells, stretch: Stretch, plain: NDArray[np.floating]) -> Str
     contrast = ((cells.smooth - field) / np.float32(cells.speckle)).astype(np.float32)
     held = mask.any(axis=0)
     near = np.where(held, near, 0)
-    far = np.where(held, stretch.far, 0)
+    far = np.where(held, far, 0)
     return Stretch(near, far, mask, field, contrast)
+
+
+def _without_notches(stretch: Stretch) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return both borders with notches filled that are narrower than `NOTCH_SHARE` of the lines."""
+    width = 2 * int(NOTCH_SHARE * len(stretch.near) / 2) + 1
+    near = ndimage.grey_opening(stretch.near, width, mode="nearest")
+    return near, ndimage.grey_closing(stretch.far, width, mode="nearest")
 
 
 def _below_layers(stretch: Stretch, mask: NDArray[np.bool_]) -> int:

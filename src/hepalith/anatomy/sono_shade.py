@@ -25,6 +25,17 @@ noise brighten the rest."""
 CAP_CONTRAST = 2.5
 """Contrast of that body, in standard deviations of speckle: what throws a black shadow is bright."""
 
+RIB_RUN = 0.12
+"""Shortest run of darkness from the near border, as a share of the depth, that is a rib's or gas's shadow or a
+lack of contact (18 mm of 150): the liver has no vessel so wide at its surface."""
+
+PENUMBRA = 4
+"""Fine cells beside a shadow within which darkness belongs to it: a beam is wider than its middle."""
+
+BEHIND_BRIGHT = 0.4
+"""Contrast beyond the far border, against the other lines there, above which what is dark let sound through:
+fluid, no shadow."""
+
 BEHIND_DARK = -0.8
 """Contrast beyond the far border, against the other lines there, below which a dark column goes on: a shadow
 does, fluid is followed by enhancement. In standard deviations of speckle."""
@@ -57,13 +68,22 @@ def find_shade(
     below = (row >= far) | closed
     run = np.flip(np.logical_and.accumulate(np.flip(below, axis=0), axis=0), axis=0)
     start = np.where(run.any(axis=0), run.argmax(axis=0), count)
-    long = far - start >= LEAST_RUN * count
-    bare = long & ((start <= near + CAP) | (_beyond(contrast, far) < BEHIND_DARK))
-    capped = _below_body(contrast, dark, near, far)
-    first = np.minimum(np.where(bare, start, count), capped)
-    spread = ndimage.minimum_filter1d(first, 3, mode="nearest")
-    joined = ndimage.maximum_filter1d(spread, 3, mode="nearest")
-    return dark & (row >= np.minimum(first, joined))
+    beyond = _beyond(contrast, far)
+    bare = (far - start >= LEAST_RUN * count) & ((start <= near + CAP) | (beyond < BEHIND_DARK))
+    capped = np.where(beyond < BEHIND_BRIGHT, _below_body(contrast, dark, near, far), count)
+    shade = dark & (row >= np.minimum(np.where(bare, start, count), capped))
+    shade |= _from_near(closed, near, count)
+    wide = ndimage.maximum_filter1d(shade.astype(np.uint8), 2 * PENUMBRA + 1, axis=1, mode="constant")
+    return dark & (wide > 0)
+
+
+def _from_near(closed: NDArray[np.bool_], near: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
+    """Return the runs of darkness that begin at the near border and are longer than any vessel there."""
+    row = np.arange(count)[:, None]
+    above = (row <= near + CAP) | closed
+    run = np.logical_and.accumulate(above, axis=0)
+    length = run.sum(axis=0) - near - CAP
+    return run & (row >= near) & (length >= RIB_RUN * count)
 
 
 def _below_body(
