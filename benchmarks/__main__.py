@@ -27,6 +27,7 @@ QUESTIONS = {
     "inference": "How fast and how right is the inference, beside two Bayesian-network libraries?",
     "text": "How well and how fast are reports in free text read, beside a parser from PyPI?",
     "evaluation": "How good is it on phantoms of the test split, beside scripts and the physical limit?",
+    "ultrasound": "What is found and told apart on ultrasound, in made and real pictures, and how fast?",
     "overlap": "How far apart does the knowledge hold the diagnoses that are easily confused?",
     "next_test": "How fast is every next test judged, and do the tests put first settle patients sooner?",
     "cases": "How often is the proven diagnosis of a published case named, and what is missed?",

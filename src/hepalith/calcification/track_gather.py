@@ -232,7 +232,7 @@ def _named(group: Sequence[Body]) -> tuple[str, float, str]:
     """
     best = _best(group)
     echoes = [s.echo for b in group for s in b.track.sightings]
-    if len(echoes) == 1:
+    if len(echoes) == 1 and best.track.expected == 1:
         return best.echo.label, best.echo.probability, best.echo.reason
     pooled = _pool([_pool([_beliefs(s.echo) for s in b.track.sightings]) for b in group])
     label = max(sorted(pooled), key=lambda name: pooled[name])
