@@ -12,25 +12,26 @@ from hepalith.calcification.ultrasound_scale import Cell
 
 __all__ = ["Ground", "Trail", "measure_trail"]
 
-LONGEST_SHARE = 1 / 3
-"""How far behind a body its trail is followed, as a share of the picture's depth: farther off other things
-lie behind it. Our judgement."""
+LONGEST_SHARE = 0.16
+"""How far behind a body its trail is followed, as a share of the picture's depth: about 20 to 25 mm of a
+liver picture. Farther off other things lie behind it. Our judgement."""
 
 GAP_CELLS = 1.0
 """Speckle cells left out behind a body: the tail of its own pulse."""
 
-BIN_CELLS = 2.0
+BIN_CELLS = 1.5
 """Height of the windows a trail is cut into, in speckle cells."""
 
 CORE_SHARE = 0.7
-"""Share of a body's width, in its middle, behind which its trail is measured: the beams at its rim pass half
+"""Share of a body's width, in its middle, behind which its trail is measured: beams at its rim pass half
 by."""
 
 BESIDE_CELLS = 0.75
 """Speckle cells left out on either side between the body's beams and the neighbours."""
 
-SIDE_LEAST, SIDE_MOST = 5, 24
-"""Lines on either side that serve as neighbours: as many as the body is wide, within these bounds."""
+SIDE_LEAST, SIDE_MOST = 8, 30
+"""Lines on either side that serve as neighbours: 1.5 times as many as the body is wide, within these
+bounds."""
 
 LEAST_LEVEL = 10.0
 """Grey levels above black that the neighbours must show for a share of them to be missed. Below it noise,
@@ -39,20 +40,27 @@ JPEG and the display's threshold decide. Our judgement."""
 LEAST_BINS = 2
 """Fewest windows from which a trail is judged."""
 
+UNEVEN = 0.05
+"""Share of brightness by which plain tissue differs across a picture: what lies before a body is believed to
+hold behind it too only beyond that. Our judgement."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
     """What a trail is measured on, all (sample, line) on the beam grid.
 
-    `levels` are grey levels, `seen` where the picture is, `plain` where a neighbour may be looked at: heard
-    tissue without dark bodies, bright lines and other foci. `black` is the picture's darkest level.
+    `levels` are grey levels, `seen` where the picture is, `plain` where a neighbour may be looked at, the
+    strictest first, which also leaves out what lies behind other foci: heard tissue without dark bodies,
+    bright lines and other foci. `black` is the picture's darkest level, `speckle` the
+    deviation of its liver's speckle.
     """
 
     levels: NDArray[np.float32]
     seen: NDArray[np.bool_]
-    plain: NDArray[np.bool_]
+    plain: tuple[NDArray[np.bool_], ...]
     spread: NDArray[np.float32]
     black: float
+    speckle: float
     cell: Cell
 
 
@@ -65,16 +73,18 @@ class Trail:
     missing, sd
         Shares (0: none, 1: black, below 0: brighter) and their standard deviations, one a window.
     index, index_sd
-        Their weighted mean and its standard deviation.
+        Their mean and its standard deviation.
+    drop
+        The same in deviations of speckle: a deviation is 5.6 dB of echo where nothing was averaged.
     near, middle, far
-        Means of the first two windows, of the middle and of the last third.
+        Means of the first third, of the middle and of the last third.
+    before
+        Share missing just in front of the body, which was taken off.
     sharp
         Steepness of the edges: the share of the fall reached within one speckle cell, 0 to 1.
     ripple
         Evenly repeated stripes: the largest correlation of the trail's middle with itself, one to six cells
         on.
-    length
-        How far it was followed, in samples.
     lopsided
         Difference of the two sides as a share of their mean: what lies behind differs across.
     """
@@ -83,13 +93,33 @@ class Trail:
     sd: NDArray[np.float64]
     index: float
     index_sd: float
+    drop: float
     near: float
     middle: float
     far: float
+    before: float
     sharp: float
     ripple: float
-    length: int
     lopsided: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Beams:
+    """Columns behind a body and on either side (``None`` where the picture ends), and the windows' height."""
+
+    core: slice
+    sides: tuple[slice, ...]
+    tall: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Profile:
+    """What windows show along the core and beside it, and how sure the latter is; NaN where not known."""
+
+    core: NDArray[np.float64]
+    beside: NDArray[np.float64]
+    doubt: NDArray[np.float64]
+    lopsided: NDArray[np.float64]
 
 
 def measure_trail(ground: Ground, body: Bright) -> Trail | str:
@@ -97,87 +127,138 @@ def measure_trail(ground: Ground, body: Bright) -> Trail | str:
 
     Notes
     -----
-    Beam line against beam line at the same depth takes gain, attenuation and focus out. The missing share is
-    of the grey level above black, as an eye sees it; grey being logarithmic, it depends on the display's
-    range.
+    Beam line against beam line at the same depth takes gain, attenuation and focus out; of each side the
+    median line is taken, so that a vessel or a wall among the neighbours does not count; what is missing in
+    front of the body already is not its doing. The missing share is of the grey level above black, as an eye
+    sees it.
     """
-    bottom = body.start[0] + body.mask.shape[0]
-    first = bottom + max(2, round(GAP_CELLS * ground.cell.samples))
+    beams = _beams(body, ground)
+    if not beams.sides:
+        return "there is nothing beside it to compare with"
+    gap = max(2, round(GAP_CELLS * ground.cell.samples))
+    first = body.start[0] + body.mask.shape[0] + gap
     depth = ground.levels.shape[0]
-    last = min(depth, first + round(LONGEST_SHARE * depth))
-    tall = max(3, round(BIN_CELLS * ground.cell.samples))
-    bins = (last - first) // tall
+    bins = (min(depth, first + round(LONGEST_SHARE * depth)) - first) // beams.tall
     if bins < LEAST_BINS:
         return "the picture ends behind it"
-    core, left, right = _columns(body, ground)
-    if left is None and right is None:
-        return "there is nothing beside it to compare with"
-    rows = slice(first, first + bins * tall)
-    middle = _of_bins(ground.levels, ground.seen, rows, core, tall)
-    sides = [
-        _of_bins(ground.levels, ground.plain, rows, side, tall) for side in (left, right) if side is not None
-    ]
-    reference, doubt = _join_sides(sides)
-    above = reference - ground.black
-    good = np.isfinite(middle[0]) & np.isfinite(reference) & (above >= LEAST_LEVEL)
-    if good.sum() < LEAST_BINS:
-        return "too little liver that can be heard lies behind it"
+    rows = slice(first, first + bins * beams.tall)
+    profile, good = _profile(ground, beams, rows)
     stop = _first_run(good)
-    cells = max(1.0, (core.stop - core.start) / ground.cell.lines) * tall / ground.cell.samples
-    speckle = float(np.median(ground.spread[rows, core])) / np.sqrt(cells)
     kept = good[:stop]
-    missing = 1.0 - (middle[0][:stop][kept] - ground.black) / above[:stop][kept]
-    sd = np.hypot(speckle, doubt[:stop][kept]) / above[:stop][kept]
-    if missing.size < LEAST_BINS:
+    if kept.sum() < LEAST_BINS:
         return "too little liver that can be heard lies behind it"
-    return _summary(ground, body, (missing, sd), rows, (core, left, right))
+    above = profile.beside[:stop][kept] - ground.black
+    missing = 1.0 - (profile.core[:stop][kept] - ground.black) / above
+    cells = max(1.0, (beams.core.stop - beams.core.start) / ground.cell.lines)
+    speckle = float(np.median(ground.spread[rows, beams.core])) / np.sqrt(cells)
+    sd = np.hypot(speckle, profile.doubt[:stop][kept]) / above
+    before = _before(ground, beams, body.start[0] - gap)
+    missing = 1.0 - (1.0 - missing) / max(1.0 - before, 0.4)
+    used = slice(first, first + stop * beams.tall)
+    lopsided = float(np.nanmean(profile.lopsided[:stop][kept]))
+    return _summary(ground, body, (missing, sd, above), (beams, used), (before, lopsided))
 
 
-def _columns(body: Bright, ground: Ground) -> tuple[slice, slice | None, slice | None]:
-    """Return the lines behind a body and those on either side, ``None`` where the picture ends."""
+def _beams(body: Bright, ground: Ground) -> _Beams:
+    """Return the lines behind a body and those on either side."""
     l0, l1 = body.lines
     wide = l1 - l0
-    centre = l0 + wide / 2
-    half = max(1.5, CORE_SHARE * wide / 2)
+    centre, half = l0 + wide / 2, max(1.5, CORE_SHARE * wide / 2)
     across = ground.levels.shape[1]
     core = slice(
         max(0, round(centre - half)), min(across, max(round(centre + half), round(centre - half) + 3))
     )
     gap = max(2, round(BESIDE_CELLS * ground.cell.lines))
-    n = int(np.clip(wide, SIDE_LEAST, SIDE_MOST))
+    n = int(np.clip(1.5 * wide, SIDE_LEAST, SIDE_MOST))
     left = slice(max(0, l0 - gap - n), max(0, l0 - gap))
     right = slice(min(across, l1 + gap), min(across, l1 + gap + n))
-    return (
-        core,
-        left if left.stop - left.start >= 3 else None,
-        right if right.stop - right.start >= 3 else None,
-    )
+    sides = tuple(side for side in (left, right) if side.stop - side.start >= 4)
+    return _Beams(core, sides, max(3, round(BIN_CELLS * ground.cell.samples)))
 
 
-def _of_bins(
+def _profile(
+    ground: Ground, beams: _Beams, rows: slice, *, plain_core: bool = False
+) -> tuple[_Profile, NDArray[np.bool_]]:
+    """Return what the windows show and which can be judged, with the strictest neighbours that do.
+
+    `plain_core` asks for plain tissue along the core too, as in front of a body.
+    """
+    allowed = ground.plain[0] if plain_core else ground.seen
+    core = _mean_of_known(_line_means(ground.levels, allowed, rows, beams.core, beams.tall))
+    for plain in ground.plain:
+        sides = [
+            _side(_line_means(ground.levels, plain, rows, side, beams.tall), ground.cell)
+            for side in beams.sides
+        ]
+        profile = _joined(core, sides)
+        above = profile.beside - ground.black
+        good = np.isfinite(core) & np.isfinite(above) & (np.nan_to_num(above) >= LEAST_LEVEL)
+        if good[: 2 * LEAST_BINS].sum() >= LEAST_BINS:
+            break
+    return profile, good
+
+
+def _mean_of_known(lines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of the known lines of each window; NaN where fewer than half are known."""
+    known = np.isfinite(lines)
+    count = known.sum(axis=1)
+    total = np.where(known, lines, 0.0).sum(axis=1)
+    return np.where(2 * count >= lines.shape[1], total / np.maximum(count, 1), np.nan)
+
+
+def _line_means(
     levels: NDArray[np.float32], allowed: NDArray[np.bool_], rows: slice, columns: slice, tall: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the mean level of each window (NaN where little is allowed) and its samples."""
+) -> NDArray[np.float64]:
+    """Return the mean of each line in each window, (window, line); NaN where less than half is allowed."""
     ok = allowed[rows, columns]
-    value = np.where(ok, levels[rows, columns], 0.0)
-    count = ok.reshape(-1, tall * ok.shape[1]).sum(axis=1).astype(np.float64)
-    total = value.reshape(-1, tall * ok.shape[1]).sum(axis=1, dtype=np.float64)
-    enough = count >= tall * ok.shape[1] / 3
-    return np.where(enough, total / np.maximum(count, 1.0), np.nan), count
+    shape = (-1, tall, ok.shape[1])
+    count = ok.reshape(shape).sum(axis=1)
+    total = np.where(ok, levels[rows, columns], np.float32(0)).reshape(shape).sum(axis=1, dtype=np.float64)
+    return np.where(2 * count >= tall, total / np.maximum(count, 1), np.nan)
 
 
-def _join_sides(
-    sides: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what both sides show, and half their difference; one side alone where the other is not plain."""
-    if len(sides) == 1:
-        return sides[0][0], 0.1 * np.abs(np.nan_to_num(sides[0][0]))
-    (a, _), (b, _) = sides
+def _side(lines: NDArray[np.float64], cell: Cell) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the median line of each window and its standard error; NaN where fewer than three are known."""
+    known = np.isfinite(lines).sum(axis=1)
+    ordered = np.sort(lines, axis=1)
+    row = np.arange(lines.shape[0])
+    last = np.maximum(known - 1, 0)
+    middle = (ordered[row, last // 2] + ordered[row, (last + 1) // 2]) / 2
+    quarters = ordered[row, (3 * last) // 4] - ordered[row, last // 4]
+    error = 0.93 * quarters / np.sqrt(np.maximum(known / cell.lines, 1.0))
+    few = known < 3
+    return np.where(few, np.nan, middle), np.where(few, np.nan, error)
+
+
+def _joined(
+    core: NDArray[np.float64], sides: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
+) -> _Profile:
+    """Return what both sides show, with half their difference as doubt; one side alone is doubted more."""
+    (a, da), (b, db) = sides[0], sides[-1]
     both = (a + b) / 2
     one = np.where(np.isfinite(a), a, b)
-    joined = np.where(np.isfinite(both), both, one)
-    doubt = np.where(np.isfinite(both), np.abs(a - b) / 4, 0.1 * np.abs(joined))
-    return joined, np.nan_to_num(doubt)
+    error = np.where(np.isfinite(a), da, db)
+    paired = np.isfinite(both) & (len(sides) == 2)
+    beside = np.where(paired, both, one)
+    doubt = np.where(paired, np.hypot((da + db) / 3, np.abs(a - b) / 4), np.hypot(error, 0.1 * one))
+    lopsided = np.where(paired, (a - b) / np.maximum(np.abs(both), 1.0), 0.0)
+    return _Profile(core, beside, np.nan_to_num(doubt), np.abs(lopsided))
+
+
+def _before(ground: Ground, beams: _Beams, stop: int) -> float:
+    """Return the share that is missing in front of a body already, drawn to nothing where it is little."""
+    rows = slice(stop - 3 * beams.tall, stop)
+    if rows.start < 0:
+        return 0.0
+    profile, good = _profile(ground, beams, rows, plain_core=True)
+    if good.sum() < LEAST_BINS:
+        return 0.0
+    above = profile.beside[good] - ground.black
+    missing = float((1.0 - (profile.core[good] - ground.black) / above).mean())
+    speckle = float(np.median(ground.spread[rows, beams.core]))
+    cells = max(1.0, (beams.core.stop - beams.core.start) / ground.cell.lines) * 3
+    sd = float(np.hypot(speckle / np.sqrt(cells), np.mean(profile.doubt[good])) / np.mean(above))
+    return missing * missing**2 / (missing**2 + sd**2 + UNEVEN**2)
 
 
 def _first_run(good: NDArray[np.bool_]) -> int:
@@ -190,35 +271,30 @@ def _first_run(good: NDArray[np.bool_]) -> int:
 def _summary(
     ground: Ground,
     body: Bright,
-    shares: tuple[NDArray[np.float64], NDArray[np.float64]],
-    rows: slice,
-    columns: tuple[slice, slice | None, slice | None],
+    shares: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+    where: tuple[_Beams, slice],
+    around: tuple[float, float],
 ) -> Trail:
     """Return the trail with its means, edges and stripes."""
-    core, left, right = columns
-    missing, sd = shares
+    (missing, sd, above), (beams, rows), (before, lopsided) = shares, where, around
     n = missing.size
-    tall = max(3, round(BIN_CELLS * ground.cell.samples))
-    weight = 1.0 / np.maximum(sd, 0.02) ** 2
-    index = float((weight * missing).sum() / weight.sum())
     third = max(1, n // 3)
-    length = n * tall
-    used = slice(rows.start, rows.start + length)
-    middle = ground.levels[used, core].mean(axis=1, dtype=np.float64)
-    outer = [float(ground.levels[used, side].mean()) for side in (left, right) if side is not None]
-    lopsided = abs(outer[0] - outer[-1]) / max(float(np.mean(outer)) - ground.black, 1.0)
-    spread = float(np.sqrt(1.0 / weight.sum())) + 0.25 * lopsided / max(1.0, np.sqrt(n))
+    spread = ground.speckle
+    index = float(missing.mean())
+    error = float(np.sqrt((sd**2).sum())) / n * np.sqrt(BIN_CELLS) + 0.15 * lopsided
+    core = ground.levels[rows, beams.core].mean(axis=1, dtype=np.float64)
     return Trail(
         missing,
         sd,
         index,
-        spread,
-        float(missing[: min(2, n)].mean()),
+        float(error),
+        float((missing * above).mean()) / max(spread, 1.0),
+        float(missing[:third].mean()),
         float(missing[third : n - third].mean()) if n > 2 * third else index,
         float(missing[n - third :].mean()),
-        _sharpness(ground, body, used),
-        _ripple(middle, ground.cell.samples),
-        length,
+        before,
+        _sharpness(ground, body, rows),
+        _ripple(core, ground.cell.samples),
         lopsided,
     )
 

@@ -23,6 +23,10 @@ from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 
 __all__ = ["find_echoes", "see_bodies"]
 
+SHADING = 4.0
+"""Contrast, in deviations of speckle, from which a body may throw a shadow of its own: the beams behind it
+are no neighbours to compare another body's with. Our judgement."""
+
 BLACK_QUANTILE = 0.01
 """Share of the picture's samples at or below its black."""
 
@@ -70,7 +74,7 @@ def _sight(
     """Return what is seen of one body."""
     scales, sonogram = seen
     grid = picture.grid
-    caliper = measure_caliper(body, grid, scales.cell)
+    caliper = measure_caliper(body, grid, scales)
     trail = measure_trail(ground, body)
     size, depth = _in_mm(caliper.length_px, grid), _depth_mm(body, grid)
     shadow = grade_shadow(trail, expect_shadow(size, depth, picture.cine.sonography))
@@ -82,12 +86,33 @@ def _ground(
     levels: NDArray[np.float32], grid: BeamGrid, sonogram: Sonogram, scales: Scales, bodies: list[Bright]
 ) -> Ground:
     """Return what trails are measured on: tissue without dark bodies, lines and foci counts as plain."""
-    plain = scales.usable & (sonogram.dark == 0) & (sonogram.lines == 0)
+    loose = scales.usable & (sonogram.dark == 0) & (sonogram.lines == 0)
     for body in bodies:
-        plain[body.slices] &= ~body.mask
+        loose[body.slices] &= ~body.mask
+    plain = loose.copy()
+    for body in bodies:
+        rows, columns = body.slices
+        if body.contrast >= SHADING and not body.goes_on:
+            plain[rows.stop :, columns] = False
     thin = levels[::4, ::4][grid.inside[::4, ::4]]
     black = float(np.quantile(thin, BLACK_QUANTILE)) if thin.size else 0.0
-    return Ground(levels, grid.inside, plain, sonogram.speckle_sd, black, scales.cell)
+    return Ground(
+        levels,
+        grid.inside,
+        (plain, loose),
+        sonogram.speckle_sd,
+        black,
+        _speckle(sonogram, scales),
+        scales.cell,
+    )
+
+
+def _speckle(sonogram: Sonogram, scales: Scales) -> float:
+    """Return the median standard deviation of speckle in the liver, in grey levels."""
+    thin = (slice(None, None, 4), slice(None, None, 4))
+    liver = sonogram.liver[thin] & scales.usable[thin]
+    spread = sonogram.speckle_sd[thin]
+    return max(1.0, float(np.median(spread[liver] if liver.any() else spread)))
 
 
 def _in_mm(length_px: float, grid: BeamGrid) -> float | None:

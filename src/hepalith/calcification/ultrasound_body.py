@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -27,6 +28,19 @@ GOES_ON_SHARE = 0.2
 SPLIT_DROP = 0.5
 """Parts of a body are separate when the saddle between them falls below this share of the lower one's
 contrast: the definition of a body's end, applied between two."""
+
+SPLIT_FROM = 2
+"""Number of the scale from which that is asked; a body found at the smallest two is as fine as can be."""
+
+WAIST_FROM = 2.5
+"""Longest side, in speckle cells, from which a body's outline is asked for a waist."""
+
+WAIST, WAIST_LEAST = 0.72, 0.85
+"""A neck narrower than this share of the widest part parts a body, where the second part is at least that
+deep: two touching discs of one size have a neck of none, and blur widens it to half. Our judgement."""
+
+MOST_PARTS = 8
+"""More parts than this are the rough edge of one body."""
 
 PAIR_OVERLAP, PAIR_GAP, PAIR_THICK = 0.5, 3.0, 0.75
 """Two parts make an equal sign: they overlap across by this share of the shorter, lie within so many speckle
@@ -179,9 +193,16 @@ def _cropped(body: Bright) -> Bright:
 
 
 def split(scales: Scales, body: Bright) -> list[Bright]:
-    """Return the separate parts of a body found at a large size, or the body itself."""
-    if body.scale < 2:
-        return [body]
+    """Return the separate parts of a body, or the body itself.
+
+    First where its finer picture falls to half between two peaks, then where its outline has a waist.
+    """
+    parts = _split_at_saddles(scales, body) if body.scale >= SPLIT_FROM else [body]
+    return [piece for part in parts for piece in _split_at_waist(part, scales.cell)]
+
+
+def _split_at_saddles(scales: Scales, body: Bright) -> list[Bright]:
+    """Return the parts between which the finer picture falls to half of the brightest one's contrast."""
     z = scales.z[body.slices]
     fine = ndimage.uniform_filter(z, scales.scales[body.scale - 2].box, mode="nearest")
     peak = float(fine[body.mask].max())
@@ -197,6 +218,29 @@ def split(scales: Scales, body: Bright) -> list[Bright]:
         mask = names == name
         parts.append(_cropped(replace(body, mask=mask, peak=float(fine[mask].max()))))
     return parts
+
+
+def _split_at_waist(body: Bright, cell: Cell) -> list[Bright]:
+    """Return the parts that a body's outline shows: discs deep inside it, joined by narrower necks.
+
+    Depth is measured in speckle cells, so that a body looks the same along and across the beam.
+    """
+    height, width = body.mask.shape
+    if body.goes_on or max(height / cell.samples, width / cell.lines) < WAIST_FROM:
+        return [body]
+    spacing = (1.0 / cell.samples, 1.0 / cell.lines)
+    depth = edt.edt(np.pad(body.mask, 1), anisotropy=spacing)[1:-1, 1:-1]
+    names, count = ndimage.label(depth > WAIST * float(depth.max()))
+    if count < 2:
+        return [body]
+    deepest = ndimage.maximum(depth, names, np.arange(1, count + 1))
+    kept = np.flatnonzero(np.asarray(deepest) >= WAIST_LEAST * float(depth.max())) + 1
+    if len(kept) < 2 or len(kept) > MOST_PARTS:
+        return [body]
+    cores = np.isin(names, kept)
+    at = ndimage.distance_transform_edt(~cores, sampling=spacing, return_distances=False, return_indices=True)
+    owner = names[at[0], at[1]]
+    return [_cropped(replace(body, mask=body.mask & (owner == name))) for name in kept.tolist()]
 
 
 def pair_up(bodies: list[Bright], cell: Cell) -> list[Bright]:
@@ -242,7 +286,7 @@ def _joined(a: Bright, b: Bright) -> Bright:
     return replace(strong, start=(top, left), mask=mask, parts=a.parts + b.parts)
 
 
-def measure_caliper(body: Bright, grid: BeamGrid, cell: Cell) -> Caliper:
+def measure_caliper(body: Bright, grid: BeamGrid, scales: Scales) -> Caliper:
     """Return a body's longest and shortest caliper on the screen, the pulse's width taken off.
 
     Notes
@@ -259,7 +303,7 @@ def measure_caliper(body: Bright, grid: BeamGrid, cell: Cell) -> Caliper:
         [grid.x_px[below, j] - grid.x_px[above, j], grid.y_px[below, j] - grid.y_px[above, j]], np.float64
     )
     beam /= max(float(np.hypot(*beam)), 1e-6)
-    step, apart = grid.step_px, float(grid.width_px[i, 0])
+    cell, step, apart = scales.cell, grid.step_px, float(scales.width_px[i])
     sizes = []
     for k in range(DIRECTIONS):
         angle = math.pi * k / DIRECTIONS

@@ -21,7 +21,7 @@ def see_form(
 ) -> tuple[Mapping[str, float], float]:
     """Return the probability of each form, and the sharpness of the edge."""
     cell = scales.cell
-    across = float(grid.width_px[round(body.centre[0]), 0])
+    across = float(scales.width_px[round(body.centre[0])])
     point = math.hypot(cell.samples * grid.step_px, cell.lines * across)
     ratio = caliper.length_px / max(caliper.width_px, 0.35 * point)
     size = caliper.length_px / point

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.anatomy.sonogram import Sonogram
+from hepalith.image.beam import BeamGrid
 from hepalith.image.picture import Picture
 
 __all__ = ["Cell", "Scale", "Scales", "Seed", "find_scales", "find_seeds"]
 
-DARKEST_Z, BRIGHTEST_Z = -2.5, 14.0
+DARKEST_Z, BRIGHTEST_Z = -2.5, 10.0
 """Deviations at which the picture is clipped before contrasts are taken: a black tube in the ring around a
 box does not lift it, and one blazing echo does not fill every larger box. Our judgement."""
 
@@ -29,17 +30,28 @@ SCALES = 4
 LARGEST_SHARE = 8.0
 """The tallest box is at most the picture's depth over this."""
 
-NOISE_QUANTILE, NORMAL_QUANTILE = 0.75, 0.6745
-"""The spread of contrasts is read off their upper quartile about the median: the lower tail holds tubes."""
+NOISE_QUANTILE, NORMAL_QUANTILE = 0.95, 1.645
+"""The spread of contrasts is read off their upper tail: the lower one holds tubes, and how heavy the upper
+one is depends on texture and on the display. Foci take up less than a twentieth of a liver."""
 
 MIN_SPREAD = 0.18
 """Least standard deviation of a box's contrast, in deviations of speckle: no picture is smoother than that at
 the size of a few cells; it keeps smoothed phantoms and compounded pictures from calling their own texture."""
 
-THRESHOLD = 5.0
-"""Deviations of a box's contrast from which a place is looked at. With 3,000 to 20,000 independent boxes in a
-liver, normal deviates above 5 come once in a thousand pictures; texture, walls and masses pass it, and are
-judged by what they are. Log-compressed Rayleigh speckle has a shorter upper tail than the normal law."""
+THRESHOLD = 3.2
+"""Deviations of a box's contrast from which a place is looked at. Log-compressed Rayleigh speckle stands
+12.2 dB above its median once in 100,000 cells, 1.92 times as far as once in twenty: 3.2 of these deviations.
+Texture, walls and masses pass it, and are judged by what they are."""
+
+BESIDE_THRESHOLD = 4.5
+"""The same outside what is believed to be liver, whose border is not sure: less is expected there. Our
+judgement."""
+
+LIVER_SHARE = 0.2
+"""Share of liver about a place from which it is at the liver."""
+
+FACE_SHARE = 0.05
+"""Share of the depth, at the transducer's face, where nothing is looked for: skin and gel. Our judgement."""
 
 MOST_SEEDS = 60
 """Most places that are looked at, the strongest first: a bound on time. Our judgement."""
@@ -85,13 +97,14 @@ class Scales:
     """One frame in deviations of speckle, and its contrasts at several sizes.
 
     `z` is float32 (sample, line): (level - background) / speckle, 0 where nothing is heard; `usable` is where
-    it is not. `where` is the region searched.
+    it is not. `where` is in or at the liver; `width_px`, one a sample, the distance of two lines.
     """
 
     z: NDArray[np.float32]
     usable: NDArray[np.bool_]
     where: NDArray[np.bool_]
     cell: Cell
+    width_px: NDArray[np.float32]
     scales: tuple[Scale, ...]
 
 
@@ -107,24 +120,36 @@ def find_scales(levels: NDArray[np.float32], picture: Picture, sonogram: Sonogra
     """
     usable = picture.grid.inside & sonogram.heard
     z = ((levels - sonogram.background) / np.maximum(sonogram.speckle_sd, 1.0)).astype(np.float32)
-    np.clip(z, DARKEST_Z, BRIGHTEST_Z, out=z)
+    np.maximum(z, DARKEST_Z, out=z)
     z[~usable] = 0.0
     cell = measure_cell(z, sonogram.liver & usable)
-    where = search_region(sonogram, usable)
-    means = _means(z, cell)
+    where = near_liver(sonogram, usable)
+    means = _means(np.minimum(z, np.float32(BRIGHTEST_Z)), cell)
     return Scales(
-        z, usable, where, cell, tuple(_contrast(means, k, sonogram.liver) for k in range(len(means) - 1))
+        z,
+        usable,
+        where,
+        cell,
+        _widths(picture.grid),
+        tuple(_contrast(means, k, sonogram.liver) for k in range(len(means) - 1)),
     )
 
 
-def search_region(sonogram: Sonogram, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return where bright bodies are looked for: the liver, what is dark in and at it, and a margin."""
-    margin = max(2, usable.shape[0] // 40)
-    liver = ndimage.uniform_filter(
-        (sonogram.liver[::4, ::4] | (sonogram.dark[::4, ::4] > 0)).astype(np.float32), max(3, margin // 2)
+def _widths(grid: BeamGrid) -> NDArray[np.float32]:
+    """Return the distance of two neighbouring lines at each sample, from the middle of the picture."""
+    n = grid.shape[1] // 2
+    return np.asarray(
+        np.hypot(grid.x_px[:, n] - grid.x_px[:, n - 1], grid.y_px[:, n] - grid.y_px[:, n - 1]), np.float32
     )
-    wide = np.repeat(np.repeat(liver > 0.2, 4, axis=0), 4, axis=1)[: usable.shape[0], : usable.shape[1]]
-    return np.asarray(wide & usable)
+
+
+def near_liver(sonogram: Sonogram, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the liver and what is dark in and at it, with a margin."""
+    size = max(3, usable.shape[0] // (40 * 4))
+    held = (sonogram.liver[::4, ::4] | (sonogram.dark[::4, ::4] > 0)).astype(np.float32)
+    wide = ndimage.uniform_filter(held, size) > LIVER_SHARE
+    full = np.repeat(np.repeat(wide, 4, axis=0), 4, axis=1)[: usable.shape[0], : usable.shape[1]]
+    return np.asarray(full & usable)
 
 
 def measure_cell(z: NDArray[np.float32], liver: NDArray[np.bool_]) -> Cell:
@@ -225,7 +250,9 @@ def find_seeds(scales: Scales) -> list[Seed]:
         t, stride = scale.deviates, scale.stride
         size = (max(3, scale.box[0] // stride), max(3, scale.box[1] // stride))
         where = scales.where[::stride, ::stride][: t.shape[0], : t.shape[1]]
-        high = where & (t >= THRESHOLD)
+        usable = scales.usable[::stride, ::stride][: t.shape[0], : t.shape[1]].copy()
+        usable[: round(FACE_SHARE * t.shape[0])] = False
+        high = usable & (t >= np.where(where, np.float32(THRESHOLD), np.float32(BESIDE_THRESHOLD)))
         if not high.any():
             continue
         top = high & (t >= ndimage.maximum_filter(t, size, mode="nearest"))
