@@ -65,7 +65,7 @@ def implants(arguments: argparse.Namespace) -> list[str]:
     calls = {r.contents: [c for c in r.calls if c.counted] for r in bare}
     lines = [
         f"Foci with shadows of every grade, 2 to 12 mm on an assumed scale, were put along the beams into "
-        f"{len(stills)} real stills (`implant_into_still`; {len(put)} implants). A still's own structures are "
+        f"{len(stills)} real stills (`implant_into_still`; {len(put)} implants). Its own structures are "
         "not in the truth: every call on them counts as false. No still has a scale, so none is measured.",
         "",
         *table(
