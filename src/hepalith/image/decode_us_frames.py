@@ -15,12 +15,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
+from PIL import features
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_fragments
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
 from hepalith.errors import UnreadableFileError, UnsupportedModalityError
+from hepalith.image.jpeg_stream import read_stream_header
 from hepalith.image.palette import PaletteError, read_palette
 from hepalith.image.still import Pixels, jpeg_pixels
 from hepalith.study import Encoding, Instance
@@ -32,13 +34,15 @@ __all__ = ["decode_dicom_frames"]
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _GE_BIG = "1.2.840.113619.5.2"
 _RLE = "1.2.840.10008.1.2.5"
-_JPEG_8 = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 _JPEG_XL = ("1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.111", "1.2.840.10008.1.2.4.112")
 _RECOMPRESSED = "1.2.840.10008.1.2.4.111"
 _VIDEO = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (100, 101, 102, 103, 104, 105, 106, 107, 108))
 _STARTS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0cjP  ", b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 """How JPEG and JPEG-LS, JPEG 2000 (bare and boxed) and JPEG XL (bare and boxed) streams start."""
+
+_LOSSLESS_BY_PILLOW = int((features.version("libjpeg_turbo") or "0").split(".")[0]) >= 3
+"""Whether Pillow decodes lossless JPEG: three times as fast as GDCM, which a damaged stream brings down."""
 
 _PALETTE = "PALETTE COLOR"
 _GREY = ("MONOCHROME1", "MONOCHROME2", "")
@@ -240,11 +244,14 @@ def _read_compressed(
         notes.append(f"The header announces {encoding.frames} frames, the file holds {len(streams)}")
         dataset.NumberOfFrames = min(len(streams), encoding.frames)
         del streams[encoding.frames :]
+    if streams and syntax != _RLE and syntax not in _JPEG_XL:
+        _check_streams(streams, instance, encoding)
     frames: Iterator[Pixels]
     if syntax in _JPEG_XL:
         frames = (_jpeg_xl(stream, instance, capture.photometric) for stream in streams)
-    elif syntax in _JPEG_8 and _is_eight_bit_jpeg(streams[0]):
-        frames = (jpeg_pixels(stream, colour=capture.photometric) for stream in streams)
+    elif streams and syntax != _RLE and (process := _process(streams)):
+        lossless = process == "lossless"
+        frames = (jpeg_pixels(s, colour=capture.photometric, lossless=lossless) for s in streams)
     else:
         frames = _with_pydicom(dataset, encoding, syntax)
     yield from _coloured(frames, dataset, instance, capture)
@@ -297,17 +304,30 @@ def _streams(dataset: Dataset, syntax: str, instance: Instance) -> list[bytes]:
     return found
 
 
-def _is_eight_bit_jpeg(stream: bytes) -> bool:
-    """Return whether a JPEG stream is one for Pillow: baseline, extended or progressive, 8 bits."""
-    position = 2
-    while position + 9 < len(stream) and stream[position] == 0xFF:
-        marker = stream[position + 1]
-        if marker in (0xC0, 0xC1, 0xC2):
-            return stream[position + 4] == 8
-        if 0xC3 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return False
-        position += 2 + int.from_bytes(stream[position + 2 : position + 4], "big")
-    return False
+def _process(streams: list[bytes]) -> str:
+    """Return "lossy" or "lossless" where every frame is a JPEG of 8 bits for Pillow, else an empty string."""
+    said = [read_stream_header(stream) for stream in streams]
+    kinds = {header.process if header is not None and header.bits == 8 else "other" for header in said}
+    (kind,) = kinds if len(kinds) == 1 else ("other",)
+    return kind if kind == "lossy" or (kind == "lossless" and _LOSSLESS_BY_PILLOW) else ""
+
+
+def _check_streams(streams: list[bytes], instance: Instance, encoding: Encoding) -> None:
+    """Refuse streams that announce another picture than the header: decoders in C would not survive them."""
+    for n, stream in enumerate(streams, start=1):
+        said = read_stream_header(stream)
+        if said is None or not 1 <= said.bits <= 16:
+            raise UnreadableFileError(
+                f"{instance.name}: the compressed pixels of frame {n} are damaged; copy it again "
+                "from its source"
+            )
+        if (said.rows, said.columns, said.components) != (encoding.rows, encoding.columns, encoding.samples):
+            raise UnreadableFileError(
+                f"{instance.name}: frame {n} is {said.columns}x{said.rows} with "
+                f"{said.components} samples, the "
+                f"header says {encoding.columns}x{encoding.rows} with {encoding.samples}; copy "
+                "it again from its source"
+            )
 
 
 def _with_pydicom(dataset: Dataset, encoding: Encoding, syntax: str) -> Iterator[Pixels]:

@@ -35,12 +35,13 @@ class Pixels:
     """Colours, shape (entry, 3), that `values` are places of; ``None``: they are brightness or colour."""
 
 
-def jpeg_pixels(data: bytes, *, colour: str = "") -> Pixels:
+def jpeg_pixels(data: bytes, *, colour: str = "", lossless: bool = False) -> Pixels:
     """Decode one 8-bit JPEG stream without changing its colours: luma is brightness as it is.
 
     Whether three components are luma and chroma or red, green and blue is told by the stream's own marks
     (Adobe's, JFIF's, the components' names), and only then by `colour` (DICOM's Photometric Interpretation):
-    headers are wrong more often than streams.
+    headers are wrong more often than streams. Lossless streams are never transformed: there the header
+    decides.
 
     Raises
     ------
@@ -48,10 +49,10 @@ def jpeg_pixels(data: bytes, *, colour: str = "") -> Pixels:
         If the stream is damaged or cut short.
     """
     picture = Image.open(io.BytesIO(data), formats=("JPEG",))
-    return _jpeg(picture, colour)
+    return _jpeg(picture, colour, lossless=lossless)
 
 
-def _jpeg(picture: Image.Image, colour: str = "") -> Pixels:
+def _jpeg(picture: Image.Image, colour: str = "", *, lossless: bool = False) -> Pixels:
     if picture.mode == "L":
         return Pixels(np.asarray(picture), "grey")
     if picture.mode != "RGB":
@@ -59,9 +60,9 @@ def _jpeg(picture: Image.Image, colour: str = "") -> Pixels:
     marked = picture.info.get("adobe_transform")
     names = "".join(chr(layer[0]) for layer in getattr(picture, "layer", ()))
     if marked == 0 or names == "RGB":
-        return Pixels(np.asarray(picture), "rgb")
+        return Pixels(np.asarray(picture), "ybr" if lossless and colour.startswith("YBR") else "rgb")
     picture.draft("YCbCr", picture.size)
-    unmarked = marked is None and "jfif" not in picture.info
+    unmarked = lossless or (marked is None and "jfif" not in picture.info)
     return Pixels(np.asarray(picture), "rgb" if unmarked and colour == "RGB" else "ybr")
 
 

@@ -20,7 +20,7 @@ import pydicom
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 __all__ = ["CannotParseError", "Elements", "parse_number", "scan", "scan_whole"]
 
@@ -362,6 +362,7 @@ def _scan_with_pydicom(file: BinaryIO, wanted: frozenset[int]) -> Elements:
             implicit, little = dataset.original_encoding
         except (
             InvalidDicomError,
+            BytesLengthException,
             EOFError,
             OSError,
             ValueError,
