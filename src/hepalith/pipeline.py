@@ -25,7 +25,7 @@ from hepalith.calcification.renumber import number_after
 from hepalith.calcification.track_examination import look_at
 from hepalith.differential import diagnose
 from hepalith.differential.contradiction import with_disagreements
-from hepalith.errors import InputError
+from hepalith.errors import InputError, UsageError
 from hepalith.finding import findings_from_patient
 from hepalith.finding.article_picture import compare_with_article
 from hepalith.finding.ct import describe
@@ -119,7 +119,8 @@ def read(
     Parameters
     ----------
     inputs
-        CT as DICOM folders, files or zips, NIfTI, NRRD or MHA; several are one examination.
+        CT as DICOM folders, files or zips, NIfTI, NRRD or MHA; ultrasound as DICOM, PNG or JPEG; several are
+        one examination, or CT and ultrasound of one patient.
     out
         Folder to write the reading to; it appears whole or not at all. None: nothing is written.
     settings, patient
@@ -191,6 +192,8 @@ def read_ct(
 ) -> tuple[CtRead | None, tuple[SeriesLeft, ...]]:
     """Return what the chosen CT shows, None where ultrasound alone was given; and what was left aside."""
     if choice.primary.modality == ULTRASOUND:
+        if settings.liver_masks:
+            raise UsageError("--liver is for CT, and ultrasound alone was given; leave it out")
         return None, choice.left
     with clock.stage("decode"):
         decoded = decode(choice.primary)
