@@ -27,7 +27,7 @@ SACS = ("cyst", "unknown")
 MASSES = ("lesion",)
 """Echo-poor, not empty: the dark rim of a bull's eye."""
 
-IN_LUMEN, IN_LUMEN_SPREAD = 0.55, 0.10
+IN_LUMEN, IN_LUMEN_SPREAD = 0.38, 0.07
 """Darkness about a body, on opposite sides or all around, at which it lies within the tube as likely as not,
 and over how much that changes. Our judgement, looked at on the development phantoms."""
 
@@ -49,8 +49,16 @@ Our judgement (C).
 SURELY = 0.7
 """Probability from which a focus surely lies within a tube."""
 
-NO_BODY_TUBE = 0.55
-"""Probability that what is dark about a focus is a tube where the sonogram names no body there."""
+NO_BODY_TUBE, NO_BODY_RIM = 0.80, 0.50
+"""Probability that what is dark about a focus is a tube where the sonogram names no body there: beside it, and
+where it is closed all around as the rim of a bull's eye is too. Our judgement."""
+
+RIM_CLOSED = 0.85
+"""Share of the judged directions that are dark from which a dark rim is closed."""
+
+REMNANT = 3.0
+"""A dark body smaller than so many times the focus is what the focus leaves of its tube: its own form tells
+nothing of what it is."""
 
 WIDEST_MM = 30.0
 """Calibre from which a dark body is no duct any more, dilated or saccular. Our judgement."""
@@ -189,12 +197,17 @@ def _logistic(value: float, middle: float, spread: float) -> float:
 
 def _tube_chance(ring: Ring, look: Look) -> float:
     """Return the probability that what is dark about a focus is a tube or sac of a duct, and no mass."""
-    total = sum(ring.bodies.values())
-    if not total or not ring.known:
-        return NO_BODY_TUBE
-    chance = sum(
-        share * _tube_like(ring.known[i], look) for i, share in ring.bodies.items() if i in ring.known
-    )
+    closed = ring.closed >= RIM_CLOSED
+    unnamed = NO_BODY_RIM if closed else NO_BODY_TUBE
+    shares = {i: share for i, share in ring.bodies.items() if i in ring.known}
+    total = sum(shares.values())
+    if not total:
+        return unnamed
+    chance = 0.0
+    for number, share in shares.items():
+        body = ring.known[number]
+        remnant = body.area_px < REMNANT * ring.body_px and not closed
+        chance += share * (unnamed if remnant else _tube_like(body, look))
     return min(max(chance / total, 0.02), 0.98)
 
 

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from hepalith.anatomy.sonogram import DarkBody
 from hepalith.calcification.echo import Echo
+from hepalith.calcification.look import Look
 from hepalith.finding.ultrasound_scene import Sight, pixels_of
 
 __all__ = ["SECTORS", "Ring", "measure_ring"]
@@ -37,6 +38,16 @@ fewer."""
 SMOOTH_MM = 0.8
 """Half width of the smoothing. A rim of bile of 1.5 mm still reads dark then."""
 
+ABOVE_BLACK = 2.0
+"""Standard deviations of speckle that liver lies above black at least.
+
+Where the display clips the weakest echoes there is no room for its usual spread: a place is dark there at a
+third of the way from black to liver.
+"""
+
+BLACK_QUANTILE = 0.01
+"""Share of the picture's samples at or below its black."""
+
 LEAST_PIXELS = 4
 """Fewest samples that speak for a direction."""
 
@@ -56,14 +67,15 @@ class Ring:
         Share of the judged rim that each dark body of the sonogram fills.
     known
         The dark bodies by id.
-    step_deg
-        Angle from one direction to the next.
+    body_px
+        Area of the bright body itself, in pixels of the screen.
     """
 
     near: Floats
     far: Floats
     bodies: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
     known: Mapping[int, DarkBody] = field(default_factory=lambda: MappingProxyType({}))
+    body_px: float = 0.0
 
     @property
     def judged(self) -> float:
@@ -158,6 +170,7 @@ def measure_ring(sight: Sight) -> Ring | None:
         _shares(dark, far, toward),
         MappingProxyType(shares),
         MappingProxyType(known),
+        float(inner.sum()) * steps[0] * steps[1],
     )
 
 
@@ -167,12 +180,18 @@ def _dark(sight: Sight, window: tuple[slice, ...], steps: tuple[float, float]) -
     sonogram = look.sonogram
     size = [2 * round(pixels_of(look, SMOOTH_MM) / s) + 1 for s in steps]
     tissue = look.echoes.labels[window] == 0
-    below = (sonogram.background[window] - look.levels[window]) / np.maximum(
-        sonogram.speckle_sd[window], 1e-3
-    )
+    background = sonogram.background[window]
+    spread = np.minimum(sonogram.speckle_sd[window], (background - _black(look)) / ABOVE_BLACK)
+    below = (background - look.levels[window]) / np.maximum(spread, 1e-3)
     weight = ndimage.uniform_filter(tissue.astype(np.float64), size)
     mean = ndimage.uniform_filter(np.where(tissue, below, 0.0), size) / np.maximum(weight, 1e-6)
     return np.asarray((sonogram.dark[window] > 0) | ((mean > DARK_SD) & (weight > 0)))
+
+
+def _black(look: Look) -> float:
+    """Return the level of the darkest places of a picture."""
+    inside = look.levels[look.picture.grid.inside]
+    return float(np.quantile(inside[::7], BLACK_QUANTILE)) if inside.size else 0.0
 
 
 def _judged(sight: Sight, window: tuple[slice, ...], steps: tuple[float, float]) -> NDArray[np.bool_]:
