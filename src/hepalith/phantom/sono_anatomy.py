@@ -248,7 +248,7 @@ def draw_vessels(anatomy: Anatomy, rng: np.random.Generator) -> None:
         anatomy.tissues.append(Tissue(kind, oval, ANECHOIC_DB, 0.15, 0.5))
         if kind == "portal_vein":
             anatomy.reflectors.append(_wall(oval, rng))
-    strokes = int(rng.choice((0, 4, 9, 16), p=(0.3, 0.3, 0.25, 0.15)))
+    strokes = int(rng.choice((0, 5, 11, 18), p=(0.25, 0.3, 0.25, 0.2)))
     for _ in range(strokes):
         spot = anatomy.find(rng, 2.5)
         if spot is None:
@@ -256,7 +256,7 @@ def draw_vessels(anatomy: Anatomy, rng: np.random.Generator) -> None:
         stroke = bent_tube(
             spot, float(rng.normal(0, 0.5)), pick(rng, 1.5, 6), (0.35, 0.3), float(rng.normal(0, 0.3))
         )
-        anatomy.reflectors.append(Reflector("portal_vein", stroke, pick(rng, 5, 12), 4.0, 0.15))
+        anatomy.reflectors.append(Reflector("portal_vein", stroke, pick(rng, 5, 15), 4.0, 0.15))
     anatomy.vessels.update(counts | {"strokes": strokes})
 
 

@@ -227,6 +227,8 @@ def lay_bowel_gas(anatomy: Anatomy, rng: Rng) -> str:
     x = (depth + probe.radius_mm) * math.sin(turn)
     z = (depth + probe.radius_mm) * math.cos(turn) - probe.radius_mm
     size = pick(rng, 22, 40)
+    if not anatomy.free(x, z + 0.3 * size, 0.7 * size):
+        return ""
     gut = Ellipse(x, z + size * 0.4, size * 0.7, size * 0.5, 0.0)
     anatomy.tissues.append(Tissue("bowel", gut, anatomy.level_db + pick(rng, 1, 6), 0.7, 1.5, 4.0, 6.0))
     front = bent_tube(
@@ -250,6 +252,8 @@ def lay_kidney(anatomy: Anatomy, rng: Rng) -> str:
     x = (depth + probe.radius_mm) * math.sin(turn)
     z = (depth + probe.radius_mm) * math.cos(turn) - probe.radius_mm
     a, b, angle = pick(rng, 38, 52), pick(rng, 18, 24), pick(rng, -0.7, 0.4)
+    if not anatomy.free(x, z, 0.85 * a):
+        return ""
     whole, sinus = Ellipse(x, z, a, b, angle), Ellipse(x, z, a * 0.55, b * 0.45, angle)
     anatomy.tissues.append(
         Tissue(

@@ -83,7 +83,7 @@ def _paint_tissue(tissue: Tissue, space: BeamSpace, power: Array, loss: Array, p
 
 
 TILE = 512
-"""Samples along a side of the tile of unevenness."""
+"""Samples along a side of the tile of unevenness; a power of two."""
 
 TILE_PER_PERIOD = 6
 """Samples of the tile in one wave of it: finer than the beam resolves."""
@@ -100,6 +100,6 @@ def _tile() -> Array:
 def _grain(x: Array, z: Array, db: float, period: float) -> Array:
     """Return an uneven backscatter, fixed to the tissue."""
     scale = np.float32(TILE_PER_PERIOD / period)
-    columns = ((x + np.float32(500)) * scale).astype(np.int32) % TILE
-    rows = ((z + np.float32(500)) * scale).astype(np.int32) % TILE
+    columns = ((x + np.float32(500)) * scale).astype(np.int32) & (TILE - 1)
+    rows = ((z + np.float32(500)) * scale).astype(np.int32) & (TILE - 1)
     return np.asarray(10 ** (_tile()[rows, columns] * np.float32(db / 10)), dtype=np.float32)

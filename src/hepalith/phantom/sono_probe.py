@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from hepalith.phantom.sono_shape import Array, Bounds
 
 __all__ = ["BeamSpace", "Probe", "beam_space"]
+
+Real = NDArray[np.floating[Any]]
 
 SOUND_MM_PER_US = 1.54
 """Speed of sound in soft tissue that every scanner assumes, mm/µs (IEC 61391-1: 1540 m/s)."""
@@ -151,10 +153,10 @@ class BeamSpace:
         """Z of the point from which the lines of a fan come, mm (negative: behind the face)."""
         return -self.probe.radius_mm
 
-    def beam_of(self, x: Array | float, z: Array | float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def beam_of(self, x: Real | float, z: Real | float) -> tuple[Real, Real]:
         """Return (sample, line), in fractions, of points in mm."""
         probe = self.probe
-        xs, zs = np.asarray(x, dtype=np.float64), np.asarray(z, dtype=np.float64)
+        xs, zs = np.asarray(x), np.asarray(z)
         if probe.shape == "linear":
             across = 2 * probe.half_width_mm / (probe.lines - 1)
             return zs / probe.step_mm, (xs + probe.half_width_mm) / across

@@ -140,15 +140,8 @@ def echoes(painted: Painted, space: BeamSpace, speckle: Speckle, rng: np.random.
     transfer, norm, padding = _spread(space)
     pulse, share = _pulse(space)
     noise, clutter = _additions(space)
-    power, bodies = painted.power.copy(), np.zeros(space.shape, dtype=np.float32)
-    for cast in painted.casts:
-        amplitude = 10 ** (cast.body.level_db / 20) * math.sqrt(_heard_share(cast, space))
-        rough = (amplitude * math.sqrt(1 - cast.body.coherent**2)) ** 2
-        block = power[cast.rows, cast.lines]
-        power[cast.rows, cast.lines] = block + cast.cover * np.float32(rough)
-        block = bodies[cast.rows, cast.lines]
-        np.maximum(block, cast.cover * np.float32(amplitude * cast.body.coherent), out=block)
-    rough, smooth = np.sqrt(power), np.hypot(painted.smooth, bodies)
+    power, smooth = _with_bodies(painted, space)
+    rough = np.sqrt(power)
     envelope = np.zeros(space.shape, dtype=np.float32)
     mean, base = np.zeros_like(envelope), np.zeros_like(envelope)
     for number, angle in enumerate(look_angles(space)):
@@ -172,6 +165,17 @@ def echoes(painted: Painted, space: BeamSpace, speckle: Speckle, rng: np.random.
         np.asarray(np.broadcast_to(floor, space.shape), dtype=np.float32),
         -space.probe.dynamic_range_db * np.float32(LIVER_GREY) - tgc_error_db(space),
     )
+
+
+def _with_bodies(painted: Painted, space: BeamSpace) -> tuple[Array, Array]:
+    """Return the power that scatters and the amplitude that is smooth, of tissue and bodies together."""
+    power, bodies = painted.power.copy(), np.zeros(space.shape, dtype=np.float32)
+    for cast in painted.casts:
+        amplitude = 10 ** (cast.body.level_db / 20) * math.sqrt(_heard_share(cast, space))
+        power[cast.rows, cast.lines] += cast.cover * np.float32(amplitude**2 * (1 - cast.body.coherent**2))
+        block = bodies[cast.rows, cast.lines]
+        np.maximum(block, cast.cover * np.float32(amplitude * cast.body.coherent), out=block)
+    return power, np.asarray(np.hypot(painted.smooth, bodies), dtype=np.float32)
 
 
 def _heard_share(cast: Cast, space: BeamSpace) -> float:

@@ -48,6 +48,9 @@ TAIL_FROM_DB = 3.0
 ROOM_DB = 8.0
 """Height above black, without the body, below which no shadow can be told."""
 
+LEAST_SHOWN = 0.25
+"""Share of the zone behind a body that must be above black, without the body, for a shadow to be told."""
+
 ZONE_MM = 20.0
 """How far behind a body its shadow is judged."""
 
@@ -103,7 +106,7 @@ def shadow_of(cast: Cast, echoed: Echoed, space: BeamSpace, valid: Array | None 
     shown = _shown(power, echoed, space, rows)
     use = np.ones(without.shape, dtype=bool) if valid is None else valid[zone].astype(bool)
     use &= without > 1.0
-    if use.sum() < 20:
+    if use.sum() < 20 or use.mean() < LEAST_SHOWN:
         return ShadowTruth("none", 0.0, 0.0, 0.0, borderline=True, assessable=False)
     drop = float((without - shown)[use].mean())
     shade = float((without - shaded)[use].mean())

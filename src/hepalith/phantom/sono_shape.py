@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -108,7 +109,8 @@ class Tube:
                 0,
                 1,
             )
-            d = np.hypot(x - np.float32(x0) - t * np.float32(ex), z - np.float32(z0) - t * np.float32(ez))
+            u, v = x - np.float32(x0) - t * np.float32(ex), z - np.float32(z0) - t * np.float32(ez)
+            d = np.sqrt(u * u + v * v)
             d = d - (np.float32(r0) + t * np.float32(r1 - r0))
             best = d if best is None else np.minimum(best, d)
         if best is None:
@@ -129,10 +131,25 @@ class Below:
 
     def distance(self, x: Array, z: Array) -> Array:
         """Return the signed distance, first order."""
-        xs, zs = np.asarray(self.xs), np.asarray(self.zs)
-        curve = np.interp(x, xs, zs).astype(np.float32)
-        slope = np.interp(x, xs, np.gradient(zs, xs)).astype(np.float32)
-        return np.asarray((curve - z) / np.hypot(1, slope), dtype=np.float32)
+        curve, flat = _table(self)
+        at = ((np.asarray(x, dtype=np.float32) - np.float32(self.xs[0])) * np.float32(PER_MM)).astype(
+            np.int32
+        )
+        np.clip(at, 0, curve.size - 1, out=at)
+        return np.asarray((curve[at] - z) * flat[at], dtype=np.float32)
+
+
+PER_MM = 8
+"""Places a mm at which a curve is tabled: an eighth of a mm is far finer than any beam."""
+
+
+@lru_cache(maxsize=64)
+def _table(below: Below) -> tuple[Array, Array]:
+    """Return a curve's height and the cosine of its slope, tabled along x."""
+    xs, zs = np.asarray(below.xs), np.asarray(below.zs)
+    fine = np.arange(xs[0], xs[-1], 1 / PER_MM)
+    slope = np.interp(fine, xs, np.gradient(zs, xs))
+    return np.interp(fine, xs, zs).astype(np.float32), (1 / np.hypot(1, slope)).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +163,8 @@ class Ring:
         """Return a box that holds the shape."""
         x0, z0, x1, z1 = self.of.bounds()
         h = self.width / 2
+        if isinstance(self.of, Below):
+            z1 = max(self.of.zs)
         return x0 - h, z0 - h, x1 + h, z1 + h
 
     def distance(self, x: Array, z: Array) -> Array:
@@ -206,6 +225,9 @@ class Both:
 
     def bounds(self) -> Bounds:
         """Return a box that holds the shape."""
+        if self.outside and isinstance(self.second, Below):
+            x0, z0, x1, z1 = self.first.bounds()
+            return x0, z0, x1, min(z1, max(self.second.zs))
         if self.outside:
             return self.first.bounds()
         a, b = self.first.bounds(), self.second.bounds()
