@@ -10,6 +10,8 @@ from hepalith.cli.main import main
 from hepalith.errors import MissingExtraError
 from hepalith.evaluation.record import StudyRecord
 from hepalith.evaluation.run import Order
+from hepalith.evaluation.sono_record import SonoRecord
+from hepalith.evaluation.sono_run import SonoOrder
 
 
 @pytest.fixture
@@ -51,3 +53,23 @@ def test_without_matplotlib_the_tables_come_with_a_line_that_says_so(
 def test_nothing_to_read_is_a_wrong_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "--count", "0", "--out", str(tmp_path / "out")]) == 2
     assert "--count 0" in capsys.readouterr().err
+
+
+def test_ultrasound_has_its_own_sets_and_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: list[SonoOrder] = []
+
+    def run(order: SonoOrder, out: Path, _: object) -> tuple[SonoRecord, ...]:
+        out.mkdir(parents=True, exist_ok=True)
+        given.append(order)
+        return (SonoRecord("phantoms-0", 0, "development", "phantoms", "f", "case:normal"),)
+
+    monkeypatch.setattr(evaluate, "run_sono_order", run)
+    out = tmp_path / "out"
+    assert main(["evaluate", "--modality", "US", "--count", "1", "--jobs", "1", "--out", str(out)]) == 0
+    assert given == [SonoOrder("phantoms", "development", 1, 0, 1)]
+    assert "## Set phantoms of ultrasound" in (out / evaluate.PAGE).read_text(encoding="utf-8")
+    for wrong in (["--modality", "US", "--set", "spheres"], ["--set", "loops"]):
+        assert main(["evaluate", *wrong, "--out", str(out)]) == 2
+        assert "--set" in capsys.readouterr().err

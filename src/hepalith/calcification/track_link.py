@@ -63,8 +63,9 @@ picture and the gate is a hundredth of it; what recurs is mostly a real interfac
 LEAST_NEWS = 0.04
 """Receiver noise alone changes that much from frame to frame, however still the plane is held."""
 
-BELIEVED = 0.5
-"""Probability from which a track is a body."""
+BELIEVED = 0.6
+"""Probability from which a track is a body. More than one half: a loop holds many frames, and each
+brings its own false echoes, of which the luckiest would be kept (our judgement, C)."""
 
 PRIOR_MOVES = 0.1
 """Share of bright bodies that move against the liver: gas and loose stones are the fewer (our judgement,
