@@ -311,6 +311,29 @@ def test_a_jpeg_stream_that_breaks_off_is_refused(tmp_path: Path) -> None:
     assert "decoded" in refused(path)
 
 
+MARKERS = {
+    "jpeg": b"\xff\xc0",
+    "jpeg_lossless": b"\xff\xc3",
+    "jpeg_ls": b"\xff\xf7",
+    "jpeg_2000": b"\xff\x51",
+}
+
+
+@pytest.mark.parametrize("syntax", MARKERS)
+@pytest.mark.parametrize("what", ["bits", "rows", "marker"])
+def test_a_stream_that_announces_another_picture_never_meets_a_decoder(
+    tmp_path: Path, syntax: str, what: str
+) -> None:
+    path = save_us(make_us(GREY[:1]), tmp_path / "a.dcm", syntax)
+    data = bytearray(path.read_bytes())
+    boxed = syntax == "jpeg_2000"
+    frame = data.index(MARKERS[syntax], data.rindex(b"\xff\x4f\xff\x51" if boxed else b"\xff\xd8"))
+    places = {"bits": 40, "rows": 10, "marker": 1} if boxed else {"bits": 4, "rows": 5, "marker": 1}
+    data[frame + places[what]] = 0 if what == "marker" else 39
+    path.write_bytes(bytes(data))
+    refused(path)
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [
