@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import cdist
-from scipy.stats import binom
 
 __all__ = ["clustering_ratio", "evenness", "find_chain", "link_foci"]
 
@@ -179,5 +178,17 @@ def evenness(left: int, right: int, left_share: float) -> float:
     count = left + right
     if count == 0:
         return 0.5
-    even = float(binom.pmf(left, count, min(max(left_share, 1e-6), 1 - 1e-6))) * (count + 1)
+    even = binomial(left, count, min(max(left_share, 1e-6), 1 - 1e-6)) * (count + 1)
     return even / (1.0 + even)
+
+
+def binomial(hits: int, draws: int, chance: float) -> float:
+    """Return the binomial probability of `hits` among `draws`.
+
+    Examples
+    --------
+    >>> round(binomial(2, 4, 0.5), 6), round(binomial(0, 3, 0.1), 6)
+    (0.375, 0.729)
+    """
+    ways = math.lgamma(draws + 1) - math.lgamma(hits + 1) - math.lgamma(draws - hits + 1)
+    return math.exp(ways + hits * math.log(chance) + (draws - hits) * math.log1p(-chance))
