@@ -42,7 +42,7 @@ def find_overlay(cine: Cine, sectors: Sequence[Sector]) -> NDArray[np.bool_]:
 
 
 def still_of(cine: Cine) -> tuple[NDArray[np.uint8], NDArray[np.bool_] | None]:
-    """One frame that stands for a loop, and which pixels change; ``None`` for a still or a loop that stands."""
+    """One frame that stands for a loop, and which pixels change; ``None`` where it does not move."""
     frames = cine.grey.shape[0]
     if frames < 3:
         first: NDArray[np.uint8] = cine.grey[0]

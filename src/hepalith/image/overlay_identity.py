@@ -43,6 +43,8 @@ def shown_pixels(cine: Cine, pictures: Sequence[Picture]) -> NDArray[np.bool_]:
     picture lost costs less than a name shown.
     """
     shown = np.zeros(cine.shape_px, bool)
+    colour = np.zeros(cine.shape_px, bool) if cine.coloured is None else cine.coloured
+    colour = grow(colour, 2 * COLOUR_ROOM_PX + 1)
     still, changing = still_of(cine)
     frames = [still]
     if changing is not None:
@@ -54,8 +56,6 @@ def shown_pixels(cine: Cine, pictures: Sequence[Picture]) -> NDArray[np.bool_]:
         sector = picture.grid.sector
         mask = shrink(sector_mask(sector, cine.shape_px), 2 * RIM_PX + 1) & ~picture.overlay
         for frame in frames:
-            mask &= ~find_lines_of_print(frame, sector)
+            mask &= ~find_lines_of_print(frame, sector, ignored=colour)
         shown |= mask
-    if cine.coloured is not None:
-        shown &= ~grow(cine.coloured, 2 * COLOUR_ROOM_PX + 1)
-    return shown
+    return shown & ~colour

@@ -1,8 +1,8 @@
 """Print over a B-mode picture, told from echo by its edges across the beam.
 
-A beam is several pixels wide, so no echo, however strong, rises and falls again across the beams within a pixel
-each; it may do so along the beam, where the pulse is short (skin, diaphragm, the walls of a vessel). Strokes of
-letters, ticks, calipers and frames rise and fall within a pixel in every direction.
+A beam is several pixels wide, so no echo, however strong, rises and falls again across the beams within a
+pixel each; it may do so along the beam, where the pulse is short (skin, diaphragm, the walls of a vessel).
+Strokes of letters, ticks, calipers and frames rise and fall within a pixel in every direction.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.image.beam import Sector, sector_mask
+from hepalith.image.overlay_stroke import STROKE_PX, find_strokes
 from hepalith.image.sector_support import grow, shrink
 
 __all__ = ["EDGE_PX", "find_lines_of_print", "find_print", "step_across", "step_threshold"]
@@ -21,21 +22,23 @@ SURE = (5.0, 2.4, 40.0, 130.0)
 steps, so many times their 99th, and its bounds in grey levels. On the 30 shared stills and on phantoms the
 99.99th centile of echo is 2.5 to 3.5 times the 90th; every pair of steps beyond that was print."""
 
-DOUBTED = (3.2, 1.6, 24.0, 90.0)
-"""The same where a name must not be missed and a spot of the picture may be lost: what is shown, not what is
-read."""
+DOUBTED = (8.0, 14.0, 90.0)
+"""The same where a name must not be missed and a spot of the picture may be lost (what is shown, not what is
+read): so many times the median of the steps around, and its bounds. Black letters on a dark flank step by
+twenty levels only. For pure speckle the median is 0.41 of the 90th centile, so this is 3.3 times that."""
+
+BLOCK_PX = 8
+"""Blocks in which the steps around are measured, five by five of them together: letters fill less than half
+of forty pixels square, so they do not raise the median."""
 
 HARDNESS = (0.42, 0.34)
-"""Least share of the grey range within seven pixels that an edge of print takes in one step, for reading and for
-showing: a drawn edge takes all of it, an anti-aliased one half, one rescaled by half a third; an echo spreads it
-over the width of the beam."""
-
-STROKE_PX = 8
-"""Widest stroke: bold letters of 50 px height."""
+"""Least share of the grey range within seven pixels that an edge of print takes in one step, for reading and
+for showing: a drawn edge takes all of it, an anti-aliased one half, one rescaled by half a third; an echo
+spreads it over the width of the beam."""
 
 EDGE_PX = 7
-"""Strip along the outline in which steps may be the outline's own: the fit is good to two pixels, and hand-drawn
-margins and JPEG blocks spoil a few more."""
+"""Strip along the outline in which steps may be the outline's own: the fit is good to two pixels, and
+hand-drawn margins and JPEG blocks spoil a few more."""
 
 GROW_PX = 2
 """Print is blurred over one to two pixels by anti-aliasing, rescaling and JPEG."""
@@ -53,13 +56,20 @@ LETTERS_APART_PX = (4, 15)
 """Rows and columns within which marks belong to one line of print."""
 
 
+SIDE_PX = 24
+"""Least room left and right of a line of print that is hidden with it: two or three small letters."""
+
+SIDE_HEIGHTS = 2
+"""The same in heights of the line: three letters or so."""
+
+
 def step_across(grey: NDArray[np.uint8], sector: Sector) -> NDArray[np.float32]:
-    """Change of grey from each pixel to the next one right, less what follows the beam: float32, (row, column).
+    """Change of grey from each pixel to the next one right, less what follows the beam: float32.
 
     The forward differences are projected on the direction across the beam; for a rectangle that is the row.
     """
     a = grey.astype(np.float32)
-    gx, gy = np.zeros_like(a), np.zeros_like(a)
+    gx, gy = np.zeros(a.shape, np.float32), np.zeros(a.shape, np.float32)
     gx[:, :-1] = a[:, 1:] - a[:, :-1]
     if sector.shape == "rectangle" or sector.apex_px is None:
         return gx
@@ -67,36 +77,31 @@ def step_across(grey: NDArray[np.uint8], sector: Sector) -> NDArray[np.float32]:
     dx = (np.arange(a.shape[1]) - sector.apex_px[0]).astype(np.float32)[None, :]
     dy = (np.arange(a.shape[0]) - sector.apex_px[1]).astype(np.float32)[:, None]
     radius = np.sqrt(dx * dx + dy * dy) + 1e-3
-    out: NDArray[np.float32] = gx * (dy / radius) - gy * (dx / radius)
-    return out
+    return np.asarray(gx * (dy / radius) - gy * (dx / radius), np.float32)
 
 
-def step_threshold(
-    step: NDArray[np.float32], inside: NDArray[np.bool_], rule: tuple[float, float, float, float]
-) -> float:
+def step_threshold(step: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
     """Least step of an edge of print, grey levels: multiples of the picture's own steps, within bounds."""
     own = np.abs(step[inside])[::3]
     if not own.size:
-        return rule[3]
+        return SURE[3]
     common, rare = np.quantile(own, (0.9, 0.99))
-    return float(np.clip(max(rule[0] * common, rule[1] * rare), rule[2], rule[3]))
+    return float(np.clip(max(SURE[0] * common, SURE[1] * rare), SURE[2], SURE[3]))
 
 
-def _strokes(
-    grey: NDArray[np.uint8], step: NDArray[np.float32], threshold: float, hardness: float
-) -> NDArray[np.bool_]:
-    """Pixels between a rise and a fall, or a fall and a rise, within a stroke's width along the row."""
-    span = ndimage.maximum_filter1d(grey, 7, axis=1) - ndimage.minimum_filter1d(grey, 7, axis=1)
-    least = np.maximum(threshold, hardness * span.astype(np.float32))
-    rise, fall = step > least, step < -least
-    found = np.zeros(step.shape, bool)
-    for first, second in ((rise, fall), (fall, rise)):
-        for width in range(1, STROKE_PX + 1):
-            both = first[:, :-width] & second[:, width:]
-            if both.any():
-                for k in range(1, width + 1):
-                    found[:, k : k + both.shape[1]] |= both
-    return found
+def _local_threshold(step: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Least step of an edge that may be print, grey levels, by the steps around each place."""
+    high, wide = (-(-n // BLOCK_PX) for n in step.shape)
+    padded = np.pad(
+        np.abs(step),
+        ((0, high * BLOCK_PX - step.shape[0]), (0, wide * BLOCK_PX - step.shape[1])),
+        mode="edge",
+    )
+    blocks = padded.reshape(high, BLOCK_PX, wide, BLOCK_PX).swapaxes(1, 2).reshape(high, wide, -1)
+    middle = ndimage.median_filter(np.median(blocks, axis=2), 5, mode="nearest")
+    least = np.clip(DOUBTED[0] * middle, DOUBTED[1], DOUBTED[2]).astype(np.float32)
+    out: NDArray[np.float32] = least.repeat(BLOCK_PX, 0).repeat(BLOCK_PX, 1)[: step.shape[0], : step.shape[1]]
+    return out
 
 
 def _window(sector: Sector, shape: tuple[int, int]) -> tuple[slice, slice]:
@@ -105,7 +110,7 @@ def _window(sector: Sector, shape: tuple[int, int]) -> tuple[slice, slice]:
 
 
 def _moved(sector: Sector, rows: slice, columns: slice) -> Sector:
-    """The sector in the coordinates of a window."""
+    """Return the sector in the coordinates of a window."""
     x0, y0, x1, y1 = sector.box_px
     box = (x0 - columns.start, y0 - rows.start, x1 - columns.start, y1 - rows.start)
     apex = sector.apex_px
@@ -123,7 +128,7 @@ def find_print(grey: NDArray[np.uint8], sector: Sector) -> NDArray[np.bool_]:
     part, local = grey[rows, columns], _moved(sector, rows, columns)
     inside = shrink(sector_mask(local, part.shape), 2 * EDGE_PX + 1)
     step = step_across(part, local)
-    seeds = _strokes(part, step, step_threshold(step, inside, SURE), HARDNESS[0]) & inside
+    seeds = find_strokes(part, step, step_threshold(step, inside), HARDNESS[0]) & inside
     seeds = _large(seeds)
     found = np.zeros(grey.shape, bool)
     if seeds.any():
@@ -156,24 +161,29 @@ def _ink(grey: NDArray[np.uint8], seeds: NDArray[np.bool_]) -> NDArray[np.bool_]
     return out
 
 
-def find_lines_of_print(grey: NDArray[np.uint8], sector: Sector) -> NDArray[np.bool_]:
+def find_lines_of_print(
+    grey: NDArray[np.uint8], sector: Sector, *, ignored: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
     """Boxes around everything that may be print within one picture: what must not be shown.
 
     The same edges as in :func:`find_print` at a lower threshold, marks joined to lines and each line's box
-    taken whole, so that a letter missed between two that were seen is hidden with them.
+    taken whole, so that a letter missed between two that were seen is hidden with them. Nothing is sought in what is
+    `ignored`, as it is hidden anyhow (colour).
     """
     rows, columns = _window(sector, grey.shape)
     part, local = grey[rows, columns], _moved(sector, rows, columns)
     whole = sector_mask(local, part.shape)
     inside = shrink(whole, 2 * EDGE_PX + 1)
     step = step_across(part, local)
-    seeds = _large(_strokes(part, step, step_threshold(step, inside, DOUBTED), HARDNESS[1]) & inside)
+    if ignored is not None:
+        inside &= ~ignored[rows, columns]
+    seeds = _large(find_strokes(part, step, _local_threshold(step), HARDNESS[1]) & inside)
     found = np.zeros(grey.shape, bool)
     if not seeds.any():
         return found
     high, wide = LETTERS_APART_PX
     joined = ndimage.maximum_filter(seeds.view(np.uint8), (2 * high + 1, 2 * wide + 1)).view(bool)
-    labels, count = ndimage.label(joined)
+    labels, _ = ndimage.label(joined)
     target = found[rows, columns]
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         mark = seeds[box] & (labels[box] == number)
@@ -183,7 +193,6 @@ def find_lines_of_print(grey: NDArray[np.uint8], sector: Sector) -> NDArray[np.b
         top, left = box[0].start + y.min(), box[1].start + x.min()
         bottom, right = box[0].start + y.max(), box[1].start + x.max()
         margin = max(6, round(0.35 * (bottom - top + 1)))
-        side = max(10, bottom - top + 1)
+        side = max(SIDE_PX, SIDE_HEIGHTS * (bottom - top + 1))
         target[max(top - margin, 0) : bottom + margin + 1, max(left - side, 0) : right + side + 1] = True
-    del count
     return found

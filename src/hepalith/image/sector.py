@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.image.beam import Sector, sector_mask
 from hepalith.image.cine import Cine
-from hepalith.image.sector_fit import fit_fan, fit_rectangle, rim_of
-from hepalith.image.sector_judge import judge_sector, map_echo
+from hepalith.image.sector_fit import Rim, fit_fan, fit_rectangle, rim_of
+from hepalith.image.sector_judge import EchoMap, judge_sector, map_echo
 from hepalith.image.sector_support import find_supports, margin_level, peak_screen
 
 __all__ = ["find_sectors"]
@@ -25,65 +25,146 @@ MAX_PICTURES = 4
 """Most pictures on a screen (quad view)."""
 
 
+OVERLAP_SHARE = 0.2
+"""Share of a picture that may lie in a better one: two that overlap more are two fits of one picture."""
+
+FAN_GAIN = 0.1
+"""By how much a fan must score above a rectangle: cut to a box, a fan of a wide radius is nearly one, and has
+four numbers more to fit with."""
+
+SPLIT_GAIN = 0.05
+"""By how much each half must score above the whole."""
+
+SPLIT_BELOW = 0.6
+"""Confidence below which a wide patch is also tried as two pictures side by side."""
+
+SPLIT_ASPECT = 1.4
+"""Width to height from which a patch may be two pictures."""
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Patch:
+    """One patch of echo: what it is judged by, and the box of the header that it was sought in."""
+
+    echo: EchoMap
+    rim: Rim
+    box: Box
+
+
 def find_sectors(cine: Cine) -> tuple[Sector, ...]:
     """Outlines of the B-mode pictures on a screen, left to right.
 
     The screen is parted into what may be echo and what may not, twice: with the rim's grey as the only
     background, and with every constant grey as one. To each patch of echo a fan and a rectangle are fitted,
-    and the outline that explains most of its edge is kept.
+    and the outline that explains most of its edge is kept. A wide patch that neither explains well is tried
+    as two pictures side by side. Pictures in boxes of one size given by the header are also tried with each
+    other's outline: dual images share transducer and depth.
     """
-    boxes = tuple(region.box_px for region in cine.regions if region.kind == "b_mode")
-    found: list[tuple[Sector, float]] = []
+    boxes: tuple[Box, ...] = tuple(region.box_px for region in cine.regions if region.kind == "b_mode")
     whole = find_supports(cine, boxes, floors=False)
     echo_only = find_supports(cine, boxes, floors=True)
     floor = np.any(whole, axis=0) if whole else None
     margin = margin_level(peak_screen(cine)) is not None
-    for supports in (whole, echo_only):
-        grey = margin and supports is whole
-        chosen = supports if boxes else supports[:MAX_PICTURES]
-        found.extend(pair for support in chosen if (pair := _fit(support, floor, grey)) is not None)
-        if supports is whole and len(whole) == len(echo_only) and np.array_equal(whole, echo_only):
-            break
-    found.sort(key=lambda pair: -pair[1])
-    kept: list[Sector] = []
-    shape = cine.shape_px
+    same = len(whole) == len(echo_only) and np.array_equal(whole, echo_only)
+    height, width = cine.shape_px
+    found: list[tuple[Sector, float, _Patch]] = []
+    for supports in (whole,) if same else (whole, echo_only):
+        for number, support in enumerate(supports if boxes else supports[:MAX_PICTURES]):
+            box = boxes[number] if boxes else (0, 0, width - 1, height - 1)
+            found.extend(_fit_patch(support, floor, box, margin=margin and supports is whole))
+    return _parted(_shared(found) if len(boxes) > 1 else found, cine.shape_px)
+
+
+def _parted(found: list[tuple[Sector, float, _Patch]], shape: tuple[int, int]) -> tuple[Sector, ...]:
+    """Take the best outlines that do not overlap, without bars and thumbnails, left to right."""
+    kept: list[tuple[Sector, int]] = []
     taken = np.zeros(shape, bool)
-    for sector, _ in found:
+    for sector, _, _ in sorted(found, key=lambda entry: -entry[1]):
         mask = sector_mask(sector, shape)
-        if mask.sum() == 0 or (mask & taken).sum() > 0.2 * mask.sum():
-            continue
-        kept.append(sector)
-        taken |= mask
-    kept = _largest(kept, shape)
-    return tuple(sorted(kept, key=lambda sector: (sector.box_px[0], sector.box_px[1])))
+        area = int(mask.sum())
+        if area and (mask & taken).sum() <= OVERLAP_SHARE * area:
+            kept.append((sector, area))
+            taken |= mask
+    largest = max((area for _, area in kept), default=0)
+    pictures = [sector for sector, area in kept if area >= largest / 3][:MAX_PICTURES]
+    return tuple(sorted(pictures, key=lambda sector: (sector.box_px[0], sector.box_px[1])))
 
 
-def _largest(sectors: list[Sector], shape: tuple[int, int]) -> list[Sector]:
-    """Pictures of at least a third of the largest one's size: bars and thumbnails fall out."""
-    areas = [int(sector_mask(sector, shape).sum()) for sector in sectors]
-    return [sector for sector, area in zip(sectors, areas, strict=True) if area >= max(areas) / 3][
-        :MAX_PICTURES
-    ]
+def _fit_patch(
+    support: NDArray[np.bool_], floor: NDArray[np.bool_] | None, box: Box, *, margin: bool
+) -> list[tuple[Sector, float, _Patch]]:
+    """Best outline of a patch, or of its two halves where they are explained better."""
+    one = _fit(support, floor, box, margin=margin)
+    if not one:
+        return []
+    sector, score, _ = one[0]
+    x0, y0, x1, y1 = sector.box_px
+    if sector.confidence > SPLIT_BELOW or x1 - x0 < SPLIT_ASPECT * (y1 - y0):
+        return one
+    counts = support.sum(axis=0)
+    columns = np.flatnonzero(counts)
+    third = (columns[-1] - columns[0]) // 3
+    middle = slice(columns[0] + third, columns[-1] - third + 1)
+    cut = middle.start + int(np.argmin(counts[middle]))
+    halves: list[tuple[Sector, float, _Patch]] = []
+    for part in (slice(None, cut), slice(cut + 1, None)):
+        half = np.zeros_like(support)
+        half[:, part] = support[:, part]
+        halves.extend(_fit(half, floor, box, margin=margin))
+    better = len(halves) == 2 and min(entry[1] for entry in halves) > score + SPLIT_GAIN
+    return halves if better else one
 
 
 def _fit(
-    support: NDArray[np.bool_], floor: NDArray[np.bool_] | None, margin: bool
-) -> tuple[Sector, float] | None:
-    if not support.any():
-        return None
+    support: NDArray[np.bool_], floor: NDArray[np.bool_] | None, box: Box, *, margin: bool
+) -> list[tuple[Sector, float, _Patch]]:
+    """Take the better of the best rectangle and the best fan; empty where neither explains anything."""
     rows, columns = np.flatnonzero(support.any(1)), np.flatnonzero(support.any(0))
-    if rows[-1] - rows[0] < MIN_SIDE_PX or columns[-1] - columns[0] < MIN_SIDE_PX:
-        return None
-    rim = rim_of(support)
-    echo = map_echo(support, floor, margin=margin)
-    choices = [judge_sector(fit_rectangle(rim), echo)]
-    fan = fit_fan(rim, echo)
+    if not rows.size or rows[-1] - rows[0] < MIN_SIDE_PX or columns[-1] - columns[0] < MIN_SIDE_PX:
+        return []
+    patch = _Patch(map_echo(support, floor, margin=margin), rim_of(support), box)
+    sector, score = judge_sector(_within(fit_rectangle(patch.rim), patch), patch.echo)
+    fan = fit_fan(patch.rim, patch.echo)
     if fan is not None:
-        choices.append(judge_sector(fan, echo))
-    sector, score = max(choices, key=lambda pair: pair[1])
-    if sector.confidence < MIN_CONFIDENCE:
-        return None
-    height, width = support.shape
-    x0, y0, x1, y1 = sector.box_px
-    box = (max(x0, 0), max(y0, 0), min(x1, width - 1), min(y1, height - 1))
-    return replace(sector, box_px=box), score
+        judged = judge_sector(_within(fan, patch), patch.echo)
+        if judged[1] > score + FAN_GAIN:
+            sector, score = judged
+    return [] if sector.confidence < MIN_CONFIDENCE else [(sector, score, patch)]
+
+
+def _within(sector: Sector, patch: _Patch) -> Sector:
+    """Return the outline cut to the box that was searched."""
+    first, last = sector.box_px[:2], sector.box_px[2:]
+    x0, y0 = (max(a, b) for a, b in zip(first, patch.box[:2], strict=True))
+    x1, y1 = (min(a, b) for a, b in zip(last, patch.box[2:], strict=True))
+    return replace(sector, box_px=(x0, y0, max(x1, x0), max(y1, y0)))
+
+
+def _shared(found: list[tuple[Sector, float, _Patch]]) -> list[tuple[Sector, float, _Patch]]:
+    """Each picture with its own outline or another picture's, shifted, whichever explains it better."""
+    out = []
+    for sector, score, patch in found:
+        best = (sector, score)
+        for other, _, theirs in found:
+            same_size = all(
+                abs((patch.box[k + 2] - patch.box[k]) - (theirs.box[k + 2] - theirs.box[k])) <= 2
+                for k in (0, 1)
+            )
+            if theirs.box == patch.box or not same_size or other.apex_px is None:
+                continue
+            dx, dy = patch.box[0] - theirs.box[0], patch.box[1] - theirs.box[1]
+            moved = replace(
+                other,
+                apex_px=(other.apex_px[0] + dx, other.apex_px[1] + dy),
+                box_px=(
+                    other.box_px[0] + dx,
+                    other.box_px[1] + dy,
+                    other.box_px[2] + dx,
+                    other.box_px[3] + dy,
+                ),
+            )
+            best = max(best, judge_sector(_within(moved, patch), patch.echo), key=lambda pair: pair[1])
+        out.append((*best, patch))
+    return out

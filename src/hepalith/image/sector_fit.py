@@ -23,6 +23,13 @@ OUTSIDE_COST = 2.0
 true outline is impossible, absence of echo inside it (dark flank) is common."""
 
 
+MAX_APEX_HEIGHTS = 2.5
+"""Height of the apex above the picture, in heights of the picture: curved arrays have radii of 10 to 70 mm
+and pictures 50 mm deep or more; lines steered apart from a linear array meet at most 110 mm behind it."""
+
+MIN_SPAN = 0.25
+"""Least angle of a fan, radians: a narrower one cannot be told from a rectangle with a ragged side."""
+
 SCAN_POINTS = 150
 """Rim points a side with which candidate apexes are scored; all of them count in the last fit."""
 
@@ -167,7 +174,7 @@ def _polar(rim: Rim, apex: tuple[float, float]) -> _Polar | None:
     right, n_right = _mode(angle(rim.right), 1, per_px)
     near, n_near = _mode(radius(rim.top), -1)
     far, n_far = _mode(far_radius, 1)
-    if not (right - left > 0.1 and far > near + 10):
+    if not (right - left > MIN_SPAN and far > near + 10):
         return None
     points = rim.points
     r, a = radius(points), angle(points)
@@ -208,11 +215,13 @@ def fit_fan(rim: Rim, echo: EchoMap) -> Sector | None:
     for start, slope in lefts + rights:
         apexes.extend((start + slope * y, y) for y in np.linspace(y0 - 1.2 * height, y0 + 2, 24))
     apexes.extend((x, y) for x in (middle, (x0 + x1) / 2) for y in np.linspace(y0 - 1.5 * height, y0 + 2, 16))
-    limit = y0 - 4 * (x1 - x0 + height)
+    limit = y0 - MAX_APEX_HEIGHTS * height
     scored = [
         fan
         for apex in apexes
-        if limit < apex[1] < y0 + 0.25 * height and (fan := _polar(rim, apex)) is not None
+        if limit < apex[1] < y0 + 0.25 * height
+        and x0 < apex[0] < x1
+        and (fan := _polar(rim, apex)) is not None
     ]
     if not scored:
         return None
@@ -261,7 +270,7 @@ def _least_squares(rim: Rim, fan: _Polar) -> _Polar:
         normal = scaled.T @ (weight[:, None] * scaled) + RIDGE * np.eye(6)
         p = p - scale * np.linalg.solve(normal, scaled.T @ (weight * residual))
     ax, ay, left, right, near, far = (float(v) for v in p)
-    if not (np.isfinite(p).all() and right > left + 0.1 and far > near + 10):
+    if not (np.isfinite(p).all() and right > left + MIN_SPAN and far > near + 10):
         return fan
     return _Polar((ax, ay), left, right, near, far, fan.score)
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.image.cine import Cine
+from hepalith.image.overlay_stroke import find_strokes
 
 __all__ = ["MIN_SHARE", "find_supports", "grow", "margin_level", "peak_screen", "shrink"]
 
@@ -25,6 +26,10 @@ whose outside is 0 with ringing of 1 and 2."""
 PRINT_PX = 5
 """Opening that removes print: strokes, ticks, frames and scale bars are thinner than this on screens of
 400 to 1080 rows. Pictures are hundreds of pixels wide."""
+
+PRINT_EDGE = (70.0, 0.5)
+"""Least step of an edge of print, grey levels, and share of the range within seven pixels that it takes: see
+`overlay_print`; higher here, as the picture's own steps are not yet known."""
 
 MIN_SHARE = 0.02
 """Least share of the screen that a picture takes. The smallest seen (a quarter screen) takes 5 %."""
@@ -109,6 +114,10 @@ def _echo_pixels(cine: Cine, *, floors: bool) -> NDArray[np.bool_]:
     dark = _background_levels(peak, flat)
     levels = dark if floors else (_background_level(peak),)
     echo = ~(flat if floors else flat & ~np.isin(peak, dark))
+    # letters stand close enough to be closed into a body, so they are taken out before
+    step = np.zeros(peak.shape, np.float32)
+    step[:, :-1] = np.diff(peak.astype(np.float32), axis=1)
+    echo &= ~grow(find_strokes(peak, step, *PRINT_EDGE), 3)
     for level in levels:
         echo &= np.abs(peak.astype(np.int16) - level) > BACKGROUND_LEVELS
     if cine.coloured is not None:
