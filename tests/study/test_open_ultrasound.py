@@ -217,6 +217,15 @@ def test_a_volume_in_one_file_and_ultrasound_join_where_the_user_says_so(tmp_pat
     assert "no ultrasound" in refused(NoImageError, ct, modality="US")
 
 
+def test_label_maps_beside_a_picture_are_left(tmp_path: Path) -> None:
+    write_still(tmp_path / "image.png")
+    labels = np.zeros((5, 6, 7), dtype=np.uint8)
+    nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), tmp_path / "truth.nii.gz")
+    choice = choice_of(tmp_path)
+    assert choice.primary.kind == "still"
+    assert "truth.nii.gz" in choice.left[0].reason
+
+
 def test_a_text_named_png_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_text("This is a letter, not a picture. " * 30)

@@ -176,7 +176,8 @@ def _sort(source: Source, file: BinaryIO, found: _Found) -> str:
         return kind if source.asked or source.path.suffix.lower() == ".zip" else _stranger(source, found)
     if kind in ("nifti", "nrrd", "mha"):
         found.volumes.append(describe_volume_file(source, kind, head, file))
-        _mark(source, found)
+        if not found.volumes[-1].label_like:
+            _mark(source, found)
     elif kind == "still":
         found.stills.append(describe_still_file(source, head, file))
     elif kind == "dicom" or (not kind and looks_like_dicom(head)):
