@@ -42,6 +42,11 @@ speckle keeps its standard deviation in decibels wherever it is heard (Rayleigh 
 than half of it is noise, fluid or the display's floor."""
 
 
+LIVELY = 0.3
+"""A cell that is livelier than this share of the liveliest tenth shows echoes: that tenth holds edges of about
+twice the speckle's own standard deviation, and stands even where most of the picture is silent."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
     """One frame on cells; every array runs (cell along the line, cell across), float32 unless said.
@@ -188,7 +193,7 @@ def _speckle(sd: NDArray[np.float32], inside: NDArray[np.bool_], reach: float) -
     values = sd[band][inside[band]]
     if values.size == 0:
         return 1.0
-    lively = values[values > DULL * np.percentile(values, 65)]
+    lively = values[values > LIVELY * np.percentile(values, 90)]
     return max(float(np.percentile(lively if lively.size else values, 40)), 1.0)
 
 

@@ -10,8 +10,9 @@ from scipy import ndimage
 
 from hepalith.anatomy.sono_body import DarkBody
 from hepalith.anatomy.sono_cells import Cells, block_mean
+from hepalith.anatomy.sono_dark_company import keep_company, split_twins
 from hepalith.anatomy.sono_dark_kind import judge_kind
-from hepalith.anatomy.sono_dark_shape import measure_shape
+from hepalith.anatomy.sono_dark_shape import DarkShape, measure_shape
 from hepalith.anatomy.sono_liver import Stretch
 from hepalith.anatomy.sono_shade import find_shade
 from hepalith.image.beam import BeamGrid
@@ -31,6 +32,9 @@ SPREADS = (0.6, 1.2)
 """Least and greatest spread that is believed, in standard deviations of speckle: a mass must not hide the
 vessels beside it."""
 
+NO_TISSUE = -2.5
+"""Contrast below which a place does not count for the spread of liver: vessels and cysts are no grain."""
+
 LEAST_AREA = 14
 """Fewest fine cells of a body: about three by five. Smaller ones are speckle."""
 
@@ -40,6 +44,17 @@ LEAST_SEED = 6
 WALL_MARGIN = 0.025
 """Depth below the near border, as a share of the picture (4 mm of 150), above which darkness makes no body:
 muscle and fat of the wall are dark there too."""
+
+STRIP_ANGLE, STRIP_REACH, STRIP_SHARE = 0.3, 3, 0.3
+"""A body within 17 degrees of the beam with shade, silence or the picture's edge within three fine cells of a
+third of its sides is the fringe of those. Our judgement."""
+
+LEAST_IN_LIVER = 0.3
+"""A body with a smaller share of it in the liver lies beside it."""
+
+WIDE_OUTSIDE, OVAL_TO, OVAL_SOLID = 0.06, 3.0, 0.85
+"""What lies beside the liver is kept where its calibre exceeds the first, as a share of the depth, it is no longer
+than `OVAL_TO` times that, and fills its ellipse: a gallbladder. Our judgement."""
 
 MOST_BODIES = 24
 """Bodies kept, the largest first: a picture of a liver shows a dozen vessels at most."""
@@ -90,22 +105,50 @@ def find_dark_bodies(
         Shape (sample, line).
     """
     fine = _fine(levels, grid, cells, stretch, background, heard)
-    labels = _bodies(fine)
-    full = np.zeros(levels.shape, dtype=np.int32)
-    bodies: list[DarkBody] = []
+    labels, blocked = _bodies(fine)
+    shapes: list[DarkShape] = []
     kept = np.zeros_like(labels)
     for old, place in _largest(labels):
         shape = measure_shape(
             labels, old, place, fine.contrast, fine.liver, fine.floor, cells.step_px, cells.width_px, FINE
         )
-        if shape is None:
+        if _is_outside(shape, labels.shape) or _is_strip(labels, old, place, blocked, shape):
             continue
-        number = len(bodies) + 1
-        bodies.append(judge_kind(number, shape))
-        kept[place][labels[place] == old] = number
+        shapes.append(shape)
+        kept[place][labels[place] == old] = len(shapes)
+    company = keep_company(shapes, kept)
+    bodies = tuple(judge_kind(i + 1, shape, company[i]) for i, shape in enumerate(shapes))
+    full = np.zeros(levels.shape, dtype=np.int32)
     spread = np.repeat(np.repeat(kept, FINE, axis=0), FINE, axis=1)
     full[: spread.shape[0], : spread.shape[1]] = spread
-    return full, tuple(bodies)
+    return full, bodies
+
+
+def _is_outside(shape: DarkShape, size: tuple[int, int]) -> bool:
+    """Return whether a body lies beside the liver and is nothing that is looked for there."""
+    if shape.in_liver >= LEAST_IN_LIVER:
+        return False
+    oval = shape.elongation < OVAL_TO and shape.solidity > OVAL_SOLID
+    ends = shape.rows[1] >= size[0] - 2 or shape.columns[0] <= 1 or shape.columns[1] >= size[1] - 2
+    return not oval or ends or shape.size_share < WIDE_OUTSIDE
+
+
+def _is_strip(
+    labels: NDArray[np.int32],
+    label: int,
+    place: tuple[slice, slice],
+    blocked: NDArray[np.bool_],
+    shape: DarkShape,
+) -> bool:
+    """Return whether a body is the fringe of a shadow or of the picture: along the beam, at what is not heard."""
+    if shape.angle_to_beam > STRIP_ANGLE:
+        return False
+    columns = slice(max(place[1].start - STRIP_REACH, 0), place[1].stop + STRIP_REACH)
+    body = labels[place[0], columns] == label
+    wide = ndimage.maximum_filter1d(body.astype(np.uint8), 2 * STRIP_REACH + 1, axis=1, mode="constant") > 0
+    rim = wide & ~body
+    edge = place[1].start <= STRIP_REACH or place[1].stop >= labels.shape[1] - STRIP_REACH
+    return edge or bool(blocked[place[0], columns][rim].mean() > STRIP_SHARE)
 
 
 def _fine(
@@ -126,7 +169,8 @@ def _fine(
     darkest = float(np.percentile(inside[::7], 1)) if inside.size else 0.0
     floor = (darkest - _thin(background)) / np.float32(cells.speckle)
     within = contrast[liver]
-    middle, low = np.percentile(within[::3], (50, 16)) if within.size else (0.0, -1.0)
+    plain = within[within > NO_TISSUE][::3]
+    middle, low = np.percentile(plain, (50, 16)) if plain.size else (0.0, -1.0)
     lines = np.minimum(np.arange(contrast.shape[1]) * FINE // cells.size[1], cells.shape[1] - 1)
     return Fine(
         contrast=contrast,
@@ -145,20 +189,29 @@ def _thin(values: NDArray) -> NDArray:  # type: ignore[type-arg]
     return values[: rows * FINE : FINE, : columns * FINE : FINE]
 
 
-def _bodies(fine: Fine) -> NDArray[np.int32]:
-    """Return the labels of connected dark places in or beside the liver."""
+def _bodies(fine: Fine) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return the labels of connected dark places in or beside the liver, and what is shade or not heard."""
     low = fine.contrast < -GROW * fine.spread
-    dark = low & ~find_shade(fine.contrast, low, fine.near, fine.far)
-    dark &= fine.heard & ndimage.binary_dilation(fine.liver, iterations=3)
-    labels, number = ndimage.label(dark)
+    shade = find_shade(fine.contrast, low, fine.near, fine.far)
+    blocked = shade | ~fine.heard
+    dark = low & ~shade
+    dark &= fine.heard
+    near_liver = ndimage.maximum_filter(fine.liver, 7, mode="nearest")
+    labels, inside = ndimage.label(dark & near_liver)
+    beside, outside = ndimage.label(dark & ~near_liver & (np.arange(dark.shape[0])[:, None] > fine.near))
+    number = inside + outside
     if number == 0:
-        return labels.astype(np.int32)
+        return labels.astype(np.int32), blocked
+    touching = np.unique(beside[ndimage.maximum_filter(near_liver, 5, mode="nearest")])
+    labels = labels + np.where(np.isin(beside, touching[touching > 0]), beside + inside, 0)
+    labels = split_twins(labels)
+    number = int(labels.max())
     deep = np.arange(dark.shape[0])[:, None] > fine.near + WALL_MARGIN * dark.shape[0]
     seeds = np.bincount(labels[(fine.contrast < -SEED * fine.spread) & deep], minlength=number + 1)
     sizes = np.bincount(labels.ravel(), minlength=number + 1)
     good = (seeds >= LEAST_SEED) & (sizes >= LEAST_AREA)
     good[0] = False
-    return np.where(good[labels], labels, 0).astype(np.int32)
+    return np.where(good[labels], labels, 0).astype(np.int32), blocked
 
 
 def _largest(labels: NDArray[np.int32]) -> list[tuple[int, tuple[slice, slice]]]:

@@ -6,6 +6,7 @@ import math
 from types import MappingProxyType
 
 from hepalith.anatomy.sono_body import DarkBody
+from hepalith.anatomy.sono_dark_company import Company
 from hepalith.anatomy.sono_dark_shape import DarkShape
 
 __all__ = ["KINDS", "judge_kind"]
@@ -26,40 +27,63 @@ SMALL_CYST = 0.12
 """Share of cysts among small round places that are as empty as fluid: simple cysts are found in a tenth of
 adults or less, vessels in all. Our judgement."""
 
+PARALLEL_DUCT = 0.5
+"""Share of ducts among two tubes that run side by side with like calibre: one of the two is a dilated duct,
+the other its portal branch. The one nearer to the transducer is somewhat more often the duct."""
+
+TUBE_FROM, WIDEST_TUBE = 2.4, 0.13
+"""Elongation about which a body passes from round to tube, and calibre, as a share of the depth (20 mm of 150),
+beyond which no tube of the liver is so wide: portal trunk up to 13 mm, hepatic veins up to 10 mm near the caval
+vein. Our judgement."""
+
+FAINT = 2.0
+"""Contrast below liver, in standard deviations of speckle, about which a dark place may be grain of the tissue."""
+
 TELL_APART = 0.8
 """Share that vessel or duct must have of both together to be named: else the body is a ``tube``."""
 
 
-def judge_kind(number: int, shape: DarkShape) -> DarkBody:
+def judge_kind(number: int, shape: DarkShape, company: Company) -> DarkBody:
     """Return the body with the probability of each kind."""
-    tube = _rise(shape.elongation, 2.4, 0.5)
+    tube = _rise(shape.elongation, TUBE_FROM, 0.5) * (1 - _rise(shape.size_share, WIDEST_TUBE, 0.015))
+    tube *= 1 - 0.6 * (1 - shape.in_liver) * _rise(shape.size_share, SMALL, 0.01)
+    tube = max(tube, 0.95 * company.parallel)
     empty = _rise(shape.emptiness, 0.55, 0.12)
     behind = _rise(shape.behind, 0.8, 0.35)
-    inside = _rise(shape.in_liver, 0.6, 0.1)
+    faint = 1 - _rise(-shape.contrast, FAINT, 0.25)
     small = 1 - _rise(shape.size_share, SMALL, 0.01)
+    beside = _rise(shape.wall - 1.2 + 1.5 * (1 - shape.in_liver) - 0.4, 0.0, 1.0)
     round_one = 1 - tube
     fluid = round_one * empty * (0.3 + 0.7 * behind)
+    duct = DUCT_SHARE + company.parallel * (PARALLEL_DUCT * company.anterior / 0.5 - DUCT_SHARE)
+    seen = 1 - 0.8 * faint
     score = {
-        "vessel": tube * (1 - DUCT_SHARE) + round_one * small * (1 - SMALL_CYST),
-        "duct": tube * DUCT_SHARE + round_one * small * 0.05,
-        "cyst": fluid * inside * (small * SMALL_CYST + 1 - small),
-        "gallbladder": fluid * (1 - inside) * (1 - small),
+        "vessel": seen * (tube * (1 - duct) + round_one * small * (1 - SMALL_CYST)),
+        "duct": seen * (tube * duct + round_one * small * 0.05),
+        "cyst": fluid * (1 - beside) * (small * SMALL_CYST + 1 - small),
+        "gallbladder": fluid * beside * (1 - small),
         "fluid": 0.02,
-        "lesion": round_one * (1 - empty) * inside * (1 - small),
-        "unknown": 0.05,
+        "lesion": seen * round_one * (1 - empty) * shape.in_liver * (1 - small),
+        "unknown": 0.05 + 0.8 * faint,
     }
     total = sum(score.values())
     probabilities = {kind: value / total for kind, value in score.items()}
-    extra = dict(shape.extra)
-    extra.update(
-        elongation=shape.elongation,
-        solidity=shape.solidity,
-        in_liver=shape.in_liver,
-        wall_cover=shape.wall_cover,
-        contrast=shape.contrast,
-        depth_share=shape.depth_share,
-        angle_to_beam=shape.angle_to_beam,
-    )
+    extra = {
+        "elongation": shape.elongation,
+        "solidity": shape.solidity,
+        "in_liver": shape.in_liver,
+        "wall_cover": shape.wall_cover,
+        "contrast": shape.contrast,
+        "depth_share": shape.depth_share,
+        "size_share": shape.size_share,
+        "angle_to_beam": shape.angle_to_beam,
+        "beside_parallel": company.parallel,
+        "partner": float(company.partner + 1),
+        "septa": company.septa,
+        "daughters": company.daughters,
+        "holes": shape.holes,
+        "bright_inside": shape.bright_inside,
+    }
     return DarkBody(
         id=number,
         kind=_leading(probabilities),

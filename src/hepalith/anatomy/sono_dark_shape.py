@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +39,18 @@ class DarkShape:
     size_share: float
     """Calibre, as a share of the picture's depth."""
     angle_to_beam: float
-    extra: Mapping[str, float]
+    turn: float
+    """Direction of the long axis on the screen's plane of depth and width, radians."""
+    holes: float
+    """Share of the filled body that is not dark."""
+    bright_inside: float
+    """Greatest contrast within those holes."""
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    """First fine cell and the one after the last, along and across."""
+    cell_px: float
+    middle: NDArray[np.floating]
+    """Shape (point, 2): places of the middle line in pixels, along and across."""
 
 
 def measure_shape(
@@ -53,8 +63,8 @@ def measure_shape(
     step_px: float,
     width_px: NDArray[np.float32],
     fine: int,
-) -> DarkShape | None:
-    """Return the measures of the body `label`, or ``None`` where it lies outside the liver altogether.
+) -> DarkShape:
+    """Return the measures of the body `label`.
 
     Parameters
     ----------
@@ -74,10 +84,13 @@ def measure_shape(
     wide = fine * float(width_px[min(int(row * fine), len(width_px) - 1)])
     distance = ndimage.distance_transform_edt(body, sampling=(tall, wide))
     ridge = distance >= ndimage.maximum_filter(distance, 3) - 1e-3
-    calibre = float(2 * np.median(distance[ridge & body]))
+    thickest = float(distance.max())
+    calibre = float(2 * np.median(distance[ridge & (distance > 0.5 * thickest)]))
     area = float(body.sum() * tall * wide)
-    lengths, angle = _axes(where, tall, wide)
+    lengths, turn = _axes(where, tall, wide)
     length = max(lengths[0], area / max(calibre, 1e-6))
+    filled = ndimage.binary_fill_holes(body)
+    inner = filled & ~body
     wall, cover = _wall(body, around, labels[rows, columns] == 0)
     dark = around[body]
     empty = float(np.clip(np.median(dark / floor[rows, columns][body]), 0, 1))
@@ -87,7 +100,7 @@ def measure_shape(
         area_px=area,
         calibre_px=calibre,
         length_px=float(length),
-        elongation=float(length / max(calibre, 1e-6)),
+        elongation=float(max(lengths[0], area / (2 * thickest)) / (2 * thickest)),
         solidity=float(np.clip(area / max(hull, 1e-6), 0, 1)),
         in_liver=float(liver[rows, columns][body].mean()),
         wall=wall,
@@ -100,18 +113,25 @@ def measure_shape(
         spread=float(dark.std()),
         depth_share=row / labels.shape[0],
         size_share=calibre / (tall * labels.shape[0]),
-        angle_to_beam=angle,
-        extra={},
+        angle_to_beam=float(min(abs(turn), np.pi - abs(turn))),
+        turn=turn,
+        holes=float(1 - body.sum() / max(filled.sum(), 1)),
+        bright_inside=float(around[inner].max()) if inner.any() else 0.0,
+        rows=(box[0].start, box[0].stop),
+        columns=(box[1].start, box[1].stop),
+        cell_px=max(tall, wide),
+        middle=(np.argwhere(ridge & body & (distance > 0.5 * thickest)) + (rows.start, columns.start))
+        * (tall, wide),
     )
 
 
 def _axes(where: NDArray[np.intp], tall: float, wide: float) -> tuple[tuple[float, float], float]:
-    """Return the long and the short axis of the ellipse of like moments, and the long one's angle to the beam."""
+    """Return the axes of the ellipse of like moments, the long one first, and its direction from the beam."""
     place = where * np.array([tall, wide])
     spread = np.cov(place.T) + np.diag([tall**2, wide**2]) / 12
     values, vectors = np.linalg.eigh(spread)
     long_axis = vectors[:, 1]
-    angle = float(np.arctan2(abs(long_axis[1]), abs(long_axis[0])))
+    angle = float(np.arctan2(long_axis[1], long_axis[0]))
     return (float(4 * np.sqrt(values[1])), float(4 * np.sqrt(max(values[0], 1e-6)))), angle
 
 

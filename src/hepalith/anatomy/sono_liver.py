@@ -155,7 +155,7 @@ def _settled(cells: Cells, stretch: Stretch, plain: NDArray[np.floating]) -> Str
         sizes = np.bincount(parts.ravel())
         sizes[0] = 0
         mask = (sizes >= PART_SHARE * sizes.max())[parts] & (parts > 0)
-    near = np.maximum(near, _below_layers(stretch, mask))
+    near = np.maximum(near, _below_layers(cells, stretch, mask))
     mask &= place >= near
     weight = mask * plain
     field = stretch.field
@@ -175,17 +175,20 @@ def _without_notches(stretch: Stretch) -> tuple[NDArray[np.intp], NDArray[np.int
     return near, ndimage.grey_closing(stretch.far, width, mode="nearest")
 
 
-def _below_layers(stretch: Stretch, mask: NDArray[np.bool_]) -> int:
+def _below_layers(cells: Cells, stretch: Stretch, mask: NDArray[np.bool_]) -> int:
     """Return the first row of cells below the layers of the wall that the near border left within."""
     held = mask.any(axis=0)
     if not held.any():
         return 0
     count = mask.shape[0]
     first = int(np.median(stretch.near[held]))
-    middle = np.median(stretch.contrast[:, held], axis=1)
+    last = max(int(LAYER_WITHIN * count), first)
+    heard = held & ~cells.dull[:last]
+    enough = heard.mean(axis=1) > 0.5 * held.mean()
+    middle = np.nanmedian(np.where(heard | ~enough[:, None], stretch.contrast[:last], np.nan), axis=1)
     below = first
-    for row in range(first, int(LAYER_WITHIN * count)):
-        if abs(middle[row]) > LAYER:
+    for row in range(first, last):
+        if enough[row] and abs(middle[row]) > LAYER:
             below = row + 1
         elif row - below >= LAYER_GAP:
             break

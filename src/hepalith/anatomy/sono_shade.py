@@ -32,6 +32,10 @@ lack of contact (18 mm of 150): the liver has no vessel so wide at its surface."
 PENUMBRA = 4
 """Fine cells beside a shadow within which darkness belongs to it: a beam is wider than its middle."""
 
+TAIL, TAIL_DARK = 8, -0.6
+"""Fine cells before the far border over which a shadow is still darker, by contrast, than liver: fluid ends
+before, and tissue behind it is brighter."""
+
 BEHIND_BRIGHT = 0.4
 """Contrast beyond the far border, against the other lines there, above which what is dark let sound through:
 fluid, no shadow."""
@@ -70,7 +74,8 @@ def find_shade(
     start = np.where(run.any(axis=0), run.argmax(axis=0), count)
     beyond = _beyond(contrast, far)
     bare = (far - start >= LEAST_RUN * count) & ((start <= near + CAP) | (beyond < BEHIND_DARK))
-    capped = np.where(beyond < BEHIND_BRIGHT, _below_body(contrast, dark, near, far), count)
+    goes_on = (beyond < BEHIND_BRIGHT) & (_tail(contrast, far) < TAIL_DARK)
+    capped = np.where(goes_on, _below_body(contrast, dark, near, far), count)
     shade = dark & (row >= np.minimum(np.where(bare, start, count), capped))
     shade |= _from_near(closed, near, count)
     wide = ndimage.maximum_filter1d(shade.astype(np.uint8), 2 * PENUMBRA + 1, axis=1, mode="constant")
@@ -103,6 +108,12 @@ def _below_body(
     )
     shadow = (capped > 0) & ~bright & (way >= LEAST_RUN * count) & (below >= MOSTLY_DARK * way)
     return np.where(shadow.any(axis=0), shadow.argmax(axis=0), count)
+
+
+def _tail(contrast: NDArray[np.float32], far: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Return the mean contrast just before the far border of every line."""
+    rows = np.clip(far[None] - np.arange(3, 3 + TAIL)[:, None], 0, contrast.shape[0] - 1)
+    return np.asarray(np.take_along_axis(contrast, rows, axis=0).mean(axis=0), dtype=np.float32)
 
 
 def _beyond(contrast: NDArray[np.float32], far: NDArray[np.intp]) -> NDArray[np.float32]:
