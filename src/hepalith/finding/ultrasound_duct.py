@@ -13,13 +13,10 @@ from hepalith.calcification.look import Look
 from hepalith.finding.duct import RELATIONS, DuctRelation
 from hepalith.finding.finding import Finding, Subject
 from hepalith.finding.ultrasound_ring import Ring, measure_ring
-from hepalith.finding.ultrasound_scene import Scene, Sight, pixels_of
+from hepalith.finding.ultrasound_scene import TUBES, Scene, Sight, pixels_of
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable, State
 
 __all__ = ["describe_ducts", "relate_to_tubes"]
-
-TUBES = ("duct", "tube", "vessel")
-"""Kinds of dark body that run: a duct that holds a stone is told from a vessel by that stone alone."""
 
 SACS = ("cyst", "unknown")
 """Kinds that a duct widened to a sac may be taken for (S129: branching or cystic)."""
@@ -50,8 +47,10 @@ SURELY = 0.7
 """Probability from which a focus surely lies within a tube."""
 
 NO_BODY_TUBE, NO_BODY_RIM = 0.80, 0.50
-"""Probability that what is dark about a focus is a tube where the sonogram names no body there: beside it, and
-where it is closed all around as the rim of a bull's eye is too. Our judgement."""
+"""Probability that what is dark about a focus is a tube where the sonogram names no body there.
+
+The second where it is dark all around, as the rim of a bull's eye is too. Our judgement.
+"""
 
 RIM_CLOSED = 0.85
 """Share of the judged directions that are dark from which a dark rim is closed."""
@@ -161,7 +160,7 @@ def _relate(sight: Sight) -> DuctRelation:
     tube = _tube_chance(ring, sight.look)
     inside = _logistic(max(ring.opposite, ring.around), IN_LUMEN, IN_LUMEN_SPREAD)
     facing = _logistic(ring.half_hidden, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside)
-    touched = _logistic(ring.one_sided, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside) * (1.0 - facing)
+    touched = _logistic(ring.one_sided, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside - facing)
     lumen = tube * (inside + FACING_IN * facing)
     wall = tube * (touched + (1.0 - FACING_IN) * facing)
     if lumen + wall < 0.5 and sight.echo.label == "gas":

@@ -15,8 +15,7 @@ from scipy import ndimage
 
 from hepalith.anatomy.sonogram import DarkBody
 from hepalith.calcification.echo import Echo
-from hepalith.calcification.look import Look
-from hepalith.finding.ultrasound_scene import Sight, pixels_of
+from hepalith.finding.ultrasound_scene import Sight, black_of, pixels_of
 
 __all__ = ["SECTORS", "Ring", "measure_ring"]
 
@@ -45,9 +44,6 @@ Where the display clips the weakest echoes there is no room for its usual spread
 third of the way from black to liver.
 """
 
-BLACK_QUANTILE = 0.01
-"""Share of the picture's samples at or below its black."""
-
 LEAST_PIXELS = 4
 """Fewest samples that speak for a direction."""
 
@@ -69,6 +65,9 @@ class Ring:
         The dark bodies by id.
     body_px
         Area of the bright body itself, in pixels of the screen.
+    emptiness
+        Of what is dark in the rim: 0 as bright as liver, 1 as dark as the tubes of this picture. Bile is as
+        empty as blood, the rim of a lesion is not.
     """
 
     near: Floats
@@ -76,6 +75,7 @@ class Ring:
     bodies: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({}))
     known: Mapping[int, DarkBody] = field(default_factory=lambda: MappingProxyType({}))
     body_px: float = 0.0
+    emptiness: float = 0.0
 
     @property
     def judged(self) -> float:
@@ -154,7 +154,8 @@ def measure_ring(sight: Sight) -> Ring | None:
     steps = (grid.step_px, across)
     inner = body[window]
     away = ndimage.distance_transform_edt(~inner, sampling=steps)
-    dark = _dark(sight, window, steps)
+    levels = _levels(sight, window, steps)
+    dark = levels.dark
     judged = _judged(sight, window, steps)
     toward = _directions(inner, steps)
     gap, rim = pixels_of(look, GAP_MM), pixels_of(look, RIM_MM)
@@ -171,27 +172,32 @@ def measure_ring(sight: Sight) -> Ring | None:
         MappingProxyType(shares),
         MappingProxyType(known),
         float(inner.sum()) * steps[0] * steps[1],
+        float(levels.emptiness[near & dark].mean()) if (near & dark).any() else 0.0,
     )
 
 
-def _dark(sight: Sight, window: tuple[slice, ...], steps: tuple[float, float]) -> NDArray[np.bool_]:
-    """Return which places are dark; what is bright does not fill the rim with its own blur."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Levels:
+    """The surroundings, smoothed: which places are dark, and how empty each is (0 liver, 1 a tube)."""
+
+    dark: NDArray[np.bool_]
+    emptiness: Floats
+
+
+def _levels(sight: Sight, window: tuple[slice, ...], steps: tuple[float, float]) -> _Levels:
+    """Return how dark the surroundings are; what is bright does not fill the rim with its own blur."""
     look = sight.look
     sonogram = look.sonogram
     size = [2 * round(pixels_of(look, SMOOTH_MM) / s) + 1 for s in steps]
     tissue = look.echoes.labels[window] == 0
     background = sonogram.background[window]
-    spread = np.minimum(sonogram.speckle_sd[window], (background - _black(look)) / ABOVE_BLACK)
-    below = (background - look.levels[window]) / np.maximum(spread, 1e-3)
+    room = background - black_of(look)
     weight = ndimage.uniform_filter(tissue.astype(np.float64), size)
-    mean = ndimage.uniform_filter(np.where(tissue, below, 0.0), size) / np.maximum(weight, 1e-6)
-    return np.asarray((sonogram.dark[window] > 0) | ((mean > DARK_SD) & (weight > 0)))
-
-
-def _black(look: Look) -> float:
-    """Return the level of the darkest places of a picture."""
-    inside = look.levels[look.picture.grid.inside]
-    return float(np.quantile(inside[::7], BLACK_QUANTILE)) if inside.size else 0.0
+    total = ndimage.uniform_filter(np.where(tissue, background - look.levels[window], 0.0), size)
+    below = total / np.maximum(weight, 1e-6)
+    spread = np.maximum(np.minimum(sonogram.speckle_sd[window], room / ABOVE_BLACK), 1e-3)
+    dark = (sonogram.dark[window] > 0) | ((below > DARK_SD * spread) & (weight > 0))
+    return _Levels(np.asarray(dark), np.clip(below / np.maximum(room * sight.lumen, 1.0), 0.0, 1.0))
 
 
 def _judged(sight: Sight, window: tuple[slice, ...], steps: tuple[float, float]) -> NDArray[np.bool_]:

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
+import numpy as np
+
 from hepalith.calcification.echo import COUNTED, Echo, Observation
 from hepalith.calcification.focus import Foci, Focus
 from hepalith.calcification.look import Look
 
-__all__ = ["USUAL_DEPTH_MM", "Scene", "Sight", "pixels_of"]
+__all__ = ["TUBES", "USUAL_DEPTH_MM", "Scene", "Sight", "black_of", "pixels_of"]
 
 USUAL_DEPTH_MM = 150.0
 """Depth of a picture of the liver where pixels have no size: 120 to 180 mm are usual (our judgement).
@@ -20,6 +22,19 @@ USUAL_DEPTH_MM = 150.0
 With it a rim is searched for within so many millimetres, give or take a fifth. No length is ever reported
 from it.
 """
+
+BLACK_QUANTILE = 0.01
+"""Share of the picture's samples at or below its black."""
+
+TUBES = ("duct", "tube", "vessel")
+"""Kinds of dark body that run."""
+
+LUMEN_QUANTILE = 0.7
+"""Of the tubes' middle emptiness, from the least: crescents of a lesion's rim are taken for tubes too, and
+are brighter. Our judgement."""
+
+LEAST_LUMEN = 0.3
+"""Least emptiness that tubes are believed to have."""
 
 SAME_PLACE = 0.75
 """Distance of two centres, in diagonals of the box, up to which an echo is the one that was observed."""
@@ -32,6 +47,8 @@ class Sight:
     focus: Focus
     look: Look
     echo: Echo
+    lumen: float = 1.0
+    """How empty the tubes of this picture are: 0 as bright as liver, 1 as dark as its darkest places."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +66,8 @@ class Scene:
     @classmethod
     def of(cls, looks: Sequence[Look], foci: Foci, motion: Mapping[int, float]) -> Scene:
         """Return the scene: each focus with the echoes that it is, the best picture of it first."""
-        sights = {f.id: tuple(_sights(f, looks)) for f in foci.foci}
+        lumens = [_lumen_of(look) for look in looks]
+        sights = {f.id: tuple(_sights(f, looks, lumens)) for f in foci.foci}
         return cls(tuple(looks), foci, MappingProxyType(sights), motion)
 
     @cached_property
@@ -104,13 +122,32 @@ def pixels_of(look: Look, length_mm: float) -> float:
     return length_mm * max(samples - 1, 1) * look.picture.grid.step_px / USUAL_DEPTH_MM
 
 
-def _sights(focus: Focus, looks: Sequence[Look]) -> list[Sight]:
+def black_of(look: Look) -> float:
+    """Return the level of the darkest places of a picture."""
+    inside = look.levels[look.picture.grid.inside]
+    return float(np.quantile(inside[::7], BLACK_QUANTILE)) if inside.size else 0.0
+
+
+def _lumen_of(look: Look) -> float:
+    """Return how empty the tubes of a picture are: clutter fills blood and bile alike; 1 without any."""
+    sonogram, black = look.sonogram, black_of(look)
+    tubes = [b.id for b in sonogram.bodies if b.kind in TUBES]
+    thin = (slice(None, None, 2), slice(None, None, 2))
+    numbers = sonogram.dark[thin]
+    below = (sonogram.background[thin] - look.levels[thin]) / np.maximum(
+        sonogram.background[thin] - black, 1.0
+    )
+    middles = [float(np.median(below[numbers == i])) for i in tubes if (numbers == i).any()]
+    return float(np.clip(np.quantile(middles, LUMEN_QUANTILE), LEAST_LUMEN, 1.0)) if middles else 1.0
+
+
+def _sights(focus: Focus, looks: Sequence[Look], lumens: Sequence[float]) -> list[Sight]:
     found = []
     for observation in focus.observations:
-        for look in looks:
+        for look, lumen in zip(looks, lumens, strict=True):
             echo = _echo_at(observation, look)
             if echo is not None:
-                found.append(Sight(focus, look, echo))
+                found.append(Sight(focus, look, echo, lumen))
     return found
 
 
