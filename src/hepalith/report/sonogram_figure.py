@@ -97,7 +97,8 @@ class Sonogram:
     """One picture on the page, and what is drawn over it, in pixels of the page.
 
     `counted` and `mimics` are SVG paths about foci, `mine` about the one that is shown; `shadow` and `beside`
-    are the beams behind it and its neighbours. There is no `bar` where pixels have no size.
+    are the beams behind it and its neighbours; `named` are the numbers of mimics. There is no `bar` where
+    pixels have no size.
     """
 
     image: str
@@ -112,6 +113,7 @@ class Sonogram:
     shadow: str = ""
     beside: str = ""
     marks: tuple[Mark, ...] = ()
+    named: frozenset[str] = frozenset()
     bar: Bar | None = None
 
 
@@ -170,13 +172,10 @@ def _whole(kept: Kept, counted: set[int]) -> Sonogram:
     width = WHOLE_PIXELS
     height = round(width * (bottom - top) / (right - left))
     view = View("", left, top, right, bottom, width, height, 1.0)
-    rings = []
-    for number, place in enumerate(find_objects(kept.foci), start=1):
-        if place is not None:
-            rows, columns = place
-            x, y = view.place((columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2)
-            across = max(columns.stop - columns.start, rows.stop - rows.start) / 2
-            rings.append((str(number), x, y, across * width / (right - left) + 3))
+    rings = [
+        (str(number), *view.place(x, y), radius * width / (right - left) + 3)
+        for number, x, y, radius in _places(kept.foci)
+    ]
     return Sonogram(
         kept.image,
         kept.frame,
@@ -187,8 +186,24 @@ def _whole(kept: Kept, counted: set[int]) -> Sonogram:
         counted=trace(np.isin(kept.foci, list(counted)), view),
         mimics=trace((kept.foci > 0) & ~np.isin(kept.foci, list(counted)), view),
         marks=place_numbers(rings, view),
+        named=frozenset(mark for mark in (r[0] for r in rings) if int(mark) not in counted),
         bar=_bar(kept.regions, view),
     )
+
+
+def _places(foci: NDArray[np.integer[Any]]) -> Iterator[tuple[int, float, float, float]]:
+    """Yield the id of each focus, the place on it that lies nearest to its middle, and its radius, in pixels.
+
+    The middle of a bent line lies beside it, and half its length says nothing of where its number may stand.
+    """
+    for number, box in enumerate(find_objects(foci), start=1):
+        if box is None:
+            continue
+        rows, columns = np.nonzero(foci[box] == number)
+        nearest = int(np.hypot(rows - rows.mean(), columns - columns.mean()).argmin())
+        x, y = columns[nearest] + box[1].start + 0.5, rows[nearest] + box[0].start + 0.5
+        longest = max(np.ptp(rows), np.ptp(columns)) / 2 + 0.5
+        yield number, float(x), float(y), float(min(longest, math.sqrt(rows.size / math.pi)))
 
 
 def show_focus(focus: FocusEntry, kept: Sequence[Kept]) -> FocusSonogram | None:

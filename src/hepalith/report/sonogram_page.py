@@ -27,6 +27,9 @@ __all__ = ["SonogramPage", "sonogram_page"]
 MAX_FOCI_SHOWN = 10
 """Foci shown close by: about 40 kB each. As for CT."""
 
+SURE = 0.9
+"""Probability from which a mimic needs no second look close by. Our judgement."""
+
 MAX_MIMICS_SHOWN = 3
 """Mimics shown close by, the least certain first: those a reader would want to check. Our judgement."""
 
@@ -104,7 +107,10 @@ def sonogram_page(reading: Reading, language: str) -> SonogramPage:
     kept = kept_pictures(reading)
     counted = [focus for focus in document.counted if focus.modality == "US"]
     mimics = [focus for focus in document.mimics if focus.modality == "US"]
-    unsure = sorted(mimics, key=lambda focus: (focus.probability, focus.id))
+    unsure = sorted(
+        (focus for focus in mimics if focus.probability < SURE),
+        key=lambda focus: (focus.probability, focus.id),
+    )
     shown = (*counted[:MAX_FOCI_SHOWN], *unsure[:MAX_MIMICS_SHOWN])
     close = (show_focus(focus, kept) for focus in shown)
     smallest = next((image.smallest_focus for image in images if image.smallest_focus is not None), None)
