@@ -346,6 +346,39 @@ def test_what_is_not_read_is_refused_by_name(tmp_path: Path, changes: dict[str, 
     assert word in refused(path, UnsupportedModalityError)
 
 
+def test_jpeg_frames_in_a_file_that_calls_itself_uncompressed_are_read(tmp_path: Path) -> None:
+    path = save_us(make_us(with_colour(GREY)), tmp_path / "a.dcm", "jpeg")
+    truth = read(path)
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"1.2.840.10008.1.2.4.50", b"1.2.840.10008.1.2.1\0\0\0"))
+    np.testing.assert_array_equal(read(path).grey, truth.grey)
+
+
+def test_a_jpeg_of_other_samples_than_the_header_says_is_read_as_it_is(tmp_path: Path) -> None:
+    dataset = make_us(GREY[:1])
+    dataset.file_meta.TransferSyntaxUID = SYNTAXES["jpeg"]
+    dataset.PixelData = encapsulate([as_jpeg(with_colour(GREY)[0])])
+    dataset["PixelData"].is_undefined_length = True
+    path = tmp_path / "a.dcm"
+    pydicom.dcmwrite(path, dataset, enforce_file_format=True)
+    cine = read(path)
+    assert cine.coloured is not None
+    assert cine.coloured.any()
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_frames_in_many_fragments_are_put_together(tmp_path: Path, table: bool) -> None:
+    streams = [as_jpeg(frame) for frame in GREY]
+    dataset = make_us(GREY)
+    dataset.file_meta.TransferSyntaxUID = SYNTAXES["jpeg"]
+    dataset.PixelData = encapsulate(streams, fragments_per_frame=3, has_bot=table)
+    dataset["PixelData"].is_undefined_length = True
+    path = tmp_path / "a.dcm"
+    pydicom.dcmwrite(path, dataset, enforce_file_format=True)
+    whole = read(save_us(make_us(GREY), tmp_path / "b.dcm", "jpeg"))
+    np.testing.assert_array_equal(read(path).grey, whole.grey)
+
+
 @pytest.mark.parametrize(("code", "word"), [("102", "video"), ("107", "video"), ("110", "JPEG XL")])
 def test_video_and_jpeg_xl_are_refused_by_name(tmp_path: Path, code: str, word: str) -> None:
     dataset = make_us(GREY[:1])

@@ -33,10 +33,12 @@ __all__ = ["decode_dicom_frames"]
 
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _GE_BIG = "1.2.840.113619.5.2"
+_DEFLATED = "1.2.840.10008.1.2.1.99"
 _RLE = "1.2.840.10008.1.2.5"
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 _JPEG_XL = ("1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.111", "1.2.840.10008.1.2.4.112")
 _RECOMPRESSED = "1.2.840.10008.1.2.4.111"
+_ELSEWHERE = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (94, 95, 204, 205))
 _VIDEO = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (100, 101, 102, 103, 104, 105, 106, 107, 108))
 _STARTS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0cjP  ", b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 """How JPEG and JPEG-LS, JPEG 2000 (bare and boxed) and JPEG XL (bare and boxed) streams start."""
@@ -77,6 +79,10 @@ def _refuse_strange(instance: Instance, encoding: Encoding, capture: Capture) ->
         raise UnsupportedModalityError(
             f"{instance.name}: an MPEG video inside DICOM, which is not read; export the loop as "
             "JPEG or uncompressed frames"
+        )
+    if syntax in _ELSEWHERE:
+        raise UnsupportedModalityError(
+            f"{instance.name}: its pixels lie on a server (JPIP), not in the file; export it with its pixels"
         )
     if photometric not in (*_GREY, *_COLOURS, _PALETTE):
         raise UnsupportedModalityError(
@@ -238,14 +244,11 @@ def _read_compressed(
     if not getattr(dataset, "file_meta", None) or "TransferSyntaxUID" not in dataset.file_meta:
         dataset.ensure_file_meta()
         dataset.file_meta.TransferSyntaxUID = UID(syntax)
-    encapsulated = encoding.offset is None and syntax.startswith((_JPEG_FAMILY, _RLE))
-    streams = _streams(dataset, syntax, instance) if encapsulated else []
+    streams = _streams(dataset, syntax, instance) if _is_encapsulated(encoding) else []
     if streams and len(streams) != encoding.frames:
         notes.append(f"The header announces {encoding.frames} frames, the file holds {len(streams)}")
         dataset.NumberOfFrames = min(len(streams), encoding.frames)
         del streams[encoding.frames :]
-    if streams and syntax != _RLE and syntax not in _JPEG_XL:
-        _check_streams(streams, instance, encoding)
     frames: Iterator[Pixels]
     if syntax in _JPEG_XL:
         frames = (_jpeg_xl(stream, instance, capture.photometric) for stream in streams)
@@ -253,8 +256,15 @@ def _read_compressed(
         lossless = process == "lossless"
         frames = (jpeg_pixels(s, colour=capture.photometric, lossless=lossless) for s in streams)
     else:
+        if syntax != _RLE:
+            _check_streams(streams, instance, encoding)
         frames = _with_pydicom(dataset, encoding, syntax)
     yield from _coloured(frames, dataset, instance, capture)
+
+
+def _is_encapsulated(encoding: Encoding) -> bool:
+    """Return whether the pixels are compressed streams; some writers say "explicit" of JPEG all the same."""
+    return encoding.offset is None and encoding.transfer_syntax_uid != _DEFLATED
 
 
 def _coloured(
