@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hepalith.anatomy.sonogram import DarkBody
+from hepalith.calcification.echo import COUNTED
 from hepalith.calcification.look import Look
 from hepalith.finding.duct import RELATIONS, DuctRelation
 from hepalith.finding.finding import Finding, Subject
@@ -58,6 +59,15 @@ RIM_CLOSED = 0.85
 REMNANT = 3.0
 """A dark body smaller than so many times the focus is what the focus leaves of its tube: its own form tells
 nothing of what it is."""
+
+MAY_BE_GAS = 0.3
+"""Probability of gas from which no focus is said to lie apart from ducts: gas fills the tube that holds it.
+
+Our judgement.
+"""
+
+NO_GAS = 0.03
+"""Probability of gas in ducts where no bright body looks like it. Our judgement."""
 
 WIDEST_MM = 30.0
 """Calibre from which a dark body is no duct any more, dilated or saccular. Our judgement."""
@@ -163,7 +173,7 @@ def _relate(sight: Sight) -> DuctRelation:
     touched = _logistic(ring.one_sided, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside - facing)
     lumen = tube * (inside + FACING_IN * facing)
     wall = tube * (touched + (1.0 - FACING_IN) * facing)
-    if lumen + wall < 0.5 and sight.echo.label == "gas":
+    if lumen + wall < 0.5 and _gas_chance(sight) >= MAY_BE_GAS:
         return _unjudged(HIDDEN)
     if lumen + wall < 0.5 and not _has_tubes(sight.look):
         return _unjudged(NO_TUBE)
@@ -348,12 +358,21 @@ def _gas(scene: Scene) -> Finding:
     """Return whether gas lies in ducts: bright bodies called gas within the liver."""
     if not scene.is_liver_in_view:
         return _unable("duct_gas", "no liver is in view")
-    gas = [f for f in scene.foci.foci if f.label == "gas"]
+    foci = [f for f in scene.foci.foci if f.label in ("gas", *COUNTED) and scene.sights[f.id]]
+    chances = {f.id: _gas_chance(scene.sights[f.id][0]) for f in foci}
+    gas = {i: p for i, p in chances.items() if p >= MAY_BE_GAS}
     if not gas:
-        return _said("duct_gas", 0.03, scene.images)
-    chance = 1.0 - math.prod(1.0 - f.probability for f in gas)
-    leading = max(gas, key=lambda f: f.probability)
-    return _said("duct_gas", chance, scene.images_of(leading.id), "", None, tuple(f.id for f in gas))
+        return _said("duct_gas", max([NO_GAS, *chances.values()]), scene.images)
+    chance = 1.0 - math.prod(1.0 - p for p in gas.values())
+    leading = max(gas, key=lambda i: (gas[i], -i))
+    return _said("duct_gas", min(chance, 0.97), scene.images_of(leading), "", None, tuple(gas))
+
+
+def _gas_chance(sight: Sight) -> float:
+    """Return the probability that one bright body is gas."""
+    echo = sight.echo
+    named = echo.probability if echo.label == "gas" else 0.0
+    return max(named, echo.probabilities.get("gas", 0.0))
 
 
 def _said(  # noqa: PLR0917
