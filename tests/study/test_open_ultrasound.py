@@ -15,7 +15,14 @@ from PIL import Image
 from tests.dicom_files import make_hu, make_slice, save, write_series
 from tests.ultrasound_files import US_IMAGE, make_levels, make_us, region, save_us
 
-from hepalith.errors import HepalithError, InputError, MixedStudiesError, NoImageError, UsageError
+from hepalith.errors import (
+    HepalithError,
+    InputError,
+    MixedStudiesError,
+    NoImageError,
+    UnreadableFileError,
+    UsageError,
+)
 from hepalith.settings import Settings
 from hepalith.study import Study
 from hepalith.study.choice import SeriesChoice, choose_series
@@ -146,6 +153,7 @@ def test_files_that_name_nobody_join_where_the_user_says_so(tmp_path: Path) -> N
     write_series(tmp_path / "ct", make_hu(), **nobody)
     refused(MixedStudiesError, tmp_path)
     assert len(choice_of(tmp_path, same_patient=True).ultrasound) == 1
+    assert study_of(tmp_path, same_patient=True).identity.patient_id == "P1"
 
 
 # pictures without a header
@@ -314,6 +322,14 @@ def test_a_doppler_trace_beside_a_picture_is_read(tmp_path: Path) -> None:
 def test_an_icon_is_left(tmp_path: Path) -> None:
     small = save_us(make_us(make_levels((1, 32, 32))), tmp_path / "a.dcm")
     assert "small" in refused(NoImageError, small)
+
+
+def test_ultrasound_without_pixels_is_refused(tmp_path: Path) -> None:
+    dataset = make_us(LEVELS)
+    del dataset.PixelData
+    path = tmp_path / "raw.dcm"
+    dataset.save_as(path, enforce_file_format=True)
+    assert "holds no pixels" in refused(UnreadableFileError, path)
 
 
 def test_reports_and_waveforms_are_left(tmp_path: Path) -> None:

@@ -240,7 +240,10 @@ def _sort_dicom(source: Source, head: bytes, file: BinaryIO, found: _Found, *, c
     if complete and header.modality not in _NO_IMAGE:
         found.images.append(header)
         _mark(source, found)
-    elif header.sop_class_uid in {*CT_CLASSES, *US_CLASSES} or not header.sop_class_uid:
+    elif header.sop_class_uid in US_CLASSES:
+        what = "it holds no pixels: it is cut short, or keeps them in the maker's own format"
+        found.damaged.append((source.name, what))
+    elif header.sop_class_uid in CT_CLASSES or not header.sop_class_uid:
         found.damaged.append((source.name, "it is cut short: its header ends before the pixels"))
     else:
         found.others.append(header)

@@ -105,7 +105,7 @@ def pick_study(kept: Kept, others: Sequence[Header], settings: Settings, where: 
     return Study(
         uid=primary.uid,
         date=primary.date,
-        identity=_identity(primary.images),
+        identity=_identity(_named(primary, chosen).images),
         series=tuple(series),
         dates_removed=any(header.dates_removed for header in primary.images),
         left=tuple(dict.fromkeys(left)),
@@ -141,6 +141,11 @@ def _warnings(chosen: Sequence[_Examination], joined: Sequence[VolumeFile | Stil
             "--same-patient says"
         )
     return warnings
+
+
+def _named(primary: _Examination, chosen: Sequence[_Examination]) -> _Examination:
+    """Return the examination that says who the patient is: the primary one where it does."""
+    return min(chosen, key=lambda e: (e.patient == NOBODY, e is not primary))
 
 
 def _identity(images: Sequence[Header]) -> Identity:
