@@ -251,6 +251,41 @@ def test_an_empty_liver_says_what_it_could_not_see(tmp_path: Path) -> None:
     assert "planes" in said
 
 
+def test_several_files_are_one_reading_whose_pictures_are_kept(tmp_path: Path) -> None:
+    made = [phantom(STONES), phantom(NORMAL, 5), phantom(SIMPLE, 8)]
+    for n, one in enumerate(made):
+        save_dicom(one, tmp_path / "in" / f"{n}.dcm", SOPInstanceUID=f"1.2.3.4.{n}", InstanceNumber=n)
+    document = read_into(tmp_path / "in", tmp_path / "out")
+    images = {image["id"]: image for image in document["images"]}
+    assert set(images) == {"us_1", "us_2", "us_3"}
+    assert [image["role"] for image in document["images"]] == ["primary", "other", "other"]
+    planes = np.asarray(nib.load(tmp_path / "out" / "key_pictures.nii.gz").dataobj)
+    labels = np.asarray(nib.load(tmp_path / "out" / "key_foci.nii.gz").dataobj)
+    shown = set()
+    for kept in document["key_pictures"]:
+        if kept["file"] != "key_pictures.nii.gz":
+            continue
+        truth = made[int(kept["image"][-1]) - 1].cine.grey[0]
+        grey = planes[:, :, kept["plane"]].T[: truth.shape[0], : truth.shape[1]]
+        assert (grey[grey > 0] == truth[grey > 0]).all()
+        assert (grey > 0).mean() > 0.3
+        shown |= set(np.unique(labels[:, :, kept["plane"]]).tolist())
+    for focus in document["foci"]:
+        seen = {o["image"] for o in focus["observations"]}
+        if document["key_pictures"][0]["image"] not in seen:
+            assert focus["id"] in shown
+    again = product.load_reading(tmp_path / "out")
+    assert render_html(again) == (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_mask_of_the_liver_is_refused_where_ultrasound_alone_is_given(
+    hepalith: Any, stones: ReadSonogram, tmp_path: Path
+) -> None:
+    ended = hepalith("read", stones.source, "--liver", stones.source, "--out", tmp_path / "out")
+    assert ended.status == 2
+    assert "--liver" in ended.line
+
+
 def photograph(seed: int = 0) -> NDArray[np.uint8]:
     """A picture of something else: soft patches of colour, edge to edge, as a photograph has them."""
     rng = np.random.default_rng(seed)

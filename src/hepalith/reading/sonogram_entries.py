@@ -75,7 +75,7 @@ and no focus can be told to lie in the liver. Our judgement."""
 def image_entries_of(
     read: UltrasoundRead, named: Callable[[str], str], *, study_uid: str, primary: bool
 ) -> tuple[ImageEntry, ...]:
-    """Return what the reading says of every ultrasound image.
+    """Return what the reading says of every ultrasound image, the primary one first.
 
     Parameters
     ----------
@@ -88,9 +88,10 @@ def image_entries_of(
     for look in read.sighted.looks:
         looks.setdefault(look.image, []).append(look)
     main = read.primary.id if primary else ""
+    ordered = sorted(read.images, key=lambda image: image.id != main)
     return tuple(
         _image_entry(image, looks.get(image.id, []), named, study_uid, is_primary=image.id == main)
-        for image in read.images
+        for image in ordered
     )
 
 
