@@ -16,6 +16,7 @@ from hepalith.finding.duct import DuctRelation
 from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.finding.ultrasound_duct import describe_ducts, relate_to_tubes
 from hepalith.finding.ultrasound_echo import chance_of_calcium, describe_shadow, leading_focus
+from hepalith.finding.ultrasound_halo import look_about
 from hepalith.finding.ultrasound_host import Surround, describe_surround, hosts_of, look_around
 from hepalith.finding.ultrasound_limit import list_limits
 from hepalith.finding.ultrasound_liver import describe_liver
@@ -83,8 +84,9 @@ def describe_ultrasound(looks: Sequence[Look], foci: Foci, motion: Mapping[int, 
         Its `hosts` hold the relation of each focus and no label map.
     """
     scene = Scene.of(looks, foci, motion)
-    relations = relate_to_tubes(scene)
-    surrounds = look_around(scene, relations)
+    abouts = look_about(scene)
+    relations = relate_to_tubes(scene, abouts)
+    surrounds = look_around(scene, abouts, relations)
     patterns = find_patterns(scene, relations, surrounds)
     seen = _Seen(scene, relations, surrounds, patterns, leading_focus(scene, relations))
     read = {f.id: f for f in _read(seen)}

@@ -13,7 +13,8 @@ from hepalith.calcification.echo import COUNTED
 from hepalith.calcification.look import Look
 from hepalith.finding.duct import RELATIONS, DuctRelation
 from hepalith.finding.finding import Finding, Subject
-from hepalith.finding.ultrasound_ring import Ring, measure_ring
+from hepalith.finding.ultrasound_halo import About
+from hepalith.finding.ultrasound_ring import Ring
 from hepalith.finding.ultrasound_scene import TUBES, Scene, Sight, pixels_of
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable, State
 
@@ -107,7 +108,7 @@ IN_COMPANY = "it lies at the tube that holds another focus"
 ONE_PLANE_APART = "no tube touches it in this plane"
 
 
-def relate_to_tubes(scene: Scene) -> Mapping[int, DuctRelation]:
+def relate_to_tubes(scene: Scene, abouts: Mapping[int, tuple[About, ...]]) -> Mapping[int, DuctRelation]:
     """Return how every focus that is to be explained lies to the tubes, by its id.
 
     Notes
@@ -117,7 +118,7 @@ def relate_to_tubes(scene: Scene) -> Mapping[int, DuctRelation]:
     """
     found = {}
     for focus in scene.explained:
-        relations = [_relate(sight) for sight in scene.sights[focus.id]]
+        relations = [_relate(about) for about in abouts[focus.id]]
         known = [r for r in relations if r.relation in RELATIONS]
         if known:
             found[focus.id] = max(known, key=lambda r: r.probabilities.get("in_lumen", 0.0))
@@ -160,14 +161,14 @@ def _unjudged(reason: str) -> DuctRelation:
     return DuctRelation("not_assessable", reason=reason)
 
 
-def _relate(sight: Sight) -> DuctRelation:
+def _relate(about: About) -> DuctRelation:
     """Return how one focus lies to the tubes of one picture."""
-    ring = measure_ring(sight)
+    sight, ring = about.sight, about.ring
     if ring is None:
         return _unjudged(NOT_PLACED)
     if ring.judged < LEAST_JUDGED:
         return _unjudged(TOO_LITTLE)
-    tube = _tube_chance(ring, sight.look)
+    tube = _tube_chance(ring, sight.look) * (1.0 - about.mass)
     inside = _logistic(max(ring.opposite, ring.around), IN_LUMEN, IN_LUMEN_SPREAD)
     facing = _logistic(ring.half_hidden, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside)
     touched = _logistic(ring.one_sided, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside - facing)

@@ -13,7 +13,8 @@ from hepalith.calcification.look import Look
 from hepalith.finding.duct import DuctRelation
 from hepalith.finding.finding import Finding, Subject
 from hepalith.finding.host import HostRelation, Hosts
-from hepalith.finding.ultrasound_ring import Ring, measure_ring
+from hepalith.finding.ultrasound_halo import About
+from hepalith.finding.ultrasound_ring import Ring
 from hepalith.finding.ultrasound_scene import Scene, Sight, pixels_of
 from hepalith.geometry import Box
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable, State
@@ -67,6 +68,16 @@ class Surround:
     body: DarkBody | None = None
     extra: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
+    @property
+    def is_lesion(self) -> bool:
+        """Whether a lesion is believed to lie there."""
+        return self.relation.host > 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the lesion is without echoes."""
+        return self.body is not None and self.body.emptiness >= EMPTY
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mass:
@@ -77,7 +88,9 @@ class Mass:
     probability: float
 
 
-def look_around(scene: Scene, relations: Mapping[int, DuctRelation]) -> Mapping[int, Surround]:
+def look_around(
+    scene: Scene, abouts: Mapping[int, tuple[About, ...]], relations: Mapping[int, DuctRelation]
+) -> Mapping[int, Surround]:
     """Return what surrounds every focus that is to be explained, by its id.
 
     Of several pictures that one speaks which shows a lesion most surely. What lies in a duct lies in no
@@ -86,7 +99,7 @@ def look_around(scene: Scene, relations: Mapping[int, DuctRelation]) -> Mapping[
     found = {}
     for focus in scene.explained:
         relation = relations.get(focus.id)
-        seen = [_surround(s, relation) for s in scene.sights[focus.id]]
+        seen = [_surround(about, relation) for about in abouts[focus.id]]
         if seen:
             found[focus.id] = max(seen, key=_sureness)
     return MappingProxyType(found)
@@ -94,12 +107,12 @@ def look_around(scene: Scene, relations: Mapping[int, DuctRelation]) -> Mapping[
 
 def _sureness(surround: Surround) -> tuple[int, float]:
     kind = surround.relation.kind
-    order = 2 if surround.body is not None else 1 if kind == "none" else 0
+    order = 2 if surround.is_lesion else 1 if kind == "none" else 0
     return order, surround.relation.probability
 
 
-def _surround(sight: Sight, relation: DuctRelation | None) -> Surround:
-    ring = measure_ring(sight)
+def _surround(about: About, relation: DuctRelation | None) -> Surround:
+    sight, ring = about.sight, about.ring
     if ring is None:
         return Surround(sight, _unjudged(NOT_PLACED), None)
     body = _round_body(ring)
@@ -108,6 +121,8 @@ def _surround(sight: Sight, relation: DuctRelation | None) -> Surround:
         return _within(sight, ring, body)
     if body is not None and _is_sac(body) and ring.darkest >= 0.5 and in_duct < 0.5:
         return _within(sight, ring, body)
+    if about.mass >= 0.5 and in_duct < 0.5:
+        return _enclosed(about, ring)
     if ring.closed <= OPEN or in_duct >= 0.5:
         chances = {"none": NO_HOST, **UNSEEN}
         return Surround(
@@ -159,6 +174,32 @@ def _within(sight: Sight, ring: Ring, body: DarkBody) -> Surround:
     return Surround(sight, relation, ring, body, body.extra)
 
 
+def _enclosed(about: About, ring: Ring) -> Surround:
+    """Return the lesion whose dark rim encloses a focus on all sides, though no dark body is told there."""
+    halo, look = about.halo, about.sight.look
+    chances = {"none": 1.0 - about.mass, "solid": 0.75 * about.mass, "mixed": 0.25 * about.mass}
+    position = "central" if halo.uneven < OFF_CENTRE else "peripheral"
+    width = 2.0 * halo.radius_mm
+    size: Assessed = NotAssessable(NO_SCALE)
+    if look.picture.mm_per_px is not None:
+        size = Measurement(width, "mm", 0.75 * width, 1.3 * width)
+    relation = HostRelation(
+        "solid", HALO_IDS + about.sight.echo.id, size, position, chances["solid"],
+        "a dark rim encloses it on all sides", MappingProxyType(chances),
+    )  # fmt: skip
+    return Surround(about.sight, relation, ring, extra=MappingProxyType({RIM: about.mass}))
+
+
+OFF_CENTRE = 1.5
+"""Unevenness of a rim from which the focus does not lie in the middle of it. Our judgement."""
+
+HALO_IDS = 1000
+"""Ids of lesions that are told by their rim alone begin beyond those of dark bodies."""
+
+RIM = "rim"
+"""Key of a lesion that is told by its rim alone: the probability of it."""
+
+
 def _diameter(body: DarkBody, look: Look) -> Assessed:
     """Return the longest diameter of a dark body; a closed rim is as long as it is wide."""
     if look.picture.mm_per_px is None:
@@ -178,7 +219,7 @@ def hosts_of(surrounds: Mapping[int, Surround], scene: Scene) -> Hosts:
 
 def describe_surround(scene: Scene, surrounds: Mapping[int, Surround]) -> tuple[Finding, ...]:
     """Return the findings about the leading lesion, and whether there is a mass without a bright focus."""
-    within = {i: s for i, s in surrounds.items() if s.body is not None}
+    within = {i: s for i, s in surrounds.items() if s.is_lesion}
     mass = _mass(scene, surrounds)
     if not scene.explained:
         return (*(_unable(name, NO_FOCUS) for name in ABOUT), mass)
@@ -197,8 +238,7 @@ ABOUT = (
 
 
 def _same_body(one: Surround, other: Surround) -> bool:
-    same = one.sight.look is other.sight.look
-    return same and one.body is not None and other.body is not None and one.body.id == other.body.id
+    return one.sight.look is other.sight.look and one.relation.host == other.relation.host
 
 
 POSITION_SURE, DARK_SURE = 0.8, 0.8
@@ -210,11 +250,9 @@ CYST_SIGNS = (("daughter_cysts", DAUGHTERS), ("cyst_septa", SEPTA), ("double_wal
 
 def _of_lesion(surround: Surround, foci: tuple[int, ...], scene: Scene) -> list[Finding]:
     """Return what is said of the leading lesion."""
-    relation, body = surround.relation, surround.body
-    if body is None:
-        return []
+    relation = surround.relation
     there = 1.0 - relation.probabilities.get("none", 0.0)
-    dark = "anechoic" if body.emptiness >= EMPTY else "hypoechoic"
+    dark = "anechoic" if surround.is_empty else "hypoechoic"
     gas = [f.probability for f in scene.foci.foci if f.label == "gas" and f.id in foci]
     kind = Finding(
         "host_kind", Subject("host"), State.PRESENT, relation.probability, relation.kind,

@@ -156,8 +156,9 @@ def _in_masses(surrounds: Mapping[int, Surround]) -> list[Pattern]:
     patterns = []
     lesions: dict[tuple[int, int], list[tuple[int, Surround]]] = {}
     for i, surround in sorted(surrounds.items()):
-        if surround.body is not None:
-            lesions.setdefault((id(surround.sight.look), surround.body.id), []).append((i, surround))
+        if surround.is_lesion:
+            key = (id(surround.sight.look), surround.relation.host)
+            lesions.setdefault(key, []).append((i, surround))
     for held in lesions.values():
         ids = tuple(i for i, _ in held)
         relation = held[0][1].relation

@@ -17,7 +17,7 @@ from hepalith.anatomy.sonogram import DarkBody
 from hepalith.calcification.echo import Echo
 from hepalith.finding.ultrasound_scene import Sight, black_of, pixels_of
 
-__all__ = ["SECTORS", "Ring", "measure_ring"]
+__all__ = ["SECTORS", "Levels", "Ring", "judge_window", "level_window", "measure_ring"]
 
 SECTORS = 12
 """Directions that are told apart about a focus. Fewer do not tell both ends of a tube from one side; with
@@ -154,9 +154,9 @@ def measure_ring(sight: Sight) -> Ring | None:
     steps = (grid.step_px, across)
     inner = body[window]
     away = ndimage.distance_transform_edt(~inner, sampling=steps)
-    levels = _levels(sight, window, steps)
+    levels = level_window(sight, window, steps)
     dark = levels.dark
-    judged = _judged(sight, window, steps)
+    judged = judge_window(sight, window, steps)
     toward = _directions(inner, steps)
     gap, rim = pixels_of(look, GAP_MM), pixels_of(look, RIM_MM)
     near = judged & (away > gap) & (away <= rim)
@@ -177,14 +177,14 @@ def measure_ring(sight: Sight) -> Ring | None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Levels:
+class Levels:
     """The surroundings, smoothed: which places are dark, and how empty each is (0 liver, 1 a tube)."""
 
     dark: NDArray[np.bool_]
     emptiness: Floats
 
 
-def _levels(sight: Sight, window: tuple[slice, ...], steps: tuple[float, float]) -> _Levels:
+def level_window(sight: Sight, window: tuple[slice, ...], steps: tuple[float, float]) -> Levels:
     """Return how dark the surroundings are; what is bright does not fill the rim with its own blur."""
     look = sight.look
     sonogram = look.sonogram
@@ -197,10 +197,10 @@ def _levels(sight: Sight, window: tuple[slice, ...], steps: tuple[float, float])
     below = total / np.maximum(weight, 1e-6)
     spread = np.maximum(np.minimum(sonogram.speckle_sd[window], room / ABOVE_BLACK), 1e-3)
     dark = (sonogram.dark[window] > 0) | ((below > DARK_SD * spread) & (weight > 0))
-    return _Levels(np.asarray(dark), np.clip(below / np.maximum(room * sight.lumen, 1.0), 0.0, 1.0))
+    return Levels(np.asarray(dark), np.clip(below / np.maximum(room * sight.lumen, 1.0), 0.0, 1.0))
 
 
-def _judged(sight: Sight, window: tuple[slice, ...], steps: tuple[float, float]) -> NDArray[np.bool_]:
+def judge_window(sight: Sight, window: tuple[slice, ...], steps: tuple[float, float]) -> NDArray[np.bool_]:
     """Return where something can be judged: in the picture, heard, in no bright body and in no shadow."""
     look = sight.look
     labels = look.echoes.labels[window]
