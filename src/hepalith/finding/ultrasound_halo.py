@@ -85,7 +85,16 @@ class About:
         """
         if self.ring is None or self.halo.judged == 0:
             return 0.0
-        closed = _rise(self.halo.enclosed, ENCLOSED, ENCLOSED_SPREAD = 0.78, 0.05
+        closed = _rise(self.halo.enclosed, ENCLOSED, ENCLOSED_SPREAD) * _rise(
+            -self.halo.uneven, -UNEVEN, UNEVEN_SPREAD
+        )
+        wide = _rise(self.halo.radius_mm, LEAST_RADIUS_MM, RADIUS_SPREAD_MM)
+        within_dark = _rise(self.ring.around, WITHIN_DARK, WITHIN_SPREAD)
+        filled = _rise(-self.halo.emptiness, -FILLED, FILLED_SPREAD)
+        return MOST_MASS * closed * wide * (1.0 - within_dark * (1.0 - filled))
+
+
+ENCLOSED, ENCLOSED_SPREAD = 0.78, 0.05
 """Share of the rays on which the dark ends, at which a lesion is as likely as not.
 
 This and the next numbers are our judgement, looked at on the development phantoms: stones in ducts against
