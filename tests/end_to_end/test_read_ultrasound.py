@@ -268,7 +268,7 @@ def test_several_files_are_one_reading_whose_pictures_are_kept(tmp_path: Path) -
         truth = made[int(kept["image"][-1]) - 1].cine.grey[0]
         grey = planes[:, :, kept["plane"]].T[: truth.shape[0], : truth.shape[1]]
         assert (grey[grey > 0] == truth[grey > 0]).all()
-        assert (grey > 0).mean() > 0.3
+        assert (grey > 0).mean() > 0.2
         shown |= set(np.unique(labels[:, :, kept["plane"]]).tolist())
     for focus in document["foci"]:
         seen = {o["image"] for o in focus["observations"]}
@@ -353,6 +353,7 @@ def test_two_patients_are_refused(hepalith: Any, tmp_path: Path) -> None:
     assert "1.2.3.4.5.6.7" in ended.line
 
 
+@pytest.mark.slow
 def test_every_shared_file_of_ultrasound_opens_or_says_why(
     hepalith: Any, shared_data: Path, tmp_path: Path
 ) -> None:
