@@ -24,6 +24,7 @@ QUESTIONS = {
     "intervals": "How right are excess, volume and diameter, and do their 95 % intervals hold the truth?",
     "phases": "How well is one contrast phase laid over another, and how fast?",
     "projection": "How true is the phantom's scanner to a projection and reconstruction?",
+    "speckle": "How true are the sonogram phantom's speckle and point spread to single scatterers?",
     "inference": "How fast and how right is the inference, beside two Bayesian-network libraries?",
     "text": "How well and how fast are reports in free text read, beside a parser from PyPI?",
     "evaluation": "How good is it on phantoms of the test split, beside scripts and the physical limit?",

@@ -22,8 +22,8 @@ TO_SIGMA = 1 / 2.3548
 """Standard deviation of a Gaussian from its full width at half maximum."""
 
 DIFFRACTION = 1.2
-"""Full width at half maximum of a focused aperture's field over wavelength times f-number (sinc²: 0.89; with
-the usual apodisation about 1.2)."""
+"""Full width at half maximum of the amplitude of a focused line aperture's field, over wavelength times
+f-number: that of sinc, 1.21."""
 
 CONE = 0.35
 """Width that counts of the converging cone of sound, as a share of its whole width: an apodised aperture's

@@ -37,6 +37,10 @@ def _middle_tube(spot: tuple[float, float], angle: float, size: float, width: fl
     return bent_tube(start, angle - bend / 2, size, (width / 2, width / 2), bend)
 
 
+SMALL_MM, SMALL_DB = 2.5, 4.0
+"""A body thinner than the beam and the slice fills little of either; what is told as a pin-like dot in reports
+is bright all the same, so its echo is drawn stronger (our judgement)."""
+
 Drawn = tuple[Shape, float, float]
 """A shape, its longest and its shortest caliper in mm."""
 
@@ -171,7 +175,7 @@ def calcified_body(
         shape,
         longest,
         shortest,
-        level_db=float(rng.uniform(21, 27)) + 7 * dense,
+        level_db=float(rng.uniform(21, 27)) + 7 * dense + (SMALL_DB if shortest < SMALL_MM else 0.0),
         coherent=float(rng.uniform(0.4, 0.8)),
         surface_db=0.8 + 5 * dense,
         inside_db_per_cm_mhz=2 + 13 * dense,

@@ -19,7 +19,7 @@
                "depth_mm": from the transducer's face along the beam,
                "diameter_mm", "width_mm": longest and shortest caliper of the body itself,
                "contrast_sd": expected brightness above the same place without it, in SD of speckle,
-               "visible": whether that is at least 2 (and it is not clipped away),
+               "visible": whether that is at least 2, of a dot no wider than a speckle 2.3,
                "shadow": {"grade", "borderline", "drop_db", "index", "assessable", "shade_db"},
                "duct": {"relation", "calibre_mm", "dilated", "fluid_around", "upstream_dilated"} | null,
                "host": id of its host; 0: none, "group", "moves"}],
