@@ -346,6 +346,20 @@ def test_what_is_not_read_is_refused_by_name(tmp_path: Path, changes: dict[str, 
     assert word in refused(path, UnsupportedModalityError)
 
 
+def test_lossy_jpeg_of_twelve_bits_is_refused_by_name(tmp_path: Path) -> None:
+    wide = GREY[:1].astype(np.uint16) * 16
+    dataset = make_us(wide, BitsStored=12, HighBit=11)
+    dataset.file_meta.TransferSyntaxUID = SYNTAXES["jpeg_extended"]
+    stream = bytearray(as_jpeg(GREY[0]))
+    frame = stream.index(b"\xff\xc0")
+    stream[frame + 1], stream[frame + 4] = 0xC1, 12
+    dataset.PixelData = encapsulate([bytes(stream)])
+    dataset["PixelData"].is_undefined_length = True
+    path = tmp_path / "a.dcm"
+    pydicom.dcmwrite(path, dataset, enforce_file_format=True)
+    assert "12 bits" in refused(path, UnsupportedModalityError)
+
+
 def test_jpeg_frames_in_a_file_that_calls_itself_uncompressed_are_read(tmp_path: Path) -> None:
     path = save_us(make_us(with_colour(GREY)), tmp_path / "a.dcm", "jpeg")
     truth = read(path)

@@ -160,7 +160,8 @@ def _read_frames(series: Series, instance: Instance) -> tuple[_Frames, str]:
 
 
 def _cannot_decode(instance: Instance, error: Exception) -> UnreadableFileError:
-    reason = " ".join(str(error).split())[:120] or type(error).__name__
+    said = " ".join(str(error).split())
+    reason = said.rpartition("by all available plugins: ")[2][:120] or type(error).__name__
     return UnreadableFileError(
         f"{PurePosixPath(instance.name).name}: its pixels cannot be decoded ({reason}); "
         "copy it again from its source"

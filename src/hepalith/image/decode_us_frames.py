@@ -331,6 +331,10 @@ def _check_streams(streams: list[bytes], instance: Instance, encoding: Encoding)
                 f"{instance.name}: the compressed pixels of frame {n} are damaged; copy it again "
                 "from its source"
             )
+        if said.process == "lossy" and said.bits > 8:
+            raise UnsupportedModalityError(
+                f"{instance.name}: a lossy JPEG of {said.bits} bits, which is not read; export it uncompressed"
+            )
         if (said.rows, said.columns, said.components) != (encoding.rows, encoding.columns, encoding.samples):
             raise UnreadableFileError(
                 f"{instance.name}: frame {n} is {said.columns}x{said.rows} with "
