@@ -25,6 +25,9 @@ TWIN_AREA = 120
 TUBE_FROM = 2.2
 """Elongation from which a body may be one of two parallel tubes."""
 
+FAINT = -2.3
+"""Contrast above which a body is too faint to be held for a tube by its company."""
+
 ALONG = 0.6
 """Share of the shorter tube's middle line that must run beside the other: most of it."""
 
@@ -110,7 +113,7 @@ def split_twins(labels: NDArray[np.int32]) -> NDArray[np.int32]:
 
 def _parallel(one: DarkShape, two: DarkShape) -> float:
     """Return the probability that two bodies are parallel tubes."""
-    if min(one.elongation, two.elongation) < TUBE_FROM or abs(one.turn - two.turn) % np.pi > np.pi:
+    if min(one.elongation, two.elongation) < TUBE_FROM or max(one.contrast, two.contrast) > FAINT:
         return 0.0
     turn = abs(one.turn - two.turn) % np.pi
     turn = min(turn, np.pi - turn)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hepalith.anatomy.sono_aside import find_aside
 from hepalith.anatomy.sono_cells import Cells, seed_band
 from hepalith.anatomy.sono_field import first_field, follow_liver
 from hepalith.anatomy.sono_path import best_path
@@ -22,6 +23,9 @@ __all__ = ["Stretch", "find_liver_stretch"]
 
 LIKE = 0.4
 """What a cell of liver's own level adds to the stretch that holds it."""
+
+ASIDE = 0.5
+"""Share of `LIKE` that a cell set aside adds: it may lie in the liver as well as beyond it."""
 
 BRIGHT_FROM, BRIGHT_WIDTH = 1.0, 2.5
 """Above this many standard deviations a cell counts less, and after this many more nothing any longer."""
@@ -37,7 +41,7 @@ or diaphragm. Our judgement, steady on the stills within a factor of 1.5 of each
 EDGE_NEAR, EDGE_FAR = 3.0, 7.0
 """What a bright line just outside adds to the near and to the far border, for each deviation up to four."""
 
-STEP_NEAR, STEP_FAR = 4.0, 3.0
+STEP_NEAR, STEP_FAR = 4.0, 2.5
 """Price of a step of one cell between neighbouring cell columns."""
 
 NEAR_WITHIN = (0.07, 0.40)
@@ -51,7 +55,7 @@ to follow attenuation where nothing else is known, too little to draw it to what
 PASSES = 2
 """The field is learned from the stretch found with the one before, and the stretch with it once more."""
 
-LAYER, LAYER_GAP, LAYER_WITHIN = 0.7, 5, 0.22
+LAYER, LAYER_GAP, LAYER_WITHIN = 1.2, 5, 0.18
 """A row of cells whose median over the lines departs by this many standard deviations is a layer of the
 wall: layers lie along the transducer's face, the liver's own vessels and masses cover less than half a row.
 Layers at most `LAYER_GAP` cells apart belong together, down to `LAYER_WITHIN` of the depth."""
@@ -122,7 +126,10 @@ def _borders(cells: Cells, contrast: NDArray[np.float32]) -> tuple[NDArray[np.in
     """Return the near and the far border of the stretch on every line."""
     count, lines = contrast.shape
     total = np.zeros((count + 1, lines), dtype=np.float32)
-    np.cumsum(_likeness(cells, contrast), axis=0, out=total[1:])
+    aside = find_aside(cells, contrast)
+    contrast = np.where(aside, np.float32(0), contrast)
+    like = np.where(aside, np.float32(LIKE * ASIDE), _likeness(cells, contrast))
+    np.cumsum(like, axis=0, out=total[1:])
     bright = np.clip(ndimage.uniform_filter1d(contrast, 3, axis=0, mode="nearest"), 0, 4)
     above, below = np.zeros_like(total), np.zeros_like(total)
     above[2:] = bright[:-1]
