@@ -234,7 +234,9 @@ def lay_schistosomiasis(anatomy: Anatomy, rng: Rng) -> str:
                 strand = bent_tube(
                     (x - 2.5 * math.cos(turn), z - 2.5 * math.sin(turn)), turn, 5.0, (0.6, 0.6)
                 )
-                anatomy.bodies.append(replace(body, shape=strand, diameter_mm=6.2, width_mm=1.2))
+                anatomy.bodies.append(
+                    replace(body, shape=strand, diameter_mm=6.2, width_mm=1.2, level_db=body.level_db + 5)
+                )
                 calcified.append(body.id)
     anatomy.patterns.append(("septal_network", tuple(calcified)))
     anatomy.notes.append("bright septa form a network: tissue, not foci, but where an entry says so")

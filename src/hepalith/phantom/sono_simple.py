@@ -38,8 +38,8 @@ def _middle_tube(spot: tuple[float, float], angle: float, size: float, width: fl
 
 
 SMALL_MM, SMALL_DB = 2.5, 4.0
-"""A body thinner than the beam and the slice fills little of either; what is told as a pin-like dot in reports
-is bright all the same, so its echo is drawn stronger (our judgement)."""
+"""A body thinner than the beam and the slice fills little of either; what reports call a pin-like dot is
+bright all the same, so its echo is drawn stronger (our judgement)."""
 
 Drawn = tuple[Shape, float, float]
 """A shape, its longest and its shortest caliper in mm."""
