@@ -48,10 +48,20 @@ class Drawing:
         """Draw a round dark body."""
         self._darken(self._disc(at, radius), kind, 2 * radius, 2 * radius, extra or {})
 
+    def forget_dark_bodies(self, *, keep: int) -> None:
+        """Leave the levels as they are, and tell of the first dark bodies only."""
+        self.bodies = self.bodies[:keep]
+        self.dark[self.dark > keep] = 0
+
+    def fill(self, at: tuple[float, float], radius: float) -> None:
+        """Draw a round piece of plain tissue."""
+        where = self._disc(at, radius)
+        self.levels[where] = np.random.default_rng(99).normal(TISSUE + 8, SPECKLE, SHAPE)[where]
+
     def echo(self, at: tuple[float, float], radius: float = 3.0, *, label: str = "echogenic_focus",
              grade: str = "none", expected: float | None = None, morphology: str = "pin",
-             probability: float = 0.9) -> None:  # fmt: skip
-        """Draw a bright body, and its shadow where it has one."""
+             probability: float = 0.9, others: Mapping[str, float] | None = None) -> None:  # fmt: skip
+        """Draw a bright body, and its shadow where it has one; `others`: what else it may be."""
         where = self._disc(at, radius)
         number = len(self.echoes) + 1
         self.bright[where] = number
@@ -67,7 +77,7 @@ class Drawing:
         sure = Shadow(grade, NOTHING, chances, expected)
         self.echoes.append(
             Echo(number, label, probability, "drawn", seen, at, 9.0, 2 * radius, 2 * radius, size, morphology,
-                 {morphology: 0.9, "lump": 0.1}, {label: probability}, 1.0, sure)
+                 {morphology: 0.9, "lump": 0.1}, {label: probability, **(others or {})}, 1.0, sure)
         )  # fmt: skip
 
     def look(self) -> Look:

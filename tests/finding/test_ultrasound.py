@@ -240,6 +240,33 @@ def test_a_bright_centre_in_a_dark_rim_is_a_bulls_eye() -> None:
     assert description.ducts[1].relation != "in_lumen"
 
 
+@pytest.mark.parametrize("bright", [0, 12])
+def test_a_dark_rim_on_all_sides_is_a_lesion_though_no_dark_body_is_told(bright: int) -> None:
+    drawing = liver()
+    drawing.blob((180, 130), 26, "lesion")
+    drawing.forget_dark_bodies(keep=1)
+    if bright:
+        drawing.fill((180, 130), bright)
+    drawing.echo((180, 130), 4, morphology="nodular")
+    description = read(drawing)
+    assert found(description, "host_kind").value == "solid"
+    assert {"within_mass", "bulls_eye"} <= {p.id for p in description.patterns}
+    assert description.ducts[1].relation != "in_lumen"
+    size = found(description, "host_diameter").value
+    assert isinstance(size, Measurement)
+    assert size.low is not None
+    assert size.high is not None
+    assert size.low <= 26 <= size.high
+
+
+def test_a_duct_told_by_its_levels_alone_still_holds_its_stone() -> None:
+    drawing = liver()
+    drawing.tube(150, 14)
+    drawing.forget_dark_bodies(keep=1)
+    drawing.echo((150, 110), 4, label="calcification", grade="clean")
+    assert read(drawing).ducts[1].relation == "in_lumen"
+
+
 def test_a_calcified_wall_belongs_to_its_cyst() -> None:
     description = read(hydatid())
     assert found(description, "host_kind").value == "fluid"
@@ -335,6 +362,14 @@ def test_gas_is_told_as_a_mimic_of_stones() -> None:
     assert found(description, "intrahepatic_calcification").state is State.NOT_ASSESSABLE
     shares = ranked(description)
     assert max(shares, key=lambda name: shares[name]) == "pneumobilia_mimic"
+
+
+def test_what_may_be_gas_is_not_said_to_lie_apart_from_ducts() -> None:
+    drawing = liver()
+    drawing.echo((150, 100), 5, grade="dirty", morphology="linear", others={"gas": 0.4})
+    description = read(drawing)
+    assert description.ducts[1].relation == "not_assessable"
+    assert found(description, "duct_gas").probability == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("label", ["ligament_or_fissure", "diaphragm", "reverberation", "bone_or_cartilage"])

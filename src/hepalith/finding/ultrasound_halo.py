@@ -33,6 +33,10 @@ LEAST_RUN_MM = 1.5
 GAP_STEPS = 3
 """Steps of liver after which the dark has ended: one bright grain within it does not end it."""
 
+EMPTIEST = 0.75
+"""Quantile of the emptiness that is looked at: somewhere bile is as empty as blood, a lesion's tissue nowhere;
+the blur of the bright body fills the rest."""
+
 LEAST_RAYS = 8
 """Fewest rays that must be judged; a third. Behind the focus lies its shadow."""
 
@@ -54,7 +58,7 @@ class Halo:
     uneven
         The longest tenth of these distances over their middle: a tube is long along its axis only.
     emptiness
-        Of the dark: 0 as liver, 1 as the tubes of the picture.
+        Of the emptier part of the dark: 0 as liver, 1 as the tubes of the picture.
     judged
         Share of the rays that can be judged.
     """
@@ -110,7 +114,7 @@ LEAST_RADIUS_MM, RADIUS_SPREAD_MM = 4.5, 0.6
 WITHIN_DARK, WITHIN_SPREAD = 0.22, 0.05
 """Dark share of the rim from which a focus lies in the dark itself, and no bright centre is between."""
 
-FILLED, FILLED_SPREAD = 0.62, 0.06
+FILLED, FILLED_SPREAD = 0.82, 0.04
 """Emptiness below which what is dark is no bile."""
 
 MOST_MASS = 0.9
@@ -188,7 +192,7 @@ def _along(dark: NDArray[np.bool_], judged: NDArray[np.bool_], own: NDArray[np.b
         kind, end, first = _follow(dark[ray] & judged[ray], border, start)
         kinds.append(kind)
         if kind != "none":
-            values.append(float(np.median(empty[ray, first : end + 1])))
+            values.extend(empty[ray, first : end + 1].tolist())
         if kind == "ends":
             ends.append(end * STEP_MM)
     if len(kinds) < LEAST_RAYS:
@@ -199,7 +203,7 @@ def _along(dark: NDArray[np.bool_], judged: NDArray[np.bool_], own: NDArray[np.b
         kinds.count("open") / len(kinds),
         radius,
         float(np.quantile(ends, 0.9)) / max(radius, 1e-6) if ends else 1.0,
-        float(np.median(values)) if values else 0.0,
+        float(np.quantile(values, EMPTIEST)) if values else 0.0,
         len(kinds) / len(dark),
     )
 
