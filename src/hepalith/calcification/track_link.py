@@ -67,7 +67,7 @@ BELIEVED = 0.6
 """Probability from which a track is a body. More than one half: a loop holds many frames, and each
 brings its own false echoes, of which the luckiest would be kept (our judgement, C)."""
 
-PRIOR_MOVES = 0.1
+PRIOR_MOVES = 0.05
 """Share of bright bodies that move against the liver: gas and loose stones are the fewer (our judgement,
 C)."""
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from hepalith.calcification.echo import COUNTED
 from hepalith.calcification.focus import Focus
+from hepalith.calcification.look import Look
 from hepalith.calcification.track import ExaminationLooks
 from hepalith.calcification.track_examination import look_at
 from hepalith.differential import diagnose
@@ -114,12 +115,17 @@ def _placed(records: Sequence[TruthRecord], truth: SonoTruth, read: SonoRead) ->
         if centre is None:
             placed.append(record)
             continue
-        sample, line = (float(np.ravel(v)[0]) for v in look.picture.samples_of(*centre))
-        samples, lines = look.sonogram.liver.shape
-        at = (int(np.clip(round(sample), 0, samples - 1)), int(np.clip(round(line), 0, lines - 1)))
+        at = _at(look, centre)
         in_liver, heard = bool(look.sonogram.liver[at]), bool(look.sonogram.heard[at])
         placed.append(replace(record, in_liver=in_liver, heard=heard))
     return tuple(placed)
+
+
+def _at(look: Look, place_px: tuple[float, float]) -> tuple[int, int]:
+    """Return the sample and line of a place on the screen."""
+    sample, line = (float(np.ravel(v)[0]) for v in look.picture.samples_of(*place_px))
+    samples, lines = look.sonogram.liver.shape
+    return int(np.clip(round(sample), 0, samples - 1)), int(np.clip(round(line), 0, lines - 1))
 
 
 def _mimics(truth: SonoTruth, calls: Sequence[Focus], scored: ScoredSonogram) -> tuple[TruthRecord, ...]:
@@ -176,6 +182,7 @@ def _call(focus: Focus, phantom: SonoPhantom, read: SonoRead, truly: str, body: 
     rows, columns = phantom.tissue.shape
     under = phantom.tissue[int(np.clip(round(y), 0, rows - 1)), int(np.clip(round(x), 0, columns - 1))]
     relation = read.seen.ducts.get(focus.id)
+    shown = [k for k in read.whole.looks if (k.frame, k.picture.region) == (best.frame, best.region)]
     return CallRecord(
         id=focus.id, label=focus.label, counted=focus.label in COUNTED, probability=focus.probability,
         centre_px=(float(x), float(y)), morphology=focus.morphology,
@@ -186,6 +193,7 @@ def _call(focus: Focus, phantom: SonoPhantom, read: SonoRead, truly: str, body: 
         diameter=_range(focus.diameter), duct=relation.relation if relation is not None else "",
         probability_real=float(focus.extra.get("probability_real", 1.0)),
         moves=read.whole.motion.get(focus.id),
+        in_liver=bool(shown[0].sonogram.liver[_at(shown[0], (x, y))]) if shown else None,
     )  # fmt: skip
 
 

@@ -79,7 +79,7 @@ class CallRecord:
 
     `truly` is ``"focus"``, ``"piece"`` (a second call on a focus that is met already), the label of the mimic
     that it lies on, or ``"nothing"``; `truth` the id of what it lies on, 0 for nothing. `tissue` is the
-    phantom's tissue under its centre.
+    phantom's tissue under its centre, `in_liver` whether the product's liver lies there.
     """
 
     id: int
@@ -99,6 +99,7 @@ class CallRecord:
     duct: str = ""
     probability_real: float = 1.0
     moves: float | None = None
+    in_liver: bool | None = None
 
 
 @with_config(LOOSE)
