@@ -39,6 +39,10 @@ FACING_IN = 0.65
 Stones shadow; calcium in the wall of a tube is rare. Our judgement (C).
 """
 
+TOUCHING_WALL = 0.4
+"""Share of the foci with a tube at one side and liver at the other that lie in its wall; the others lie beside
+it, along its triad. Our judgement (C): calcified walls of ducts and veins are rare."""
+
 COMPANY = 0.6
 """Share of "at the wall" that is taken for "within" where another focus surely lies in the same tube.
 
@@ -173,17 +177,18 @@ def _relate(about: About) -> DuctRelation:
     facing = _logistic(ring.half_hidden, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside)
     touched = _logistic(ring.one_sided, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside - facing)
     lumen = tube * (inside + FACING_IN * facing)
-    wall = tube * (touched + (1.0 - FACING_IN) * facing)
+    wall = tube * (TOUCHING_WALL * touched + (1.0 - FACING_IN) * facing)
+    beside = tube * (1.0 - TOUCHING_WALL) * touched
     if lumen + wall < 0.5 and _gas_chance(sight) >= MAY_BE_GAS:
         return _unjudged(HIDDEN)
     if lumen + wall < 0.5 and not _has_tubes(sight.look):
         return _unjudged(NO_TUBE)
-    rest = max(1.0 - lumen - wall, 0.0)
+    rest = max(1.0 - lumen - wall - beside, 0.0)
     triad = NEAR_TRIAD if ring.beyond >= TRIAD_NEAR else 0.1
     chances = {
         "in_lumen": lumen,
         "in_wall": wall,
-        "along_portal_triad": rest * triad,
+        "along_portal_triad": beside + rest * triad,
         "apart": rest * (1.0 - triad),
     }
     relation = max(chances, key=lambda name: chances[name])
@@ -273,8 +278,10 @@ def _is_dilated(body: DarkBody | None, calibre: Assessed, look: Look) -> State:
 def _why(relation: str, ring: Ring) -> str:
     if relation == "in_lumen":
         return "a dark tube lies about it on opposite sides"
-    if relation == "in_wall":
+    if relation == "in_wall" or (relation == "along_portal_triad" and ring.darkest >= AT_WALL):
         return "a dark tube lies at it on one side"
+    if relation == "along_portal_triad":
+        return "a tube runs near it"
     return ONE_PLANE_APART if ring.darkest < 0.5 else "what is dark beside it is no tube"
 
 

@@ -34,8 +34,8 @@ GAP_STEPS = 3
 """Steps of liver after which the dark has ended: one bright grain within it does not end it."""
 
 EMPTIEST = 0.75
-"""Quantile of the emptiness that is looked at: somewhere bile is as empty as blood, a lesion's tissue nowhere;
-the blur of the bright body fills the rest."""
+"""Quantile of the emptiness that is looked at: somewhere bile is as empty as blood, a lesion's tissue
+nowhere; the blur of the bright body fills the rest."""
 
 LEAST_RAYS = 8
 """Fewest rays that must be judged; a third. Behind the focus lies its shadow."""
