@@ -22,7 +22,9 @@ from hepalith.calcification.ct import find_foci
 from hepalith.calcification.history import expect_materials
 from hepalith.calcification.judge import NOTHING_EXPECTED
 from hepalith.calcification.renumber import number_after
-from hepalith.calcification.track_examination import look_at
+from hepalith.calcification.track import Followed
+from hepalith.calcification.track_follow import follow
+from hepalith.calcification.track_gather import gather_examination
 from hepalith.differential import diagnose
 from hepalith.differential.contradiction import with_disagreements
 from hepalith.errors import InputError, UsageError
@@ -33,7 +35,6 @@ from hepalith.finding.description import Description
 from hepalith.finding.together import Joined, join
 from hepalith.finding.ultrasound import describe_ultrasound
 from hepalith.image import Volume
-from hepalith.image.cine import Cine
 from hepalith.image.decode import decode
 from hepalith.image.decode_ultrasound import decode_examination
 from hepalith.image.picture import find_pictures
@@ -47,6 +48,7 @@ from hepalith.reading import (
     Run,
     UltrasoundImage,
     UltrasoundRead,
+    keep_frames,
 )
 from hepalith.reading.assemble import assemble
 from hepalith.report import write_folder
@@ -164,7 +166,7 @@ def read_study(paths: Sequence[Path], settings: Settings, patient: Patient, cloc
         choice = choose_series(study, settings)
     told = told_by_header(patient, study.identity)
     ct, left = read_ct(choice, patient, settings, clock)
-    sonography, lost = read_ultrasound(choice, settings, clock, after=0 if ct is None else len(ct.foci.foci))
+    sonography, lost = read_ultrasound(choice, settings, clock, ct)
     with clock.stage("reasoning"):
         joined, stated = bring_together(ct, sonography), findings_from_patient(told)
         findings = (*joined.findings, *stated)
@@ -214,58 +216,48 @@ def read_ct(
 
 
 def read_ultrasound(
-    choice: SeriesChoice, settings: Settings, clock: Stopwatch, *, after: int = 0
+    choice: SeriesChoice, settings: Settings, clock: Stopwatch, ct: CtRead | None = None
 ) -> tuple[UltrasoundRead | None, tuple[SeriesLeft, ...]]:
-    """Return what the ultrasound shows, None where there is none; and the series that cannot be decoded.
+    """Return what the ultrasound shows, None where there is none; and the files that cannot be decoded.
 
-    Parameters
-    ----------
-    after
-        Foci of the examination that are numbered before those on ultrasound.
-    """
-    if not choice.ultrasound:
-        return None, ()
-    with clock.stage("decode ultrasound"):
-        cines, lost = decode_all(choice, settings)
-    with clock.stage("pictures"):
-        images = tuple(
-            UltrasoundImage(f"us_{number}", series, cine, find_pictures(cine))
-            for number, (series, cine) in enumerate(cines, start=1)
-        )
-        pictures = [(picture, image.id) for image in images for picture in image.pictures]
-    with clock.stage("echoes"):
-        sighted = look_at([picture for picture, _ in pictures], [name for _, name in pictures])
-        sighted = number_after(sighted, after)
-    with clock.stage("findings on ultrasound"):
-        seen = describe_ultrasound(sighted.looks, sighted.foci, sighted.motion)
-        article = compare_with_article(seen, sighted.foci)
-    return UltrasoundRead(images, sighted, seen, article), lost
-
-
-def decode_all(
-    choice: SeriesChoice, settings: Settings
-) -> tuple[list[tuple[Series, Cine]], tuple[SeriesLeft, ...]]:
-    """Return every ultrasound file that can be decoded, with its series; and the series that cannot.
+    One file after the other, and of each only the frames that show something are kept: an examination of many
+    loops does not fit in memory.
 
     Raises
     ------
     hepalith.errors.InputError
-        If there is nothing else to read: what is wrong with the first.
+        If nothing else can be read: what is wrong with the first file.
     """
-    cines, lost = list[tuple[Series, Cine]](), list[SeriesLeft]()
-    failed: InputError | None = None
-    for series in choice.ultrasound:
+    images, followed, lost = list[UltrasoundImage](), list[Followed](), list[SeriesLeft]()
+    for one in list_files(choice):
         try:
-            decoded, left = decode_examination((series,), settings)
+            with clock.stage("decode ultrasound"):
+                ((cine,), _) = decode_examination((one,), settings)
         except InputError as error:
-            failed = failed or error
-            lost.append(SeriesLeft(series.uid, f"{series.description or 'no description'}: {error}"))
+            lost.append(SeriesLeft(one.uid, str(error)))
+            if ct is None and len(lost) == len(list_files(choice)):
+                raise
             continue
-        cines += [(series, cine) for cine in decoded]
-        lost += left
-    if failed is not None and not cines:
-        raise failed
-    return cines, tuple(lost)
+        name = f"us_{len(images) + 1}"
+        with clock.stage("pictures"):
+            pictures = find_pictures(cine)
+        with clock.stage("echoes"):
+            seen_in_it = [follow(picture, name) for picture in pictures]
+        image, slim = keep_frames(name, one, cine, pictures, seen_in_it)
+        images.append(image)
+        followed += slim
+    if not images:
+        return None, tuple(lost)
+    with clock.stage("findings on ultrasound"):
+        sighted = number_after(gather_examination(followed), 0 if ct is None else len(ct.foci.foci))
+        seen = describe_ultrasound(sighted.looks, sighted.foci, sighted.motion)
+        article = compare_with_article(seen, sighted.foci)
+    return UltrasoundRead(tuple(images), sighted, seen, article), tuple(lost)
+
+
+def list_files(choice: SeriesChoice) -> tuple[Series, ...]:
+    """Return every ultrasound file as a series of one instance, in order."""
+    return tuple(replace(s, instances=(file,)) for s in choice.ultrasound for file in s.instances)
 
 
 def bring_together(ct: CtRead | None, sonography: UltrasoundRead | None) -> Joined:

@@ -20,6 +20,7 @@ _HOMES = {
     "UltrasoundImage": "examination",
     "UltrasoundRead": "examination",
     "Writer": "folder",
+    "keep_frames": "examination",
     "load_document": "load",
     "load_reading": "load",
     "reading_schema": "document",

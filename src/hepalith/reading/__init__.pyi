@@ -8,6 +8,7 @@ from hepalith.reading.examination import CtRead as CtRead
 from hepalith.reading.examination import Examination as Examination
 from hepalith.reading.examination import UltrasoundImage as UltrasoundImage
 from hepalith.reading.examination import UltrasoundRead as UltrasoundRead
+from hepalith.reading.examination import keep_frames as keep_frames
 from hepalith.reading.folder import Writer as Writer
 from hepalith.reading.folder import refuse_occupied as refuse_occupied
 from hepalith.reading.folder import write_folder as write_folder

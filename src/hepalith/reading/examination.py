@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hepalith.anatomy import Liver, Phase
 from hepalith.anatomy.anatomy import Anatomy
 from hepalith.anatomy.phases import PhaseImage
 from hepalith.calcification import Foci
-from hepalith.calcification.track import ExaminationLooks
+from hepalith.calcification.track import ExaminationLooks, Followed
 from hepalith.differential import Differential
 from hepalith.finding import Finding, Pattern
 from hepalith.finding.article_picture import ArticlePicture
@@ -20,7 +25,7 @@ from hepalith.image.picture import Picture
 from hepalith.management import Plan
 from hepalith.study import Series, SeriesLeft, Study
 
-__all__ = ["Conclusion", "CtRead", "Examination", "UltrasoundImage", "UltrasoundRead"]
+__all__ = ["Conclusion", "CtRead", "Examination", "UltrasoundImage", "UltrasoundRead", "keep_frames"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,12 +58,60 @@ class CtRead:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UltrasoundImage:
-    """One file of ultrasound that was read: ``us_1``, ``us_2``, …, and the B-mode pictures found in it."""
+    """One file of ultrasound that was read.
+
+    Parameters
+    ----------
+    id
+        ``us_1``, ``us_2``, …
+    series
+        Its series, with this file alone.
+    cine
+        The file without its frames.
+    frames
+        How many it has.
+    pictures
+        The B-mode pictures found in it; empty where there is none.
+    kept
+        uint8 (row, column) grey levels of the frames that were looked at closely, by number.
+    """
 
     id: str
     series: Series
     cine: Cine
+    frames: int
     pictures: tuple[Picture, ...] = ()
+    kept: Mapping[int, NDArray[np.uint8]] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Frames, rows and columns."""
+        return (self.frames, *self.cine.shape_px)
+
+    def frame(self, number: int) -> Cine:
+        """Return one frame that was kept, as a still."""
+        return replace(self.cine, grey=self.kept[number][None])
+
+
+def keep_frames(
+    name: str, series: Series, cine: Cine, pictures: Sequence[Picture], followed: Sequence[Followed]
+) -> tuple[UltrasoundImage, list[Followed]]:
+    """Let go of all frames but those that a look shows, and of what only reading them takes.
+
+    Returns
+    -------
+    tuple
+        The image, and what was followed in it, whose pictures hold no frame any more.
+    """
+    frames = sorted({look.frame for one in followed for look in one.looks})
+    kept = MappingProxyType({frame: cine.grey[frame].copy() for frame in frames})
+    bare = replace(cine, grey=cine.grey[:0].copy())
+    slim = {id(picture): replace(picture, cine=bare, to_beams=()) for picture in pictures}
+    image = UltrasoundImage(name, series, bare, cine.grey.shape[0], tuple(slim.values()), kept)
+    return image, [
+        replace(one, looks=tuple(replace(look, picture=slim[id(look.picture)]) for look in one.looks))
+        for one in followed
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

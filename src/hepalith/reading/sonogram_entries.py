@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from hepalith.calcification import Foci, Focus
 from hepalith.calcification.echo import Observation, Shadow
@@ -120,7 +121,7 @@ def _image_entry(
         frame_of_reference_uid=named(image.series.frame_of_reference_uid),
         role="primary" if is_primary else "other",
         phase=PhaseEntry(label="unknown", probability=1.0),
-        shape=tuple(int(n) for n in cine.grey.shape),
+        shape=image.shape,
         spacing_mm=cine.mm_per_px or (),
         scanner=made.scanner or None,
         regions=(*(region_entry(p, share.get(p.region)) for p in image.pictures), *_said_regions(image)),
@@ -326,9 +327,11 @@ def disagreement_entry(clash: Disagreement) -> DisagreementEntry:
 
 
 def series_of(read: UltrasoundRead) -> tuple[Series, ...]:
-    """Return the series that the images came from, each once, in order."""
-    found: list[Series] = []
+    """Return the series that the images came from, each once with its files, in order."""
+    found: dict[tuple[str, str], Series] = {}
     for image in read.images:
-        if not any(image.series is series for series in found):
-            found.append(image.series)
-    return tuple(found)
+        key = (image.series.uid, image.series.part)
+        known = found.get(key)
+        files = () if known is None else known.instances
+        found[key] = replace(image.series, instances=(*files, *image.series.instances))
+    return tuple(found.values())

@@ -7,7 +7,6 @@ The maps of the folder lie on the primary image's grid, (frame, row, column), it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 
 from hepalith.calcification.look import Look
 from hepalith.geometry import Box, Grid, StoredOrder
-from hepalith.image.cine import Cine
 from hepalith.image.overlay_identity import hide_identity
 from hepalith.reading.examination import UltrasoundImage, UltrasoundRead
 from hepalith.reading.reading import KeyPicture, Maps
@@ -57,14 +55,13 @@ def key_pictures(read: UltrasoundRead) -> tuple[KeyPicture, ...]:
 
 def _keep(image: UltrasoundImage, frame: int, read: UltrasoundRead) -> KeyPicture:
     """Return one frame with its foci and its liver, everything that may name somebody blackened."""
-    still = replace(image.cine, grey=image.cine.grey[frame : frame + 1])
     foci = np.zeros(image.cine.shape_px, dtype=np.int32)
     liver = np.zeros(image.cine.shape_px, dtype=np.bool_)
     for look, labels in zip(read.sighted.looks, read.sighted.labels, strict=True):
         if (look.image, look.frame) == (image.id, frame):
             foci = np.where(labels > 0, labels, foci)
             liver |= on_screen(look, look.sonogram.liver) > 0
-    return KeyPicture(image.id, frame, hide_identity(still, image.pictures)[0], foci, liver)
+    return KeyPicture(image.id, frame, hide_identity(image.frame(frame), image.pictures)[0], foci, liver)
 
 
 def on_screen(look: Look, beams: NDArray[Any]) -> NDArray[np.int32]:
@@ -76,7 +73,7 @@ def on_screen(look: Look, beams: NDArray[Any]) -> NDArray[np.int32]:
 def sonogram_maps(read: UltrasoundRead, pictures: Sequence[KeyPicture]) -> Maps:
     """Return the maps of an examination of ultrasound alone, on the grid of its primary image."""
     image = read.primary
-    grid = screen_grid(image.cine)
+    grid = screen_grid(image)
     if not pictures:
         nothing = Box((0, 0, 0), (0, 0, 0))
         empty = np.zeros((0, 0, 0), dtype=np.int16)
@@ -96,13 +93,12 @@ def sonogram_maps(read: UltrasoundRead, pictures: Sequence[KeyPicture]) -> Maps:
     )
 
 
-def screen_grid(cine: Cine) -> Grid:
+def screen_grid(image: UltrasoundImage) -> Grid:
     """Return the grid of a loop's frames; where a pixel has no size, one counts as 1 mm in the file."""
-    height, width = cine.mm_per_px or (1.0, 1.0)
+    height, width = image.cine.mm_per_px or (1.0, 1.0)
     affine = np.zeros((4, 4))
     affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = 1.0, height, width, 1.0
-    frames, rows, columns = cine.grey.shape
-    return Grid((frames, rows, columns), affine)
+    return Grid(image.shape, affine)
 
 
 def narrowed(labels: NDArray[Any]) -> NDArray[Any]:
