@@ -42,9 +42,10 @@ speckle keeps its standard deviation in decibels wherever it is heard (Rayleigh 
 than half of it is noise, fluid or the display's floor."""
 
 
-LIVELY = 0.3
-"""A cell that is livelier than this share of the liveliest tenth shows echoes: that tenth holds edges of about
-twice the speckle's own standard deviation, and stands even where most of the picture is silent."""
+LIVELY = 0.1
+"""A cell that is duller than this share of the liveliest tenth, or than one grey level, shows no echo at all: it is
+left out before the speckle is learned, since most of a picture may be silent. Edges are up to eight times as
+lively as speckle, so the share cannot be larger."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,7 +194,8 @@ def _speckle(sd: NDArray[np.float32], inside: NDArray[np.bool_], reach: float) -
     values = sd[band][inside[band]]
     if values.size == 0:
         return 1.0
-    lively = values[values > LIVELY * np.percentile(values, 90)]
+    some = values[values > max(LIVELY * float(np.percentile(values, 90)), 1.0)]
+    lively = some[some > DULL * np.median(some)] if some.size else some
     return max(float(np.percentile(lively if lively.size else values, 40)), 1.0)
 
 
