@@ -53,6 +53,9 @@ def test_help_of_every_command_names_each_option_with_what_it_does(
         ["read", "x", "--out", "y", "--policy", "no_such_policy"],
         ["read", "x", "--out", "y", "--liver-label", "3"],
         ["read", "x", "--out", "y", "--hu-per-mg-ml", "-4"],
+        ["read", "x", "--out", "y", "--pixel-mm", "2.5"],
+        ["read", "x", "--out", "y", "--pixel-mm", "0.01"],
+        ["read", "x", "--out", "y", "--pixel-mm", "nan"],
         ["schema", "weather"],
     ],
 )

@@ -333,7 +333,7 @@ def _check_streams(streams: list[bytes], instance: Instance, encoding: Encoding)
             )
         if said.process == "lossy" and said.bits > 8:
             raise UnsupportedModalityError(
-                f"{instance.name}: a lossy JPEG of {said.bits} bits, which is not read; export it uncompressed"
+                f"{instance.name}: a lossy JPEG of {said.bits} bits, not read; export it uncompressed"
             )
         if (said.rows, said.columns, said.components) != (encoding.rows, encoding.columns, encoding.samples):
             raise UnreadableFileError(
