@@ -139,7 +139,8 @@ def _calcification(seen: _Seen) -> Finding:
     """Return whether any bright focus is calcium; its absence is never claimed from planes."""
     name, foci = "intrahepatic_calcification", seen.scene.counted
     if not foci:
-        return _unable(name, "liver", NO_SUBSTANCE if seen.scene.explained else ONE_PLANE)
+        unsure = any(f.label in ("gas", "undetermined") for f in seen.scene.foci.foci)
+        return _unable(name, "liver", NO_SUBSTANCE if unsure else ONE_PLANE)
     chances = [chance_of_calcium(f) * seen.scene.chance_bright(f.id) for f in foci]
     chance = 1.0 - math.prod(1.0 - p for p in chances)
     if max(chance_of_calcium(f) for f in foci) >= 0.5:

@@ -40,7 +40,7 @@ Stones shadow; calcium in the wall of a tube is rare. Our judgement (C).
 """
 
 TOUCHING_WALL = 0.4
-"""Share of the foci with a tube at one side and liver at the other that lie in its wall; the others lie beside
+"""Share of the foci with a tube at one side and liver at the other that lie in its wall; others lie beside
 it, along its triad. Our judgement (C): calcified walls of ducts and veins are rare."""
 
 COMPANY = 0.6
