@@ -557,6 +557,14 @@ def test_animations_are_loops(tmp_path: Path, kind: str) -> None:
     assert (cine.kind, cine.frame_time_ms) == ("cine", 40.0)
 
 
+def test_of_several_pages_the_first_is_read_and_the_rest_said(tmp_path: Path) -> None:
+    frames = [Image.fromarray(frame) for frame in GREY]
+    frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
+    cine = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(cine.grey, GREY[:1])
+    assert any("3 pictures" in warning for warning in cine.warnings)
+
+
 def test_a_picture_cut_short_is_refused(tmp_path: Path) -> None:
     for name in ("a.png", "a.jpg", "a.bmp", "a.tif", "a.gif", "a.webp"):
         path = png(tmp_path / name, Image.fromarray(make_levels((1, 300, 400))[0]))

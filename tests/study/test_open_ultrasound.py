@@ -21,6 +21,7 @@ from hepalith.errors import (
     MixedStudiesError,
     NoImageError,
     UnreadableFileError,
+    UnsupportedModalityError,
     UsageError,
 )
 from hepalith.settings import Settings
@@ -240,6 +241,14 @@ def test_a_text_named_png_is_refused(tmp_path: Path) -> None:
     assert "a.png" in refused(NoImageError, path)
     path.write_bytes(b"")
     assert "a.png" in refused(NoImageError, path)
+
+
+@pytest.mark.parametrize(
+    "head", [b"RIFF\0\0\0\0AVI LIST", b"\0\0\0\x20ftypisom", b"\x1aE\xdf\xa3", b"\0\0\x01\xba"]
+)
+def test_a_video_file_is_refused_by_name(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "a.bin").write_bytes(head + b"\0" * 500)
+    assert "video" in refused(UnsupportedModalityError, tmp_path / "a.bin")
 
 
 def test_a_bitmap_is_known_by_more_than_its_two_letters(tmp_path: Path) -> None:

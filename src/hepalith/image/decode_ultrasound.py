@@ -144,13 +144,15 @@ def _read_frames(series: Series, instance: Instance) -> tuple[_Frames, str]:
         return frames, digest()
     data = read_whole(instance.path, instance.member)
     try:
-        count, rows, columns = still_shape(data)
-        if min(rows, columns) < SMALLEST_PX:
+        shape = still_shape(data)
+        if min(shape.rows, shape.columns) < SMALLEST_PX:
             raise NoImageError(
-                f"{instance.name}: {columns}x{rows} pixels are too small to hold an ultrasound picture; "
-                "give the picture itself"
+                f"{instance.name}: {shape.columns}x{shape.rows} pixels are too small to hold an ultrasound "
+                "picture; give the picture itself"
             )
-        frames = _room_for(count, rows, columns, instance)
+        frames = _room_for(shape.frames, shape.rows, shape.columns, instance)
+        if shape.pages > 1:
+            frames.notes.append(f"The file holds {shape.pages} pictures; the first was read")
         _gather(still_frames(data), frames, instance)
     except InputError:
         raise

@@ -14,11 +14,14 @@ from PIL import Image, ImageOps
 
 from hepalith.image.colour import Space
 
-__all__ = ["MOST_PIXELS", "Pixels", "jpeg_pixels", "still_frames", "still_shape"]
+__all__ = ["MOST_PIXELS", "Pixels", "StillShape", "frame_time", "jpeg_pixels", "still_frames", "still_shape"]
 
 MOST_PIXELS = 64 * 10**6
 """Most pixels of one frame. Screens of scanners have at most 4 million, photographs of screens 50 (our
 judgement); a small file that announces more is built to exhaust a machine."""
+
+_PAGED = ("TIFF", "MPO")
+"""Formats whose further pictures are pages or other views."""
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "MPO")
 """Formats of Pillow that are tried: no others, so that no other decoder meets a stranger's bytes."""
@@ -66,8 +69,19 @@ def _jpeg(picture: Image.Image, colour: str = "", *, lossless: bool = False) -> 
     return Pixels(np.asarray(picture), "rgb" if unmarked and colour == "RGB" else "ybr")
 
 
-def still_shape(data: bytes) -> tuple[int, int, int]:
-    """Return frames, rows and columns that the file announces, before anything is decoded.
+@dataclass(frozen=True, slots=True)
+class StillShape:
+    """What a picture file announces."""
+
+    frames: int
+    rows: int
+    columns: int
+    pages: int = 1
+    """Further pictures that are no frames of a loop (pages of a TIFF) count from 2."""
+
+
+def still_shape(data: bytes) -> StillShape:
+    """Return what the file announces, before anything is decoded.
 
     Raises
     ------
@@ -79,8 +93,10 @@ def still_shape(data: bytes) -> tuple[int, int, int]:
         with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
             width, height = picture.size
             turned = picture.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-            frames = 1 if picture.format in ("MPO", "TIFF") else getattr(picture, "n_frames", 1)
-    return (frames, width, height) if turned else (frames, height, width)
+            count = getattr(picture, "n_frames", 1)
+            pages = count if picture.format in _PAGED else 1
+    rows, columns = (width, height) if turned else (height, width)
+    return StillShape(count // pages, rows, columns, pages)
 
 
 def still_frames(data: bytes) -> Iterator[Pixels]:
@@ -100,7 +116,7 @@ def still_frames(data: bytes) -> Iterator[Pixels]:
             if picture.format in ("JPEG", "MPO"):
                 yield _upright_jpeg(picture)
                 return
-            frames = 1 if picture.format == "TIFF" else getattr(picture, "n_frames", 1)
+            frames = 1 if picture.format in _PAGED else getattr(picture, "n_frames", 1)
             for n in range(frames):
                 if n:
                     picture.seek(n)

@@ -21,7 +21,7 @@ from hepalith.study.header import CT_CLASSES, DICOMDIR_CLASS, US_CLASSES, Header
 from hepalith.study.keep import Kept, keep_modality
 from hepalith.study.pick import pick_study
 from hepalith.study.source import Source, Unreadable, check_archive, open_archive, open_source, walk
-from hepalith.study.still_file import StillFile, describe_still_file
+from hepalith.study.still_file import StillFile, describe_still_file, is_video
 from hepalith.study.volume_file import VolumeFile, describe_volume_file, sniff
 
 __all__ = ["open_study"]
@@ -55,6 +55,7 @@ class _Found:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     stills: list[StillFile] = field(default_factory=list)
+    videos: list[str] = field(default_factory=list)
     roots: set[Path] = field(default_factory=set)
     """Inputs that hold images which say what they are."""
     folders: set[tuple[Path, str]] = field(default_factory=set)
@@ -183,6 +184,8 @@ def _sort(source: Source, file: BinaryIO, found: _Found) -> str:
     elif kind == "dicom" or (not kind and looks_like_dicom(head)):
         return _sort_dicom(source, head, file, found, certain=kind == "dicom")
     else:
+        if is_video(head):
+            found.videos.append(source.name)
         return _stranger(source, found)
     return kind
 
@@ -283,6 +286,10 @@ def _refuse_nothing(found: _Found, where: str) -> None:
     if found.unreadable:
         name, reason = found.unreadable[0]
         raise UnreadableFileError(f"{name}: {reason}; nothing else in {where} is an image")
+    if found.videos:
+        raise UnsupportedModalityError(
+            f"{found.videos[0]}: a video file, which is not read; export the loop as DICOM, or frames as PNG"
+        )
     count = len(found.strangers)
     if count == 1:
         raise NoImageError(

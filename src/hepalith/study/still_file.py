@@ -10,7 +10,7 @@ from hepalith.study.acquisition import Instance, Series
 from hepalith.study.source import Source
 from hepalith.study.uid import make_uid
 
-__all__ = ["StillFile", "describe_still_file", "is_still"]
+__all__ = ["StillFile", "describe_still_file", "is_still", "is_video"]
 
 _STARTS = (
     b"\x89PNG\r\n\x1a\n",
@@ -43,6 +43,16 @@ def is_still(head: bytes) -> bool:
     if head[:2] == b"BM":  # two letters are little: the header's own size stands in byte 14
         return len(head) > 18 and int.from_bytes(head[14:18], "little") in (12, 40, 52, 56, 64, 108, 124)
     return head.startswith(_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+def is_video(head: bytes) -> bool:
+    """Return whether a file starts as AVI, MP4, QuickTime, Matroska or MPEG does."""
+    if head[:4] == b"RIFF":
+        return head[8:12] == b"AVI "
+    pictures = (b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1", b"jxl ")
+    if head[4:8] == b"ftyp":
+        return head[8:12] not in pictures
+    return head.startswith((b"\x1aE\xdf\xa3", b"\0\0\x01\xba", b"\0\0\x01\xb3"))
 
 
 def describe_still_file(source: Source, head: bytes, file: BinaryIO) -> StillFile:
