@@ -13,6 +13,7 @@ from hepalith.anatomy.sono_body import BrightLine, DarkBody, Lesion
 from hepalith.anatomy.sono_cells import Cells, cut_cells
 from hepalith.anatomy.sono_dark import find_dark_bodies
 from hepalith.anatomy.sono_heard import find_heard
+from hepalith.anatomy.sono_lesion import find_lesions
 from hepalith.anatomy.sono_lines import find_bright_lines
 from hepalith.anatomy.sono_liver import Stretch, find_liver_stretch
 from hepalith.image.picture import Picture
@@ -103,6 +104,7 @@ def map_sonogram(levels: NDArray[np.float32], picture: Picture) -> Sonogram:
         in_view=_share(liver, grid.inside, cells),
         quality=quality,
         quality_reasons=reasons,
+        lesions=find_lesions(cells, stretch, dark, bodies),
     )
 
 
