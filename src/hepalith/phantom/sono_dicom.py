@@ -41,11 +41,14 @@ JPEG_QUALITY = 92
 
 @dataclass(frozen=True, slots=True)
 class SonoHeader:
-    """What the header says beside the picture; `key` seeds every UID."""
+    """What the header says beside the picture; `key` seeds every UID.
+
+    Name and number of the patient are those of the CT phantom of the same seed: both are one patient's.
+    """
 
     key: str
     encoding: str = "grey"
-    patient_name: str = "PHANTOM^SONO"
+    patient_name: str = "PHANTOM^ABDOMEN"
     patient_id: str = "PHANTOM"
     study_date: str = "20240115"
     number: int = 1

@@ -112,8 +112,10 @@ def entry_of(
     space: BeamSpace,
     others: Sequence[Cast],
     spots: Sequence[Spot | None],
+    *,
+    best_frame: int = 0,
 ) -> SonoFocus:
-    """Return the truth of one body; `spots` says where it stands in each frame."""
+    """Return the truth of one body; `spots`: where it stands in each frame, `echoed`: of `best_frame`."""
     body = cast.body
     x0, z0, x1, z1 = body.shape.bounds()
     sample, _ = space.beam_of((x0 + x1) / 2, (z0 + z1) / 2)
@@ -142,4 +144,5 @@ def entry_of(
         host=body.host,
         group=body.group,
         moves=body.moves,
+        best_frame=best_frame,
     )

@@ -85,7 +85,8 @@ def make_sonogram(
         cast = next((c for c in casts if c.body.id == body.id), None)
         if cast is not None:
             spots = _spots(body, spot_of(body, screen, labels), scene.wall_mm, (space, screen), motion)
-            entries.append(entry_of(cast, echoed, space, casts, spots))
+            best = _best_frame(body, space, motion)
+            entries.append(entry_of(cast, echoed, space, casts, spots, best_frame=best))
     known = bool(rng.random() < 0.6)
     mm = (screen.mm_per_px, screen.mm_per_px) if known else None
     sonography = _sonography(probe, 50.0 if frames > 1 else None)
@@ -111,7 +112,7 @@ def make_sonogram(
         patterns=tuple(PatternTruth(kind, ids) for kind, ids in anatomy.patterns if ids),
         vessels=dict(anatomy.vessels),
         ducts=dict(anatomy.ducts),
-        texture={"kind": texture},
+        texture={"kind": texture, "network": any(k == "septal_network" for k, _ in anatomy.patterns)},
         motion={} if motion is None else _told(motion),
         screen={"parts": list(furniture.parts), "words": list(furniture.words)},
         notes=tuple(anatomy.notes),

@@ -33,7 +33,7 @@ CLEAN_FROM_DB = 9.0
 """Mean loss from which a shadow is called clean: about 1.6 standard deviations of speckle darker than its
 neighbours all along, so that its edges show."""
 
-BORDER_DB = (1.5, 3.5, 7.5, 10.5)
+BORDER_DB = (1.7, 3.3, 8.0, 10.0)
 """Losses between the first two, and the last two, lie near a border of grades."""
 
 HAZE_FILLS_DB = 4.0
@@ -116,7 +116,7 @@ def shadow_of(cast: Cast, echoed: Echoed, space: BeamSpace, valid: Array | None 
     has_tail = cast.tail is not None
     grade, borderline = grade_of(drop, shade, lift if has_tail else 0.0)
     index = min(max(drop / max(room, 1e-3), 0.0), 1.0)
-    return ShadowTruth(grade, drop, shade, index, borderline or room < 1.5 * ROOM_DB, room >= ROOM_DB)
+    return ShadowTruth(grade, drop, shade, index, borderline or room < 1.25 * ROOM_DB, room >= ROOM_DB)
 
 
 def grade_of(drop_db: float, shade_db: float, lift_db: float = 0.0) -> tuple[str, bool]:

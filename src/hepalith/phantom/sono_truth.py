@@ -22,7 +22,9 @@
                "visible": whether that is at least 2, of a dot no wider than a speckle 2.3,
                "shadow": {"grade", "borderline", "drop_db", "index", "assessable", "shade_db"},
                "duct": {"relation", "calibre_mm", "dilated", "fluid_around", "upstream_dilated"} | null,
-               "host": id of its host; 0: none, "group", "moves"}],
+               "host": id of its host; 0: none, "group", "moves",
+               "best_frame": the frame of a loop in whose plane it lies best, to which contrast and shadow
+                             belong}],
      "mimics": [the same, "label" what it is],
      "screen": {"parts", "words"}: what stands over and around the picture, names included,
      "hosts", "ducts", "vessels", "patterns", "texture", "motion", "notes", "notice"}
@@ -116,6 +118,7 @@ class SonoFocus:
     host: int = 0
     group: int = 0
     moves: str = ""
+    best_frame: int = 0
 
 
 @dataclass(frozen=True, slots=True)
