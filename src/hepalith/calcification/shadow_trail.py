@@ -37,6 +37,10 @@ LEAST_LEVEL = 10.0
 """Grey levels above black that the neighbours must show for a share of them to be missed. Below it noise,
 JPEG and the display's threshold decide. Our judgement."""
 
+DISPLAYED_DB = 65.0
+"""Range of echoes that a display shows from black to white, which no header tells: 50 to 85 dB are in use.
+Our judgement. Speckle is no better measure of it: compounding narrows it."""
+
 LEAST_BINS = 2
 """Fewest windows from which a trail is judged."""
 
@@ -51,8 +55,7 @@ class Ground:
 
     `levels` are grey levels, `seen` where the picture is, `plain` where a neighbour may be looked at, the
     strictest first, which also leaves out what lies behind other foci: heard tissue without dark bodies,
-    bright lines and other foci. `black` is the picture's darkest level, `speckle` the
-    deviation of its liver's speckle.
+    bright lines and other foci. `black` is the picture's darkest level.
     """
 
     levels: NDArray[np.float32]
@@ -60,7 +63,6 @@ class Ground:
     plain: tuple[NDArray[np.bool_], ...]
     spread: NDArray[np.float32]
     black: float
-    speckle: float
     cell: Cell
 
 
@@ -74,8 +76,8 @@ class Trail:
         Shares (0: none, 1: black, below 0: brighter) and their standard deviations, one a window.
     index, index_sd
         Their mean and its standard deviation.
-    drop
-        The same in deviations of speckle: a deviation is 5.6 dB of echo where nothing was averaged.
+    drop_db
+        The same in decibels of echo, were the display to show `DISPLAYED_DB`.
     near, middle, far
         Means of the first third, of the middle and of the last third.
     before
@@ -93,7 +95,7 @@ class Trail:
     sd: NDArray[np.float64]
     index: float
     index_sd: float
-    drop: float
+    drop_db: float
     near: float
     middle: float
     far: float
@@ -279,7 +281,6 @@ def _summary(
     (missing, sd, above), (beams, rows), (before, lopsided) = shares, where, around
     n = missing.size
     third = max(1, n // 3)
-    spread = ground.speckle
     index = float(missing.mean())
     error = float(np.sqrt((sd**2).sum())) / n * np.sqrt(BIN_CELLS) + 0.15 * lopsided
     core = ground.levels[rows, beams.core].mean(axis=1, dtype=np.float64)
@@ -288,7 +289,7 @@ def _summary(
         sd,
         index,
         float(error),
-        float((missing * above).mean()) / max(spread, 1.0),
+        float((missing * above).mean()) * DISPLAYED_DB / 255,
         float(missing[:third].mean()),
         float(missing[third : n - third].mean()) if n > 2 * third else index,
         float(missing[n - third :].mean()),

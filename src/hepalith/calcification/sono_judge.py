@@ -1,14 +1,32 @@
-"""What a bright echo is: small judges, each with one kind of evidence."""
+"""What a bright echo is: the log odds for a focus against the votes for each mimic."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
+from hepalith.calcification.echo import COUNTED
+from hepalith.calcification.sono_evidence import log_odds_of_focus
+from hepalith.calcification.sono_mimic import MIMICS, PRIORS
 from hepalith.calcification.ultrasound_sight import Sight
+from hepalith.calcification.vote import Vote
 
 __all__ = ["Verdict", "judge_echo"]
+
+OPERATING_POINT = 0.5
+"""Probability of a focus from which one is called."""
+
+WORTH_NAMING = 0.3
+"""Probability of a focus from which a body that is not called is told of, as undetermined."""
+
+CALCIUM: Mapping[str, float] = MappingProxyType(
+    {"clean": 1.0, "faint": 0.6, "dirty": 0.3, "none": 0.15, "comet_tail": 0.1, "not_assessable": 0.3}
+)
+"""Share of foci with each grade of shadow that are said to be calcification rather than an echo whose
+substance is not named. A clean shadow is calcium's or a stone's; a dot without one may be anything. Our
+judgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +41,56 @@ class Verdict:
 
 
 def judge_echo(sight: Sight) -> Verdict | None:
-    """Return what an echo is, or ``None`` where it is nothing to name."""
-    shadow = sight.shadow.probabilities
-    cast = shadow.get("clean", 0.0) + shadow.get("faint", 0.0) + shadow.get("dirty", 0.0)
-    score = -3.0 + 0.55 * min(sight.body.contrast, 9.0) + 2.5 * (cast - 0.4)
-    if sight.body.goes_on:
-        score -= 4.0
-    score -= 1.0 * max(0.0, min(sight.elongation - 2.0, 4.0)) * (1 - cast)
-    score -= 1.5 * sight.about.dark_sides * (1 - cast)
-    score -= 4.0 * sight.about.on_line
-    p = 1 / (1 + math.exp(-score))
-    if p < 0.5:
+    """Return what an echo is, or ``None`` where it is nothing to name.
+
+    Notes
+    -----
+    Log odds are added and normalised. The focus's share is parted between calcification and echogenic focus
+    by its shadow.
+    """
+    votes = [vote for ask in MIMICS for vote in ask(sight)]
+    score = dict(PRIORS)
+    for vote in votes:
+        score[vote.label] += vote.weight
+    focus = log_odds_of_focus(sight)
+    top = max(focus, *score.values())
+    share = {label: math.exp(value - top) for label, value in score.items()}
+    counted = math.exp(focus - top)
+    total = counted + sum(share.values())
+    calcium = _calcium(sight)
+    probabilities = {
+        "calcification": counted / total * calcium,
+        "echogenic_focus": counted / total * (1.0 - calcium),
+        **{label: value / total for label, value in share.items()},
+    }
+    likely = counted / total
+    pool = COUNTED if likely >= OPERATING_POINT else tuple(PRIORS)
+    best = max(pool, key=lambda label: probabilities[label])
+    if best == "undetermined" and likely < WORTH_NAMING:
         return None
-    label = "calcification" if shadow.get("clean", 0.0) > 0.5 else "echogenic_focus"
-    return Verdict(label, p, sight.shadow.reason, {label: p, "undetermined": 1 - p}, p)
+    probability = likely if best in COUNTED else probabilities[best]
+    return Verdict(best, probability, _reason(best, sight, votes), probabilities, 1.0 - _noise(sight))
+
+
+def _calcium(sight: Sight) -> float:
+    """Return the share of a focus's probability that goes to calcification."""
+    grades = sight.shadow.probabilities or {"not_assessable": 1.0}
+    return sum(CALCIUM[grade] * p for grade, p in grades.items())
+
+
+def _noise(sight: Sight) -> float:
+    """Return the probability that speckle alone made a body: small from four deviations on."""
+    return 1.0 / (1.0 + math.exp(2.5 * (sight.body.deviates - 3.2)))
+
+
+def _reason(label: str, sight: Sight, votes: list[Vote]) -> str:
+    """Return the strongest reasons for a label as one sentence."""
+    if label in COUNTED:
+        words = [f"{sight.body.contrast:.1f} deviations of speckle brighter than the liver about it"]
+        words.append(sight.shadow.reason or "its shadow was not judged")
+        against = sorted(
+            (v for v in votes if v.label != "undetermined" and v.weight > 1.5), key=lambda v: -v.weight
+        )
+        return "; ".join([*words, *(f"but {v.reason}" for v in against[:1])])
+    chosen = sorted((v for v in votes if v.label == label), key=lambda v: -v.weight)
+    return "; ".join(v.reason for v in chosen[:2]) or "bright, but no more than much else in this picture"

@@ -12,11 +12,12 @@ from hepalith.calcification.echo import Echo, Echoes, Observation
 from hepalith.calcification.shadow import grade_shadow
 from hepalith.calcification.shadow_expected import expect_shadow
 from hepalith.calcification.shadow_trail import Ground, measure_trail
+from hepalith.calcification.sono_detectability import smallest_focus
 from hepalith.calcification.sono_judge import Verdict, judge_echo
 from hepalith.calcification.ultrasound_body import Bright, Caliper, find_bodies, measure_caliper
 from hepalith.calcification.ultrasound_form import see_form
 from hepalith.calcification.ultrasound_scale import Scales, find_scales, find_seeds
-from hepalith.calcification.ultrasound_sight import Sight, look_about
+from hepalith.calcification.ultrasound_sight import Sight, count_clutter, look_about
 from hepalith.image.beam import BeamGrid
 from hepalith.image.picture import Picture
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable
@@ -56,7 +57,8 @@ def find_echoes(
         number = len(echoes) + 1
         labels[sight.body.slices][sight.body.mask] = number
         echoes.append(_echo(number, sight, verdict, picture, (image, frame)))
-    return Echoes(tuple(echoes), labels)
+    smallest, why = smallest_focus(scales, sonogram, picture.grid)
+    return Echoes(tuple(echoes), labels, smallest, why)
 
 
 def see_bodies(
@@ -65,7 +67,7 @@ def see_bodies(
     """Return all bright bodies of one frame with what is seen of them, the most certain first."""
     bodies = find_bodies(scales, find_seeds(scales))
     ground = _ground(levels, picture.grid, sonogram, scales, bodies)
-    return [_sight(body, bodies, ground, (scales, sonogram), picture) for body in bodies]
+    return count_clutter([_sight(body, bodies, ground, (scales, sonogram), picture) for body in bodies])
 
 
 def _sight(
@@ -79,7 +81,16 @@ def _sight(
     size, depth = _in_mm(caliper.length_px, grid), _depth_mm(body, grid)
     shadow = grade_shadow(trail, expect_shadow(size, depth, picture.cine.sonography))
     form, edge = see_form(body, caliper, scales, grid)
-    return Sight(body, caliper, look_about(body, bodies, scales, sonogram), trail, shadow, form, edge)
+    return Sight(
+        body,
+        caliper,
+        look_about(body, bodies, scales, sonogram),
+        trail,
+        shadow,
+        form,
+        edge,
+        *_shares(caliper, grid),
+    )
 
 
 def _ground(
@@ -102,17 +113,14 @@ def _ground(
         (plain, loose),
         sonogram.speckle_sd,
         black,
-        _speckle(sonogram, scales),
         scales.cell,
     )
 
 
-def _speckle(sonogram: Sonogram, scales: Scales) -> float:
-    """Return the median standard deviation of speckle in the liver, in grey levels."""
-    thin = (slice(None, None, 4), slice(None, None, 4))
-    liver = sonogram.liver[thin] & scales.usable[thin]
-    spread = sonogram.speckle_sd[thin]
-    return max(1.0, float(np.median(spread[liver] if liver.any() else spread)))
+def _shares(caliper: Caliper, grid: BeamGrid) -> tuple[float, float]:
+    """Return the longest and shortest caliper as shares of the picture's depth."""
+    depth = grid.step_px * grid.shape[0]
+    return caliper.length_px / depth, caliper.width_px / depth
 
 
 def _in_mm(length_px: float, grid: BeamGrid) -> float | None:

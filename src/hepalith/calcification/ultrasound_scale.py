@@ -79,6 +79,8 @@ class Scale:
     mean: NDArray[np.float32]
     contrast: NDArray[np.float32]
     deviates: NDArray[np.float32]
+    spread: float = 1.0
+    """Standard deviation of `contrast` over the liver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,7 @@ def _contrast(
     if plain.size > 50:
         middle_value, upper = np.quantile(plain, [0.5, NOISE_QUANTILE])
         spread = max(spread, float(upper - middle_value) / NORMAL_QUANTILE)
-    return Scale(box, stride, mean, contrast, contrast / np.float32(spread))
+    return Scale(box, stride, mean, contrast, contrast / np.float32(spread), spread)
 
 
 def find_seeds(scales: Scales) -> list[Seed]:

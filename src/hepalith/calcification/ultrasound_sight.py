@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from hepalith.calcification.shadow_trail import Trail
 from hepalith.calcification.ultrasound_body import Bright, Caliper
 from hepalith.calcification.ultrasound_scale import Scales
 
-__all__ = ["About", "Sight", "look_about"]
+__all__ = ["About", "Sight", "count_clutter", "look_about"]
 
 RIM_CELLS = 1.0
 """Speckle cells around a body that belong to its own blur and to no surroundings."""
@@ -26,6 +26,16 @@ ABOUT_CELLS = 4.0
 DARK_Z = -1.3
 """Deviations, after smoothing over a cell, below which a place is a dark tube's rather than tissue's: plain
 speckle falls there in one place of fifty."""
+
+
+LIVER_ABOUT, ON_LINE, SHADOW_DEVIATIONS, LIKE_SHARE = 0.5, 0.3, 3.0, 0.7
+"""A body counts as clutter when so much of its surroundings is liver, no more of it lies on a long line, its
+trail misses less than so many deviations, and it has this share of the other's contrast. Our judgement."""
+
+
+LEAST_CONTRAST = 2.5
+"""Contrast, in deviations of speckle, below which nothing stands out: what others are compared with at
+least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +87,42 @@ class Sight:
     shadow: Shadow
     form: Mapping[str, float]
     edge: float
+    share_of_depth: float
+    """Longest caliper as a share of the picture's depth."""
+    width_share: float = 0.0
+    """Shortest caliper as a share of the picture's depth."""
+    standing_out: float = 1.0
+    """Contrast over the median contrast of the liver's other bright bodies, or over the least that is
+    seen."""
+    clutter: int = 0
+    """Other bright bodies of the liver, no dimmer than two thirds of this one and without a shadow: where
+    many walls and portal triads shine, one more is no news."""
 
     @property
     def elongation(self) -> float:
         """Longest over shortest caliper."""
         return self.caliper.length_px / max(self.caliper.width_px, 0.5)
+
+
+def count_clutter(sights: list[Sight]) -> list[Sight]:
+    """Return the bodies, each with how many like it shine in this liver without a shadow."""
+    bare = [
+        s
+        for s in sights
+        if _is_liver(s) and (isinstance(s.trail, str) or s.trail.index < SHADOW_DEVIATIONS * s.trail.index_sd)
+    ]
+    out = []
+    for s in sights:
+        like = sum(o is not s and o.body.contrast > LIKE_SHARE * s.body.contrast for o in bare)
+        others = [o.body.contrast for o in sights if o is not s and _is_liver(o)]
+        usual = max(LEAST_CONTRAST, float(np.median(others)) if others else LEAST_CONTRAST)
+        out.append(replace(s, clutter=like, standing_out=s.body.contrast / usual))
+    return out
+
+
+def _is_liver(sight: Sight) -> bool:
+    """Return whether a bright body lies in the liver and is no part of a long line."""
+    return not sight.body.goes_on and sight.about.liver > LIVER_ABOUT and sight.about.on_line < ON_LINE
 
 
 def look_about(body: Bright, bodies: list[Bright], scales: Scales, sonogram: Sonogram) -> About:
