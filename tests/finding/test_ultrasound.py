@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ from hepalith.differential import diagnose
 from hepalith.differential.differential import Differential
 from hepalith.finding.description import Description
 from hepalith.finding.finding import Finding
+from hepalith.finding.person import findings_from_patient
 from hepalith.finding.ultrasound import describe_ultrasound
 from hepalith.finding.ultrasound_echo import CALCIUM_BY_SHADOW
 from hepalith.finding.ultrasound_limit import load_limits
+from hepalith.management.facts import FACTS
+from hepalith.management.known import Known
 from hepalith.study.patient import Patient
 from hepalith.vocabulary import Measurement, State, load_vocabulary
 
@@ -279,7 +283,21 @@ def test_no_lesion_seen_leaves_one_as_bright_as_liver_open() -> None:
     kind = found(read(simple()), "host_kind")
     assert kind.value == "none"
     hidden = sum(p for value, p in kind.alternatives if value in ("solid", "mixed", "infiltrative"))
-    assert hidden > 0.2  # and so no focus is called definitely simple on B-mode alone
+    assert 0.1 < hidden < 0.2  # less than what raises an alarm
+
+
+def test_no_focus_is_definitely_simple_on_b_mode_alone() -> None:
+    description = read(simple())
+    denied = dict.fromkeys(("cancer_history", "cirrhosis", "hepatitis_b", "dilated_ducts"), False)
+    patient = Patient(age_years=50, findings=denied)
+    differential = diagnose(description.findings, description.patterns, patient)
+    findings = (*description.findings, *findings_from_patient(patient))
+    known = Known(differential, findings, None, patient)
+    assert FACTS["probable_simple"](known)
+    assert not FACTS["definite_simple"](known)
+    told = replace(patient, findings={**denied, "host_kind": "none"})
+    settled = Known(differential, (*description.findings, *findings_from_patient(told)), None, told)
+    assert FACTS["definite_simple"](settled)
 
 
 def test_a_mass_without_a_focus_is_reported() -> None:

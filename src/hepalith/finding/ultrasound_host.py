@@ -25,15 +25,18 @@ CLOSED, OPEN = 0.7, 0.3
 """Share of the judged directions that are dark from which a focus lies within a dark body, and up to which
 it lies in plain liver. Our judgement."""
 
-NO_HOST = 0.76
+NO_HOST = 0.8
 """Probability that there is no lesion where none is seen about a focus in B-mode.
 
-A lesion as bright as liver does not show without contrast agent, and one plane passes beside others. What
-is left keeps a simple focus from being called definite on ultrasound alone. Our judgement (C).
+A lesion as bright as liver does not show without contrast agent, and one plane passes beside others. Our
+judgement (C).
 """
 
-UNSEEN = MappingProxyType({"solid": 0.12, "mixed": 0.05, "infiltrative": 0.05, "fluid": 0.01, "fat": 0.01})
-"""What the rest is spread over: solid lesions can be as bright as liver, a cyst cannot. Our judgement."""
+UNSEEN = MappingProxyType({"solid": 0.10, "mixed": 0.04, "infiltrative": 0.04, "fluid": 0.01, "fat": 0.01})
+"""What the rest is spread over: solid lesions can be as bright as liver, a cyst cannot.
+
+Together the solid ones stay below what raises an alarm, or every dot would. Our judgement.
+"""
 
 EMPTY = 0.75
 """Emptiness (0 as liver, 1 as the darkest of the picture) from which a round body is fluid. Our judgement."""

@@ -125,7 +125,8 @@ def has_host(known: Known) -> bool:
     to be a cyst or fat counts only where it holds tissue.
     """
     harmless = known.choice_probability("host_kind", HARMLESS_HOSTS) >= PRESENT_FROM
-    enough = max(known.present_from, DOUBTED_FROM) if harmless else known.present_from
+    doubted = harmless or shows_none_on_ultrasound(known)
+    enough = max(known.present_from, DOUBTED_FROM) if doubted else known.present_from
     if known.choice_probability("host_kind", HOSTS) >= enough:
         return True
     if known.chose("enhancement", TISSUE_ENHANCEMENT) or any(known.has(s) for s in TISSUE_SIGNS):
@@ -136,6 +137,16 @@ def has_host(known: Known) -> bool:
     if any(known.has(s) for s in signs) or known.chose("enhancement", LESION_ENHANCEMENT):
         return True
     return known.measured("host_diameter") is not None and not known.states("host_kind")
+
+
+def shows_none_on_ultrasound(known: Known) -> bool:
+    """Return whether ultrasound alone was asked for a lesion, and shows none.
+
+    What it leaves open (a lesion as bright as liver shows only with contrast agent) keeps a focus from being
+    called simple for certain, and is no alarm: it would be raised on every focus.
+    """
+    sources = {finding.source for finding in known.of("host_kind")}
+    return sources == {"us"} and known.choice_probability("host_kind", ("none",)) >= PRESENT_FROM
 
 
 def is_plainly_solid(known: Known) -> bool:
@@ -156,8 +167,13 @@ def may_be_aneurysm(known: Known) -> bool:
 
 
 def has_no_host(known: Known) -> bool:
-    """Return whether an adequate look found no lesion around the calcium."""
-    none = known.choice_probability("host_kind", ("none",)) >= PRESENT_FROM
+    """Return whether an adequate look found no lesion around the calcium.
+
+    B-mode ultrasound is none: a lesion as bright as liver does not show on it.
+    """
+    seen = any(f.value == "none" and f.source != "us" for f in known.of("host_kind"))
+    stated = known.patient.knows("host_kind") == "none"
+    none = (seen or stated) and known.choice_probability("host_kind", ("none",)) >= PRESENT_FROM
     return none and known.choice_probability("host_kind", HOSTS) < ALERT_FROM and not has_host(known)
 
 
