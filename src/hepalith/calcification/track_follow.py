@@ -30,6 +30,9 @@ USUAL_FRAME_MS = 50.0
 FEWEST_READ = 10
 """A shorter loop is read more closely: tracks need sightings."""
 
+MOST_KEPT = 24
+"""Frames up to which all that was read is kept: some 3 MB each."""
+
 MOST_LOOKS = 4
 """Frames of one loop that are handed on: the best, and those that show a body which it does not."""
 
@@ -48,8 +51,8 @@ def follow(picture: Picture, image: str, read: ReadFrame = read_frame) -> Follow
 
     Notes
     -----
-    Only the echoes of each read frame are kept, so that a long loop takes no more memory than a short one;
-    the few frames that are handed on are read a second time.
+    Of a long loop only the echoes of each read frame are kept, so that it takes no more memory than a short
+    one; the few frames that are handed on are then read a second time.
     """
     count = picture.cine.grey.shape[0]
     if count == 1:
@@ -60,8 +63,11 @@ def follow(picture: Picture, image: str, read: ReadFrame = read_frame) -> Follow
         one = _still(read(picture, image, frames[0]))
         return Followed(one.looks, one.tracks, count, 1, int(motion.repeated.sum()))
     worth, found = [], []
+    kept: dict[int, Look] = {}
     for frame in frames:
         look = read(picture, image, frame)
+        if len(frames) <= MOST_KEPT:
+            kept[frame] = look
         worth.append(look.sonogram.in_view * max(look.sonogram.quality, 0.05))
         found.append(look.echoes.echoes)
     depth = picture.grid.shape[0] * picture.grid.step_px
@@ -71,7 +77,7 @@ def follow(picture: Picture, image: str, read: ReadFrame = read_frame) -> Follow
     judged = judge_tracks(linked, frames, steps, depth_px=depth, area_px=max(area, 1.0))
     tracks = tuple(t for t in judged if t.probability_real >= BELIEVED)
     shown = _choose_looks(tracks, frames, worth, picture)
-    looks = tuple(read(picture, image, frame) for frame in shown)
+    looks = tuple(kept[f] if f in kept else read(picture, image, f) for f in shown)
     return Followed(
         looks,
         tracks,
