@@ -251,6 +251,14 @@ def test_an_empty_liver_says_what_it_could_not_see(tmp_path: Path) -> None:
     assert "planes" in said
 
 
+def test_a_plain_focus_raises_no_alarm_of_a_lesion_that_nobody_saw(tmp_path: Path) -> None:
+    source = save_dicom(phantom(SIMPLE, 8), tmp_path / "us.dcm")
+    document = read_into(source, tmp_path / "out")
+    (host,) = [f for f in document["findings"] if f["id"] == "host_kind"]
+    assert host["value"] == {"choice": "none"}
+    assert "alert_host" not in {alert["id"] for alert in document["alerts"]}
+
+
 def test_several_files_are_one_reading_whose_pictures_are_kept(tmp_path: Path) -> None:
     made = [phantom(STONES), phantom(NORMAL, 5), phantom(SIMPLE, 8)]
     for n, one in enumerate(made):
