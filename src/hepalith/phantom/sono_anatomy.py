@@ -256,7 +256,7 @@ def draw_vessels(anatomy: Anatomy, rng: np.random.Generator) -> None:
         stroke = bent_tube(
             spot, float(rng.normal(0, 0.5)), pick(rng, 1.5, 6), (0.4, 0.35), float(rng.normal(0, 0.3))
         )
-        anatomy.reflectors.append(Reflector("portal_vein", stroke, pick(rng, 7, 16), 4.0, 0.15))
+        anatomy.reflectors.append(Reflector("portal_vein", stroke, pick(rng, 4, 13), 4.0, 0.15))
     anatomy.vessels.update(counts | {"strokes": strokes})
 
 

@@ -49,7 +49,9 @@ def paint(scene: SonoScene, space: BeamSpace, pose: Pose = STILL) -> Painted:
             continue
         x, z = points(space, rows, lines, pose.warp)
         distance = line.shape.distance(x, z)
-        square = np.abs(np.gradient(distance, axis=0)) / np.float32(space.probe.step_mm)
+        # The distance to a thin wall turns round in its middle: the steeper of both neighbours is its slope.
+        steps = np.abs(np.diff(distance, axis=0)) / np.float32(space.probe.step_mm)
+        square = np.maximum(np.concatenate([steps[:1], steps]), np.concatenate([steps, steps[-1:]]))
         cover = np.clip(0.5 - distance / _soft(space, rows, line.soft_mm), 0, 1)
         if line.within is not None:
             cover = cover * coverage(line.within, x, z, 1.0)
