@@ -157,6 +157,30 @@ def test_files_that_name_nobody_join_where_the_user_says_so(tmp_path: Path) -> N
     assert study_of(tmp_path, same_patient=True).identity.patient_id == "P1"
 
 
+@pytest.mark.parametrize(
+    ("changes", "joined"),
+    [
+        ({"PatientID": ""}, True),
+        ({"PatientID": "", "PatientName": ""}, True),
+        ({"PatientID": "p1"}, True),
+        ({"PatientID": "", "PatientName": "Other^Secret"}, False),
+        ({"PatientID": "", "PatientBirthDate": "19990101"}, False),
+        ({"PatientID": "P2"}, False),
+    ],
+)
+def test_the_users_word_is_not_taken_against_the_headers(
+    tmp_path: Path, changes: dict[str, str], joined: bool
+) -> None:
+    write_series(tmp_path / "ct", make_hu())
+    write_us(tmp_path / "us.dcm", **changes)
+    if changes.get("PatientID") != "p1":
+        refused(MixedStudiesError, tmp_path)
+    if joined:
+        assert choice_of(tmp_path, same_patient=True).primary.modality == "CT"
+    else:
+        refused(MixedStudiesError, tmp_path, same_patient=True)
+
+
 # pictures without a header
 
 

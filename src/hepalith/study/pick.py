@@ -190,11 +190,11 @@ def _choose(
             )
         return chosen
     patients = {e.patient for e in examinations}
-    if settings.same_patient:
-        patients -= {NOBODY}
-    if len(patients) > 1:
+    may_be_one = _may_be_one(examinations)
+    if len(patients) > 1 and not (settings.same_patient and may_be_one):
+        hint = ", add --same-patient if they are one" if may_be_one else ""
         raise MixedStudiesError(
-            f"{where}: {len(patients)} patients ({listed}); give one, or pick with --study UID"
+            f"{where}: {len(patients)} patients ({listed}); give one{hint}, or pick with --study UID"
         )
     if beside and not settings.same_patient:
         raise MixedStudiesError(
@@ -216,6 +216,25 @@ def _choose(
         )
     _refuse_two_dates(examinations, settings, where, listed)
     return list(examinations)
+
+
+def _may_be_one(examinations: Sequence[_Examination]) -> bool:
+    """Return whether nothing that the headers say of their patient contradicts their being one.
+
+    Two patient IDs that differ do; names and birth dates do where an ID is missing.
+    """
+    said = [_identity(examination.images) for examination in examinations]
+    for n, one in enumerate(said):
+        for other in said[n + 1 :]:
+            if one.patient_id and other.patient_id:
+                if one.patient_id.casefold() != other.patient_id.casefold():
+                    return False
+                continue
+            names = {i.patient_name.casefold().strip("^ ") for i in (one, other)} - {""}
+            births = {i.birth_date for i in (one, other)} - {""}
+            if len(names) > 1 or len(births) > 1:
+                return False
+    return True
 
 
 def _list(examinations: Sequence[_Examination], beside: Sequence[VolumeFile | StillFile]) -> str:
