@@ -42,6 +42,15 @@ SUBCAPSULAR_MM = 3.0
 MOVES = 0.5
 """Probability of its own movement from which a focus is called mobile."""
 
+LEAST_BEADS = 3
+"""Fewest foci that make a chain."""
+
+STRUNG_UNSEEN = 0.5
+"""Share of the foci that other planes may hold that lie in one line with the one or two that are seen.
+
+Stones of one duct do. Our judgement (C).
+"""
+
 NEEDS_DOPPLER = ("doppler_flow_in_focus", "twinkling")
 """Findings that only colour shows."""
 
@@ -252,7 +261,8 @@ def _beaded(seen: _Seen) -> Finding:
     strung = [p for p in seen.patterns if p.id in ("along_duct", "along_portal_triad") and len(p.foci) > 2]
     best = max(strung, key=lambda p: p.probability, default=None)
     fused = max(f.morphology_probabilities.get("beaded", float(f.morphology == "beaded")) for f in foci)
-    chance = max(0.0 if best is None else best.probability, fused, 0.03)
+    unseen = STRUNG_UNSEEN * others_unseen(seen.scene) if len(foci) < LEAST_BEADS else 0.0
+    chance = max(0.0 if best is None else best.probability, fused, unseen, 0.03)
     which = best.foci if best is not None and chance >= 0.5 else ()
     return _said("beaded_chain", "liver", chance, _images_of(seen, foci), foci=which)
 

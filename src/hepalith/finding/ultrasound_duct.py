@@ -13,7 +13,7 @@ from hepalith.calcification.echo import COUNTED
 from hepalith.calcification.look import Look
 from hepalith.finding.duct import RELATIONS, DuctRelation
 from hepalith.finding.finding import Finding, Subject
-from hepalith.finding.ultrasound_halo import About
+from hepalith.finding.ultrasound_halo import About, Halo
 from hepalith.finding.ultrasound_ring import Ring
 from hepalith.finding.ultrasound_scene import TUBES, Scene, Sight, pixels_of
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable, State
@@ -73,6 +73,16 @@ Our judgement.
 
 NO_GAS = 0.03
 """Probability of gas in ducts where no bright body looks like it. Our judgement."""
+
+EMPTY, EMPTY_SPREAD = 0.89, 0.02
+"""Emptiness, against the tubes of the picture, at which the dark may as well be tissue as bile."""
+
+FILLED_ODDS, EMPTY_ODDS = 0.15, 5.0
+"""By how much the odds of a tube change where the dark is filled with echoes, and where it is empty.
+
+On the development phantoms bile about stones has an emptiness of 0.95 and more, the tissue of metastases 0.9
+and less. Our judgement.
+"""
 
 WIDEST_MM = 30.0
 """Calibre from which a dark body is no duct any more, dilated or saccular. Our judgement."""
@@ -172,7 +182,7 @@ def _relate(about: About) -> DuctRelation:
         return _unjudged(NOT_PLACED)
     if ring.judged < LEAST_JUDGED:
         return _unjudged(TOO_LITTLE)
-    tube = _tube_chance(ring, sight.look) * (1.0 - about.mass)
+    tube = _as_empty(_tube_chance(ring, sight.look), about.halo) * (1.0 - about.mass)
     inside = _logistic(max(ring.opposite, ring.around), IN_LUMEN, IN_LUMEN_SPREAD)
     facing = _logistic(ring.half_hidden, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside)
     touched = _logistic(ring.one_sided, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside - facing)
@@ -224,6 +234,15 @@ def _tube_chance(ring: Ring, look: Look) -> float:
         remnant = body.area_px < REMNANT * ring.body_px and not closed
         chance += share * (unnamed if remnant else _tube_like(body, look))
     return min(max(chance / total, 0.02), 0.98)
+
+
+def _as_empty(chance: float, halo: Halo) -> float:
+    """Return the probability of a tube once it is seen how empty the dark is: bile is as empty as blood."""
+    if not halo.emptiness:
+        return chance
+    empty = _logistic(halo.emptiness, EMPTY, EMPTY_SPREAD)
+    odds = chance / max(1.0 - chance, 1e-6) * (FILLED_ODDS + (EMPTY_ODDS - FILLED_ODDS) * empty)
+    return min(odds / (1.0 + odds), 0.98)
 
 
 def _tube_like(body: DarkBody, look: Look) -> float:

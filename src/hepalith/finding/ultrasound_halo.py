@@ -98,7 +98,7 @@ class About:
         return MOST_MASS * closed * wide * (1.0 - within_dark * (1.0 - filled))
 
 
-ENCLOSED, ENCLOSED_SPREAD = 0.78, 0.05
+ENCLOSED, ENCLOSED_SPREAD = 0.74, 0.04
 """Share of the rays on which the dark ends, at which a lesion is as likely as not.
 
 This and the next numbers are our judgement, looked at on the development phantoms: stones in ducts against
@@ -114,7 +114,7 @@ LEAST_RADIUS_MM, RADIUS_SPREAD_MM = 4.5, 0.6
 WITHIN_DARK, WITHIN_SPREAD = 0.22, 0.05
 """Dark share of the rim from which a focus lies in the dark itself, and no bright centre is between."""
 
-FILLED, FILLED_SPREAD = 0.82, 0.04
+FILLED, FILLED_SPREAD = 0.88, 0.02
 """Emptiness below which what is dark is no bile."""
 
 MOST_MASS = 0.9
