@@ -31,10 +31,10 @@ BLOCK_PX = 8
 """Blocks in which the steps around are measured, five by five of them together: letters fill less than half
 of forty pixels square, so they do not raise the median."""
 
-HARDNESS = (0.42, 0.34)
-"""Least share of the grey range within seven pixels that an edge of print takes in one step, for reading and
-for showing: a drawn edge takes all of it, an anti-aliased one half, one rescaled by half a third; an echo
-spreads it over the width of the beam."""
+HARDNESS = (0.42, 0.34, 0.56)
+"""Least share of the grey range within seven pixels that an edge of print takes in one step: for reading, for
+showing, and for a spot that stands alone. A drawn edge takes all of it, an anti-aliased one half, one
+rescaled by half a third; an echo spreads it over the width of the beam, a saturated one over half of that."""
 
 EDGE_PX = 7
 """Strip along the outline in which steps may be the outline's own: the fit is good to two pixels, and
@@ -46,11 +46,20 @@ GROW_PX = 2
 REACH_PX = 14
 """How far from a stroke's edge the rest of its letter is sought: cross-bars, the round of an O."""
 
-INK_SHARE = 0.4
+INK_SHARE = 0.6
 """A pixel is ink where it stands out by this share of the strongest ink nearby."""
 
-MIN_SEEDS = 5
-"""Fewest stroke pixels of a mark: a tick of 2 × 3 px has six."""
+MIN_SEEDS = 4
+"""Fewest stroke pixels of a mark: a dot of a dotted line has four."""
+
+MIN_LINE_SEEDS = 10
+"""Fewest stroke pixels of a line of print that is hidden: a small letter has ten and more."""
+
+WEAKER = 0.7
+"""Share of the least step that suffices beside print that is certain."""
+
+SPOT_PX = 12
+"""Largest lone spot, pixels, that may be a saturated point echo."""
 
 LETTERS_APART_PX = (4, 15)
 """Rows and columns within which marks belong to one line of print."""
@@ -128,21 +137,42 @@ def find_print(grey: NDArray[np.uint8], sector: Sector) -> NDArray[np.bool_]:
     part, local = grey[rows, columns], _moved(sector, rows, columns)
     inside = shrink(sector_mask(local, part.shape), 2 * EDGE_PX + 1)
     step = step_across(part, local)
-    seeds = find_strokes(part, step, step_threshold(step, inside), HARDNESS[0]) & inside
-    seeds = _large(seeds)
+    least = step_threshold(step, inside)
+    seeds = _large(find_strokes(part, step, least, HARDNESS[0]) & inside, MIN_SEEDS)
+    if seeds.any():
+        seeds = _drawn(seeds, find_strokes(part, step, least, HARDNESS[2]))
+        near = grow(seeds, 2 * REACH_PX + 1)
+        seeds |= find_strokes(part, step, WEAKER * least, HARDNESS[0]) & inside & near
     found = np.zeros(grey.shape, bool)
     if seeds.any():
         found[rows, columns] = grow(_ink(part, seeds), 2 * GROW_PX + 1)
     return found
 
 
-def _large(seeds: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _drawn(seeds: NDArray[np.bool_], hard: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Stroke pixels without lone soft spots, and the surroundings of lines of several marks.
+
+    A soft spot alone is a saturated point echo, not a dot that someone drew.
+    """
+    lines, count = ndimage.label(grow(seeds, 2 * REACH_PX + 1))
+    marks, number = ndimage.label(grow(seeds, 3))
+    of_line = ndimage.maximum(lines, marks, np.arange(1, number + 1)).astype(np.intp)
+    several = np.bincount(of_line, minlength=count + 1)
+    for line, box in enumerate(ndimage.find_objects(lines), start=1):
+        spot = seeds[box] & (lines[box] == line)
+        small = max(part.stop - part.start for part in box) <= SPOT_PX + 2 * REACH_PX
+        if small and several[line] == 1 and (spot & hard[box]).sum() < min(MIN_SEEDS, spot.sum() / 2):
+            seeds[box] &= ~spot
+    return seeds
+
+
+def _large(seeds: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
     """Stroke pixels that do not stand alone."""
     labels, count = ndimage.label(grow(seeds, 5))
     if not count:
         return seeds
     sizes = ndimage.sum_labels(seeds, labels, np.arange(count + 1))
-    kept: NDArray[np.bool_] = seeds & (sizes >= MIN_SEEDS)[labels]
+    kept: NDArray[np.bool_] = seeds & (sizes >= least)[labels]
     return kept
 
 
@@ -167,8 +197,8 @@ def find_lines_of_print(
     """Boxes around everything that may be print within one picture: what must not be shown.
 
     The same edges as in :func:`find_print` at a lower threshold, marks joined to lines and each line's box
-    taken whole, so that a letter missed between two that were seen is hidden with them. Nothing is sought in what is
-    `ignored`, as it is hidden anyhow (colour).
+    taken whole, so that a letter missed between two that were seen is hidden with them. Nothing is sought in
+    what is `ignored`, as it is hidden anyhow (colour).
     """
     rows, columns = _window(sector, grey.shape)
     part, local = grey[rows, columns], _moved(sector, rows, columns)
@@ -177,7 +207,8 @@ def find_lines_of_print(
     step = step_across(part, local)
     if ignored is not None:
         inside &= ~ignored[rows, columns]
-    seeds = _large(find_strokes(part, step, _local_threshold(step), HARDNESS[1]) & inside)
+    marks = find_strokes(part, step, _local_threshold(step), HARDNESS[1]) & inside
+    seeds = _large(marks, MIN_SEEDS + 1)
     found = np.zeros(grey.shape, bool)
     if not seeds.any():
         return found
@@ -187,7 +218,7 @@ def find_lines_of_print(
     target = found[rows, columns]
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         mark = seeds[box] & (labels[box] == number)
-        if mark.sum() < 2 * MIN_SEEDS:
+        if mark.sum() < MIN_LINE_SEEDS:
             continue
         y, x = np.nonzero(mark)
         top, left = box[0].start + y.min(), box[1].start + x.min()
