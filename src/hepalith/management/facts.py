@@ -125,8 +125,7 @@ def has_host(known: Known) -> bool:
     to be a cyst or fat counts only where it holds tissue.
     """
     harmless = known.choice_probability("host_kind", HARMLESS_HOSTS) >= PRESENT_FROM
-    doubted = harmless or shows_none_on_ultrasound(known)
-    enough = max(known.present_from, DOUBTED_FROM) if doubted else known.present_from
+    enough = max(known.present_from, DOUBTED_FROM) if harmless else known.present_from
     if known.choice_probability("host_kind", HOSTS) >= enough:
         return True
     if known.chose("enhancement", TISSUE_ENHANCEMENT) or any(known.has(s) for s in TISSUE_SIGNS):
@@ -137,16 +136,6 @@ def has_host(known: Known) -> bool:
     if any(known.has(s) for s in signs) or known.chose("enhancement", LESION_ENHANCEMENT):
         return True
     return known.measured("host_diameter") is not None and not known.states("host_kind")
-
-
-def shows_none_on_ultrasound(known: Known) -> bool:
-    """Return whether ultrasound alone was asked for a lesion, and shows none.
-
-    What it leaves open (a lesion as bright as liver shows only with contrast agent) keeps a focus from being
-    called simple for certain, and is no alarm: it would be raised on every focus.
-    """
-    sources = {finding.source for finding in known.of("host_kind")}
-    return sources == {"us"} and known.choice_probability("host_kind", ("none",)) >= PRESENT_FROM
 
 
 def is_plainly_solid(known: Known) -> bool:
