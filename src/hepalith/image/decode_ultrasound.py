@@ -11,7 +11,7 @@ import os
 import warnings as python_warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ No scanner stores loops as long; a header that announces more is wrong or built 
 """
 
 MOST_OF_MEMORY = 0.8
-"""Share of the machine's memory that one loop may take."""
+"""Share of the memory still free that one loop may take; the loops before it are held already."""
 
 DIFFERS = 0.05
 """Relative difference from which a stated size of a pixel is said to differ from the header's."""
@@ -205,8 +205,7 @@ def _room_for(count: int, rows: int, columns: int, instance: Instance) -> _Frame
     name = PurePosixPath(instance.name).name
     if not size:
         raise UnreadableFileError(f"{name}: its picture has no pixels; copy it again from its source")
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if rows * columns > MOST_PIXELS or size > min(MOST_BYTES, MOST_OF_MEMORY * memory):
+    if rows * columns > MOST_PIXELS or size > min(MOST_BYTES, MOST_OF_MEMORY * _free_memory()):
         raise UnreadableFileError(
             f"{name}: it announces {count} frames of {columns}x{rows}, more than any ultrasound or than this "
             "machine's memory holds; copy it again from its source"
@@ -218,6 +217,17 @@ def _room_for(count: int, rows: int, columns: int, instance: Instance) -> _Frame
             f"{name}: {count} frames of {columns}x{rows} do not fit into memory; read it on a larger machine"
         ) from error
     return _Frames(grey, Screen(grey))
+
+
+def _free_memory() -> float:
+    """Return the bytes that can still be had: what Linux calls available, else the whole memory."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024.0
+    except (OSError, ValueError, IndexError):
+        pass
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 def _narrow(frames: _Frames, capture: Capture) -> None:
