@@ -1,7 +1,7 @@
 """Small bright bodies and what lies behind them, set aside while the liver's borders are drawn.
 
-A stone is as bright as the diaphragm and its shadow as dark as what lies beyond, but it is small both along and
-across the beams; an interface is long in one of the two.
+A stone is as bright as the diaphragm and its shadow as dark as what lies beyond, but it is small both along
+and across the beams; an interface is long in one of the two.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ BRIGHT = 2.0
 """Contrast (3 × 3 cells) of a bright body, in standard deviations of speckle."""
 
 LARGEST, SHADED = (0.08, 0.15), (0.12, 0.25)
-"""Greatest extent of a body along and across, as shares of the picture, and of one with a shadow behind it: 12 and
-18 mm of 150 along the beam, a seventh and a quarter of the lines. Our judgement."""
+"""Greatest extent of a body along and across, as shares of the picture, and of one with a shadow behind it:
+12 and 18 mm of 150 along the beam, a seventh and a quarter of the lines. Our judgement."""
 
 DARK_BEHIND = -1.2
 """Contrast of a shaded cell behind a body."""

@@ -43,9 +43,9 @@ than half of it is noise, fluid or the display's floor."""
 
 
 LIVELY = 0.1
-"""A cell that is duller than this share of the liveliest tenth, or than one grey level, shows no echo at all: it is
-left out before the speckle is learned, since most of a picture may be silent. Edges are up to eight times as
-lively as speckle, so the share cannot be larger."""
+"""A cell that is duller than this share of the liveliest tenth, or than one grey level, shows no echo at
+all: it is left out before the speckle is learned, since most of a picture may be silent. Edges are up to
+eight times as lively as speckle, so the share cannot be larger."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +112,8 @@ class Cells:
         return self.spread_labels(mask)
 
     def spread_labels(self, labels: NDArray[Label]) -> NDArray[Label]:
-        """Return labels on cells at every sample and line, each cell whole; those past the last go with it."""
+        """Return labels on cells at every sample and line, each cell whole; those past the last go with
+        it."""
         rows = np.minimum(np.arange(self.shape_full[0]) // self.size[0], self.shape[0] - 1)
         columns = np.minimum(np.arange(self.shape_full[1]) // self.size[1], self.shape[1] - 1)
         return labels.take(rows, 0).take(columns, 1)

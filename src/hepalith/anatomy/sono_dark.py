@@ -41,6 +41,9 @@ LEAST_AREA = 14
 LEAST_SEED = 6
 """Fewest fine cells of a body that lie as deep as `SEED`: a dark grain of speckle has two or three."""
 
+NEAR_SHARE = 0.01
+"""Share of the cells about a place that are liver, above which the place lies at it: any."""
+
 WALL_MARGIN = 0.025
 """Depth below the near border, as a share of the picture (4 mm of 150), above which darkness makes no body:
 muscle and fat of the wall are dark there too."""
@@ -53,10 +56,10 @@ LEAST_IN_LIVER = 0.3
 """A body with a smaller share of it in the liver lies beside it."""
 
 WIDE_OUTSIDE, OVAL_TO, OVAL_SOLID = 0.06, 3.0, 0.85
-"""What lies beside the liver is kept where its calibre exceeds the first, as a share of the depth, it is no longer
-than `OVAL_TO` times that, and fills its ellipse: a gallbladder. Our judgement."""
+"""What lies beside the liver is kept where its calibre exceeds the first, as a share of the depth, it is no
+longer than `OVAL_TO` times that, and fills its ellipse: a gallbladder. Our judgement."""
 
-MOST_BODIES = 24
+MOST_BODIES = 16
 """Bodies kept, the largest first: a picture of a liver shows a dozen vessels at most."""
 
 
@@ -92,6 +95,7 @@ def find_dark_bodies(
     grid: BeamGrid,
     cells: Cells,
     stretch: Stretch,
+    *,
     background: NDArray[np.float32],
     heard: NDArray[np.bool_],
 ) -> tuple[NDArray[np.int32], tuple[DarkBody, ...]]:
@@ -104,13 +108,21 @@ def find_dark_bodies(
     heard
         Shape (sample, line).
     """
-    fine = _fine(levels, grid, cells, stretch, background, heard)
+    fine = _fine(levels, grid, cells, stretch, background=background, heard=heard)
     labels, blocked = _bodies(fine)
     shapes: list[DarkShape] = []
     kept = np.zeros_like(labels)
     for old, place in _largest(labels):
         shape = measure_shape(
-            labels, old, place, fine.contrast, fine.liver, fine.floor, cells.step_px, cells.width_px, FINE
+            labels,
+            old,
+            place,
+            contrast=fine.contrast,
+            liver=fine.liver,
+            floor=fine.floor,
+            step_px=cells.step_px,
+            width_px=cells.width_px,
+            fine=FINE,
         )
         if _is_outside(shape, labels.shape) or _is_strip(labels, old, place, blocked, shape):
             continue
@@ -140,7 +152,8 @@ def _is_strip(
     blocked: NDArray[np.bool_],
     shape: DarkShape,
 ) -> bool:
-    """Return whether a body is the fringe of a shadow or of the picture: along the beam, at what is not heard."""
+    """Return whether a body is the fringe of a shadow or of the picture: along the beam, at what is not
+    heard."""
     if shape.angle_to_beam > STRIP_ANGLE:
         return False
     columns = slice(max(place[1].start - STRIP_REACH, 0), place[1].stop + STRIP_REACH)
@@ -156,6 +169,7 @@ def _fine(
     grid: BeamGrid,
     cells: Cells,
     stretch: Stretch,
+    *,
     background: NDArray[np.float32],
     heard: NDArray[np.bool_],
 ) -> Fine:
@@ -196,13 +210,13 @@ def _bodies(fine: Fine) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
     blocked = shade | ~fine.heard
     dark = low & ~shade
     dark &= fine.heard
-    near_liver = ndimage.maximum_filter(fine.liver, 7, mode="nearest")
+    near_liver = ndimage.uniform_filter(fine.liver.astype(np.float32), 7, mode="nearest") > NEAR_SHARE
     labels, inside = ndimage.label(dark & near_liver)
     beside, outside = ndimage.label(dark & ~near_liver & (np.arange(dark.shape[0])[:, None] > fine.near))
     number = inside + outside
     if number == 0:
         return labels.astype(np.int32), blocked
-    touching = np.unique(beside[ndimage.maximum_filter(near_liver, 5, mode="nearest")])
+    touching = np.unique(beside[ndimage.uniform_filter(near_liver.astype(np.float32), 5) > NEAR_SHARE])
     labels = labels + np.where(np.isin(beside, touching[touching > 0]), beside + inside, 0)
     labels = split_twins(labels)
     number = int(labels.max())

@@ -14,7 +14,8 @@ from hepalith.anatomy.sono_dark_shape import DarkShape
 __all__ = ["Company", "keep_company", "split_twins"]
 
 NECK = 0.6
-"""Two bodies that touch are parted where the bridge is narrower than this share of the wider one's calibre."""
+"""Two bodies that touch are parted where the bridge is narrower than this share of the wider one's
+calibre."""
 
 TWIN_SHARE = 0.2
 """Least share of the body that each core must hold: branches and rough edges are no twins."""
@@ -32,15 +33,16 @@ ALONG = 0.6
 """Share of the shorter tube's middle line that must run beside the other: most of it."""
 
 APART = (0.7, 1.9)
-"""Distance of two middle lines, in sums of the two radii: below, they are one tube; above, liver lies between.
+"""Distance of two middle lines, in sums of the two radii: below, they are one tube; above, liver lies
+between.
 A duct and its portal branch share a sheath, so little more than two walls parts them."""
 
 TURN = 0.45
 """Greatest angle between parallel tubes, in radians (26 degrees)."""
 
 CALIBRES = 0.35
-"""Least calibre of the thinner, as a share of the thicker: a normal duct or artery is thinner than 40 % of the
-portal branch beside it, so what is nearly as wide is a dilated duct."""
+"""Least calibre of the thinner, as a share of the thicker: a normal duct or artery is thinner than 40 % of
+the portal branch beside it, so what is nearly as wide is a dilated duct."""
 
 WALL_CELLS = 4
 """Thickest wall between two chambers of one cyst, in fine cells."""
@@ -82,10 +84,11 @@ def keep_company(shapes: Sequence[DarkShape], labels: NDArray[np.int32]) -> Mapp
 
 
 def split_twins(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the labels with bodies parted that touch by a narrow bridge only: a duct along its vein, two cysts.
+    """Return the labels with bodies parted that touch by a narrow bridge only: a duct along its vein, two
+    cysts.
 
-    The cores of a body are where it is thicker than `NECK` of its greatest thickness; where two or more cores are
-    each a good part of all cores, every place goes with the nearest one.
+    The cores of a body are where it is thicker than `NECK` of its greatest thickness; where two or more
+    cores are each a good part of all cores, every place goes with the nearest one.
     """
     out = labels.astype(np.int32)
     following = int(labels.max()) + 1

@@ -32,12 +32,13 @@ PARALLEL_DUCT = 0.5
 the other its portal branch. The one nearer to the transducer is somewhat more often the duct."""
 
 TUBE_FROM, WIDEST_TUBE = 2.4, 0.13
-"""Elongation about which a body passes from round to tube, and calibre, as a share of the depth (20 mm of 150),
-beyond which no tube of the liver is so wide: portal trunk up to 13 mm, hepatic veins up to 10 mm near the caval
-vein. Our judgement."""
+"""Elongation about which a body passes from round to tube, and calibre, as a share of the depth (20 mm of
+150), beyond which no tube of the liver is so wide: portal trunk up to 13 mm, hepatic veins up to 10 mm near
+the caval vein. Our judgement."""
 
 FAINT = 2.0
-"""Contrast below liver, in standard deviations of speckle, about which a dark place may be grain of the tissue."""
+"""Contrast below liver, in standard deviations of speckle, about which a dark place may be grain of the
+tissue."""
 
 TELL_APART = 0.8
 """Share that vessel or duct must have of both together to be named: else the body is a ``tube``."""

@@ -57,6 +57,7 @@ def measure_shape(
     labels: NDArray[np.int32],
     label: int,
     box: tuple[slice, slice],
+    *,
     contrast: NDArray[np.float32],
     liver: NDArray[np.bool_],
     floor: NDArray[np.float32],
@@ -89,10 +90,11 @@ def measure_shape(
     area = float(body.sum() * tall * wide)
     lengths, turn = _axes(where, tall, wide)
     length = max(lengths[0], area / max(calibre, 1e-6))
-    filled = ndimage.binary_fill_holes(body)
-    inner = filled & ~body
+    inner = _holes(body)
     wall, cover = _wall(body, around, labels[rows, columns] == 0)
     dark = around[body]
+    inward = np.argwhere(ridge & body & (distance > 0.5 * thickest))
+    middle = (inward + np.array((rows.start, columns.start))) * np.array((tall, wide))
     empty = float(np.clip(np.median(dark / floor[rows, columns][body]), 0, 1))
     hull = np.pi / 4 * lengths[0] * lengths[1]
     return DarkShape(
@@ -105,9 +107,7 @@ def measure_shape(
         in_liver=float(liver[rows, columns][body].mean()),
         wall=wall,
         wall_cover=cover,
-        behind=_behind(
-            body, labels[rows.start :, columns], contrast[rows.start :, columns], labels, contrast, columns
-        ),
+        behind=_behind(body, rows.start, columns.start, labels, contrast),
         emptiness=empty,
         contrast=float(np.median(dark)),
         spread=float(dark.std()),
@@ -115,14 +115,21 @@ def measure_shape(
         size_share=calibre / (tall * labels.shape[0]),
         angle_to_beam=float(min(abs(turn), np.pi - abs(turn))),
         turn=turn,
-        holes=float(1 - body.sum() / max(filled.sum(), 1)),
+        holes=float(inner.sum() / max(body.sum() + inner.sum(), 1)),
         bright_inside=float(around[inner].max()) if inner.any() else 0.0,
         rows=(box[0].start, box[0].stop),
         columns=(box[1].start, box[1].stop),
         cell_px=max(tall, wide),
-        middle=(np.argwhere(ridge & body & (distance > 0.5 * thickest)) + (rows.start, columns.start))
-        * (tall, wide),
+        middle=middle,
     )
+
+
+def _holes(body: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what the body encloses and is not dark."""
+    outside, number = ndimage.label(np.pad(~body, 1, constant_values=True))
+    if number < 2:
+        return np.zeros_like(body)
+    return np.asarray((outside[1:-1, 1:-1] > 0) & (outside[1:-1, 1:-1] != outside[0, 0]))
 
 
 def _axes(where: NDArray[np.intp], tall: float, wide: float) -> tuple[tuple[float, float], float]:
@@ -143,7 +150,8 @@ def _wall(
     The blur of the beam mixes wall and lumen, so the brightest place within reach is taken at each place of
     the rim.
     """
-    ring = ndimage.binary_dilation(body, iterations=4) & ~ndimage.binary_dilation(body, iterations=1) & free
+    away = ndimage.distance_transform_cdt(~body, metric="taxicab")
+    ring = (away > 1) & (away <= 4) & free
     if not ring.any():
         return 0.0, 0.0
     peak = ndimage.maximum_filter(np.where(free, contrast, -9.0), 3)[ring]
@@ -152,34 +160,28 @@ def _wall(
 
 def _behind(
     body: NDArray[np.bool_],
-    labels_below: NDArray[np.int32],
-    contrast_below: NDArray[np.float32],
+    row: int,
+    column: int,
     labels: NDArray[np.int32],
     contrast: NDArray[np.float32],
-    columns: slice,
 ) -> float:
-    """Return the brightness behind the body above that of the lines beside it at the same depth."""
+    """Return the brightness behind the body above that of the lines beside it at the same depth.
+
+    `row` and `column` are the place of the body's window among the fine cells.
+    """
     lines = np.flatnonzero(body.any(axis=0))
     low = body.shape[0] - 1 - body[::-1, lines].argmax(axis=0)
-    start = int(low.max())
-    first, last = start + BEHIND[0], min(start + BEHIND[1], contrast_below.shape[0])
-    if last - first < 4:
+    start = row + int(low.max())
+    rows = slice(start + BEHIND[0], min(start + BEHIND[1], labels.shape[0]))
+    if rows.stop - rows.start < 4:
         return 0.0
-    offset = labels.shape[0] - labels_below.shape[0]
-    here = _mean_free(contrast_below[first:last, lines], labels_below[first:last, lines])
+    first, last = column + int(lines[0]), column + int(lines[-1])
     width = max(len(lines), 6)
-    beside = []
-    for side in (
-        slice(max(columns.start + lines[0] - width - 2, 0), max(columns.start + lines[0] - 2, 0)),
-        slice(columns.start + lines[-1] + 3, columns.start + lines[-1] + 3 + width),
-    ):
-        rows = slice(offset + first, offset + last)
-        value = _mean_free(contrast[rows, side], labels[rows, side])
-        if np.isfinite(value):
-            beside.append(value)
-    if not beside or not np.isfinite(here):
-        return 0.0
-    return float(here - np.mean(beside))
+    sides = (slice(max(first - width - 2, 0), max(first - 2, 0)), slice(last + 3, last + 3 + width))
+    beside = [_mean_free(contrast[rows, side], labels[rows, side]) for side in sides]
+    known = [value for value in beside if np.isfinite(value)]
+    here = _mean_free(contrast[rows, column + lines], labels[rows, column + lines])
+    return float(here - np.mean(known)) if known and np.isfinite(here) else 0.0
 
 
 def _mean_free(contrast: NDArray[np.float32], labels: NDArray[np.int32]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import ndimage
 
 from hepalith.anatomy.sono_aside import find_aside
 from hepalith.anatomy.sono_body import DarkBody, Lesion
-from hepalith.anatomy.sono_cells import Cells
+from hepalith.anatomy.sono_cells import Cells, block_mean
 from hepalith.anatomy.sono_liver import Stretch
 
 __all__ = ["find_lesions"]
@@ -20,6 +21,9 @@ RADII = (0.045, 0.065, 0.09, 0.125)
 """Radii that are looked for, as shares of the depth: 7 to 19 mm of 150. Smaller masses drown in the grain of
 the liver, larger ones draw its level to themselves."""
 
+COARSER = 2
+"""Cells taken together: the smallest mass is six of those across."""
+
 SURROUND = 1.7
 """Outer radius of the surroundings, in radii of the mass."""
 
@@ -27,15 +31,16 @@ CLIP = 3.0
 """Contrast beyond which a cell counts no more: a vessel or a focus must not make a mass."""
 
 LEAST_STEP = 0.55
-"""Least difference of a mass from its surroundings, in standard deviations of speckle; readers see about half a
-deviation over an area of this size (contrast times square root of the number of speckle cells, near five)."""
+"""Least difference of a mass from its surroundings, in standard deviations of speckle; readers see about
+half a deviation over an area of this size (contrast times square root of the number of speckle cells, near
+five)."""
 
 LEAST_EVEN = 0.8
 """Share of a mass that must lie on its own side of the border's level: a cross of vessels does not."""
 
 SECTORS, SIDES = 8, 0.35
-"""The mass must stand out, by this share of its whole step, against every one of so many sectors around it but
-one: the liver's slopes, and stripes of shade and enhancement, stand out against half of them."""
+"""The mass must stand out, by this share of its whole step, against every one of so many sectors around it
+but one: the liver's slopes, and stripes of shade and enhancement, stand out against half of them."""
 
 BORDER = 4
 """Cells along the liver's borders that count for nothing: wall and interface blur into them."""
@@ -43,9 +48,9 @@ BORDER = 4
 MOST = 6
 """Masses kept, the most certain first."""
 
-SURE = 8.0
-"""Score (difference over the spread of such differences in this liver, large bodies favoured a little) at which a
-mass is as likely as not; vessel crossings, ligaments and the stripes of gain
+SURE = 7.0
+"""Score (difference over the spread of such differences in this liver, large bodies favoured a little) at
+which a mass is as likely as not; vessel crossings, ligaments and the stripes of gain
 reach six to seven. Our judgement, on phantoms and stills."""
 
 SHELLS = ((0.0, 0.5), (0.5, 0.85), (0.85, 1.2), (1.2, 1.5), (1.5, 2.1))
@@ -86,13 +91,17 @@ def find_lesions(
         return ()
     hollow = _hollow(cells, dark, bodies)
     inner = ndimage.minimum_filter(stretch.mask, (2 * BORDER + 1, 3), mode="constant")
-    known = (inner & ~hollow & ~find_aside(cells, stretch.contrast)).astype(np.float32)
-    contrast = np.clip(stretch.contrast, -CLIP, CLIP) * known
+    free = (inner & ~hollow & ~find_aside(cells, stretch.contrast)).astype(np.float32)
+    known = block_mean(free, (COARSER, COARSER))
+    contrast = block_mean(np.clip(stretch.contrast, -CLIP, CLIP) * free, (COARSER, COARSER))
+    contrast /= np.maximum(known, np.float32(0.25))
+    known = (known > 0.5).astype(np.float32)
+    contrast *= known
     width = float(cells.width_px[len(cells.width_px) // 2]) * cells.size[1]
     ratio = cells.size[0] * cells.step_px / max(width, 1e-6)
     spots: list[_Spot] = []
     for share in RADII:
-        spots += _spots(contrast, known, share * cells.shape[0], ratio)
+        spots += _spots(contrast, known, share * contrast.shape[0], ratio)
     spots.sort(key=lambda spot: -spot.score)
     lesions: list[Lesion] = []
     taken: list[_Spot] = []
@@ -156,18 +165,19 @@ def _describe(
     number: int, spot: _Spot, contrast: NDArray[np.float32], known: NDArray[np.float32], cells: Cells
 ) -> Lesion | None:
     """Return a spot as a mass, or ``None`` where it is not even enough to be one."""
-    tall = cells.size[0] * cells.step_px
-    sample = min(spot.row * cells.size[0], len(cells.width_px) - 1)
-    wide = float(cells.width_px[sample]) * cells.size[1]
+    size = (COARSER * cells.size[0], COARSER * cells.size[1])
+    tall = size[0] * cells.step_px
+    sample = min(spot.row * size[0], len(cells.width_px) - 1)
+    wide = float(cells.width_px[sample]) * size[1]
     rows = (np.arange(contrast.shape[0])[:, None] - spot.row) * tall
     columns = (np.arange(contrast.shape[1])[None] - spot.column) * wide
     away = np.hypot(rows, columns) / (spot.radius * tall)
     course = []
     for low, high in SHELLS:
         shell = (away >= low) & (away < high) & (known > 0)
-        course.append(float(contrast[shell].mean()) if shell.sum() >= 4 else 0.0)
+        course.append(float(contrast[shell].mean()) if shell.sum() >= 2 else 0.0)
     inside = (away < 0.85) & (known > 0)
-    if inside.sum() < 8:
+    if inside.sum() < 5:
         return None
     outside = course[-1]
     half = outside + 0.4 * spot.step
@@ -182,12 +192,12 @@ def _describe(
     rim = min(course[2:4])
     eye = min(course[0] - rim, outside - rim)
     bulls = float(1 / (1 + np.exp(-(eye - RIM_STEP) / 0.15)))
-    sharp = max(abs(a - b) for a, b in zip(course[1:], course[2:], strict=False))
+    sharp = max(abs(a - b) for a, b in pairwise(course[1:]))
     chance = 0.85 / (1 + np.exp(-(spot.score - SURE) / 1.2)) * min(1.0, (even - 0.5) / 0.35)
     diameter = 2 * spot.radius * tall
     return Lesion(
         id=number,
-        centre=((spot.row + 0.5) * cells.size[0], (spot.column + 0.5) * cells.size[1]),
+        centre=((spot.row + 0.5) * size[0], (spot.column + 0.5) * size[1]),
         length_px=diameter,
         width_px=diameter,
         centre_contrast=course[0] - outside,
@@ -211,4 +221,4 @@ def _sides(
     sector = ((np.arctan2(columns, rows) + np.pi) * (SECTORS / (2 * np.pi))).astype(np.intp)[ring] % SECTORS
     count = np.bincount(sector, minlength=SECTORS)
     total = np.bincount(sector, weights=contrast[ring], minlength=SECTORS)
-    return [float(t / c) if c >= 3 else float("nan") for t, c in zip(total, count, strict=True)]
+    return [float(t / c) if c >= 1 else float("nan") for t, c in zip(total, count, strict=True)]

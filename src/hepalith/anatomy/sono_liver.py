@@ -103,7 +103,7 @@ def find_liver_stretch(cells: Cells) -> Stretch:
     seed[band] = cells.inside[band]
     seed[band.stop :] = DEEPER * cells.inside[band.stop :]
     plain = ~cells.dull * np.exp(-0.5 * np.maximum(cells.sd / cells.speckle - 1, 0) ** 2)
-    field = first_field(cells, seed * plain, rounds=3)
+    field = first_field(cells, seed * plain)
     nothing = np.zeros(lines, dtype=np.intp)
     stretch = Stretch(
         nothing, nothing, np.zeros(cells.shape, dtype=np.bool_), field, np.zeros(cells.shape, np.float32)
@@ -167,7 +167,7 @@ def _settled(cells: Cells, stretch: Stretch, plain: NDArray[np.floating]) -> Str
     weight = mask * plain
     field = stretch.field
     if mask.any():
-        field = follow_liver(cells, first_field(cells, weight), weight)
+        field = follow_liver(cells, first_field(cells, weight, rounds=1), weight)
     contrast = ((cells.smooth - field) / np.float32(cells.speckle)).astype(np.float32)
     held = mask.any(axis=0)
     near = np.where(held, near, 0)

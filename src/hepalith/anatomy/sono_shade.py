@@ -26,8 +26,8 @@ CAP_CONTRAST = 2.5
 """Contrast of that body, in standard deviations of speckle: what throws a black shadow is bright."""
 
 RIB_RUN = 0.12
-"""Shortest run of darkness from the near border, as a share of the depth, that is a rib's or gas's shadow or a
-lack of contact (18 mm of 150): the liver has no vessel so wide at its surface."""
+"""Shortest run of darkness from the near border, as a share of the depth, that is a rib's or gas's shadow or
+a lack of contact (18 mm of 150): the liver has no vessel so wide at its surface."""
 
 PENUMBRA = 4
 """Fine cells beside a shadow within which darkness belongs to it: a beam is wider than its middle."""
@@ -66,9 +66,11 @@ def find_shade(
     at the near border (rib, gas in the wall) or goes on beyond the far border. A vessel along the beam
     that nearly reaches the far border and has a bright near end is mistaken for a shadow.
     """
-    count, lines = contrast.shape
+    count = contrast.shape[0]
     row = np.arange(count)[:, None]
-    closed = dark | (ndimage.binary_closing(dark, np.ones((2 * GAP + 1, 1))) & (contrast < CAP_CONTRAST))
+    grown = ndimage.maximum_filter1d(dark.view(np.uint8), 2 * GAP + 1, axis=0, mode="constant")
+    filled = ndimage.minimum_filter1d(grown, 2 * GAP + 1, axis=0, mode="constant") > 0
+    closed = dark | (filled & (contrast < CAP_CONTRAST))
     below = (row >= far) | closed
     run = np.flip(np.logical_and.accumulate(np.flip(below, axis=0), axis=0), axis=0)
     start = np.where(run.any(axis=0), run.argmax(axis=0), count)

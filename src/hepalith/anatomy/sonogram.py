@@ -89,7 +89,7 @@ def map_sonogram(levels: NDArray[np.float32], picture: Picture) -> Sonogram:
     background = cells.spread(stretch.field)
     heard = cells.spread_mask(heard_cells) & grid.inside
     liver = cells.spread_mask(stretch.mask & heard_cells) & grid.inside
-    dark, bodies = find_dark_bodies(levels, grid, cells, stretch, background, heard)
+    dark, bodies = find_dark_bodies(levels, grid, cells, stretch, background=background, heard=heard)
     lines, bright_lines = find_bright_lines(cells, stretch)
     quality, reasons = _judge(cells, stretch, heard_cells)
     return Sonogram(
