@@ -29,6 +29,9 @@ __all__ = ["FocusSonogram", "Kept", "Profile", "Sonogram", "kept_pictures", "sho
 WHOLE_PIXELS = 760
 """Width of a whole picture on the page, in pixels: as a screen shows it, and legible when printed."""
 
+HIGHEST_PIXELS = 620
+"""Height of a whole picture at most, in pixels: one of a linear probe would else take two screens."""
+
 CROP_PIXELS = 300
 """Side of a crop in pixels."""
 
@@ -169,8 +172,8 @@ def show_pictures(kept: Sequence[Kept], document: Document) -> tuple[Sonogram, .
 
 def _whole(kept: Kept, counted: set[int]) -> Sonogram:
     left, top, right, bottom = _frame_of(kept)
-    width = WHOLE_PIXELS
-    height = round(width * (bottom - top) / (right - left))
+    scale = min(WHOLE_PIXELS / (right - left), HIGHEST_PIXELS / (bottom - top))
+    width, height = round(scale * (right - left)), round(scale * (bottom - top))
     view = View("", left, top, right, bottom, width, height, 1.0)
     rings = [
         (str(number), *view.place(x, y), radius * width / (right - left) + 3)
