@@ -18,6 +18,9 @@ TOLD_ONLY = {
     "outline_trust",
     "steatosis",
     "small_liver",
+    "strong_echo",  # that there is something to explain on ultrasound, its substance unknown
+    "bright_liver",  # fat on ultrasound: as steatosis
+    "coarse_echotexture",  # of one plane, and no more than a hint of cirrhosis
     "twinkling",  # measured in kidney stones only
     "transplant_candidate",
     "albumin_low",  # how ill, not with what
