@@ -74,17 +74,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--same-patient",
         action="store_true",
         help="files that do not say whose they are (NIfTI, NRRD, MHA, PNG, JPEG) are of one patient and one "
-        "examination, and of the patient of the DICOM files beside them; names may say the "
-        "phase of a CT, as in "
-        "portal.nii.gz (default: off, and they are refused)",
+        "examination, and of the patient of the DICOM files beside them; names may say "
+        "the phase of a CT, as in portal.nii.gz (default: off, and they are refused)",
     )
     parser.add_argument(
         "--pixel-mm",
         metavar="N",
         type=float,
         help="size of a pixel in mm, for ultrasound whose header holds no calibration (PNG and "
-        "JPEG never do); "
-        "a header's own is used before it (0.02 to 2; default: none, and sizes are not assessable)",
+        "JPEG never do); a header's own is used before it (0.02 to 2; default: none, and sizes are not assessable)",
     )
     parser.add_argument(
         "--deidentify", action="store_true", help="write no source.json and no identity (default: off)"

@@ -77,8 +77,8 @@ def _refuse_strange(instance: Instance, encoding: Encoding, capture: Capture) ->
     syntax, photometric = encoding.transfer_syntax_uid, capture.photometric
     if syntax in _VIDEO:
         raise UnsupportedModalityError(
-            f"{instance.name}: an MPEG video inside DICOM, which is not read; export the loop as "
-            "JPEG or uncompressed frames"
+            f"{instance.name}: an MPEG video inside DICOM, which is not read; "
+            "export the loop as JPEG or uncompressed frames"
         )
     if syntax in _ELSEWHERE:
         raise UnsupportedModalityError(
@@ -86,14 +86,13 @@ def _refuse_strange(instance: Instance, encoding: Encoding, capture: Capture) ->
         )
     if photometric not in (*_GREY, *_COLOURS, _PALETTE):
         raise UnsupportedModalityError(
-            f"{instance.name}: its colours are {photometric[:20]}, which is not read; export it "
-            "as RGB or MONOCHROME2"
+            f"{instance.name}: its colours are {photometric[:20]}, which is not read; "
+            "export it as RGB or MONOCHROME2"
         )
     if encoding.bits_allocated not in (8, 16) or encoding.samples not in (1, 3):
         raise UnsupportedModalityError(
-            f"{instance.name}: {encoding.samples} samples of {encoding.bits_allocated} bits a "
-            "pixel are not read; "
-            "export it with 8 bits, grey or RGB"
+            f"{instance.name}: {encoding.samples} samples of {encoding.bits_allocated} bits a pixel are not "
+            "read; export it with 8 bits, grey or RGB"
         )
 
 
@@ -112,7 +111,6 @@ def _read_native(
             dataset = pydicom.dcmread(io.BytesIO(head), stop_before_pixels=True, force=True)
         stored = _read_stored(file, instance, encoding, capture, frames, halved=halved, digest=digest)
         yield from _coloured(stored, dataset, instance, capture)
-
         while rest := file.read(1 << 20):
             digest.update(rest)
 

@@ -64,6 +64,8 @@ CAPTURE_TAGS = frozenset(
 
 _COMPOUND = re.compile(r"compound|sono ?ct|cross ?x?beam|sieclear|apli ?pure|\bCRI\b", re.IGNORECASE)
 _HARMONIC = re.compile(r"harmonic|\bD?THI\b", re.IGNORECASE)
+_OFF_AFTER = re.compile(r"\w*[\s:=]*\boff\b", re.IGNORECASE)
+_OFF_BEFORE = re.compile(r"\b(no|non|without)[\s-]+(\w+\s+)?$", re.IGNORECASE)
 _CURVED = re.compile(r"curv|convex|_CLA\b", re.IGNORECASE)
 _LINEAR = re.compile(r"linear", re.IGNORECASE)
 _PHASED = re.compile(r"phased|sector|_PA\b", re.IGNORECASE)
@@ -224,12 +226,20 @@ def _read_sonography(elements: Elements, regions: Sequence[Region]) -> Sonograph
         frequency_mhz=next((f for f in known if f is not None), None),
         depth_mm=_within(depth or 0.0, SHALLOWEST_MM, DEEPEST_MM),
         focus_mm=tuple(f for f in foci if 0 < f <= DEEPEST_MM) or None,
-        compounding=True if _COMPOUND.search(words) else None,
-        harmonics=True if _HARMONIC.search(words) else None,
+        compounding=_switched(_COMPOUND, words),
+        harmonics=_switched(_HARMONIC, words),
         transducer=_transducer(elements),
         frame_time_ms=_frame_time(elements),
         scanner=" ".join(part for part in (elements.text(0x00080070), elements.text(0x00081090)) if part),
     )
+
+
+def _switched(mode: re.Pattern[str], words: str) -> bool | None:
+    """Return whether a mode is named as on or as off; ``None`` where it is not named."""
+    found = mode.search(words)
+    if found is None:
+        return None
+    return not (_OFF_AFTER.match(words, found.end()) or _OFF_BEFORE.search(words[: found.start()]))
 
 
 def _transducer(elements: Elements) -> Literal["curved", "linear", "phased", "unknown"]:

@@ -85,8 +85,8 @@ def pick_nameless(kept: Kept, settings: Settings, where: str) -> Study:
         kind = "files" if kept.volumes and kept.stills else ("pictures" if kept.stills else "volumes")
         raise MixedStudiesError(
             f"{where}: {len(wanted)} {kind} that do not say whose they are ({_named(wanted)}); "
-            "give one, add --same-patient if they are of one patient and examination, or pick "
-            "with --study UID"
+            "give one, add --same-patient if they are of one patient and examination, "
+            "or pick with --study UID"
         )
     left = tuple(
         SeriesLeft(file.uid, f"{file.source.name}: not the {_kind(wanted[0])} that was read")

@@ -198,21 +198,19 @@ def _choose(
         )
     if beside and not settings.same_patient:
         raise MixedStudiesError(
-            f"{where}: files of which not all say whose they are ({listed}); give one, add "
-            "--same-patient if they "
-            "are of one patient, or pick with --study UID"
+            f"{where}: files of which not all say whose they are ({listed}); give one, "
+            "add --same-patient if they are of one patient, or pick with --study UID"
         )
     has_ct = any("CT" in e.modalities for e in examinations)
     if has_ct and any(isinstance(file, VolumeFile) for file in beside):
         raise MixedStudiesError(
-            f"{where}: a volume without identity beside a DICOM CT ({listed}); give one, or pick "
-            "with --study UID"
+            f"{where}: a volume without identity beside a DICOM CT ({listed}); give one, "
+            "or pick with --study UID"
         )
     if len(examinations) > 1 and NOBODY in {e.patient for e in examinations} and not settings.same_patient:
         raise MixedStudiesError(
-            f"{where}: {len(examinations)} examinations that do not say whose they are "
-            f"({listed}); give one, add "
-            "--same-patient if they are of one patient, or pick with --study UID"
+            f"{where}: {len(examinations)} examinations that do not say whose they are ({listed}); give one, "
+            "add --same-patient if they are of one patient, or pick with --study UID"
         )
     _refuse_two_dates(examinations, settings, where, listed)
     return list(examinations)
