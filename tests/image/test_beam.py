@@ -13,7 +13,7 @@ from tests.image.screens import fan, rectangle, screen, speckle
 
 from hepalith.image.beam import MAX_LINES, MAX_SAMPLES, Sector, lay_beams, sector_mask
 from hepalith.image.cine import Cine
-from hepalith.image.picture import Picture, make_picture
+from hepalith.image.picture import Picture, find_pictures, make_picture
 
 FAN = fan((400.0, -60.0), 120.0, 560.0, -0.55, 0.55)
 BOX = rectangle((100, 40, 650, 520))
@@ -153,3 +153,28 @@ def test_an_empty_region_has_no_box() -> None:
     picture = picture_of(FAN)
     with pytest.raises(ValueError, match="empty"):
         picture.box_of(np.zeros(picture.grid.shape, bool))
+
+
+@pytest.mark.parametrize(
+    ("sector", "transducer"),
+    [
+        (FAN, "curved"),
+        (BOX, "linear"),
+        (fan((400.0, 40.0), 12.0, 500.0, -0.7, 0.7), "phased"),
+        (Sector("fan", (100, 60, 700, 470), (400.0, -400.0), 440.0, 980.0, -0.33, 0.33), "linear"),
+    ],
+)
+def test_the_transducer_is_known_by_the_outline(sector: Sector, transducer: str) -> None:
+    assert sector.transducer == transducer
+
+
+def test_a_picture_found_has_a_strip_along_its_outline_that_is_no_echo() -> None:
+    (picture,) = find_pictures(Cine(screen(FAN)[None]))
+    inside = picture.grid.inside
+    assert not inside[:3].any()
+    assert not inside[-3:].any()
+    assert not inside[:, 0].any()
+    assert not inside[:, -1].any()
+    assert inside[8:-8, 4:-4].mean() > 0.98
+    assert picture.levels(0)[:, 2:-2].min() >= 0
+    assert (picture.levels(0)[2] > 0).mean() > 0.9

@@ -25,7 +25,7 @@ MASK = sector_mask(FAN, (600, 800))
 @pytest.mark.parametrize("size", [10, 14, 20, 32])
 @pytest.mark.parametrize(("level", "least"), [(255, 0.95), (200, 0.7)])
 def test_letters_over_liver_are_print(size: int, level: int, least: float) -> None:
-    """White letters nearly whole; grey ones, 110 levels above the liver, for the most part: echo comes first."""
+    """White letters nearly whole; grey ones, 110 levels above the liver, for the most part."""
     frame, ink = write(screen(FAN), "Liver right 4711", (300, 250), size=size, level=level)
     found = find_print(frame, FAN)
     assert found[ink].mean() > least

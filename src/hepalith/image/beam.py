@@ -27,6 +27,14 @@ LINE_PITCH_PX = 1.5
 samples fall on each cell (Nyquist). Our judgement."""
 
 
+PHASED_SHARE = 0.12
+"""Radius of the face over that of the far arc below which a fan is a phased sector: curved arrays of 40 to
+60 mm radius show at most 300 mm, phased ones have their apex at most 12 mm behind the face. Our judgement."""
+
+FLAT_SAGITTA = 0.02
+"""How much of the near arc the box must cut off for the face to be flat (trapezoid), in radii of the arc."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sector:
     """The outline of one B-mode picture on the screen, in pixels (x to the right, y down).
@@ -49,6 +57,16 @@ class Sector:
     to_angle: float = 0.0
     confidence: float = 1.0
     """How well the outline explains the picture, 0 to 1."""
+
+    @property
+    def transducer(self) -> Literal["curved", "linear", "phased"]:
+        """What made such an outline: the face is curved, flat, or so small that the lines meet in it."""
+        if self.apex_px is None or self.shape == "rectangle":
+            return "linear"
+        top = self.apex_px[1] + self.near_px * math.cos(max(abs(self.from_angle), abs(self.to_angle)))
+        if self.near_px > 0 and self.box_px[1] > top + FLAT_SAGITTA * self.near_px:
+            return "linear"
+        return "phased" if self.near_px < PHASED_SHARE * self.far_px else "curved"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

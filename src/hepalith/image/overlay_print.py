@@ -149,11 +149,8 @@ def find_print(grey: NDArray[np.uint8], sector: Sector) -> NDArray[np.bool_]:
     return found
 
 
-def _drawn(seeds: NDArray[np.bool_], hard: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Stroke pixels without lone soft spots, and the surroundings of lines of several marks.
-
-    A soft spot alone is a saturated point echo, not a dot that someone drew.
-    """
+def _drawn(seeds: NDArray[np.bool_], hard: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Stroke pixels without lone soft spots: saturated point echoes, not dots that someone drew."""
     lines, count = ndimage.label(grow(seeds, 2 * REACH_PX + 1))
     marks, number = ndimage.label(grow(seeds, 3))
     of_line = ndimage.maximum(lines, marks, np.arange(1, number + 1)).astype(np.intp)

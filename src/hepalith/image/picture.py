@@ -13,8 +13,22 @@ from hepalith.image.beam_resample import beam_matrix, lay_on_screen
 from hepalith.image.cine import Cine
 from hepalith.image.overlay import find_overlay
 from hepalith.image.sector import find_sectors
+from hepalith.image.sector_support import shrink
 
 __all__ = ["Picture", "find_pictures", "make_picture"]
+
+RIM_SHARE = 0.01
+"""Strip along the outline that is no echo, in depths of the picture: the dots of a ruler, the bright line of
+the transducer's face and the blur of the outline lie in it on the shared stills."""
+
+LEAST_RIM_PX = 3
+"""The same in pixels, at least: the outline is known to two."""
+
+ZOOM_PX = 12
+"""How far below the face a picture must begin to be an enlarged part; print at the top takes less."""
+
+SURE_OUTLINE = 0.4
+"""Share of the outline that must be seen for it not to be doubted. On the shared stills it is 0.41 to 0.98."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,16 +137,54 @@ def make_picture(
     """Make the picture of a known outline; without `overlay`, nothing in it is taken for print."""
     mm_per_px = None if cine.mm_per_px is None else float(np.sqrt(cine.mm_per_px[0] * cine.mm_per_px[1]))
     grid = lay_beams(sector, mm_per_px=mm_per_px)
-    if overlay is None:
-        overlay = np.zeros(cine.shape_px, bool)
-    return Picture(cine, region, grid, overlay & sector_mask(sector, cine.shape_px), view, warnings)
+    mask = sector_mask(sector, cine.shape_px)
+    printed = np.zeros(cine.shape_px, bool) if overlay is None else overlay & mask
+    return Picture(cine, region, grid, printed, view, warnings)
 
 
 def find_pictures(cine: Cine) -> tuple[Picture, ...]:
     """Find the B-mode pictures of a still or a loop, left to right; empty where there is none."""
     sectors = find_sectors(cine)
     overlay = find_overlay(cine, sectors)
-    view: Literal["plain", "dual"] = "dual" if len(sectors) > 1 else "plain"
     return tuple(
-        make_picture(cine, sector, region=k, overlay=overlay, view=view) for k, sector in enumerate(sectors)
+        _without_rim(
+            make_picture(
+                cine,
+                sector,
+                region=k,
+                overlay=overlay,
+                view=_view(sector, len(sectors)),
+                warnings=_doubts(sector),
+            )
+        )
+        for k, sector in enumerate(sectors)
+    )
+
+
+def _without_rim(picture: Picture) -> Picture:
+    """Return the picture with a narrow strip along its outline taken for no echo."""
+    depth = picture.grid.step_px * picture.grid.shape[0]
+    width = 2 * max(LEAST_RIM_PX, round(RIM_SHARE * depth)) + 1
+    height, columns = picture.cine.shape_px
+    mask = np.pad(sector_mask(picture.sector, picture.cine.shape_px), 1)
+    inner = shrink(mask, width)[1:-1, 1:-1]
+    row = np.clip(np.rint(picture.grid.y_px).astype(np.intp), 0, height - 1)
+    column = np.clip(np.rint(picture.grid.x_px).astype(np.intp), 0, columns - 1)
+    grid = replace(picture.grid, inside=picture.grid.inside & inner[row, column])
+    return replace(picture, grid=grid)
+
+
+def _view(sector: Sector, count: int) -> Literal["plain", "dual", "zoomed"]:
+    """How the picture is used: a fan whose face lies above its box is an enlarged part of a picture."""
+    if sector.apex_px is not None and sector.box_px[1] > sector.apex_px[1] + sector.near_px + ZOOM_PX:
+        return "zoomed"
+    return "dual" if count > 1 else "plain"
+
+
+def _doubts(sector: Sector) -> tuple[str, ...]:
+    if sector.confidence >= SURE_OUTLINE:
+        return ()
+    seen = round(100 * sector.confidence)
+    return (
+        f"the outline of the ultrasound picture is seen on {seen} % of its length only; the rest is inferred",
     )
