@@ -81,8 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pixel-mm",
         metavar="N",
         type=float,
-        help="size of a pixel in mm, for ultrasound whose header holds no calibration (PNG and "
-        "JPEG never do); a header's own is used before it (0.02 to 2; default: none, and sizes are not assessable)",
+        help="size of a pixel in mm, for ultrasound whose header holds no calibration (PNG and JPEG never "
+        "do); a header's own is used before it (0.02 to 2; default: none, and sizes are not assessable)",
     )
     parser.add_argument(
         "--deidentify", action="store_true", help="write no source.json and no identity (default: off)"

@@ -212,9 +212,8 @@ def _meant_stills(found: _Found, settings: Settings) -> tuple[list[StillFile], l
             left.append(
                 SeriesLeft(
                     still.uid,
-                    f"{source.name}: a picture beside images that say what they are; if it is "
-                    "ultrasound of this "
-                    "patient, give it by name with --same-patient",
+                    f"{source.name}: a picture beside images that say what they are; "
+                    "if it is ultrasound of this patient, give it by name with --same-patient",
                 )
             )
     return list({still.uid: still for still in reversed(meant)}.values())[::-1], left
