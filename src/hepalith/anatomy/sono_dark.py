@@ -120,6 +120,7 @@ def find_dark_bodies(
             contrast=fine.contrast,
             liver=fine.liver,
             floor=fine.floor,
+            edge=GROW * fine.spread,
             step_px=cells.step_px,
             width_px=cells.width_px,
             fine=FINE,
@@ -152,8 +153,7 @@ def _is_strip(
     blocked: NDArray[np.bool_],
     shape: DarkShape,
 ) -> bool:
-    """Return whether a body is the fringe of a shadow or of the picture: along the beam, at what is not
-    heard."""
+    """Return whether a body is the fringe of a shadow or of the picture, along the beam."""
     if shape.angle_to_beam > STRIP_ANGLE:
         return False
     columns = slice(max(place[1].start - STRIP_REACH, 0), place[1].stop + STRIP_REACH)

@@ -84,8 +84,9 @@ def keep_company(shapes: Sequence[DarkShape], labels: NDArray[np.int32]) -> Mapp
 
 
 def split_twins(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the labels with bodies parted that touch by a narrow bridge only: a duct along its vein, two
-    cysts.
+    """Return the labels with bodies parted that touch by a narrow bridge only.
+
+    So do a duct along its vein, and two cysts.
 
     The cores of a body are where it is thicker than `NECK` of its greatest thickness; where two or more
     cores are each a good part of all cores, every place goes with the nearest one.

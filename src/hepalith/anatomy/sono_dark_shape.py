@@ -13,6 +13,9 @@ __all__ = ["DarkShape", "measure_shape"]
 MARGIN = 8
 """Fine cells around a body within which its wall is looked at."""
 
+BLUR_CELLS = 3
+"""Fine cells over which the contrast was averaged."""
+
 BEHIND = (3, 16)
 """Fine cells behind a body in which enhancement is measured: not its far wall, and not so far that other
 tissue begins."""
@@ -61,6 +64,7 @@ def measure_shape(
     contrast: NDArray[np.float32],
     liver: NDArray[np.bool_],
     floor: NDArray[np.float32],
+    edge: float,
     step_px: float,
     width_px: NDArray[np.float32],
     fine: int,
@@ -71,6 +75,8 @@ def measure_shape(
     ----------
     labels, contrast, liver, floor
         On fine cells of `fine` samples by `fine` lines.
+    edge
+        Contrast, as a depth below liver, at which the body's border was drawn.
     step_px, width_px
         Distance of samples, and of lines at every sample, in pixels.
     """
@@ -86,7 +92,9 @@ def measure_shape(
     distance = ndimage.distance_transform_edt(body, sampling=(tall, wide))
     ridge = distance >= ndimage.maximum_filter(distance, 3) - 1e-3
     thickest = float(distance.max())
-    calibre = float(2 * np.median(distance[ridge & (distance > 0.5 * thickest)]))
+    depth = -float(np.median(contrast[rows, columns][body]))
+    drawn = float(2 * np.median(distance[ridge & (distance > 0.5 * thickest)]))
+    calibre = max(drawn - _widening(edge / max(depth, edge), float(np.sqrt(tall * wide))), 0.35 * drawn)
     area = float(body.sum() * tall * wide)
     lengths, turn = _axes(where, tall, wide)
     length = max(lengths[0], area / max(calibre, 1e-6))
@@ -122,6 +130,16 @@ def measure_shape(
         cell_px=max(tall, wide),
         middle=middle,
     )
+
+
+def _widening(level: float, cell_px: float) -> float:
+    """Return by how much a body is drawn too wide, in pixels.
+
+    A mean over three fine cells spreads its edge over as many, and the border is drawn at `level` (a share
+    of the body's depth) rather than at half of it; the distance transform counts to the first cell outside,
+    one cell too much for both sides together.
+    """
+    return cell_px * (1 + 2 * BLUR_CELLS * max(0.5 - level, 0.0))
 
 
 def _holes(body: NDArray[np.bool_]) -> NDArray[np.bool_]:
