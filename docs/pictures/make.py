@@ -1,7 +1,7 @@
 """Make the pictures of the documentation: two reports, as headless Chromium shows them.
 
-Run ``python docs/pictures/make.py`` after ``make demo``. Needs Chromium and nothing else. The second report is
-of an ultrasound phantom, made and read here.
+Run ``python docs/pictures/make.py`` after ``make demo``. Needs Chromium and nothing else. The second report
+is of an ultrasound phantom, made and read here.
 """
 
 from __future__ import annotations
