@@ -61,6 +61,14 @@ def _portal_section(anatomy: Anatomy, rng: Rng, spot: tuple[float, float]) -> No
     anatomy.reflectors.append(Reflector("portal_vein", Ring(oval, 0.9), pick(rng, 6, 12), 4.0, 0.3))
 
 
+def lay_mixed(anatomy: Anatomy, rng: Rng) -> str:
+    """Lay duct stones, and simple calcification apart from them: both pictures of the article in one."""
+    diagnosis = lay_hepatolithiasis(anatomy, rng)
+    lay_simple(anatomy, rng)
+    anatomy.notes.append("simple calcification lies beside the duct stones")
+    return diagnosis or "simple_healed"
+
+
 def lay_nothing(anatomy: Anatomy, rng: Rng) -> str:
     """Lay nothing: an ordinary liver."""
     del anatomy, rng
@@ -112,9 +120,10 @@ SONO_CONTENTS: Mapping[str, tuple[Layer, float]] = MappingProxyType(
         "mimic:rib": (mimics.lay_rib, 0.5),
         "mimic:bowel_gas": (mimics.lay_bowel_gas, 0.5),
         "mimic:kidney": (mimics.lay_kidney, 0.5),
+        "case:mixed": (lay_mixed, 0.0),
     }
 )
-"""What can be laid into a liver, what lays it, and its share of pictures in percent.
+"""What can be laid into a liver, what lays it, and its share of pictures in percent (0: only by name).
 
 About a third hold no focus. Our judgement: a yardstick, not a prevalence."""
 

@@ -135,7 +135,7 @@ def entry_of(
         width_mm=body.width_mm,
         contrast_sd=contrast,
         visible=contrast >= (VISIBLE_DOT_FROM_SD if dot else VISIBLE_FROM_SD),
-        shadow=shadow_of(cast, echoed, space),
+        shadow=shadow_of(cast, echoed, space, others),
         duct=None
         if place is None
         else DuctTruth(

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.phantom.sono_cast import Cast
@@ -51,6 +52,9 @@ ROOM_DB = 8.0
 LEAST_SHOWN = 0.25
 """Share of the zone behind a body that must be above black, without the body, for a shadow to be told."""
 
+SHARED_SHADOW = 0.5
+"""Mean power that another body leaves in the zone below which the two shadows run into one: 3 dB."""
+
 ZONE_MM = 20.0
 """How far behind a body its shadow is judged."""
 
@@ -77,7 +81,7 @@ def zone_of(cast: Cast, space: BeamSpace) -> tuple[slice, slice] | None:
     return slice(first, last), slice(left + trim, right - trim)
 
 
-def shadow_of(cast: Cast, echoed: Echoed, space: BeamSpace, valid: Array | None = None) -> ShadowTruth:
+def shadow_of(cast: Cast, echoed: Echoed, space: BeamSpace, others: Sequence[Cast] = ()) -> ShadowTruth:
     """Return the grade of a body's shadow, with the numbers it follows from.
 
     Parameters
@@ -88,8 +92,9 @@ def shadow_of(cast: Cast, echoed: Echoed, space: BeamSpace, valid: Array | None 
         The expected power with everything.
     space
         Where the samples lie.
-    valid
-        bool, (sample, line): where tissue that can show a shadow is; ``None``: everywhere.
+    others
+        All bodies: where another one lies in the zone, nothing is judged, and where another's shadow lies
+        over it, the grade is a borderline one.
     """
     zone = zone_of(cast, space)
     if zone is None:
@@ -104,8 +109,12 @@ def shadow_of(cast: Cast, echoed: Echoed, space: BeamSpace, valid: Array | None 
     without = _shown(scattered / kept + floor, echoed, space, rows)
     shaded = _shown(scattered + floor, echoed, space, rows)
     shown = _shown(power, echoed, space, rows)
-    use = np.ones(without.shape, dtype=bool) if valid is None else valid[zone].astype(bool)
-    use &= without > 1.0
+    use = without > 1.0
+    shared = False
+    for other in others:
+        if other is not cast:
+            shared |= float((other.kept[zone] ** 2).mean()) < SHARED_SHADOW
+            use &= ~_covered(other, zone)
     if use.sum() < 20 or use.mean() < LEAST_SHOWN:
         return ShadowTruth("none", 0.0, 0.0, 0.0, borderline=True, assessable=False)
     drop = float((without - shown)[use].mean())
@@ -116,7 +125,24 @@ def shadow_of(cast: Cast, echoed: Echoed, space: BeamSpace, valid: Array | None 
     has_tail = cast.tail is not None
     grade, borderline = grade_of(drop, shade, lift if has_tail else 0.0)
     index = min(max(drop / max(room, 1e-3), 0.0), 1.0)
-    return ShadowTruth(grade, drop, shade, index, borderline or room < 1.25 * ROOM_DB, room >= ROOM_DB)
+    return ShadowTruth(
+        grade, drop, shade, index, borderline or shared or room < 1.25 * ROOM_DB, room >= ROOM_DB
+    )
+
+
+def _covered(cast: Cast, zone: tuple[slice, slice]) -> NDArray[np.bool_]:
+    """Return where in a zone a body itself lies."""
+    rows, lines = zone
+    out = np.zeros((rows.stop - rows.start, lines.stop - lines.start), dtype=bool)
+    top, bottom = max(rows.start, cast.rows.start), min(rows.stop, cast.rows.stop)
+    left, right = max(lines.start, cast.lines.start), min(lines.stop, cast.lines.stop)
+    if top < bottom and left < right:
+        part = cast.cover[
+            top - cast.rows.start : bottom - cast.rows.start,
+            left - cast.lines.start : right - cast.lines.start,
+        ]
+        out[top - rows.start : bottom - rows.start, left - lines.start : right - lines.start] = part > 0.1
+    return out
 
 
 def grade_of(drop_db: float, shade_db: float, lift_db: float = 0.0) -> tuple[str, bool]:
