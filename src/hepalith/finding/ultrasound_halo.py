@@ -125,11 +125,15 @@ def _rise(value: float, middle: float, spread: float) -> float:
     return 1.0 / (1.0 + math.exp(min(max(-(value - middle) / spread, -50.0), 50.0)))
 
 
+MOST_SIGHTS = 4
+"""Pictures of one focus that are looked at, the best first: a fifth view of it adds little and costs as much."""
+
+
 def look_about(scene: Scene) -> Mapping[int, tuple[About, ...]]:
     """Return what lies about every focus that is to be explained, in each picture that shows it."""
     return MappingProxyType(
         {
-            f.id: tuple(About(s, measure_ring(s), measure_halo(s)) for s in scene.sights[f.id])
+            f.id: tuple(About(s, measure_ring(s), measure_halo(s)) for s in scene.sights[f.id][:MOST_SIGHTS])
             for f in scene.explained
         }
     )
