@@ -270,6 +270,14 @@ def test_one_cine_a_file_in_order_and_from_a_zip(tmp_path: Path) -> None:
         for path in sorted((tmp_path / "s").iterdir()):
             archive.write(path, f"Secret_Name/{path.name}")
     zipped = read_all(tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("Secret_Name/cut.dcm", (tmp_path / "s" / "9.dcm").read_bytes()[:-2000])
+        archive.writestr("Secret_Name/cut.jpg", as_jpeg(GREY[0])[:-2000])
+    choice = choose_series(open_study([tmp_path / "b.zip"], Settings()), Settings())
+    with pytest.raises(UnreadableFileError) as caught:
+        decode_examination(choice.ultrasound, Settings())
+    assert "Secret" not in str(caught.value)
+    assert "Secret" not in str(choice.left)
     assert [cine.name for cine in zipped] == ["9.dcm", "8.dcm", "7.dcm"]
     for one, other in zip(cines, zipped, strict=True):
         np.testing.assert_array_equal(one.grey, other.grey)

@@ -11,7 +11,7 @@ import os
 import warnings as python_warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,7 +125,7 @@ def _decode_file(series: Series, instance: Instance, settings: Settings) -> Cine
         mm_per_px=mm_per_px,
         frame_time_ms=time_ms if frames.count > 1 else None,
         sonography=replace(capture.sonography, frame_time_ms=time_ms if frames.count > 1 else None),
-        name=PurePosixPath(instance.name).name,
+        name=instance.name,
         sop_instance_uid=instance.sop_instance_uid if series.kind == "dicom" else "",
         sha256=digest,
         kind="cine" if frames.count > 1 else "still",
@@ -165,8 +165,7 @@ def _cannot_decode(instance: Instance, error: Exception) -> UnreadableFileError:
     said = " ".join(str(error).split())
     reason = said.rpartition("by all available plugins: ")[2][:120] or type(error).__name__
     return UnreadableFileError(
-        f"{PurePosixPath(instance.name).name}: its pixels cannot be decoded ({reason}); "
-        "copy it again from its source"
+        f"{instance.name}: its pixels cannot be decoded ({reason}); copy it again from its source"
     )
 
 
@@ -180,7 +179,7 @@ def _gather(decoded: Iterator[Pixels], frames: _Frames, instance: Instance) -> N
                 return
             if pixels.values.shape[:2] != frames.grey.shape[1:]:
                 raise UnreadableFileError(
-                    f"{PurePosixPath(instance.name).name}: frame {n + 1} is of another size than the file "
+                    f"{instance.name}: frame {n + 1} is of another size than the file "
                     "announces; copy it again from its source"
                 )
             frames.durations_ms.append(pixels.duration_ms)
@@ -202,7 +201,7 @@ def _gather(decoded: Iterator[Pixels], frames: _Frames, instance: Instance) -> N
 def _room_for(count: int, rows: int, columns: int, instance: Instance) -> _Frames:
     """Return an array to decode into; a file that announces more than memory holds is refused."""
     size = count * rows * columns
-    name = PurePosixPath(instance.name).name
+    name = instance.name
     if not size:
         raise UnreadableFileError(f"{name}: its picture has no pixels; copy it again from its source")
     if rows * columns > MOST_PIXELS or size > min(MOST_BYTES, MOST_OF_MEMORY * _free_memory()):

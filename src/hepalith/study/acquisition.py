@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hepalith.study.sonography import Capture
 
@@ -111,8 +111,8 @@ class Instance:
 
     @property
     def name(self) -> str:
-        """How messages call the file: never its folder."""
-        return self.member or self.path.name
+        """How messages call the file: never its folder, which often bears the patient's name."""
+        return PurePosixPath(self.member or self.path.name).name
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from hepalith.study.acquisition import Acquisition, Encoding, Identity, Plane
@@ -118,7 +118,7 @@ class Header:
     @property
     def name(self) -> str:
         """How messages call the file."""
-        return self.member or self.path.name
+        return PurePosixPath(self.member or self.path.name).name
 
 
 def read_header(

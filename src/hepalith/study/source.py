@@ -61,7 +61,7 @@ class Source:
     @property
     def name(self) -> str:
         """How messages call it."""
-        return self.member or self.path.name
+        return PurePosixPath(self.member or self.path.name).name
 
 
 @dataclass(frozen=True, slots=True)
