@@ -126,7 +126,7 @@ def _rise(value: float, middle: float, spread: float) -> float:
 
 
 MOST_SIGHTS = 4
-"""Pictures of one focus that are looked at, the best first: a fifth view of it adds little and costs as much."""
+"""Pictures of one focus that are looked at, the best first: a fifth view adds little and costs as much."""
 
 
 def look_about(scene: Scene) -> Mapping[int, tuple[About, ...]]:
