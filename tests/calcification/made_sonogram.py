@@ -1,4 +1,4 @@
-"""A small sonogram whose answers are known on paper: log-compressed Rayleigh speckle on straight beam lines."""
+"""A small sonogram whose answers are known on paper: log-compressed Rayleigh speckle on straight beams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHAPE = (400, 220)
 
 @dataclass
 class Made:
-    """A picture in the making: `gain_db` is what bodies add to the liver's echo, `loss_db` what shadows take."""
+    """A picture in the making: `gain_db` is what bodies add to an echo, `loss_db` what shadows take."""
 
     seed: int = 0
     shape: tuple[int, int] = SHAPE
@@ -46,12 +46,10 @@ class Made:
         self.gain_db[inside] = db
         return self
 
-    def shade(self, sample: int, line: int, wide: float, db: float, fills_db: float = 0.0, over: int = 25) -> Made:
-        """Take `db` off behind a place; haze fills `fills_db` of it just behind, fading over so many samples."""
+    def shade(self, sample: int, line: int, wide: float, db: float) -> Made:
+        """Take `db` off behind a place."""
         first, last = round(line - wide / 2), round(line + wide / 2) + 1
-        away = np.arange(self.shape[0] - sample)
-        left = db - fills_db * np.exp(-away / over)
-        self.loss_db[sample:, first:last] = left[:, None]
+        self.loss_db[sample:, first:last] = db
         return self
 
     def look(self) -> tuple[NDArray[np.float32], Picture, Sonogram]:
@@ -71,7 +69,12 @@ class Made:
         y, x = np.mgrid[:rows, :columns].astype(np.float32)
         box = (0, 0, columns - 1, rows - 1)
         grid = BeamGrid(
-            Sector("rectangle", box, None, 0.0, rows - 1.0), x, y, np.ones(self.shape, bool), 1.0, self.mm_per_px
+            Sector("rectangle", box, None, 0.0, rows - 1.0),
+            x,
+            y,
+            np.ones(self.shape, bool),
+            1.0,
+            self.mm_per_px,
         )
         cine = Cine(np.zeros((1, rows, columns), np.uint8), sonography=self.sonography)
         return Picture(cine, 0, grid, np.zeros(self.shape, bool))
@@ -80,6 +83,7 @@ class Made:
         liver = np.zeros(self.shape, bool)
         liver[20:] = True
         return Sonogram(
-            liver, np.full(self.shape, LEVEL, np.float32), np.full(self.shape, 5.57 * GREY_PER_DB, np.float32),
+            liver, np.full(self.shape, LEVEL, np.float32),
+            np.full(self.shape, 5.57 * GREY_PER_DB, np.float32),
             self.dark, tuple(self.bodies), self.line, tuple(self.lines), np.ones(self.shape, bool), 0.95, 1.0,
         )  # fmt: skip

@@ -44,6 +44,10 @@ Our judgement. Speckle is no better measure of it: compounding narrows it."""
 LEAST_BINS = 2
 """Fewest windows from which a trail is judged."""
 
+TORN = 0.35
+"""Difference of the two sides, as a share of their mean, from which only the one that looks like the
+picture's liver is believed: the other holds a shadow, a vessel or a border. Our judgement."""
+
 UNEVEN = 0.05
 """Share of brightness by which plain tissue differs across a picture: what lies before a body is believed to
 hold behind it too only beyond that. Our judgement."""
@@ -55,13 +59,17 @@ class Ground:
 
     `levels` are grey levels, `seen` where the picture is, `plain` where a neighbour may be looked at, the
     strictest first, which also leaves out what lies behind other foci: heard tissue without dark bodies,
-    bright lines and other foci. `black` is the picture's darkest level.
+    bright lines and other foci. `spread`, `background`, `dark` and `lines` are the sonogram's. `black` is
+    the picture's darkest level.
     """
 
     levels: NDArray[np.float32]
     seen: NDArray[np.bool_]
     plain: tuple[NDArray[np.bool_], ...]
     spread: NDArray[np.float32]
+    background: NDArray[np.float32]
+    dark: NDArray[np.int32]
+    lines: NDArray[np.int32]
     black: float
     cell: Cell
 
@@ -144,7 +152,7 @@ def measure_trail(ground: Ground, body: Bright) -> Trail | str:
     if bins < LEAST_BINS:
         return "the picture ends behind it"
     rows = slice(first, first + bins * beams.tall)
-    profile, good = _profile(ground, beams, rows)
+    profile, good = _profile(ground, beams, rows, _allowed_behind(ground, beams, rows))
     stop = _first_run(good)
     kept = good[:stop]
     if kept.sum() < LEAST_BINS:
@@ -179,20 +187,23 @@ def _beams(body: Bright, ground: Ground) -> _Beams:
 
 
 def _profile(
-    ground: Ground, beams: _Beams, rows: slice, *, plain_core: bool = False
+    ground: Ground, beams: _Beams, rows: slice, allowed: NDArray[np.bool_]
 ) -> tuple[_Profile, NDArray[np.bool_]]:
     """Return what the windows show and which can be judged, with the strictest neighbours that do.
 
-    `plain_core` asks for plain tissue along the core too, as in front of a body.
+    `allowed` is where the core may be looked at.
     """
-    allowed = ground.plain[0] if plain_core else ground.seen
     core = _mean_of_known(_line_means(ground.levels, allowed, rows, beams.core, beams.tall))
+    usual = [
+        ground.background[rows, side].mean(axis=1).reshape(-1, beams.tall).mean(axis=1)
+        for side in beams.sides
+    ]
     for plain in ground.plain:
         sides = [
             _side(_line_means(ground.levels, plain, rows, side, beams.tall), ground.cell)
             for side in beams.sides
         ]
-        profile = _joined(core, sides)
+        profile = _joined(core, sides, usual)
         above = profile.beside - ground.black
         good = np.isfinite(core) & np.isfinite(above) & (np.nan_to_num(above) >= LEAST_LEVEL)
         if good[: 2 * LEAST_BINS].sum() >= LEAST_BINS:
@@ -233,18 +244,41 @@ def _side(lines: NDArray[np.float64], cell: Cell) -> tuple[NDArray[np.float64], 
 
 
 def _joined(
-    core: NDArray[np.float64], sides: list[tuple[NDArray[np.float64], NDArray[np.float64]]]
+    core: NDArray[np.float64],
+    sides: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    usual: list[NDArray[np.float32]],
 ) -> _Profile:
-    """Return what both sides show, with half their difference as doubt; one side alone is doubted more."""
+    """Return what both sides show, with half their difference as doubt; one side alone is doubted more.
+
+    Where the sides are torn apart, the one nearer to the liver of this picture at this depth is taken.
+    """
     (a, da), (b, db) = sides[0], sides[-1]
     both = (a + b) / 2
-    one = np.where(np.isfinite(a), a, b)
-    error = np.where(np.isfinite(a), da, db)
+    apart = np.abs(a - b)
     paired = np.isfinite(both) & (len(sides) == 2)
+    torn = paired & (apart > TORN * np.abs(both))
+    first = np.where(torn, np.abs(a - usual[0]) <= np.abs(b - usual[-1]), np.isfinite(a))
+    one, error = np.where(first, a, b), np.where(first, da, db)
+    paired &= ~torn
     beside = np.where(paired, both, one)
-    doubt = np.where(paired, np.hypot((da + db) / 3, np.abs(a - b) / 4), np.hypot(error, 0.1 * one))
-    lopsided = np.where(paired, (a - b) / np.maximum(np.abs(both), 1.0), 0.0)
-    return _Profile(core, beside, np.nan_to_num(doubt), np.abs(lopsided))
+    doubt = np.where(paired, np.hypot((da + db) / 3, apart / 4), np.hypot(error, 0.1 * one))
+    lopsided = np.where(paired, apart / np.maximum(np.abs(both), 1.0), np.where(torn, TORN, 0.0))
+    return _Profile(core, beside, np.nan_to_num(doubt), lopsided)
+
+
+def _allowed_behind(ground: Ground, beams: _Beams, rows: slice) -> NDArray[np.bool_]:
+    """Return where the core may be looked at behind a body.
+
+    A long bright line is not what sound left of the liver, nor is a dark body that reaches far to the side: a
+    shadow keeps to its beams, and may have been taken for a dark body itself.
+    """
+    allowed = ground.seen & (ground.lines == 0)
+    wide = slice(beams.sides[0].start, beams.sides[-1].stop)
+    near, core = ground.dark[rows, wide], ground.dark[rows, beams.core]
+    for label in np.unique(core[core > 0]).tolist():
+        if 2 * int((core == label).sum()) < int((near == label).sum()):
+            allowed[rows, beams.core] &= core != label
+    return allowed
 
 
 def _before(ground: Ground, beams: _Beams, stop: int) -> float:
@@ -252,7 +286,7 @@ def _before(ground: Ground, beams: _Beams, stop: int) -> float:
     rows = slice(stop - 3 * beams.tall, stop)
     if rows.start < 0:
         return 0.0
-    profile, good = _profile(ground, beams, rows, plain_core=True)
+    profile, good = _profile(ground, beams, rows, ground.plain[0])
     if good.sum() < LEAST_BINS:
         return 0.0
     above = profile.beside[good] - ground.black
@@ -281,7 +315,7 @@ def _summary(
     (missing, sd, above), (beams, rows), (before, lopsided) = shares, where, around
     n = missing.size
     third = max(1, n // 3)
-    index = float(missing.mean())
+    index = float(np.median(missing))
     error = float(np.sqrt((sd**2).sum())) / n * np.sqrt(BIN_CELLS) + 0.15 * lopsided
     core = ground.levels[rows, beams.core].mean(axis=1, dtype=np.float64)
     return Trail(

@@ -36,6 +36,9 @@ judgement."""
 FLAT_TILT = 0.6
 """Angle to the perpendicular of the beams, in radians, up to which a body lies across them."""
 
+AT_DARK = 0.12
+"""Share of the surroundings within the gallbladder from which a body is in or at it. Our judgement."""
+
 STRIPES = 0.45
 """Correlation of a trail with itself from which it is striped: the upper decile of plain tissue."""
 
@@ -80,8 +83,8 @@ def judge_diaphragm(seen: Sight) -> list[Vote]:
 def judge_gallstone(seen: Sight) -> list[Vote]:
     """Return the evidence for a stone in the gallbladder, or its wall."""
     votes = []
-    if seen.about.dark_kind == "gallbladder":
-        votes.append(Vote("gallstone", 3.0 + 8.0 * seen.about.in_dark, "in or at the gallbladder"))
+    if seen.about.dark_kind == "gallbladder" and seen.about.by_dark > AT_DARK:
+        votes.append(Vote("gallstone", 4.0 + 10.0 * seen.about.by_dark, "in or at the gallbladder"))
     if seen.about.line_kind == "gallbladder_wall" and seen.about.on_line > 0:
         votes.append(Vote("gallstone", 6.0 * seen.about.on_line, "on the gallbladder's wall"))
     return votes

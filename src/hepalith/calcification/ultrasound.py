@@ -28,8 +28,8 @@ SHADING = 4.0
 """Contrast, in deviations of speckle, from which a body may throw a shadow of its own: the beams behind it
 are no neighbours to compare another body's with. Our judgement."""
 
-BLACK_QUANTILE = 0.01
-"""Share of the picture's samples at or below its black."""
+BLACK_QUANTILE = 0.002
+"""Share of the picture's samples at or below its black: dips of speckle in a bright picture are rarer."""
 
 
 def find_echoes(
@@ -112,6 +112,9 @@ def _ground(
         grid.inside,
         (plain, loose),
         sonogram.speckle_sd,
+        sonogram.background,
+        sonogram.dark,
+        sonogram.lines,
         black,
         scales.cell,
     )

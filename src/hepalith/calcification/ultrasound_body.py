@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -38,6 +37,9 @@ WAIST_FROM = 2.5
 WAIST, WAIST_LEAST = 0.72, 0.85
 """A neck narrower than this share of the widest part parts a body, where the second part is at least that
 deep: two touching discs of one size have a neck of none, and blur widens it to half. Our judgement."""
+
+LARGEST_PARTED = 20_000
+"""Largest window, in samples, in which a waist is looked for: larger bodies are no chain of foci."""
 
 MOST_PARTS = 8
 """More parts than this are the rough edge of one body."""
@@ -226,10 +228,14 @@ def _split_at_waist(body: Bright, cell: Cell) -> list[Bright]:
     Depth is measured in speckle cells, so that a body looks the same along and across the beam.
     """
     height, width = body.mask.shape
-    if body.goes_on or max(height / cell.samples, width / cell.lines) < WAIST_FROM:
+    if (
+        body.goes_on
+        or body.mask.size > LARGEST_PARTED
+        or max(height / cell.samples, width / cell.lines) < WAIST_FROM
+    ):
         return [body]
     spacing = (1.0 / cell.samples, 1.0 / cell.lines)
-    depth = edt.edt(np.pad(body.mask, 1), anisotropy=spacing)[1:-1, 1:-1]
+    depth = ndimage.distance_transform_edt(np.pad(body.mask, 1), sampling=spacing)[1:-1, 1:-1]
     names, count = ndimage.label(depth > WAIST * float(depth.max()))
     if count < 2:
         return [body]

@@ -53,7 +53,7 @@ LIVER_SHARE = 0.2
 FACE_SHARE = 0.05
 """Share of the depth, at the transducer's face, where nothing is looked for: skin and gel. Our judgement."""
 
-MOST_SEEDS = 60
+MOST_SEEDS = 45
 """Most places that are looked at, the strongest first: a bound on time. Our judgement."""
 
 

@@ -51,8 +51,8 @@ class About:
         at least a third is.
     on_line, line_kind
         Of the body, lying on a long bright line, and the kind of that line.
-    in_dark, dark_kind
-        Of the body and its rim, lying in a dark body, and its kind.
+    in_dark, by_dark, dark_kind
+        Of the body and its rim, and of its surroundings, lying in a dark body, and the kind of the latter.
     depth
         Of the picture's depth at which it lies.
     level
@@ -69,6 +69,7 @@ class About:
     on_line: float
     line_kind: str
     in_dark: float
+    by_dark: float
     dark_kind: str
     depth: float
     level: float
@@ -149,7 +150,9 @@ def look_about(body: Bright, bodies: list[Bright], scales: Scales, sonogram: Son
     sides = _dark_sides(soft, front, (top, left, right))
     dark = float((soft[front] < DARK_Z).mean()) if front.any() else 0.0
     lines, line_kind = _most(sonogram.lines[window], own, {b.id: b.kind for b in sonogram.bright_lines})
-    inside, dark_kind = _most(sonogram.dark[window], rim, {b.id: b.kind for b in sonogram.bodies})
+    kinds = {b.id: b.kind for b in sonogram.bodies}
+    inside, _ = _most(sonogram.dark[window], rim, kinds)
+    by_dark, dark_kind = _most(sonogram.dark[window], around, kinds)
     return About(
         float(sonogram.liver[window][around].mean()) if around.any() else 0.0,
         dark,
@@ -157,6 +160,7 @@ def look_about(body: Bright, bodies: list[Bright], scales: Scales, sonogram: Son
         lines,
         line_kind,
         inside,
+        by_dark,
         dark_kind,
         body.centre[0] / depth,
         float(np.median(soft[front])) if front.any() else 0.0,
