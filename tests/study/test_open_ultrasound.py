@@ -12,6 +12,8 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as DicomSequence
 from tests.dicom_files import make_hu, make_slice, save, write_series
 from tests.ultrasound_files import US_IMAGE, make_levels, make_us, region, save_us
 
@@ -468,6 +470,15 @@ def test_pixel_spacing_stands_in_where_no_region_does(tmp_path: Path) -> None:
         assert "Pixel Spacing" in capture_of(path).warnings[0]
     both = save_us(make_us(LEVELS, PixelSpacing=[0.25, 0.2]), tmp_path / "b.dcm")
     assert capture_of(both).mm_per_px == pytest.approx((0.3, 0.3))
+
+
+def test_pixel_spacing_that_a_captures_frames_share_is_read(tmp_path: Path) -> None:
+    measures, shared = Dataset(), Dataset()
+    measures.PixelSpacing = [0.25, 0.2]
+    shared.PixelMeasuresSequence = DicomSequence([measures])
+    dataset = make_us(make_levels((2, 96, 128)), regions=[], SOPClassUID="1.2.840.10008.5.1.4.1.1.7.2")
+    dataset.SharedFunctionalGroupsSequence = DicomSequence([shared])
+    assert capture_of(save_us(dataset, tmp_path / "a.dcm")).mm_per_px == (0.25, 0.2)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,10 @@ belongs to it."""
 CENTIMETRES = 3
 """Value of Physical Units X/Y Direction for length (DICOM PS3.3, C.8.5.5.1.15)."""
 
-_REGIONS = 0x00186011
+_REGIONS, _SPACING = 0x00186011, 0x00280030
+_SHARED, _MEASURES = 0x52009229, 0x00289110
+"""Shared Functional Groups and, in them, Pixel Measures."""
+
 _TISSUE, _COLOUR_FLOW = 1, 2
 """Region Data Type (DICOM PS3.3, C.8.5.5.1.2)."""
 
@@ -192,15 +195,25 @@ def _area(region: Region) -> int:
 
 
 def _pixel_spacing(elements: Elements, notes: list[str]) -> tuple[float, float] | None:
-    """Return Pixel Spacing, which some writers fill instead of the regions."""
-    if not elements.text(0x00280030):
+    """Return Pixel Spacing, which some writers fill instead of regions; frames of a capture share it."""
+    if not elements.text(_SPACING):
+        elements = _first(_first(elements, _SHARED), _MEASURES)
+    if not elements.text(_SPACING):
         return None
-    spacing = elements.numbers(0x00280030, 2)
+    spacing = elements.numbers(_SPACING, 2)
     if spacing is None or not all(DENSEST_MM <= value <= COARSEST_MM for value in spacing):
         notes.append("Pixel Spacing cannot be: no size follows from it")
         return None
     notes.append("The size of a pixel is that of Pixel Spacing: no region is calibrated")
     return spacing[0], spacing[1]
+
+
+def _first(elements: Elements, tag: int) -> Elements:
+    """Return the first item of a sequence, or nothing where it is absent or damaged."""
+    try:
+        return elements.first(tag)
+    except Exception:
+        return Elements({}, little=elements.little)
 
 
 def _aspect(elements: Elements) -> float:
