@@ -22,6 +22,7 @@ from scipy.optimize import linear_sum_assignment
 from hepalith.calcification.echo import COUNTED, Echo, Observation, Shadow
 from hepalith.calcification.focus import Detectability, Foci, Focus
 from hepalith.calcification.look import Look
+from hepalith.calcification.sono_judge import OPERATING_POINT
 from hepalith.calcification.track import ExaminationLooks, Followed, Track
 from hepalith.geometry import Box
 from hepalith.vocabulary import Measurement, NotAssessable
@@ -51,8 +52,7 @@ FORM_SAME, FORM_OTHER = 0.6, 0.35
 BRIGHT, UNSURE = "bright focus", "undetermined"
 """Opinions in a pool: that it is a focus which counts, and that nobody knows."""
 
-LEAST_CALLED = 0.5
-"""Probability from which a name is given: below it the body is undetermined."""
+UNSURE_REASON = "the frames together do not say what it is"
 
 LOWEST = 1e-2
 """Least probability in a product: no frame alone forbids a label (our judgement, C)."""
@@ -234,16 +234,26 @@ def _named(group: Sequence[Body]) -> tuple[str, float, str]:
     echoes = [s.echo for b in group for s in b.track.sightings]
     if len(echoes) == 1 and best.track.expected == 1:
         return best.echo.label, best.echo.probability, best.echo.reason
-    pooled = _pool([_pool([_beliefs(s.echo) for s in b.track.sightings]) for b in group])
-    label = max(sorted(pooled), key=lambda name: pooled[name])
-    probability = pooled[label] * max(b.track.probability_real for b in group)
-    if label == BRIGHT:
-        label = _counted_label(echoes)
+    pooled = _pool([_pool_track(b.track) for b in group])
+    real = max(b.track.probability_real for b in group)
+    counted = pooled.pop(BRIGHT, 0.0) * real
+    if counted >= OPERATING_POINT:
+        label, probability = _counted_label(echoes), counted
+    else:
+        pooled.setdefault(UNSURE, 0.0)
+        label = max(sorted(pooled), key=lambda name: pooled[name])
+        probability = 1 - counted if label == UNSURE else pooled[label] * real
     like = [e for e in echoes if e.label == label]
-    reason = max(like, key=lambda e: e.contrast).reason if like else best.echo.reason
-    if probability < LEAST_CALLED:
-        return "undetermined", 1 - probability, "the frames together do not say what it is"
+    reason = max(like, key=lambda e: e.contrast).reason if like else UNSURE_REASON
     return label, probability, reason
+
+
+def _pool_track(track: Track) -> dict[str, float]:
+    """Return the pooled opinion of a body's sightings; the brighter it stands out, the more one counts."""
+    contrasts = [max(s.echo.contrast, 0.0) for s in track.sightings]
+    most = max(*contrasts, 1e-6) if len(contrasts) > 1 else 1.0
+    weights = [(c / most) ** 2 + 1e-3 for c in contrasts]
+    return _pool([_beliefs(s.echo) for s in track.sightings], weights)
 
 
 def _counted_label(echoes: Sequence[Echo]) -> str:
@@ -266,22 +276,26 @@ def _beliefs(echo: Echo) -> Mapping[str, float]:
     return {BRIGHT: bright / total, **{n: p / total for n, p in held.items()}} if total > 0 else {BRIGHT: 1.0}
 
 
-def _pool(opinions: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the logarithmic pool of opinions, each with the same weight.
+def _pool(opinions: Sequence[Mapping[str, float]], weights: Sequence[float] = ()) -> dict[str, float]:
+    """Return the logarithmic pool of opinions, of equal weight where none is given.
 
     Examples
     --------
     >>> round(_pool([{"gas": 0.5, "calcification": 0.5}, {"gas": 0.9, "calcification": 0.1}])["gas"], 2)
     0.75
     """
+    shares = np.asarray(weights or [1.0] * len(opinions), dtype=np.float64)
+    shares /= shares.sum()
     names = sorted({name for one in opinions for name in one})
     logs = {
-        name: sum(math.log(max(one.get(name, 0.0), LOWEST)) for one in opinions) / len(opinions)
+        name: sum(
+            w * math.log(max(one.get(name, 0.0), LOWEST)) for one, w in zip(opinions, shares, strict=True)
+        )
         for name in names
     }
-    weights = {name: math.exp(value) for name, value in logs.items()}
-    total = sum(weights.values())
-    return {name: weight / total for name, weight in weights.items()}
+    values = {name: math.exp(value) for name, value in logs.items()}
+    total = sum(values.values())
+    return {name: float(value / total) for name, value in values.items()}
 
 
 def _shadow_of(group: Sequence[Body]) -> Shadow:
