@@ -25,10 +25,10 @@ LEAST_RIM_PX = 3
 """The same in pixels, at least: the outline is known to two."""
 
 ZOOM_PX = 12
-"""How far below the face a picture must begin to be an enlarged part; print at the top takes less."""
+"""How far below the face a picture must begin to be an enlarged part: print at the top takes less."""
 
 SURE_OUTLINE = 0.4
-"""Share of the outline that must be seen for it not to be doubted. On the shared stills it is 0.41 to 0.98."""
+"""Share of the outline that must be seen for it not to be doubted; 0.41 to 0.98 on the shared stills."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
