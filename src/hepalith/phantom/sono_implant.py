@@ -27,9 +27,10 @@ from hepalith.image.beam import Sector
 from hepalith.image.cine import Cine
 from hepalith.phantom.sono_cast import Cast, cast_of, slice_share
 from hepalith.phantom.sono_entry import SonoPhantom, entry_of, label_bodies, spot_of
-from hepalith.phantom.sono_probe import BeamSpace, Probe, beam_space
+from hepalith.phantom.sono_probe import TO_SIGMA, BeamSpace, Probe, beam_space
 from hepalith.phantom.sono_render import Echoed
 from hepalith.phantom.sono_screen import Screen, screen_map
+from hepalith.phantom.sono_shadow import SPECKLE_SD_DB
 from hepalith.phantom.sono_shape import Array
 from hepalith.phantom.sono_simple import calcified_body, gas_body
 from hepalith.phantom.sono_truth import TISSUES, SonoTruth
@@ -88,7 +89,11 @@ def polygon_mask(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ground:
-    """A still on its beams: `grey`, its smooth `level`, `fine` speckle widths (samples, lines), `usable`."""
+    """A still on its beams: `grey`, its smooth `level`, where it is `usable`.
+
+    `fine` is the point spread (samples, lines), `coarse` the same as its texture shows it, `flat` how much
+    smoother its speckle is than a single look's (1: not at all).
+    """
 
     space: BeamSpace
     screen: Screen
@@ -97,6 +102,8 @@ class _Ground:
     per_db: float
     black: float
     fine: tuple[float, float]
+    coarse: tuple[float, float]
+    flat: float
     usable: NDArray[np.bool_]
 
 
@@ -220,8 +227,11 @@ def _ground(
     level = ndimage.gaussian_filter(np.where(usable, levels, 0).astype(np.float32), (15, 6)) / weight
     per_db = 255 / probe.dynamic_range_db
     black = float(np.percentile(grey[mask | (grey > 0)], 1))
-    fine = _fineness(np.where(usable, levels - level, 0), usable)
-    return _Ground(space, screen, levels, np.asarray(level), per_db, black, fine, usable)
+    rest = np.where(usable, levels - level, 0)
+    coarse = _fineness(rest, usable)
+    flat = float(np.clip(rest[usable].std() / per_db / SPECKLE_SD_DB, 0.2, 1.0))
+    fine = _held(coarse, usable, space)
+    return _Ground(space, screen, levels, np.asarray(level), per_db, black, fine, coarse, flat, usable)
 
 
 def _fineness(rest: Array, usable: NDArray[np.bool_]) -> tuple[float, float]:
@@ -245,6 +255,20 @@ def _fineness(rest: Array, usable: NDArray[np.bool_]) -> tuple[float, float]:
             last = now
         widths.append(max(2 * width / 2.355, 0.6))
     return widths[0], widths[1]
+
+
+def _held(widths: tuple[float, float], usable: NDArray[np.bool_], space: BeamSpace) -> tuple[float, float]:
+    """Return widths no wider than a point spread can be.
+
+    Streaky tissue is longer than any point spread: what the assumed transducer would draw at the liver's
+    middle depth, and a third more, is the most.
+    """
+    probe = space.probe
+    at = int(np.median(np.nonzero(usable)[0]))
+    depth = float(space.depth[at, 0])
+    most_along = 1.33 * probe.pulse_length_mm() * TO_SIGMA / probe.step_mm
+    most_across = 1.33 * float(probe.point_width_mm(depth)) * TO_SIGMA / float(space.across[at, 0])
+    return min(widths[0], most_along), min(widths[1], most_across)
 
 
 def _draw_cast(
@@ -332,11 +356,12 @@ def _put(ground: _Ground, casts: Sequence[Cast], rng: np.random.Generator) -> tu
         even[block] += cast.cover * np.float32(echo * math.sqrt(level) * body.coherent)
         haze += 0 if cast.haze is None else cast.haze
         tails += 0 if cast.tail is None else cast.tail
-    field, unit = _speckled(rough, even, ground.fine, rng)
-    added = np.abs(field) ** 2 + haze * np.abs(unit) ** 2 + tails**2
+    field = _speckled(rough, even, ground.fine, rng)
+    texture = np.abs(_speckled(np.ones_like(rough), np.zeros_like(rough), ground.coarse, rng))
+    added = np.asarray(np.abs(field) ** 2 + haze * texture ** (2 * ground.flat) + tails**2, dtype=np.float32)
     weak = np.maximum(power - floor, 0) * kept**2 + np.minimum(power, floor)
     grey = 10 * per_db * np.log10(np.maximum(weak + added, 1))
-    grey = np.where(casts_touch(kept, added), np.minimum(grey, 255), ground.grey)
+    grey = np.where(_touched(kept, added), np.minimum(grey, 255), ground.grey)
     expected = np.maximum(smooth - floor, 0) * kept**2 + floor + rough**2 + even**2 + haze + tails**2
     echoed = Echoed(
         np.asarray(grey / per_db, dtype=np.float32),
@@ -348,15 +373,15 @@ def _put(ground: _Ground, casts: Sequence[Cast], rng: np.random.Generator) -> tu
     return np.asarray(grey, dtype=np.float32), echoed
 
 
-def casts_touch(kept: Array, added: Array) -> NDArray[np.bool_]:
+def _touched(kept: Array, added: Array) -> NDArray[np.bool_]:
     """Return where bodies change anything that a grey level could show."""
     return (kept < 0.995) | (added > 1e-3)
 
 
 def _speckled(
     rough: Array, even: Array, fine: tuple[float, float], rng: np.random.Generator
-) -> tuple[NDArray[np.complex64], NDArray[np.complex64]]:
-    """Return the bodies' echo with speckle as fine as the still's, and that speckle alone, of unit power."""
+) -> NDArray[np.complex64]:
+    """Return an echo, part of it speckle (`rough`, its amplitude), part smooth (`even`), spread by `fine`."""
     pair = rng.standard_normal((2, *rough.shape), dtype=np.float32) * np.float32(math.sqrt(0.5))
     norm = math.sqrt(4 * math.pi * fine[0] * fine[1])
 
@@ -364,5 +389,4 @@ def _speckled(
         return np.asarray(ndimage.gaussian_filter(values, fine, truncate=3.0), dtype=np.float32)
 
     field = spread(rough * pair[0]) * norm + spread(even) + 1j * spread(rough * pair[1]) * norm
-    unit = (spread(pair[0]) + 1j * spread(pair[1])) * norm
-    return field.astype(np.complex64), unit.astype(np.complex64)
+    return field.astype(np.complex64)

@@ -19,7 +19,7 @@ from hepalith.phantom.sono_render import Echoed
 from hepalith.phantom.sono_shape import Array
 from hepalith.phantom.sono_truth import ShadowTruth
 
-__all__ = ["contrast_of", "grade_of", "shadow_of", "zone_of"]
+__all__ = ["SPECKLE_SD_DB", "contrast_of", "grade_of", "shadow_of", "zone_of"]
 
 SPECKLE_SD_DB = 5.57
 """Standard deviation of fully developed speckle after log compression, dB (Rayleigh: 10/ln 10 · π/√6)."""
