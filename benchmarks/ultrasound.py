@@ -34,7 +34,7 @@ from hepalith.phantom.sono_make import make_sonogram
 
 ROOT = Path(__file__).resolve().parents[1]
 
-PHANTOMS, IMPLANTS, LOOPS = 120, 60, 8
+PHANTOMS, IMPLANTS, LOOPS = 100, 45, 6
 """Sonograms of a usual run: some ten minutes on two cores."""
 
 BRIGHT_STILLS = ("benign/127", "benign/132")
