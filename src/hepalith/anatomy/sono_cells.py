@@ -112,7 +112,7 @@ class Cells:
         return self.spread_labels(mask)
 
     def spread_labels(self, labels: NDArray[Label]) -> NDArray[Label]:
-        """Return labels on cells at every sample and line, each cell whole; what lies past the last goes on."""
+        """Return labels on cells at every sample and line, each cell whole."""
         rows = np.minimum(np.arange(self.shape_full[0]) // self.size[0], self.shape[0] - 1)
         columns = np.minimum(np.arange(self.shape_full[1]) // self.size[1], self.shape[1] - 1)
         return labels.take(rows, 0).take(columns, 1)

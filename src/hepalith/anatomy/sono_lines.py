@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hepalith.anatomy.sono_aside import find_aside
 from hepalith.anatomy.sono_body import BrightLine
 from hepalith.anatomy.sono_cells import Cells
 from hepalith.anatomy.sono_liver import Stretch
@@ -29,7 +30,7 @@ def find_bright_lines(cells: Cells, stretch: Stretch) -> tuple[NDArray[np.int32]
     place = np.arange(cells.shape[0])[:, None]
     held = stretch.mask.any(axis=0)
     band = (place >= stretch.far - REACH[0]) & (place < stretch.far + REACH[1]) & held
-    bright = band & (stretch.contrast > BRIGHT) & cells.inside
+    bright = band & (stretch.contrast > BRIGHT) & cells.inside & ~find_aside(cells, stretch.contrast)
     labels, number = ndimage.label(bright, structure=np.ones((3, 3)))
     found = np.zeros(cells.shape, dtype=np.int32)
     lines: list[BrightLine] = []

@@ -45,7 +45,8 @@ class Sonogram:
         How far `liver` can be trusted, 0 to 1.
     texture
         Measures of the parenchyma: ``coarse``, ``bright`` (fatty), ``attenuating``, ``network``: each the
-        probability of it, absent where not judged.
+        probability of it, absent where not judged. None is judged yet: the grain of the 30 real stills is
+        coarser than that of any phantom, a bright liver needs a kidney beside it, and gain hides attenuation.
     lesions
         Masses in the liver, dark or bright; those that are empty of echoes are among `bodies` only.
     """
@@ -90,6 +91,7 @@ def map_sonogram(levels: NDArray[np.float32], picture: Picture) -> Sonogram:
     heard = cells.spread_mask(heard_cells) & grid.inside
     liver = cells.spread_mask(stretch.mask & heard_cells) & grid.inside
     dark, bodies = find_dark_bodies(levels, grid, cells, stretch, background=background, heard=heard)
+    liver &= ~_beside(dark, bodies)
     lines, bright_lines = find_bright_lines(cells, stretch)
     quality, reasons = _judge(cells, stretch, heard_cells)
     return Sonogram(
@@ -106,6 +108,14 @@ def map_sonogram(levels: NDArray[np.float32], picture: Picture) -> Sonogram:
         quality_reasons=reasons,
         lesions=find_lesions(cells, stretch, dark, bodies),
     )
+
+
+def _beside(dark: NDArray[np.int32], bodies: tuple[DarkBody, ...]) -> NDArray[np.bool_]:
+    """Return what is more likely gallbladder than anything else: it lies at the liver, not in it."""
+    beside = np.zeros(len(bodies) + 1, dtype=np.bool_)
+    for body in bodies:
+        beside[body.id] = body.kind == "gallbladder"
+    return np.asarray(beside[dark], dtype=np.bool_)
 
 
 def _share(liver: NDArray[np.bool_], inside: NDArray[np.bool_], cells: Cells) -> float:
