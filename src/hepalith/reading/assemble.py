@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hepalith import __version__
-from hepalith.anatomy import Liver
-from hepalith.geometry import Box
 from hepalith.reading import entries, focus_entries
+from hepalith.reading.ct_entries import (
+    PRIMARY_IMAGE,
+    image_entry,
+    input_entries,
+    liver_entry,
+    phase_entries,
+)
+from hepalith.reading.ct_maps import make_maps
 from hepalith.reading.document import (
     AgeSex,
     DetectabilityEntry,
@@ -24,8 +25,6 @@ from hepalith.reading.document import (
     ImageEntry,
     InputEntry,
     LiverEntry,
-    LiverQuality,
-    PhaseEntry,
     PolicyEntry,
     Provenance,
     ReadingEntry,
@@ -33,9 +32,8 @@ from hepalith.reading.document import (
     StudyEntry,
     SummaryEntry,
     TextEntry,
-    Unassessed,
 )
-from hepalith.reading.examination import Conclusion, CtRead, Examination
+from hepalith.reading.examination import Conclusion, Examination
 from hepalith.reading.identity import (
     DEFAULT_PSEUDONYM_KEY,
     hide_names,
@@ -46,7 +44,7 @@ from hepalith.reading.identity import (
     tracking_uid,
 )
 from hepalith.reading.layperson import summarise_for_patient
-from hepalith.reading.reading import Maps, Reading, Source
+from hepalith.reading.reading import Reading, Source
 from hepalith.reading.sonogram_entries import (
     article_entry,
     detectability_of_sonogram,
@@ -61,24 +59,10 @@ from hepalith.reading.sonogram_entries import (
 from hepalith.reading.sonogram_maps import key_picture_entries, key_pictures, sonogram_maps
 from hepalith.reading.summary import summarise_for_radiology
 from hepalith.settings import Settings
-from hepalith.study import InputFile, Study
+from hepalith.study import Study
 from hepalith.study.patient import Patient
 
 __all__ = ["assemble"]
-
-BOX_MARGIN_MM = 12.0
-"""Margin around liver and foci of the crop that a reading keeps.
-
-Enough to see what a focus at the capsule touches (rib, gut, gallbladder) in the key images;
-each further centimetre would add about a quarter to the largest file of the folder. Our judgement.
-"""
-
-MOST_IN_A_BYTE = 255
-"""Foci up to which the label map takes one byte a voxel: a fourth of the memory for all but rare livers."""
-
-PRIMARY_IMAGE = "ct_1"
-"""Id of the image that was read, within the document."""
-
 
 OLDEST_AGE_YEARS = 90.0
 """Age above which a de-identified reading says only "90".
@@ -146,64 +130,6 @@ def assemble(
     document = make_document(examination, conclusion, patient, settings, pseudonym_key)
     document = document.model_copy(update={"key_pictures": key_picture_entries(maps, pictures)})
     return Reading(with_summary(document), maps, None if settings.deidentify else source)
-
-
-def make_maps(ct: CtRead) -> Maps:
-    """Crop the CT to liver and foci with a margin, and lay every map onto that crop."""
-    volume, liver, foci = ct.volume, ct.liver, ct.foci
-    boxes = [box for box in (liver.box, foci.box) if not box.is_empty]
-    if not liver.is_in_view or not boxes:
-        nothing = Box((0, 0, 0), (0, 0, 0))
-        empty = np.zeros((0, 0, 0), dtype=np.int16)
-        return Maps(
-            volume.grid, volume.stored_order, nothing, empty, empty.astype(np.bool_), empty.astype(np.int32)
-        )
-    margin = [math.ceil(BOX_MARGIN_MM / spacing) for spacing in volume.spacing_mm]
-    box = union(boxes).grown(margin, volume.hu.shape)
-    crop = volume.cropped(box)
-    anatomy, hosts = ct.anatomy, ct.seen.hosts
-    return Maps(
-        volume.grid,
-        volume.stored_order,
-        box,
-        np.ascontiguousarray(crop.hu),
-        laid(liver.mask, liver.box, box),
-        laid(narrowed(foci.labels), foci.box, box),
-        segments=None if anatomy is None else laid(anatomy.segments.labels, anatomy.segments.box, box),
-        ducts=None if anatomy is None else laid(narrowed(anatomy.ducts.labels), anatomy.ducts.box, box),
-        hosts=None if hosts is None else laid(hosts.labels, hosts.box, box),
-    )
-
-
-def narrowed(labels: NDArray[Any]) -> NDArray[Any]:
-    """Return a label map in one byte a voxel where its labels fit: a fourth of the memory."""
-    most = int(labels.max(initial=0))
-    return labels.astype(np.uint8 if most <= MOST_IN_A_BYTE else np.int32, copy=False)
-
-
-def laid(part: NDArray[Any], of: Box, onto: Box) -> NDArray[Any]:
-    """Return an array of the box `onto`, zero but for what lies in it of `part`, in the box `of`."""
-    whole = np.zeros(onto.shape, dtype=part.dtype)
-    start = [max(a, b) for a, b in zip(of.start, onto.start, strict=True)]
-    stop = [min(a, b) for a, b in zip(of.stop, onto.stop, strict=True)]
-    if all(a < b for a, b in zip(start, stop, strict=True)):
-        both = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-        whole[within(both, onto).slices] = part[within(both, of).slices]
-    return whole
-
-
-def union(boxes: Sequence[Box]) -> Box:
-    """Return the smallest box that holds all `boxes`."""
-    start = np.min([box.start for box in boxes], axis=0)
-    stop = np.max([box.stop for box in boxes], axis=0)
-    return Box((int(start[0]), int(start[1]), int(start[2])), (int(stop[0]), int(stop[1]), int(stop[2])))
-
-
-def within(inner: Box, outer: Box) -> Box:
-    """Return `inner` as a box of the crop `outer`."""
-    start = [a - o for a, o in zip(inner.start, outer.start, strict=True)]
-    stop = [b - o for b, o in zip(inner.stop, outer.start, strict=True)]
-    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
 
 
 def make_document(
@@ -339,23 +265,6 @@ def patient_entry(study: Study, patient: Patient, key: bytes, *, hidden: bool) -
     )
 
 
-def input_entries(
-    ct: CtRead, inputs: Sequence[InputFile], named: Callable[[str], str], *, hidden: bool
-) -> tuple[InputEntry, ...]:
-    """Return the inputs by digest: a DICOM series by its UID, other files by their name.
-
-    Names of folders are left out, since they often name the patient; a de-identified
-    reading leaves out the files' names too.
-    """
-    if ct.series.uid and ct.series.kind == "dicom":
-        return (InputEntry(uid=named(ct.series.uid), sha256=ct.sha256),)
-    files = tuple(
-        InputEntry(file=f"input_{number}" if hidden else PurePath(file.name).name, sha256=file.sha256)
-        for number, file in enumerate(inputs, start=1)
-    )
-    return files or (InputEntry(file="input_1", sha256=ct.sha256),)
-
-
 def series_left_entries(examination: Examination, *, hidden: bool, key: bytes) -> tuple[SeriesLeftEntry, ...]:
     """Return the series left aside; de-identified, without reasons: they quote headers and file names."""
     left = dict.fromkeys((*examination.left, *examination.study.left))
@@ -380,73 +289,3 @@ def settings_entry(settings: Settings) -> dict[str, Any]:
         "hu_per_mg_ml": settings.hu_per_mg_ml,
         "deidentify": settings.deidentify,
     }
-
-
-def image_entry(ct: CtRead, study_uid: str, named: Callable[[str], str]) -> ImageEntry:
-    """Return what the reading says of the CT that was measured."""
-    series, made = ct.series, ct.series.acquisition
-    return ImageEntry(
-        id=PRIMARY_IMAGE,
-        modality=series.modality,
-        study_uid=named(study_uid),
-        series_uid=named(series.uid),
-        frame_of_reference_uid=named(series.frame_of_reference_uid),
-        phase=PhaseEntry(label=ct.phase.label, probability=ct.phase.probability),
-        shape=tuple(int(n) for n in ct.volume.hu.shape),
-        spacing_mm=ct.volume.spacing_mm,
-        slice_thickness_mm=made.slice_thickness_mm,
-        kernel=made.kernel or None,
-        kvp=made.kvp,
-        contrast_agent=made.contrast_agent or None,
-        scanner=made.scanner or None,
-        noise_hu=ct.noise_hu,
-        warnings=ct.volume.warnings,
-    )
-
-
-def phase_entries(ct: CtRead, study_uid: str, named: Callable[[str], str]) -> tuple[ImageEntry, ...]:
-    """Return what the reading says of the further phases that were read beside the image."""
-    shown = []
-    for number, phase in enumerate(ct.phases, start=2):
-        series, made = phase.series, phase.series.acquisition
-        said = (
-            f"laid over the primary image: edges agree {phase.agreement:.2f}, moved {phase.shift_mm:.0f} mm"
-        )
-        shown.append(
-            ImageEntry(
-                id=f"ct_{number}",
-                modality=series.modality,
-                role="phase",
-                study_uid=named(study_uid),
-                series_uid=named(series.uid),
-                frame_of_reference_uid=named(series.frame_of_reference_uid),
-                phase=PhaseEntry(label=phase.phase.label, probability=phase.phase.probability),
-                shape=phase.shape,
-                spacing_mm=phase.spacing_mm,
-                slice_thickness_mm=made.slice_thickness_mm,
-                kernel=made.kernel or None,
-                kvp=made.kvp,
-                contrast_agent=made.contrast_agent or None,
-                scanner=made.scanner or None,
-                warnings=(said,),
-            )
-        )
-    return tuple(shown)
-
-
-def liver_entry(liver: Liver) -> LiverEntry:
-    """Return what the reading says of the liver."""
-    reasons = liver.quality_reasons
-    if not liver.is_in_view:
-        return LiverEntry(
-            source=liver.source,
-            volume=Unassessed(not_assessable="no liver in view"),
-            in_view=0.0,
-            quality=LiverQuality(score=liver.quality, reasons=reasons or ("no liver is in view",)),
-        )
-    return LiverEntry(
-        source=liver.source,
-        volume=focus_entries.measured(liver.volume),
-        in_view=liver.in_view,
-        quality=LiverQuality(score=liver.quality, reasons=reasons),
-    )

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hepalith.calcification.look import Look
 from hepalith.geometry import Box, Grid, StoredOrder
 from hepalith.image.overlay_identity import hide_identity
+from hepalith.reading.ct_maps import narrowed
 from hepalith.reading.examination import UltrasoundImage, UltrasoundRead
 from hepalith.reading.reading import KeyPicture, Maps
 from hepalith.reading.sonogram_document import KeyPictureEntry
@@ -99,11 +100,6 @@ def screen_grid(image: UltrasoundImage) -> Grid:
     affine = np.zeros((4, 4))
     affine[2, 0], affine[1, 1], affine[0, 2], affine[3, 3] = 1.0, height, width, 1.0
     return Grid(image.shape, affine)
-
-
-def narrowed(labels: NDArray[Any]) -> NDArray[Any]:
-    """Return a label map in one byte a pixel where its labels fit."""
-    return labels.astype(np.uint8 if int(labels.max(initial=0)) < 256 else np.int32, copy=False)
 
 
 def _bodies(read: UltrasoundRead, picture: KeyPicture, kinds: Sequence[str]) -> NDArray[Any]:
