@@ -43,6 +43,12 @@ _VIDEO = tuple(f"1.2.840.10008.1.2.4.{n}" for n in (100, 101, 102, 103, 104, 105
 _STARTS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0cjP  ", b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 """How JPEG and JPEG-LS, JPEG 2000 (bare and boxed) and JPEG XL (bare and boxed) streams start."""
 
+_PLUGINS = {
+    "pylibjpeg": (_RLE, *(f"{_JPEG_FAMILY}{n}" for n in (90, 91, 92, 93, 201, 202, 203))),
+    "pyjpegls": (f"{_JPEG_FAMILY}80", f"{_JPEG_FAMILY}81"),
+}
+"""The one decoder for each family: a damaged stream that one refuses may bring the next one down."""
+
 _LOSSLESS_BY_PILLOW = int((features.version("libjpeg_turbo") or "0").split(".")[0]) >= 3
 """Whether Pillow decodes lossless JPEG: three times as fast as GDCM, which a damaged stream brings down."""
 
@@ -344,7 +350,8 @@ def _check_streams(streams: list[bytes], instance: Instance, encoding: Encoding)
 
 def _with_pydicom(dataset: Dataset, encoding: Encoding, syntax: str) -> Iterator[Pixels]:
     """Decode frame by frame without any conversion of colours."""
-    for values, said in get_decoder(UID(syntax)).iter_array(dataset, raw=True):
+    plugin = next((name for name, syntaxes in _PLUGINS.items() if syntax in syntaxes), "")
+    for values, said in get_decoder(UID(syntax)).iter_array(dataset, raw=True, decoding_plugin=plugin):
         shaped = values.reshape(encoding.rows, encoding.columns, -1) if encoding.samples == 3 else values
         yield _meant(shaped, encoding, str(said["photometric_interpretation"]))
 
