@@ -44,6 +44,10 @@ Our judgement. Speckle is no better measure of it: compounding narrows it."""
 LEAST_BINS = 2
 """Fewest windows from which a trail is judged."""
 
+MOST_BEFORE = 0.4
+"""Missing share in front of a body above which it lies in the shadow of another: what is seen behind both is
+their common shadow, and is left as it is. Our judgement."""
+
 TORN = 0.35
 """Difference of the two sides, as a share of their mean, from which only the one that looks like the
 picture's liver is believed: the other holds a shadow, a vessel or a border. Our judgement."""
@@ -291,6 +295,8 @@ def _before(ground: Ground, beams: _Beams, stop: int) -> float:
         return 0.0
     above = profile.beside[good] - ground.black
     missing = float((1.0 - (profile.core[good] - ground.black) / above).mean())
+    if abs(missing) > MOST_BEFORE:
+        return 0.0
     speckle = float(np.median(ground.spread[rows, beams.core]))
     cells = max(1.0, (beams.core.stop - beams.core.start) / ground.cell.lines) * 3
     sd = float(np.hypot(speckle / np.sqrt(cells), np.mean(profile.doubt[good])) / np.mean(above))

@@ -21,6 +21,10 @@ OPERATING_POINT = 0.5
 WORTH_NAMING = 0.3
 """Probability of a focus from which a body that is not called is told of, as undetermined."""
 
+SURE_MIMIC, AT_LIVER = 0.5, 0.1
+"""Probability from which a mimic is named, and share of liver about it: layers of the body wall and what lies
+beyond the diaphragm are no part of the reading. Our judgement."""
+
 CALCIUM: Mapping[str, float] = MappingProxyType(
     {"clean": 1.0, "faint": 0.6, "dirty": 0.3, "none": 0.15, "comet_tail": 0.1, "not_assessable": 0.3}
 )
@@ -66,10 +70,17 @@ def judge_echo(sight: Sight) -> Verdict | None:
     likely = counted / total
     pool = COUNTED if likely >= OPERATING_POINT else tuple(PRIORS)
     best = max(pool, key=lambda label: probabilities[label])
-    if best == "undetermined" and likely < WORTH_NAMING:
+    if best not in COUNTED and not _is_worth_naming(best, probabilities[best], likely, sight):
         return None
     probability = likely if best in COUNTED else probabilities[best]
     return Verdict(best, probability, _reason(best, sight, votes), probabilities, 1.0 - _noise(sight))
+
+
+def _is_worth_naming(label: str, probability: float, likely: float, sight: Sight) -> bool:
+    """Return whether a body that is not called is told of: a sure mimic, or what was nearly called."""
+    if label == "undetermined":
+        return likely >= WORTH_NAMING
+    return probability >= SURE_MIMIC and (sight.about.liver >= AT_LIVER or label == "gallstone")
 
 
 def _calcium(sight: Sight) -> float:

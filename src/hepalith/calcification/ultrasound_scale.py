@@ -53,8 +53,9 @@ LIVER_SHARE = 0.2
 FACE_SHARE = 0.05
 """Share of the depth, at the transducer's face, where nothing is looked for: skin and gel. Our judgement."""
 
-MOST_SEEDS = 45
-"""Most places that are looked at, the strongest first: a bound on time. Our judgement."""
+MOST_SEEDS, MOST_BESIDE = 60, 12
+"""Most places that are looked at in and beside the liver, the strongest first: a bound on time. Our
+judgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,4 +266,8 @@ def find_seeds(scales: Scales) -> list[Seed]:
                 min(n * stride + stride // 2, scales.z.shape[1] - 1),
             )
             seeds.append(Seed(i, j, k, float(t[s, n]), float(scale.contrast[s, n])))
-    return sorted(seeds, key=lambda seed: (-seed.deviates, seed.sample, seed.line))[:MOST_SEEDS]
+    seeds.sort(key=lambda seed: (-seed.deviates, seed.sample, seed.line))
+    inside = [seed for seed in seeds if scales.where[seed.sample, seed.line]]
+    beside = [seed for seed in seeds if not scales.where[seed.sample, seed.line]]
+    kept = inside[:MOST_SEEDS] + beside[:MOST_BESIDE]
+    return sorted(kept, key=lambda seed: (-seed.deviates, seed.sample, seed.line))
