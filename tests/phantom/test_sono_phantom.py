@@ -184,6 +184,14 @@ def test_the_focus_of_a_loop_is_bright_in_every_frame_where_the_truth_has_it() -
         assert here > np.median(grey[made.tissue == 2]) + 20, frame
 
 
+def test_the_best_frame_is_one_in_which_the_focus_lies_in_the_plane() -> None:
+    for seed in range(14, 18):
+        made = make_sonogram(seed, contents="case:abscess_scar", frames=8, probe=SMALL)
+        for focus in made.truth.foci:
+            assert 0 <= focus.best_frame < 8
+            assert focus.centre_px[focus.best_frame] is not None
+
+
 def plain_still() -> tuple[Cine, Sector, np.ndarray]:
     """Return a phantom of an ordinary liver as if it were a still, its outline, and a mask of its liver."""
     made = make_sonogram(2, contents="case:normal", bare=True)

@@ -11,9 +11,9 @@ import pytest
 from hepalith.phantom.sono_paint import paint
 from hepalith.phantom.sono_probe import Probe, beam_space
 from hepalith.phantom.sono_render import Echoed, echoes, make_speckle
-from hepalith.phantom.sono_scene import Body, SonoScene, Tissue
+from hepalith.phantom.sono_scene import Body, Reflector, SonoScene, Tissue
 from hepalith.phantom.sono_shadow import grade_of, shadow_of
-from hepalith.phantom.sono_shape import Below, Ellipse
+from hepalith.phantom.sono_shape import Below, Ellipse, Ring, Tube
 from hepalith.phantom.sono_truth import ShadowTruth
 
 PROBE = Probe(
@@ -185,3 +185,36 @@ def test_grades_rise_with_the_loss_and_borders_are_said() -> None:
     assert grade_of(2.4, 2.4)[1]
     assert grade_of(9.1, 9.1)[1]
     assert not grade_of(5.5, 5.5)[1]
+
+
+def test_a_shadow_within_a_shadow_is_borderline() -> None:
+    """The deeper of two stones in one line lies in the dark of the other."""
+    space = beam_space(PROBE)
+    upper, lower = stone(5.0, 60.0), replace(stone(3.0, 72.0), id=2)
+    scene = SonoScene((), bodies=(upper, lower))
+    painted = paint(scene, space)
+    rng = np.random.default_rng(1)
+    echoed = echoes(painted, space, make_speckle(space, rng), rng)
+    alone = shadow_behind(3.0, 72.0)
+    judged = shadow_of(painted.casts[1], echoed, space, painted.casts)
+    assert not alone.borderline
+    assert judged.borderline
+
+
+def test_a_wall_is_as_bright_in_its_middle_as_beside_it() -> None:
+    wall = Reflector("capsule", Ring(Below((-300.0, 300.0), (70.0, 70.0)), 2.0), 20.0, soft_mm=0.2)
+    smooth = paint(SonoScene((), reflectors=(wall,)), beam_space(PROBE)).smooth
+    middle = smooth[round(69.4 / PROBE.step_mm) : round(70.6 / PROBE.step_mm), 160]
+    assert float(middle.min()) > 0.9 * float(middle.max()) > 8.0
+
+
+def test_a_wall_along_the_beam_is_hardly_seen() -> None:
+    along = Reflector("wall", Tube(((0.0, 50.0), (0.0, 90.0)), (0.6, 0.6)), 20.0, 6.0, 0.1)
+    across = Reflector("wall", Tube(((-20.0, 70.0), (20.0, 70.0)), (0.6, 0.6)), 20.0, 6.0, 0.1)
+    space = beam_space(PROBE)
+    sample = round(70.0 / PROBE.step_mm)
+    seen = [
+        float(paint(SonoScene((), reflectors=(line,)), space).smooth[sample - 2 : sample + 3, 159:161].max())
+        for line in (along, across)
+    ]
+    assert seen[0] < 0.3 * seen[1]
