@@ -71,6 +71,13 @@ MAY_BE_GAS = 0.3
 Our judgement.
 """
 
+NAMED_GAS = 0.9
+"""Least probability of gas in the ducts where a bright body is named gas.
+
+Its own probability was weighed against the many echoes that are calcium, and those are weighed again in the
+differential. Our judgement (C).
+"""
+
 NO_GAS = 0.03
 """Probability of gas in ducts where no bright body looks like it. Our judgement."""
 
@@ -87,8 +94,8 @@ and less. Our judgement.
 SAC_MM, SAC_SPREAD_MM, SAC_SHARE = 9.5, 0.8, 0.8
 """Thickness of the fluid about a focus from which it lies in a gallbladder or a wide cyst, and no duct.
 
-The last number is the share of such foci. Dilated ducts with stones leave 2 to 7 mm. Our judgement, looked at on
-the development phantoms.
+The last number is the share of such foci. Dilated ducts with stones leave 2 to 7 mm. Our judgement, looked at
+on the development phantoms.
 """
 
 WIDEST_MM = 30.0
@@ -406,7 +413,7 @@ def _gas(scene: Scene) -> Finding:
 def _gas_chance(sight: Sight) -> float:
     """Return the probability that one bright body is gas."""
     echo = sight.echo
-    named = echo.probability if echo.label == "gas" else 0.0
+    named = max(echo.probability, NAMED_GAS) if echo.label == "gas" else 0.0
     return max(named, echo.probabilities.get("gas", 0.0))
 
 

@@ -111,12 +111,30 @@ def describe_shadow(scene: Scene, leading: Focus | None) -> Finding:
     chances = chances or {shadow.grade: 1.0}
     if shadow.grade in WEAK and shadow.expected is not None:
         chances = _weaken(chances, shadow.expected)
+    if leading.label == "gas":
+        chances = _ring_down(chances)
     total = sum(chances.values())
     stated = {k: p / total for k, p in sorted(chances.items())}
     return Finding(
         name, subject, State.PRESENT, stated.get(shadow.grade, 1.0), shadow.grade, "us", images,
         alternatives=tuple(stated.items()),
     )  # fmt: skip
+
+
+RING_DOWN = 0.7
+"""Share of the comet tails behind what is named gas that are its ring-down, a dirty shadow.
+
+Gas in ducts shows a dirty shadow with ring-down (the review's table of mimics); a crystal's short tail is
+rarer.
+Our judgement (C).
+"""
+
+
+def _ring_down(chances: Mapping[str, float]) -> dict[str, float]:
+    """Return the probabilities of the grades behind gas, most comet tails being its ring-down."""
+    tail = chances.get("comet_tail", 0.0)
+    dirty = chances.get("dirty", 0.0) + RING_DOWN * tail
+    return {**chances, "dirty": dirty, "comet_tail": (1.0 - RING_DOWN) * tail}
 
 
 def _weaken(chances: Mapping[str, float], expected: float) -> dict[str, float]:
