@@ -323,7 +323,9 @@ def test_a_screen_without_a_picture_ends_with_four_and_a_reading(hepalith: Any, 
     assert document["foci"] == []
     states = {f["state"] for f in document["findings"] if f["source"] == "us"}
     assert states <= {"unknown", "not_assessable"}
-    assert "data:image" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "data:image" not in page
+    assert render_html(product.load_reading(tmp_path / "out")) == page
 
 
 def test_a_damaged_picture_ends_with_three(hepalith: Any, tmp_path: Path) -> None:
@@ -333,6 +335,17 @@ def test_a_damaged_picture_ends_with_three(hepalith: Any, tmp_path: Path) -> Non
     assert ended.status == 3
     assert "a.png" in ended.line
     assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_file_among_others_is_left_with_the_reason(tmp_path: Path) -> None:
+    made = phantom(STONES)
+    save_dicom(made, tmp_path / "in" / "a.dcm")
+    bad = save_dicom(made, tmp_path / "in" / "b.dcm", SOPInstanceUID="1.2.3.4.9", InstanceNumber=9)
+    bad.write_bytes(bad.read_bytes()[:-200_000])
+    document = read_into(tmp_path / "in", tmp_path / "out")
+    assert [image["id"] for image in document["images"]] == ["us_1"]
+    assert any("b.dcm" in left["reason"] for left in document["series_left"])
+    assert "b.dcm" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "50", "x"])
