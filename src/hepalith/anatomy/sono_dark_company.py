@@ -143,14 +143,14 @@ def _chambers(
     kept = np.isin(labels, np.array(round_ones) + 1)
     joined = ndimage.binary_closing(np.pad(kept, WALL_CELLS), np.ones((WALL_CELLS + 1,) * 2))
     joined = joined[WALL_CELLS:-WALL_CELLS, WALL_CELLS:-WALL_CELLS]
-    groups, _ = ndimage.label(joined)
+    groups, number = ndimage.label(joined)
+    whole = np.bincount(groups.ravel(), minlength=number + 1)
+    own, around = labels[kept], groups[kept]
     found: dict[int, Company] = {}
     for place in round_ones:
-        group = groups[labels == place + 1]
-        group_label = int(np.bincount(group).argmax())
-        members = np.unique(labels[(groups == group_label) & kept])
-        whole = (groups == group_label).sum()
-        walls = 1 - (kept & (groups == group_label)).sum() / max(whole, 1)
+        group = int(np.bincount(around[own == place + 1], minlength=1).argmax())
+        members = np.unique(own[around == group])
+        walls = 1 - (around == group).sum() / max(int(whole[group]), 1)
         many, some = (0.8, 0.4) if len(members) > 2 else (0.3, 0.6)
         if len(members) > 1 and walls > 0.02:
             found[place] = Company(septa=some if len(members) == 2 else 0.6, daughters=many)

@@ -13,6 +13,9 @@ __all__ = ["DarkShape", "measure_shape"]
 MARGIN = 8
 """Fine cells around a body within which its wall is looked at."""
 
+LEAST_RING = 60
+"""Fewest fine cells of a body that can hold a hole wider than the blur."""
+
 BLUR_CELLS = 3
 """Fine cells over which the contrast was averaged."""
 
@@ -143,7 +146,9 @@ def _widening(level: float, cell_px: float) -> float:
 
 
 def _holes(body: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return what the body encloses and is not dark."""
+    """Return what the body encloses and is not dark; small bodies enclose nothing that could be told."""
+    if body.sum() < LEAST_RING:
+        return np.zeros_like(body)
     outside, number = ndimage.label(np.pad(~body, 1, constant_values=True))
     if number < 2:
         return np.zeros_like(body)
@@ -153,7 +158,8 @@ def _holes(body: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _axes(where: NDArray[np.intp], tall: float, wide: float) -> tuple[tuple[float, float], float]:
     """Return the axes of the ellipse of like moments, the long one first, and its direction from the beam."""
     place = where * np.array([tall, wide])
-    spread = np.cov(place.T) + np.diag([tall**2, wide**2]) / 12
+    apart = place - place.mean(axis=0)
+    spread = apart.T @ apart / len(apart) + np.diag([tall**2, wide**2]) / 12
     values, vectors = np.linalg.eigh(spread)
     long_axis = vectors[:, 1]
     angle = float(np.arctan2(long_axis[1], long_axis[0]))

@@ -30,6 +30,9 @@ SURROUND = 1.7
 CLIP = 3.0
 """Contrast beyond which a cell counts no more: a vessel or a focus must not make a mass."""
 
+BELOW_SURE = 2.5
+"""Scores further below `SURE` than this have a probability under 0.1 and are not looked at more closely."""
+
 LEAST_STEP = 0.55
 """Least difference of a mass from its surroundings, in standard deviations of speckle; readers see about
 half a deviation over an area of this size (contrast times square root of the number of speckle cells, near
@@ -106,7 +109,9 @@ def find_lesions(
     lesions: list[Lesion] = []
     taken: list[_Spot] = []
     for spot in spots:
-        if len(lesions) >= MOST or any(_same(spot, other, ratio) for other in taken):
+        if len(lesions) >= MOST or spot.score < SURE - BELOW_SURE:
+            break
+        if any(_same(spot, other, ratio) for other in taken):
             continue
         lesion = _describe(len(lesions) + 1, spot, contrast, known, cells)
         if lesion is not None:
