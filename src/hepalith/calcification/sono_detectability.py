@@ -15,7 +15,7 @@ from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 
 __all__ = ["smallest_focus"]
 
-EXCESS_DB = 20.0
+EXCESS_DB = 26.0
 """Echo of a calcified body as large as the pulse above the liver about it. Our judgement (C)."""
 
 SPECKLE_DB = 5.57
@@ -24,8 +24,8 @@ SPECKLE_DB = 5.57
 NINE_IN_TEN = 1.28
 """Standard normal deviate exceeded by nine draws of ten."""
 
-SHARP_EDGE, CALM, ROUND_TILT = 0.9, 0.8, 0.5
-"""Edge, unrest of the surroundings and tilt of a bare body in plain liver, as `weigh` measures them: medians
+SHARP_EDGE, CALM = 0.9, 0.8
+"""Edge and unrest of the surroundings of a bare body in plain liver, as `weigh` measures them: medians
 over development phantoms. Our judgement."""
 
 SIZES_PX = np.geomspace(1.0, 120.0, 60)
@@ -69,22 +69,20 @@ def _is_called(size: float, apart: float, scales: Scales, samples: int) -> bool:
         sure = contrast * filled - NINE_IN_TEN * scale.spread
         if sure < THRESHOLD * scale.spread:
             continue
-        if _log_odds(sure, sure / scale.spread, seen[0] / samples) >= 0.0:
+        if _log_odds(sure, seen[0] / samples) >= 0.0:
             return True
     return False
 
 
-def _log_odds(contrast: float, deviates: float, share: float) -> float:
+def _log_odds(contrast: float, share: float) -> float:
     """Return the log odds for a round bare body in plain liver, `share` of the depth across."""
     seen = {
         "start": 1.0,
         "contrast": min(contrast, PLAIN_CONTRAST),
         "blaze": min(max(contrast - PLAIN_CONTRAST, 0.0), BLAZING),
-        "certain": min(deviates, 8.0),
         "liver": 1.0,
         "edge": SHARP_EDGE,
         "unrest": CALM,
-        "tilt": ROUND_TILT,
         "standing_out": math.log(contrast / LEAST_CONTRAST),
         "width": math.log(100 * share + 0.3),
         "length": math.log(100 * share + 0.3),

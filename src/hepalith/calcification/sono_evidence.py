@@ -12,29 +12,25 @@ __all__ = ["WEIGHTS", "log_odds_of_focus", "weigh"]
 
 WEIGHTS: Mapping[str, float] = MappingProxyType(
     {
-        "start": -9.3,
-        "contrast": 0.96,
-        "blaze": 0.40,
-        "certain": 0.02,
-        "missing": 0.02,
-        "tail": -1.55,
-        "unjudged": -1.33,
-        "elongation": -0.44,
-        "goes_on": -1.95,
-        "tube": -0.53,
-        "on_line": -1.43,
-        "liver": 1.18,
-        "edge": 7.15,
-        "near_wall": -12.0,
-        "tilt": -1.16,
-        "unrest": -0.95,
-        "company": -0.65,
-        "clutter": -0.87,
-        "standing_out": 0.45,
-        "width": 1.71,
-        "length": -1.44,
-        "in_dark": -1.49,
-        "level": -0.31,
+        "start": -9.50,
+        "contrast": 1.23,
+        "blaze": 0.43,
+        "missing": 0.47,
+        "tail": -1.35,
+        "unjudged": -0.62,
+        "elongation": -0.63,
+        "goes_on": -2.11,
+        "on_line": -1.79,
+        "liver": 1.70,
+        "edge": 4.53,
+        "near_wall": -8.33,
+        "tilt": -1.86,
+        "unrest": -1.03,
+        "company": -1.14,
+        "clutter": -0.46,
+        "standing_out": 0.62,
+        "width": 0.17,
+        "length": -0.35,
     }
 )
 """Log odds for a focus by each measure of `weigh`: a logistic regression, signs held to what is meant, over
@@ -52,6 +48,9 @@ doubt."""
 NEAR_WALL = 0.25
 """Share of the depth within which layers and repeated echoes of the body wall are met."""
 
+ROUND = 1.2
+"""Longest over shortest caliper up to which a body is round, and its direction says nothing."""
+
 PLAIN_CONTRAST, BLAZING = 5.0, 6.0
 """Deviations of speckle up to which contrast speaks most, and beyond it how many more count."""
 
@@ -65,8 +64,8 @@ def log_odds_of_focus(sight: Sight) -> float:
 def weigh(sight: Sight) -> dict[str, float]:
     """Return the measures that `WEIGHTS` weighs, each bounded.
 
-    Those that count only where no shadow lies behind the body (a tube beside it, company, clutter, what is
-    bright about it) are scaled by the chance that there is none: so a shadow speaks for a focus.
+    Those that count only where no shadow lies behind the body (company, clutter) are scaled by the chance
+    that there is none: so a shadow speaks for a focus.
     """
     body, about, trail = sight.body, sight.about, sight.trail
     if isinstance(trail, str):
@@ -79,26 +78,22 @@ def weigh(sight: Sight) -> dict[str, float]:
         "start": 1.0,
         "contrast": min(body.contrast, PLAIN_CONTRAST),
         "blaze": _within(body.contrast - PLAIN_CONTRAST, 0.0, BLAZING),
-        "certain": min(body.deviates, 8.0),
         "missing": missing,
         "tail": tail,
         "unjudged": unjudged,
         "elongation": _within(sight.elongation - 1.5, 0.0, 4.0),
         "goes_on": float(body.goes_on),
-        "tube": about.dark_sides * bare,
         "on_line": about.on_line,
         "liver": about.liver,
         "edge": sight.edge,
         "near_wall": max(0.0, NEAR_WALL - about.depth),
-        "tilt": sight.caliper.tilt,
+        "tilt": sight.caliper.tilt * _within(sight.elongation - ROUND, 0.0, 1.0),
         "unrest": min(about.unrest, 3.0),
         "company": math.log1p(about.company) * bare,
         "clutter": math.log1p(sight.clutter) * bare,
         "standing_out": math.log(max(sight.standing_out, 0.1)),
         "width": math.log(sight.width_share * 100 + 0.3),
         "length": math.log(sight.share_of_depth * 100 + 0.3),
-        "in_dark": about.in_dark,
-        "level": _within(about.level, -2.0, 3.0) * bare,
     }
 
 
