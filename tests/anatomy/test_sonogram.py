@@ -66,7 +66,7 @@ def speckle(shape: tuple[int, int], level: float, sd: float, seed: int) -> NDArr
         rng.normal(size=shape), (1.2, 1.6)
     )
     decibel = 20 * np.log10(np.abs(field) + 1e-9)
-    return (level + sd * (decibel - np.median(decibel)) / decibel.std()).astype(np.float32)
+    return np.asarray(level + sd * (decibel - np.median(decibel)) / decibel.std(), dtype=np.float32)
 
 
 def plain_liver(seed: int = 0) -> NDArray[np.float32]:
