@@ -51,8 +51,29 @@ def test_each_finding_is_heard_once_and_told_by_both() -> None:
     joined = join(one, STONES)
     ids = [f.id for f in joined.findings]
     assert len(ids) == len(set(ids))
-    assert joined.all_findings == (*one.findings, *STONES.findings)
+    assert sorted(map(repr, joined.all_findings)) == sorted(map(repr, (*one.findings, *STONES.findings)))
     assert {f.source for f in joined.all_findings} == {"ct", "us"}
+
+
+def test_of_two_findings_of_one_id_the_one_that_is_heard_is_told_first() -> None:
+    joined = join(
+        ct(say("dilated_ducts", "absent", 0.05)), us(say("dilated_ducts", "present", 0.95, source="us"))
+    )
+    assert [f.source for f in joined.all_findings] == ["us", "ct"]
+
+
+def test_none_in_a_part_of_the_liver_is_no_number_of_foci() -> None:
+    joined = join(
+        ct(
+            say("intrahepatic_calcification", "not_assessable"),
+            say("focus_count", "present", None, Measurement(0, "1")),
+        ),
+        STONES,
+    )
+    chosen = heard(joined, "focus_count")
+    assert chosen is not None
+    assert chosen.value == Measurement(3.0, "1")
+    assert not diagnose(joined.findings, joined.patterns, Patient()).contradictions
 
 
 @pytest.mark.parametrize("state", ["not_assessable", "unknown"])

@@ -90,7 +90,7 @@ class Joined:
     disagreements
         What the two say differently.
     all_findings, all_patterns
-        For the document: what each said, with its source.
+        For the document: what each said, with its source; of two of one id the one that is heard first.
     """
 
     findings: tuple[Finding, ...]
@@ -132,10 +132,14 @@ def join(ct: Description, us: Description) -> Joined:
     """
     by_ct, by_us = ({f.id: f for f in d.findings} for d in (ct, us))
     names = list(dict.fromkeys([*by_ct, *by_us]))
-    heard, disagreements = list[Finding](), list[Disagreement]()
+    heard, disagreements, told = list[Finding](), list[Disagreement](), list[Finding]()
+    counts_apart = _is_open(by_ct)
     for name in names:
         one, other = by_ct.get(name), by_us.get(name)
-        chosen, clash = _hear(one, other)
+        only_us = counts_apart and name in OF_FOCI and other is not None
+        chosen, clash = _hear(None if only_us else one, other)
+        told += [f for f in (one, other) if f is not None and f is chosen]
+        told += [f for f in (one, other) if f is not None and f is not chosen]
         heard += [] if chosen is None else [chosen]
         disagreements += [] if clash is None else [clash]
     special = _echo_without_calcium(by_ct, by_us)
@@ -146,8 +150,18 @@ def join(ct: Description, us: Description) -> Joined:
     findings, patterns = _own_foci(heard, ct, us)
     return Joined(
         findings, patterns, tuple(sorted(disagreements, key=lambda d: names.index(d.finding))),
-        (*ct.findings, *us.findings), (*ct.patterns, *us.patterns),
+        tuple(told), (*ct.patterns, *us.patterns),
     )  # fmt: skip
+
+
+OF_FOCI = ("focus_count",)
+"""Findings that say of no focus as much as of some: none in the part that CT shows is no number of them."""
+
+
+def _is_open(by_ct: Mapping[str, Finding]) -> bool:
+    """Return whether CT found no calcium and cannot exclude it either: then ultrasound counts."""
+    calcium = by_ct.get("intrahepatic_calcification")
+    return calcium is not None and calcium.state not in JUDGED
 
 
 def _hear(ct: Finding | None, us: Finding | None) -> tuple[Finding | None, Disagreement | None]:
