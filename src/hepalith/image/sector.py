@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from hepalith.image.beam import Sector, sector_mask
 from hepalith.image.cine import Cine
 from hepalith.image.sector_fit import Rim, fit_fan, fit_rectangle, rim_of
 from hepalith.image.sector_judge import EchoMap, judge_sector, map_echo
-from hepalith.image.sector_support import find_supports, margin_level, peak_screen
+from hepalith.image.sector_support import MAX_BODIES, Support, find_supports, margin_level, peak_screen
 
 __all__ = ["find_sectors"]
 
@@ -21,16 +22,18 @@ MIN_CONFIDENCE = 0.15
 MIN_SIDE_PX = 60
 """Least width and height of a picture. Our judgement: a thumbnail is not read."""
 
-MAX_PICTURES = 4
-"""Most pictures on a screen (quad view)."""
-
-
 OVERLAP_SHARE = 0.2
 """Share of a picture that may lie in a better one: two that overlap more are two fits of one picture."""
 
 FAN_GAIN = 0.1
 """By how much a fan must score above a rectangle: cut to a box, a fan of a wide radius is nearly one, and has
 four numbers more to fit with."""
+
+BOX_SLACK = 0.01
+"""Share of its width by which a fan may differ from the header's box to be what the box was drawn around."""
+
+BOX_BONUS = 0.5
+"""What that is worth: a fit that knew nothing of the box does not fill it by chance."""
 
 SPLIT_GAIN = 0.05
 """By how much each half must score above the whole."""
@@ -65,15 +68,17 @@ def find_sectors(cine: Cine) -> tuple[Sector, ...]:
     boxes: tuple[Box, ...] = tuple(region.box_px for region in cine.regions if region.kind == "b_mode")
     whole = find_supports(cine, boxes, floors=False)
     echo_only = find_supports(cine, boxes, floors=True)
-    floor = np.any(whole, axis=0) if whole else None
+    floor = np.any([support.mask for support in whole], axis=0) if whole else None
     margin = margin_level(peak_screen(cine)) is not None
-    same = len(whole) == len(echo_only) and np.array_equal(whole, echo_only)
-    height, width = cine.shape_px
     found: list[tuple[Sector, float, _Patch]] = []
-    for supports in (whole,) if same else (whole, echo_only):
-        for number, support in enumerate(supports if boxes else supports[:MAX_PICTURES]):
-            box = boxes[number] if boxes else (0, 0, width - 1, height - 1)
-            found.extend(_fit_patch(support, floor, box, margin=margin and supports is whole))
+    done: list[NDArray[np.bool_]] = []
+    for supports in (whole, echo_only):
+        for support in supports:
+            if not any(np.array_equal(support.mask, mask) for mask in done):
+                done.append(support.mask)
+                found.extend(
+                    _fit_patch(support, floor, margin=margin and supports is whole, told=bool(boxes))
+                )
     return _parted(_shared(found) if len(boxes) > 1 else found, cine.shape_px)
 
 
@@ -88,50 +93,72 @@ def _parted(found: list[tuple[Sector, float, _Patch]], shape: tuple[int, int]) -
             kept.append((sector, area))
             taken |= mask
     largest = max((area for _, area in kept), default=0)
-    pictures = [sector for sector, area in kept if area >= largest / 3][:MAX_PICTURES]
+    pictures = [sector for sector, area in kept if area >= largest / 3][:MAX_BODIES]
     return tuple(sorted(pictures, key=lambda sector: (sector.box_px[0], sector.box_px[1])))
 
 
 def _fit_patch(
-    support: NDArray[np.bool_], floor: NDArray[np.bool_] | None, box: Box, *, margin: bool
+    support: Support, floor: NDArray[np.bool_] | None, *, margin: bool, told: bool
 ) -> list[tuple[Sector, float, _Patch]]:
     """Best outline of a patch, or of its two halves where they are explained better."""
-    one = _fit(support, floor, box, margin=margin)
+    one = _fit(support, floor, margin=margin, told=told)
     if not one:
         return []
     sector, score, _ = one[0]
     x0, y0, x1, y1 = sector.box_px
     if sector.confidence > SPLIT_BELOW or x1 - x0 < SPLIT_ASPECT * (y1 - y0):
         return one
-    counts = support.sum(axis=0)
+    counts = support.mask.sum(axis=0)
     columns = np.flatnonzero(counts)
     third = (columns[-1] - columns[0]) // 3
     middle = slice(columns[0] + third, columns[-1] - third + 1)
     cut = middle.start + int(np.argmin(counts[middle]))
     halves: list[tuple[Sector, float, _Patch]] = []
     for part in (slice(None, cut), slice(cut + 1, None)):
-        half = np.zeros_like(support)
-        half[:, part] = support[:, part]
-        halves.extend(_fit(half, floor, box, margin=margin))
+        half = np.zeros_like(support.mask)
+        half[:, part] = support.mask[:, part]
+        halves.extend(_fit(Support(half, support.box), floor, margin=margin, told=told))
     better = len(halves) == 2 and min(entry[1] for entry in halves) > score + SPLIT_GAIN
     return halves if better else one
 
 
 def _fit(
-    support: NDArray[np.bool_], floor: NDArray[np.bool_] | None, box: Box, *, margin: bool
+    support: Support, floor: NDArray[np.bool_] | None, *, margin: bool, told: bool
 ) -> list[tuple[Sector, float, _Patch]]:
     """Take the better of the best rectangle and the best fan; empty where neither explains anything."""
-    rows, columns = np.flatnonzero(support.any(1)), np.flatnonzero(support.any(0))
+    rows, columns = np.flatnonzero(support.mask.any(1)), np.flatnonzero(support.mask.any(0))
     if not rows.size or rows[-1] - rows[0] < MIN_SIDE_PX or columns[-1] - columns[0] < MIN_SIDE_PX:
         return []
-    patch = _Patch(map_echo(support, floor, margin=margin), rim_of(support), box)
+    patch = _Patch(map_echo(support.mask, floor, margin=margin), rim_of(support.mask), support.box)
     sector, score = judge_sector(_within(fit_rectangle(patch.rim), patch), patch.echo)
     fan = fit_fan(patch.rim, patch.echo)
     if fan is not None:
         judged = judge_sector(_within(fan, patch), patch.echo)
+        if told:
+            judged = max(judged, _completed(fan, patch), key=lambda pair: pair[1])
         if judged[1] > score + FAN_GAIN:
             sector, score = judged
     return [] if sector.confidence < MIN_CONFIDENCE else [(sector, score, patch)]
+
+
+def _completed(fan: Sector, patch: _Patch) -> tuple[Sector, float]:
+    """Return a fan whose darker side mirrors the other, where that fills the header's box exactly."""
+    half = max(-fan.from_angle, fan.to_angle)
+    if fan.apex_px is None or half <= 0:
+        return fan, -9.0
+    ax, ay = fan.apex_px
+    box = (
+        math.floor(ax - fan.far_px * math.sin(half)),
+        fan.box_px[1],
+        math.ceil(ax + fan.far_px * math.sin(half)),
+        math.ceil(ay + fan.far_px),
+    )
+    slack = max(3.0, BOX_SLACK * (box[2] - box[0]))
+    if any(abs(box[k] - patch.box[k]) > slack for k in (0, 2, 3)):
+        return fan, -9.0
+    whole = replace(fan, from_angle=-half, to_angle=half, box_px=box)
+    judged, score = judge_sector(_within(whole, patch), patch.echo)
+    return judged, score + BOX_BONUS
 
 
 def _within(sector: Sector, patch: _Patch) -> Sector:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -9,7 +11,16 @@ from scipy import ndimage
 from hepalith.image.cine import Cine
 from hepalith.image.overlay_stroke import find_strokes
 
-__all__ = ["MIN_SHARE", "find_supports", "grow", "margin_level", "peak_screen", "shrink"]
+__all__ = [
+    "MAX_BODIES",
+    "MIN_SHARE",
+    "Support",
+    "find_supports",
+    "grow",
+    "margin_level",
+    "peak_screen",
+    "shrink",
+]
 
 FRAMES_LOOKED_AT = 24
 """Frames of a loop, evenly spread, from which the picture's outline is found: speckle decorrelates within a
@@ -34,6 +45,12 @@ PRINT_EDGE = (70.0, 0.5)
 MIN_SHARE = 0.02
 """Least share of the screen that a picture takes. The smallest seen (a quarter screen) takes 5 %."""
 
+PIECE_SHARE = 0.002
+"""Least share of the screen, or of the header's box, of a piece that may belong to a picture."""
+
+MAX_BODIES = 4
+"""Most pictures on a screen (quad view)."""
+
 FLAT_RANGE = 2
 """Grey levels by which a constant area may vary: JPEG again."""
 
@@ -57,6 +74,14 @@ FLAT_PX = 9
 """Side of the square within which something must vary: header bars and grey wedges are flat."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Support:
+    """A patch of echo, bool (row, column), and the box (both ends within) in which it was sought."""
+
+    mask: NDArray[np.bool_]
+    box: tuple[int, int, int, int]
+
+
 def peak_screen(cine: Cine) -> NDArray[np.uint8]:
     """Brightest level of each pixel over a loop (evenly spread frames); the frame itself of a still."""
     frames = cine.grey.shape[0]
@@ -70,30 +95,46 @@ def peak_screen(cine: Cine) -> NDArray[np.uint8]:
 
 def find_supports(
     cine: Cine, boxes: tuple[tuple[int, int, int, int], ...], *, floors: bool = False
-) -> list[NDArray[np.bool_]]:
-    """Masks, one a candidate picture, largest first, of the pixels that may be echo.
+) -> list[Support]:
+    """Patches of the screen that may be echo, each a candidate picture, largest first.
+
+    The largest patch is also given together with smaller ones above and below it: silence behind a strong
+    reflector parts a picture in two.
 
     Parameters
     ----------
     cine
         The screen.
     boxes
-        Where the header says that pictures lie; empty where it says nothing. Each box is searched by itself,
-        and gets its mask, empty perhaps, in the same order.
+        Where the header says that pictures lie; empty where it says nothing. Each box is searched by itself.
     floors
         Take every constant grey as background, not only that of the screen's rim: needed where a screen is
         grey and its margins were painted black, wrong where the picture's own floor is grey.
     """
     echo = _echo_pixels(cine, floors=floors)
-    if not boxes:
-        return _bodies(echo, MIN_SHARE * echo.size)
-    found = []
-    for x0, y0, x1, y1 in boxes:
+    height, width = echo.shape
+    found: list[Support] = []
+    for x0, y0, x1, y1 in boxes or ((0, 0, width - 1, height - 1),):
         window = np.zeros(echo.shape, bool)
         window[max(y0, 0) : y1 + 1, max(x0, 0) : x1 + 1] = True
-        bodies = _bodies(echo & window, MIN_SHARE / 4 * window.sum())
-        found.append(bodies[0] if bodies else np.zeros_like(window))
+        least = MIN_SHARE * window.sum() / (4 if boxes else 1)
+        bodies = _bodies(echo & window, PIECE_SHARE * window.sum())
+        large = [body for body in bodies if body.sum() >= least][: 1 if boxes else MAX_BODIES]
+        found.extend(Support(body, (x0, y0, x1, y1)) for body in large)
+        if large:
+            whole = _with_pieces(large[0], [body for body in bodies if body is not large[0]])
+            if whole is not None:
+                found.append(Support(whole, (x0, y0, x1, y1)))
     return found
+
+
+def _with_pieces(largest: NDArray[np.bool_], others: list[NDArray[np.bool_]]) -> NDArray[np.bool_] | None:
+    """Join the largest body with those in its columns; None where there is none."""
+    columns = np.flatnonzero(largest.any(axis=0))
+    room = (columns[-1] - columns[0]) // 10
+    near = slice(max(columns[0] - room, 0), columns[-1] + room + 1)
+    pieces = [body for body in others if body[:, near].sum() > 0.9 * body.sum()]
+    return np.any([largest, *pieces], axis=0) if pieces else None
 
 
 def grow(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
