@@ -282,7 +282,7 @@ def _allowed_behind(ground: Ground, beams: _Beams, rows: slice) -> NDArray[np.bo
     for label in np.unique(core[core > 0]).tolist():
         if 2 * int((core == label).sum()) < int((near == label).sum()):
             allowed[rows, beams.core] &= core != label
-    return allowed
+    return np.asarray(allowed, np.bool_)
 
 
 def _before(ground: Ground, beams: _Beams, stop: int) -> float:
