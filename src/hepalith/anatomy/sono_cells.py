@@ -181,7 +181,7 @@ def _reach(sd: NDArray[np.float32], inside: NDArray[np.bool_]) -> float:
     lively = (inside & (sd > 0.5 * np.percentile(sd[inside], 75))).sum(axis=1)
     heap = np.cumsum(lively)
     deepest = int(np.searchsorted(heap, REACH_SHARE * heap[-1])) + 1
-    return min(deepest / REACH_SHARE / sd.shape[0], 1.0)
+    return float(min(deepest / REACH_SHARE / sd.shape[0], 1.0))
 
 
 def _speckle(sd: NDArray[np.float32], inside: NDArray[np.bool_], reach: float) -> float:
@@ -206,4 +206,5 @@ def _widths(grid: BeamGrid) -> NDArray[np.float32]:
     """
     ends = np.unique(np.linspace(0, grid.shape[0] - 1, 9).astype(np.intp))
     apart = np.hypot(np.diff(grid.x_px[ends], axis=1), np.diff(grid.y_px[ends], axis=1))
-    return np.interp(np.arange(grid.shape[0]), ends, np.median(apart, axis=1)).astype(np.float32)
+    width = np.interp(np.arange(grid.shape[0]), ends, np.median(apart, axis=1))
+    return np.asarray(width, dtype=np.float32)

@@ -66,7 +66,7 @@ def follow_liver(
 
 def _near(apart: NDArray[np.floating], width: float) -> NDArray[np.float32]:
     """Return a weight that falls with the distance of a level from the field."""
-    return np.exp(-0.5 * (apart / np.float32(width)) ** 2).astype(np.float32) + np.float32(1e-6)
+    return np.asarray(np.exp(-0.5 * (apart / np.float32(width)) ** 2) + 1e-6, dtype=np.float32)
 
 
 def _window(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -43,7 +43,7 @@ EDGE_NEAR, EDGE_FAR = 3.0, 7.0
 
 EDGE_FADES = (0.12, 0.28)
 """Depths, as shares of the picture, from which a bright line speaks less for the near border, and beyond
-which it speaks no more: walls thicker than 30 mm of 150 are uncommon, bright walls of vessels below are not."""
+which it speaks no more: walls thicker than 30 mm of 150 are uncommon, bright vessel walls below are not."""
 
 STEP_NEAR, STEP_FAR = 4.0, 2.5
 """Price of a step of one cell between neighbouring cell columns."""

@@ -81,7 +81,7 @@ def find_shade(
     shade = dark & (row >= np.minimum(np.where(bare, start, count), capped))
     shade |= _from_near(closed, near, count)
     wide = ndimage.maximum_filter1d(shade.astype(np.uint8), 2 * PENUMBRA + 1, axis=1, mode="constant")
-    return dark & (wide > 0)
+    return np.asarray(dark & (wide > 0), dtype=np.bool_)
 
 
 def _from_near(closed: NDArray[np.bool_], near: NDArray[np.intp], count: int) -> NDArray[np.bool_]:
@@ -90,7 +90,7 @@ def _from_near(closed: NDArray[np.bool_], near: NDArray[np.intp], count: int) ->
     above = (row <= near + CAP) | closed
     run = np.logical_and.accumulate(above, axis=0)
     length = run.sum(axis=0) - near - CAP
-    return run & (row >= near) & (length >= RIB_RUN * count)
+    return np.asarray(run & (row >= near) & (length >= RIB_RUN * count), dtype=np.bool_)
 
 
 def _below_body(
@@ -109,7 +109,7 @@ def _below_body(
         bright.astype(np.uint8), CAP, axis=0, origin=CAP // 2 - 1, mode="constant"
     )
     shadow = (capped > 0) & ~bright & (way >= LEAST_RUN * count) & (below >= MOSTLY_DARK * way)
-    return np.where(shadow.any(axis=0), shadow.argmax(axis=0), count)
+    return np.asarray(np.where(shadow.any(axis=0), shadow.argmax(axis=0), count), dtype=np.intp)
 
 
 def _tail(contrast: NDArray[np.float32], far: NDArray[np.intp]) -> NDArray[np.float32]:
