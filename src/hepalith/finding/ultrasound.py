@@ -14,7 +14,8 @@ from hepalith.calcification.look import Look
 from hepalith.finding.description import Description
 from hepalith.finding.duct import DuctRelation
 from hepalith.finding.finding import Finding, Pattern, Subject
-from hepalith.finding.ultrasound_duct import describe_ducts, relate_to_tubes
+from hepalith.finding.ultrasound_duct import relate_to_tubes
+from hepalith.finding.ultrasound_duct_findings import describe_ducts
 from hepalith.finding.ultrasound_echo import chance_of_calcium, describe_shadow, leading_focus
 from hepalith.finding.ultrasound_halo import look_about
 from hepalith.finding.ultrasound_host import Surround, describe_surround, hosts_of, look_around

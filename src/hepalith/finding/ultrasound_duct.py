@@ -1,24 +1,33 @@
-"""How each focus lies to the tubes of a picture, and what the tubes show: dilated ducts, bile, gas."""
+"""How each focus lies to the tubes of an ultrasound picture: within one, at its wall, beside it, or apart."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from hepalith.anatomy.sonogram import DarkBody
-from hepalith.calcification.echo import COUNTED
+from hepalith.calcification.echo import Echo
 from hepalith.calcification.look import Look
 from hepalith.finding.duct import RELATIONS, DuctRelation
-from hepalith.finding.finding import Finding, Subject
 from hepalith.finding.ultrasound_halo import About, Halo
 from hepalith.finding.ultrasound_ring import Ring
 from hepalith.finding.ultrasound_scene import TUBES, Scene, Sight, pixels_of
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable, State
 
-__all__ = ["describe_ducts", "relate_to_tubes"]
+__all__ = [
+    "DUCT_MM",
+    "MAY_BE_GAS",
+    "NO_FOCUS",
+    "NO_TUBE",
+    "calibre_of",
+    "gas_chance",
+    "has_tubes",
+    "relate_to_tubes",
+    "rise",
+]
 
 SACS = ("cyst", "unknown")
 """Kinds that a duct widened to a sac may be taken for (S129: branching or cystic)."""
@@ -78,9 +87,6 @@ Its own probability was weighed against the many echoes that are calcium, and th
 differential. Our judgement (C).
 """
 
-NO_GAS = 0.03
-"""Probability of gas in ducts where no bright body looks like it. Our judgement."""
-
 EMPTY, EMPTY_SPREAD = 0.89, 0.02
 """Emptiness, against the tubes of the picture, at which the dark may as well be tissue as bile."""
 
@@ -115,23 +121,11 @@ DUCT_MM = 3.5
 """Calibre above which an intrahepatic tube with bile is a dilated duct (the vocabulary's 2 mm is a duct's own
 limit; a tube measured on ultrasound is blurred by about a beam's width). Our judgement."""
 
-DUCT_TO_VESSEL = 0.4
-"""A duct wider than this share of the portal branch beside it is dilated (the vocabulary's definition)."""
-
-MISSED = 0.08
-"""Probability that ducts are dilated though no picture shows it: one plane misses those of other segments.
-Our judgement."""
-
-PARALLEL, ALONE = 0.85, 0.35
-"""Probability that a second tube beside a first is a dilated duct (parallel channel), and that a tube which
-the sonogram calls a duct, with none beside it, is one rather than a vessel. Our judgement."""
-
 NOT_PLACED = "its place in the picture is not known"
 NO_TUBE = "no tube is resolved in this picture, so that nothing is known of ducts"
 HIDDEN = "gas hides the tube that holds it"
 TOO_LITTLE = "too little of its surroundings can be judged"
 NO_FOCUS = "no bright focus was found"
-NO_SIZE = "a tube holds a focus, and how wide it is cannot be told: the size of a pixel is unknown"
 IN_COMPANY = "it lies at the tube that holds another focus"
 ONE_PLANE_APART = "no tube touches it in this plane"
 
@@ -197,15 +191,15 @@ def _relate(about: About) -> DuctRelation:
     if ring.judged < LEAST_JUDGED:
         return _unjudged(TOO_LITTLE)
     tube = _as_empty(_tube_chance(ring, sight.look), about.halo) * (1.0 - about.mass)
-    inside = _logistic(max(ring.opposite, ring.around), IN_LUMEN, IN_LUMEN_SPREAD)
-    facing = _logistic(ring.half_hidden, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside)
-    touched = _logistic(ring.one_sided, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside - facing)
+    inside = rise(max(ring.opposite, ring.around), IN_LUMEN, IN_LUMEN_SPREAD)
+    facing = rise(ring.half_hidden, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside)
+    touched = rise(ring.one_sided, AT_WALL, AT_WALL_SPREAD) * (1.0 - inside - facing)
     lumen = tube * (inside + FACING_IN * facing)
     wall = tube * (TOUCHING_WALL * touched + (1.0 - FACING_IN) * facing)
     beside = tube * (1.0 - TOUCHING_WALL) * touched
-    if lumen + wall < 0.5 and _gas_chance(sight) >= MAY_BE_GAS:
+    if lumen + wall < 0.5 and gas_chance(sight) >= MAY_BE_GAS:
         return _unjudged(HIDDEN)
-    if lumen + wall < 0.5 and not _has_tubes(sight.look):
+    if lumen + wall < 0.5 and not has_tubes(sight.look):
         return _unjudged(NO_TUBE)
     rest = max(1.0 - lumen - wall - beside, 0.0)
     triad = NEAR_TRIAD if ring.beyond >= TRIAD_NEAR else 0.1
@@ -217,12 +211,13 @@ def _relate(about: About) -> DuctRelation:
     }
     relation = max(chances, key=lambda name: chances[name])
     body = _held_by(ring) if relation in ("in_lumen", "in_wall") else None
-    calibre = _calibre(body, sight.look)
+    width = _width_px(relation, body, sight.echo)
+    parallel = 0.0 if body is None else body.extra.get("beside_parallel", 0.0)
     return DuctRelation(
         relation,
         MappingProxyType({name: round(p, 6) for name, p in chances.items()}),
-        calibre=calibre,
-        dilated=_is_dilated(body, calibre, sight.look),
+        calibre=calibre_of(width, sight.look),
+        dilated=_is_dilated(width, parallel, sight.look),
         bile_around=State.PRESENT if lumen >= 0.5 else State.ABSENT,
         bile_probability=min(max(lumen, 0.01), 0.99),
         duct=0 if body is None else body.id,
@@ -230,7 +225,8 @@ def _relate(about: About) -> DuctRelation:
     )
 
 
-def _logistic(value: float, middle: float, spread: float) -> float:
+def rise(value: float, middle: float, spread: float) -> float:
+    """Return the logistic curve: one half at the middle, and nearly one a few spreads above."""
     return 1.0 / (1.0 + math.exp(min(max(-(value - middle) / spread, -50.0), 50.0)))
 
 
@@ -254,9 +250,9 @@ def _as_empty(chance: float, halo: Halo) -> float:
     """Return the probability of a tube once it is seen how empty the dark is: bile is as empty as blood."""
     if not halo.emptiness:
         return chance
-    empty = _logistic(halo.emptiness, EMPTY, EMPTY_SPREAD)
+    empty = rise(halo.emptiness, EMPTY, EMPTY_SPREAD)
     odds = chance / max(1.0 - chance, 1e-6) * (FILLED_ODDS + (EMPTY_ODDS - FILLED_ODDS) * empty)
-    wide = _logistic(halo.thickness_mm, SAC_MM, SAC_SPREAD_MM)
+    wide = rise(halo.thickness_mm, SAC_MM, SAC_SPREAD_MM)
     return min(odds / (1.0 + odds), 0.98) * (1.0 - SAC_SHARE * wide)
 
 
@@ -266,7 +262,7 @@ def _tube_like(body: DarkBody, look: Look) -> float:
     sacs = sum(body.probabilities.get(k, 0.0) for k in SACS)
     if not body.probabilities:
         tubes, sacs = float(body.kind in TUBES), float(body.kind in SACS)
-    wide = _logistic(body.calibre_px / pixels_of(look, WIDEST_MM), 1.0, 0.15)
+    wide = rise(body.calibre_px / pixels_of(look, WIDEST_MM), 1.0, 0.15)
     return (tubes + 0.5 * sacs) * (1.0 - wide)
 
 
@@ -276,7 +272,7 @@ def _held_by(ring: Ring) -> DarkBody | None:
     return ring.known[max(known)[1]] if known else None
 
 
-def _has_tubes(look: Look) -> bool:
+def has_tubes(look: Look) -> bool:
     """Return whether the picture resolves any tube: only then is "no tube here" an observation."""
     return any(
         sum(b.probabilities.get(k, 0.0) for k in TUBES) >= 0.5 or b.kind in TUBES
@@ -284,27 +280,34 @@ def _has_tubes(look: Look) -> bool:
     )
 
 
-def _calibre(body: DarkBody | None, look: Look) -> Assessed:
-    if body is None:
+def calibre_of(width_px: float, look: Look) -> Assessed:
+    """Return the calibre of a tube in mm, as sure as a blurred border lets it be."""
+    if width_px <= 0:
         return NotAssessable("no tube holds it")
     if look.picture.mm_per_px is None:
         return NotAssessable("the size of a pixel is unknown")
-    width = body.calibre_px * look.picture.mm_per_px
+    width = width_px * look.picture.mm_per_px
     half = max(0.2 * width, 1.0)
     return Measurement(width, "mm", max(width - half, 0.0), width + half)
 
 
-def _is_dilated(body: DarkBody | None, calibre: Assessed, look: Look) -> State:
+def _width_px(relation: str, body: DarkBody | None, echo: Echo) -> float:
+    """Return how wide the tube about a focus is: at least as wide as what lies within it."""
+    width = 0.0 if body is None else body.calibre_px
+    return max(width, echo.width_px) if relation == "in_lumen" else width
+
+
+def _is_dilated(width_px: float, parallel: float, look: Look) -> State:
     """Return whether the tube about a focus is wider than a duct should be.
 
     A normal duct within the liver is hardly seen: where pixels have no size, a tube that is clearly wide
     at the usual depth of such a picture is dilated, and of others nothing is said.
     """
-    if body is None:
+    if width_px <= 0:
         return State.NOT_ASSESSABLE
-    if isinstance(calibre, Measurement):
-        return State.PRESENT if calibre.value > DUCT_MM else State.ABSENT
-    if body.extra.get("beside_parallel", 0.0) >= 0.5 or body.calibre_px > pixels_of(look, 1.25 * DUCT_MM):
+    if look.picture.mm_per_px is not None:
+        return State.PRESENT if width_px * look.picture.mm_per_px > DUCT_MM else State.ABSENT
+    if parallel >= 0.5 or width_px > pixels_of(look, 1.25 * DUCT_MM):
         return State.PRESENT
     return State.NOT_ASSESSABLE
 
@@ -319,118 +322,8 @@ def _why(relation: str, ring: Ring) -> str:
     return ONE_PLANE_APART if ring.darkest < 0.5 else "what is dark beside it is no tube"
 
 
-def describe_ducts(scene: Scene, relations: Mapping[int, DuctRelation]) -> tuple[Finding, ...]:
-    """Return the findings of bile ducts."""
-    return (_relation(scene, relations), _bile(scene, relations), _dilated(scene, relations), _gas(scene))
-
-
-def _relation(scene: Scene, relations: Mapping[int, DuctRelation]) -> Finding:
-    name = "duct_relation"
-    known = [(i, r) for i, r in relations.items() if r.relation in RELATIONS]
-    if not known:
-        reasons = [r.reason for r in relations.values()]
-        return _unable(name, reasons[0] if reasons else NO_FOCUS)
-    focus, best = min(
-        known, key=lambda p: (RELATIONS.index(p[1].relation), -max(p[1].probabilities.values()), p[0])
-    )
-    return Finding(
-        name, Subject("duct", str(focus)), State.PRESENT, best.probabilities[best.relation], best.relation,
-        "us", scene.images_of(focus), reason=best.reason,
-        alternatives=tuple(sorted(best.probabilities.items())), foci=(focus,),
-    )  # fmt: skip
-
-
-def _bile(scene: Scene, relations: Mapping[int, DuctRelation]) -> Finding:
-    chances = [(r.bile_probability, i) for i, r in relations.items() if r.bile_probability is not None]
-    if not chances:
-        reasons = [r.reason for r in relations.values()]
-        return _unable("bile_around_focus", reasons[0] if reasons else NO_FOCUS)
-    chance, focus = max(chances)
-    return _said("bile_around_focus", chance, scene.images_of(focus), str(focus), foci=(focus,))
-
-
-@dataclass(frozen=True, slots=True)
-class _Wide:
-    """A tube that may be a dilated duct."""
-
-    chance: float
-    body: DarkBody
-    look: Look
-
-
-def _dilated(scene: Scene, relations: Mapping[int, DuctRelation]) -> Finding:
-    """Return whether ducts are dilated: a tube that holds a focus, or a second tube beside a first."""
-    name = "dilated_ducts"
-    held = [(i, r) for i, r in relations.items() if r.relation == "in_lumen" and r.dilated is State.PRESENT]
-    wide = [w for look in scene.liver_looks for w in _wide_tubes(look)]
-    best = max(wide, key=lambda w: w.chance, default=None)
-    if held:
-        focus, relation = max(held, key=lambda p: p[1].probabilities["in_lumen"])
-        chance = max(relation.probabilities["in_lumen"], 0.0 if best is None else best.chance)
-        value = relation.calibre if isinstance(relation.calibre, Measurement) else None
-        return _said(name, chance, scene.images_of(focus), str(focus), value, (focus,))
-    if best is not None and best.chance >= 0.5:
-        calibre = _calibre(best.body, best.look)
-        value = calibre if isinstance(calibre, Measurement) else None
-        return _said(name, best.chance, (best.look.image,), "", value)
-    if not scene.is_liver_in_view:
-        return _unable(name, "no liver is in view")
-    if not any(_has_tubes(look) for look in scene.liver_looks):
-        return _unable(name, NO_TUBE)
-    if any(r.relation == "in_lumen" and r.dilated is State.NOT_ASSESSABLE for r in relations.values()):
-        return _unable(name, NO_SIZE)
-    return _said(name, max(MISSED, 0.0 if best is None else best.chance), scene.images)
-
-
-def _wide_tubes(look: Look) -> Sequence[_Wide]:
-    """Return the tubes of a picture that may be dilated ducts."""
-    found = []
-    for body in look.sonogram.bodies:
-        duct = body.probabilities.get("duct", float(body.kind == "duct"))
-        beside = min(max(body.extra.get("beside_parallel", 0.0), 0.0), 1.0)
-        calibre = _calibre(body, look)
-        fits = 1.0 if not isinstance(calibre, Measurement) else _logistic(calibre.value, DUCT_MM - 1.0, 0.5)
-        chance = fits * max(PARALLEL * beside * min(2.0 * duct, 1.0), duct * (ALONE + (1.0 - ALONE) * beside))
-        if chance > 0:
-            found.append(_Wide(chance, body, look))
-    return found
-
-
-def _gas(scene: Scene) -> Finding:
-    """Return whether gas lies in ducts: bright bodies called gas within the liver."""
-    if not scene.is_liver_in_view:
-        return _unable("duct_gas", "no liver is in view")
-    foci = [f for f in scene.foci.foci if f.label in ("gas", *COUNTED) and scene.sights[f.id]]
-    chances = {f.id: _gas_chance(scene.sights[f.id][0]) for f in foci}
-    gas = {i: p for i, p in chances.items() if p >= MAY_BE_GAS}
-    if not gas:
-        return _said("duct_gas", max([NO_GAS, *chances.values()]), scene.images)
-    chance = 1.0 - math.prod(1.0 - p for p in gas.values())
-    leading = max(gas, key=lambda i: (gas[i], -i))
-    return _said("duct_gas", min(chance, 0.97), scene.images_of(leading), "", None, tuple(gas))
-
-
-def _gas_chance(sight: Sight) -> float:
+def gas_chance(sight: Sight) -> float:
     """Return the probability that one bright body is gas."""
     echo = sight.echo
     named = max(echo.probability, NAMED_GAS) if echo.label == "gas" else 0.0
     return max(named, echo.probabilities.get("gas", 0.0))
-
-
-def _said(  # noqa: PLR0917
-    name: str,
-    chance: float,
-    images: tuple[str, ...],
-    ref: str = "",
-    value: Measurement | None = None,
-    foci: tuple[int, ...] = (),
-) -> Finding:
-    present = chance >= 0.5
-    return Finding(
-        name, Subject("duct", ref if present else ""), State.PRESENT if present else State.ABSENT, chance,
-        value if present else None, "us", images, foci=foci,
-    )  # fmt: skip
-
-
-def _unable(name: str, reason: str) -> Finding:
-    return Finding(name, Subject("duct"), State.NOT_ASSESSABLE, source="us", reason=reason)
