@@ -100,11 +100,13 @@ class Scales:
     """One frame in deviations of speckle, and its contrasts at several sizes.
 
     `z` is float32 (sample, line): (level - background) / speckle, 0 where nothing is heard; `usable` is where
-    it is not. `where` is in or at the liver; `width_px`, one a sample, the distance of two lines.
+    it is not, `inside` the picture. `where` is in or at the liver; `width_px`, one a sample, the distance of
+    two lines.
     """
 
     z: NDArray[np.float32]
     usable: NDArray[np.bool_]
+    inside: NDArray[np.bool_]
     where: NDArray[np.bool_]
     cell: Cell
     width_px: NDArray[np.float32]
@@ -131,6 +133,7 @@ def find_scales(levels: NDArray[np.float32], picture: Picture, sonogram: Sonogra
     return Scales(
         z,
         usable,
+        picture.grid.inside,
         where,
         cell,
         _widths(picture.grid),

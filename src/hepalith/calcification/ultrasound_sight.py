@@ -23,6 +23,10 @@ RIM_CELLS = 1.0
 ABOUT_CELLS = 4.0
 """Speckle cells beyond which nothing is said to be beside a body."""
 
+SIDE_CELLS = 2.0
+"""Speckle cells from the picture's side within which a body may be a mark of the depth scale. Our
+judgement."""
+
 DARK_Z = -1.3
 """Deviations, after smoothing over a cell, below which a place is a dark tube's rather than tissue's: plain
 speckle falls there in one place of fifty."""
@@ -61,6 +65,8 @@ class About:
         Standard deviation of the smoothed surroundings, in deviations of speckle.
     company
         Other bright bodies within ten speckle cells, counted.
+    at_side
+        Whether the picture ends just beside the body: marks of the scanner stand there.
     """
 
     liver: float
@@ -75,6 +81,7 @@ class About:
     level: float
     unrest: float
     company: int
+    at_side: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,6 +173,7 @@ def look_about(body: Bright, bodies: list[Bright], scales: Scales, sonogram: Son
         float(np.median(soft[front])) if front.any() else 0.0,
         float(soft[front].std()) if front.any() else 0.0,
         _company(body, bodies, scales),
+        _is_at_side(body, scales),
     )
 
 
@@ -192,6 +200,16 @@ def _most(labels: NDArray[np.int32], mask: NDArray[np.bool_], kinds: Mapping[int
         return 0.0, ""
     best = int(np.bincount(held_names).argmax())
     return held_names.size / held.size, kinds.get(best, "unknown")
+
+
+def _is_at_side(body: Bright, scales: Scales) -> bool:
+    """Return whether the picture ends within `SIDE_CELLS` to the left or right of a body."""
+    row = round(body.centre[0])
+    reach = max(2, round(SIDE_CELLS * scales.cell.lines))
+    left, right = body.lines[0] - reach, body.lines[1] - 1 + reach
+    if left < 0 or right >= scales.inside.shape[1]:
+        return True
+    return not (scales.inside[row, left] and scales.inside[row, right])
 
 
 def _company(body: Bright, bodies: list[Bright], scales: Scales) -> int:
