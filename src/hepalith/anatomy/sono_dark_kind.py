@@ -36,6 +36,9 @@ TUBE_FROM, WIDEST_TUBE = 2.4, 0.13
 150), beyond which no tube of the liver is so wide: portal trunk up to 13 mm, hepatic veins up to 10 mm near
 the caval vein. Our judgement."""
 
+OUTSIDE_ROUND = 0.85
+"""Share of wide, long dark bodies beside the liver that are no tubes of it: a gallbladder is long as well."""
+
 FAINT = 2.0
 """Contrast below liver, in standard deviations of speckle, about which a dark place may be grain of the
 tissue."""
@@ -47,7 +50,7 @@ TELL_APART = 0.8
 def judge_kind(number: int, shape: DarkShape, company: Company) -> DarkBody:
     """Return the body with the probability of each kind."""
     tube = _rise(shape.elongation, TUBE_FROM, 0.5) * (1 - _rise(shape.size_share, WIDEST_TUBE, 0.015))
-    tube *= 1 - 0.6 * (1 - shape.in_liver) * _rise(shape.size_share, SMALL, 0.01)
+    tube *= 1 - OUTSIDE_ROUND * (1 - shape.in_liver) * _rise(shape.size_share, SMALL, 0.01)
     tube = max(tube, 0.95 * company.parallel)
     empty = _rise(shape.emptiness, 0.55, 0.12)
     behind = _rise(shape.behind, 0.8, 0.35)
@@ -61,7 +64,7 @@ def judge_kind(number: int, shape: DarkShape, company: Company) -> DarkBody:
     score = {
         "vessel": seen * (tube * (1 - duct) + round_one * small * (1 - SMALL_CYST)),
         "duct": seen * (tube * duct + round_one * small * 0.05),
-        "cyst": fluid * (1 - beside) * (small * SMALL_CYST + 1 - small),
+        "cyst": fluid * (1 - beside) * shape.in_liver * (small * SMALL_CYST + 1 - small),
         "gallbladder": fluid * beside * (1 - small),
         "fluid": 0.02,
         "lesion": seen * round_one * (1 - empty) * shape.in_liver * (1 - small),

@@ -43,7 +43,7 @@ class DarkShape:
     spread: float
     depth_share: float
     size_share: float
-    """Calibre, as a share of the picture's depth."""
+    """Greatest calibre, as a share of the depth of the picture."""
     angle_to_beam: float
     turn: float
     """Direction of the long axis on the screen's plane of depth and width, radians."""
@@ -123,7 +123,7 @@ def measure_shape(
         contrast=float(np.median(dark)),
         spread=float(dark.std()),
         depth_share=row / labels.shape[0],
-        size_share=calibre / (tall * labels.shape[0]),
+        size_share=max(2 * thickest - (drawn - calibre), calibre) / (tall * labels.shape[0]),
         angle_to_beam=float(min(abs(turn), np.pi - abs(turn))),
         turn=turn,
         holes=float(inner.sum() / max(body.sum() + inner.sum(), 1)),
