@@ -14,9 +14,12 @@ from tests.image.screens import fan, screen, write
 
 from hepalith.image.beam import sector_mask
 from hepalith.image.cine import Cine
+from hepalith.image.decode_ultrasound import decode_ultrasound
 from hepalith.image.overlay_identity import hide_identity
 from hepalith.image.picture import find_pictures
 from hepalith.phantom.sono_make import make_sonogram
+from hepalith.settings import Settings
+from hepalith.study.open import open_study
 
 FAN = fan((400.0, -60.0), 120.0, 560.0, -0.55, 0.55)
 VISIBLE = 25
@@ -116,3 +119,18 @@ def test_names_burned_into_the_shared_stills_cannot_be_read(shared_data: Path) -
         inside_left += int((left & mask).sum())
     assert inside_ink > 5000
     assert inside_left <= 0.02 * inside_ink, (inside_left, inside_ink)
+
+
+@pytest.mark.parametrize("ink_colour", [(255, 220, 0), (0, 255, 80), (120, 160, 255)])
+def test_a_name_in_colour_is_gone_from_a_png(tmp_path: Path, ink_colour: tuple[int, int, int]) -> None:
+    """Through the decoder, as a file that a user gives."""
+    grey = screen(FAN)
+    _, ink = write(grey, "DOE^JANE 4711", (280, 250), size=16)
+    colours = np.repeat(grey[..., None], 3, axis=2)
+    colours[ink] = ink_colour
+    Image.fromarray(colours).save(tmp_path / "still.png")
+    study = open_study([tmp_path / "still.png"], Settings())
+    (cine,) = decode_ultrasound(study.series[0], Settings())
+    out = hide_identity(cine, find_pictures(cine))[0]
+    assert not (out > 0)[ink].any()
+    assert (out > 0).any()

@@ -220,3 +220,26 @@ def test_the_outline_of_every_shared_still_covers_the_one_drawn_by_hand(shared_d
     assert len(found) == 30
     assert min(found.values()) > 0.9, found
     assert np.median(list(found.values())) > 0.95, found
+
+
+def test_a_picture_parted_by_silence_is_found_whole() -> None:
+    """Behind a total reflector nothing comes back but, deep down, amplified noise."""
+    true = fan((400.0, -60.0), 120.0, 600.0, -0.55, 0.55)
+    frame = screen(true)
+    y, x = np.mgrid[:600, :800]
+    radius = np.hypot(x - 400.0, y + 60.0)
+    frame[(radius > 430) & (radius < 510)] = 0
+    (found,) = find_sectors(Cine(frame[None]))
+    assert_same_fan(found, true)
+
+
+def test_a_dark_side_is_filled_where_the_headers_box_says_so_and_only_there() -> None:
+    true = fan((400.0, -60.0), 120.0, 560.0, -0.6, 0.6)
+    frame = screen(true)
+    y, x = np.mgrid[:600, :800]
+    frame[np.arctan2(x - 400.0, y + 60.0) > 0.3] = 0
+    (told,) = find_sectors(Cine(frame[None], regions=(Region("b_mode", true.box_px),)))
+    assert_same_fan(told, true)
+    wide = Region("b_mode", (0, 0, 799, 599))
+    (untold,) = find_sectors(Cine(frame[None], regions=(wide,)))
+    assert abs(np.degrees(untold.to_angle - 0.3)) < 1.5

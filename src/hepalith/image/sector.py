@@ -25,6 +25,12 @@ MIN_SIDE_PX = 60
 OVERLAP_SHARE = 0.2
 """Share of a picture that may lie in a better one: two that overlap more are two fits of one picture."""
 
+SAME_APEX_PX = 12.0
+"""Distance of two apexes, pixels, that may be one."""
+
+SAME_SIDE = 0.05
+"""How much further than the better ring's side, radians, the other ring's may lie."""
+
 FAN_GAIN = 0.1
 """By how much a fan must score above a rectangle: cut to a box, a fan of a wide radius is nearly one, and has
 four numbers more to fit with."""
@@ -92,9 +98,30 @@ def _parted(found: list[tuple[Sector, float, _Patch]], shape: tuple[int, int]) -
         if area and (mask & taken).sum() <= OVERLAP_SHARE * area:
             kept.append((sector, area))
             taken |= mask
+    kept = _concentric(kept)
     largest = max((area for _, area in kept), default=0)
     pictures = [sector for sector, area in kept if area >= largest / 3][:MAX_BODIES]
     return tuple(sorted(pictures, key=lambda sector: (sector.box_px[0], sector.box_px[1])))
+
+
+def _concentric(kept: list[tuple[Sector, int]]) -> list[tuple[Sector, int]]:
+    """Join rings about one apex, as silence parts them: they are one picture."""
+    out: list[tuple[Sector, int]] = []
+    for sector, area in kept:
+        for number, (other, more) in enumerate(out):
+            if sector.apex_px is None or other.apex_px is None:
+                continue
+            apart = math.dist(sector.apex_px, other.apex_px)
+            wider = max(other.from_angle - sector.from_angle, sector.to_angle - other.to_angle)
+            if apart < SAME_APEX_PX and wider < SAME_SIDE:
+                a, b = sector.box_px, other.box_px
+                box = (min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3]))
+                near, far = min(sector.near_px, other.near_px), max(sector.far_px, other.far_px)
+                out[number] = (replace(other, box_px=box, near_px=near, far_px=far), area + more)
+                break
+        else:
+            out.append((sector, area))
+    return out
 
 
 def _fit_patch(
