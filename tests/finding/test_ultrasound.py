@@ -212,6 +212,17 @@ def test_a_second_tube_beside_the_first_is_a_dilated_duct() -> None:
     assert finding.value.value == pytest.approx(7.0)
 
 
+def test_a_duct_is_at_least_as_wide_as_its_stone() -> None:
+    drawing = liver()
+    drawing.tube(150, 12)
+    drawing.forget_dark_bodies(keep=1)
+    drawing.echo((150, 110), 4, label="calcification", grade="clean")
+    relation = read(drawing).ducts[1]
+    assert relation.dilated is State.PRESENT
+    assert isinstance(relation.calibre, Measurement)
+    assert relation.calibre.value >= 4.0
+
+
 def test_stones_hang_together_along_the_duct() -> None:
     description = read(stones())
     assert [(p.id, p.foci) for p in description.patterns] == [("along_duct", (1, 2, 3))]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hepalith.finding import together
-from hepalith.finding.ultrasound_duct import DUCT_MM
+from hepalith.finding.ultrasound_duct import HELD_MM
 from hepalith.finding.ultrasound_echo import CALCIUM_BY_SHADOW, LEAST_EXPECTED, MISSING
 from hepalith.finding.ultrasound_host import NO_HOST
 from hepalith.finding.ultrasound_pattern import UNSEEN_LEAST, UNSEEN_OTHERS
@@ -34,7 +34,7 @@ def test_the_page_gives_the_numbers_of_the_code() -> None:
     assert f"or below {LEAST_EXPECTED:g} the" in PAGE
     assert f"between {GAP_MM:g} and {RIM_MM:g} mm is judged in {WORDS[SECTORS]} directions" in PAGE
     assert f"smoothed level lies {DARK_SD:g} standard deviations" in PAGE
-    assert f"wider than {DUCT_MM:g} mm" in PAGE
+    assert f"wider than {HELD_MM:g} mm" in PAGE
     assert f"both are sure ({together.SURE:g})" in PAGE
 
 

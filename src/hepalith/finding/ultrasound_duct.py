@@ -117,6 +117,9 @@ NEAR_TRIAD = 0.35
 """Probability of lying along a triad with a tube near by: portal branches are seen everywhere in a liver, and
 most foci near one have nothing to do with it. Our judgement."""
 
+HELD_MM = 2.5
+"""Calibre above which a duct that holds a focus is dilated: the vocabulary's 2 mm, and some blur."""
+
 DUCT_MM = 3.5
 """Calibre above which an intrahepatic tube with bile is a dilated duct (the vocabulary's 2 mm is a duct's own
 limit; a tube measured on ultrasound is blurred by about a beam's width). Our judgement."""
@@ -306,7 +309,7 @@ def _is_dilated(width_px: float, parallel: float, look: Look) -> State:
     if width_px <= 0:
         return State.NOT_ASSESSABLE
     if look.picture.mm_per_px is not None:
-        return State.PRESENT if width_px * look.picture.mm_per_px > DUCT_MM else State.ABSENT
+        return State.PRESENT if width_px * look.picture.mm_per_px > HELD_MM else State.ABSENT
     if parallel >= 0.5 or width_px > pixels_of(look, 1.25 * DUCT_MM):
         return State.PRESENT
     return State.NOT_ASSESSABLE
