@@ -143,8 +143,12 @@ def test_maps_lie_on_the_screen_of_the_primary_image(stones: ReadSonogram) -> No
     labels = np.asarray(foci.dataobj)
     assert set(np.unique(labels).tolist()) - {0} == {f["id"] for f in stones.document["foci"]}
     for focus in stones.document["foci"]:
-        x, y = (round(v) for v in focus["observations"][0]["centroid_px"])
-        assert (labels[x - 3 : x + 4, y - 3 : y + 4] == focus["id"]).any()
+        x0, y0, x1, y1 = (round(v) for v in focus["observations"][0]["bbox_px"])
+        columns, rows, _ = np.nonzero(labels == focus["id"])
+        assert columns.min() >= x0 - 3
+        assert columns.max() <= x1 + 3
+        assert rows.min() >= y0 - 3
+        assert rows.max() <= y1 + 3
 
 
 def test_the_box_is_the_key_picture_as_it_was_displayed(stones: ReadSonogram) -> None:
