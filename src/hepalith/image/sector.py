@@ -162,30 +162,34 @@ def _fit(
     if fan is not None:
         judged = judge_sector(_within(fan, patch), patch.echo)
         if told:
-            judged = max(judged, _completed(fan, patch), key=lambda pair: pair[1])
+            whole, gain = _completed(fan, patch)
+            if gain > judged[1]:
+                # what the header fills in was not to be seen, and takes nothing from what was
+                judged = (replace(whole, confidence=max(whole.confidence, judged[0].confidence)), gain)
         if judged[1] > score + FAN_GAIN:
             sector, score = judged
     return [] if sector.confidence < MIN_CONFIDENCE else [(sector, score, patch)]
 
 
 def _completed(fan: Sector, patch: _Patch) -> tuple[Sector, float]:
-    """Return a fan whose darker side mirrors the other, where that fills the header's box exactly."""
+    """Return a fan with its dark side or depth filled in, where it then fills the header's box exactly.
+
+    The darker side mirrors the other; the far arc is the one found, or the one that reaches the box's end.
+    """
     half = max(-fan.from_angle, fan.to_angle)
+    best = (fan, -9.0)
     if fan.apex_px is None or half <= 0:
-        return fan, -9.0
+        return best
     ax, ay = fan.apex_px
-    box = (
-        math.floor(ax - fan.far_px * math.sin(half)),
-        fan.box_px[1],
-        math.ceil(ax + fan.far_px * math.sin(half)),
-        math.ceil(ay + fan.far_px),
-    )
-    slack = max(3.0, BOX_SLACK * (box[2] - box[0]))
-    if any(abs(box[k] - patch.box[k]) > slack for k in (0, 2, 3)):
-        return fan, -9.0
-    whole = replace(fan, from_angle=-half, to_angle=half, box_px=box)
-    judged, score = judge_sector(_within(whole, patch), patch.echo)
-    return judged, score + BOX_BONUS
+    for far in (fan.far_px, patch.box[3] - ay):
+        side = far * math.sin(half)
+        box = (math.floor(ax - side), fan.box_px[1], math.ceil(ax + side), math.ceil(ay + far))
+        slack = max(3.0, BOX_SLACK * (box[2] - box[0]))
+        if far >= fan.far_px and all(abs(box[k] - patch.box[k]) <= slack for k in (0, 2, 3)):
+            whole = replace(fan, from_angle=-half, to_angle=half, far_px=far, box_px=box)
+            judged, score = judge_sector(_within(whole, patch), patch.echo)
+            best = max(best, (judged, score + BOX_BONUS), key=lambda pair: pair[1])
+    return best
 
 
 def _within(sector: Sector, patch: _Patch) -> Sector:
