@@ -12,7 +12,7 @@ __all__ = ["WEIGHTS", "log_odds_of_focus", "weigh"]
 
 WEIGHTS: Mapping[str, float] = MappingProxyType(
     {
-        "start": -9.50,
+        "start": -9.40,
         "contrast": 1.23,
         "blaze": 0.43,
         "missing": 0.47,
