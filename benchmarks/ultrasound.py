@@ -217,7 +217,13 @@ def files() -> list[str]:
             done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
             said = done.stderr.strip().splitlines()
             told = said[-1] if done.returncode and said else opened(out)
-            rows.append([path.name, str(done.returncode), told.replace(str(path), path.name)])
+            rows.append(
+                [
+                    path.name,
+                    str(done.returncode),
+                    told.replace(str(path), path.name).split("; the reading is in")[0],
+                ]
+            )
     return table(["file", "exit status", "what came of it"], rows)
 
 
