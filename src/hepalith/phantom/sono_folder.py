@@ -52,7 +52,7 @@ def write_sono_folder(made: SonoPhantom, out: Path, *, png: bool = False, dicom:
     mm = truth.mm_per_px
     affine = np.array([[0, 0, mm, 0], [0, mm, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]], dtype=np.float64)
     grid = Grid((1, *cine.shape_px), affine)
-    write_nifti(out / "foci_truth.nii.gz", made.labels[None].astype(np.uint16), grid)
+    write_nifti(out / "foci_truth.nii.gz", made.labels[None].astype(np.uint8), grid)
     write_nifti(out / "tissue_truth.nii.gz", made.tissue[None], grid)
     if png or not dicom:
         truth = replace(truth, header={"mm_per_px": None, "settings": False})
