@@ -28,7 +28,7 @@ SEEDS = (0, 1, 4, 5, 10, 11, 12, 15, 30, 34)
 ROLLING = 12
 """A loop with two stones in a duct, one of which rolls."""
 
-FOUND, FALSE, SHADOW, SIDE, AREA = 0.4, 0.9, 0.5, 0.75, 0.7
+FOUND, FALSE, SHADOW, SIDE, AREA = 0.45, 0.8, 0.6, 0.8, 0.85
 """Least shares found, graded and placed, most false calls a picture, least area under the curve."""
 
 
