@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,7 @@ PAIR_OVERLAP, PAIR_GAP, PAIR_THICK = 0.5, 3.0, 0.75
 """Two parts make an equal sign: they overlap across by this share of the shorter, lie within so many speckle
 cells behind one another, and are at most this thick over their width. Our judgement."""
 
-DIRECTIONS = 18
+ANGLES = np.arange(18) * (math.pi / 18)
 """Directions in which a body's calipers are tried: the longest is met within half a percent."""
 
 HALO = 1.0
@@ -73,6 +73,18 @@ class Bright:
     deviates: float
     goes_on: bool = False
     parts: int = 1
+    centre: tuple[float, float] = field(init=False)
+    """Sample and line of its centre."""
+
+    def __post_init__(self) -> None:
+        """Work the centre out once: every body is asked for it by every other."""
+        rows, columns = self.mask.sum(axis=1), self.mask.sum(axis=0)
+        count = max(int(rows.sum()), 1)
+        middle = (
+            self.start[0] + int(rows @ np.arange(rows.size)) / count,
+            self.start[1] + int(columns @ np.arange(columns.size)) / count,
+        )
+        object.__setattr__(self, "centre", middle)
 
     @property
     def slices(self) -> tuple[slice, slice]:
@@ -84,12 +96,6 @@ class Bright:
     def contrast(self) -> float:
         """Brightness above the surroundings, in deviations of speckle."""
         return self.peak - self.base
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """Sample and line of its centre."""
-        rows, columns = np.nonzero(self.mask)
-        return self.start[0] + float(rows.mean()), self.start[1] + float(columns.mean())
 
     @property
     def lines(self) -> tuple[int, int]:
@@ -239,8 +245,9 @@ def _split_at_waist(body: Bright, cell: Cell) -> list[Bright]:
     names, count = ndimage.label(depth > WAIST * float(depth.max()))
     if count < 2:
         return [body]
-    deepest = ndimage.maximum(depth, names, np.arange(1, count + 1))
-    kept = np.flatnonzero(np.asarray(deepest) >= WAIST_LEAST * float(depth.max())) + 1
+    deepest = np.zeros(count + 1)
+    np.maximum.at(deepest, names.ravel(), depth.ravel())
+    kept = np.flatnonzero(deepest[1:] >= WAIST_LEAST * float(depth.max())) + 1
     if len(kept) < 2 or len(kept) > MOST_PARTS:
         return [body]
     cores = np.isin(names, kept)
@@ -310,14 +317,11 @@ def measure_caliper(body: Bright, grid: BeamGrid, scales: Scales) -> Caliper:
     )
     beam /= max(float(np.hypot(*beam)), 1e-6)
     cell, step, apart = scales.cell, grid.step_px, float(scales.width_px[i])
-    sizes = []
-    for k in range(DIRECTIONS):
-        angle = math.pi * k / DIRECTIONS
-        along, across = math.sin(angle), math.cos(angle)
-        ux, uy = along * beam[0] - across * beam[1], along * beam[1] + across * beam[0]
-        run = x * ux + y * uy
-        seen = float(run.max() - run.min()) + math.hypot(along * step, across * apart)
-        blur = HALO * math.hypot(along * cell.samples * step, across * cell.lines * apart)
-        sizes.append((max(math.sqrt(max(seen**2 - blur**2, 0.0)), blur / 3), angle, blur))
-    length, angle, blur = max(sizes)
-    return Caliper(length, min(sizes)[0], min(angle, math.pi - angle), blur)
+    along, across = np.sin(ANGLES), np.cos(ANGLES)
+    runs = np.outer(along * beam[0] - across * beam[1], x) + np.outer(along * beam[1] + across * beam[0], y)
+    seen = runs.max(axis=1) - runs.min(axis=1) + np.hypot(along * step, across * apart)
+    blur = HALO * np.hypot(along * cell.samples * step, across * cell.lines * apart)
+    sizes = np.maximum(np.sqrt(np.maximum(seen**2 - blur**2, 0.0)), blur / 3)
+    most = int(sizes.argmax())
+    angle = float(ANGLES[most])
+    return Caliper(float(sizes[most]), float(sizes.min()), min(angle, math.pi - angle), float(blur[most]))

@@ -58,6 +58,10 @@ MOST_SEEDS, MOST_BESIDE = 60, 12
 judgement."""
 
 
+SMALL_BOX = 64
+"""Places in the largest box that is asked place by place: beyond it the filter is faster (measured)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """Full width at half height of speckle, in samples and lines."""
@@ -124,9 +128,10 @@ def find_scales(levels: NDArray[np.float32], picture: Picture, sonogram: Sonogra
     compounding and texture are in it.
     """
     usable = picture.grid.inside & sonogram.heard
-    z = ((levels - sonogram.background) / np.maximum(sonogram.speckle_sd, 1.0)).astype(np.float32)
+    z = np.subtract(levels, sonogram.background, dtype=np.float32)
+    z /= np.maximum(sonogram.speckle_sd, np.float32(1.0))
     np.maximum(z, DARKEST_Z, out=z)
-    z[~usable] = 0.0
+    z *= usable
     cell = measure_cell(z, sonogram.liver & usable)
     where = near_liver(sonogram, usable)
     means = _means(np.minimum(z, np.float32(BRIGHTEST_Z)), cell)
@@ -164,8 +169,9 @@ def measure_cell(z: NDArray[np.float32], liver: NDArray[np.bool_]) -> Cell:
     The width at half height is twice the lag at which the correlation of deviates falls to one half.
     """
     plain = liver & (np.abs(z) < 2.2)
-    clean = np.where(plain, z, 0.0).astype(np.float32)
-    return Cell(_half_lag(clean[:, ::2], plain[:, ::2], 0), _half_lag(clean[::2], plain[::2], 1))
+    clean = z * plain
+    along = (np.ascontiguousarray(clean[:, ::2]), np.ascontiguousarray(plain[:, ::2]))
+    return Cell(_half_lag(*along, 0), _half_lag(clean[::2], plain[::2], 1))
 
 
 def _half_lag(z: NDArray[np.float32], plain: NDArray[np.bool_], axis: int) -> float:
@@ -244,9 +250,25 @@ def _contrast(
     plain = contrast[liver[::stride, ::stride][: shape[0], : shape[1]]]
     spread = MIN_SPREAD
     if plain.size > 50:
-        middle_value, upper = np.quantile(plain, [0.5, NOISE_QUANTILE])
-        spread = max(spread, float(upper - middle_value) / NORMAL_QUANTILE)
+        spread = max(spread, _upper_tail(plain) / NORMAL_QUANTILE)
     return Scale(box, stride, mean, contrast, contrast / np.float32(spread), spread)
+
+
+def _upper_tail(values: NDArray[np.float32]) -> float:
+    """Return the distance from the median to `NOISE_QUANTILE`: each quantile in what the one before left."""
+    last = values.size - 1
+    middle, upper = 0.5 * last, NOISE_QUANTILE * last
+    low = int(middle)
+    above = np.partition(values, low)[low:]
+    first = _between(above, middle - low)
+    skip = int(upper) - low
+    return _between(np.partition(above, skip)[skip:], upper - int(upper)) - first
+
+
+def _between(ordered: NDArray[np.float32], share: float) -> float:
+    """Return the value a share of the way from the first, which is the least, to the next in order."""
+    first = float(ordered[0])
+    return first if ordered.size < 2 else first + share * (float(ordered[1:].min()) - first)
 
 
 def find_seeds(scales: Scales) -> list[Seed]:
@@ -256,14 +278,11 @@ def find_seeds(scales: Scales) -> list[Seed]:
         t, stride = scale.deviates, scale.stride
         size = (max(3, scale.box[0] // stride), max(3, scale.box[1] // stride))
         where = scales.where[::stride, ::stride][: t.shape[0], : t.shape[1]]
-        usable = scales.usable[::stride, ::stride][: t.shape[0], : t.shape[1]].copy()
-        usable[: round(FACE_SHARE * t.shape[0])] = False
-        high = usable & (t >= np.where(where, np.float32(THRESHOLD), np.float32(BESIDE_THRESHOLD)))
-        if not high.any():
-            continue
-        top = high & (t >= ndimage.maximum_filter(t, size, mode="nearest"))
-        rows, columns = np.nonzero(top)
-        for s, n in zip(rows.tolist(), columns.tolist(), strict=True):
+        high = t >= np.float32(THRESHOLD)
+        high &= scales.usable[::stride, ::stride][: t.shape[0], : t.shape[1]]
+        high &= where | (t >= np.float32(BESIDE_THRESHOLD))
+        high[: round(FACE_SHARE * t.shape[0])] = False
+        for s, n in _tops(t, high, size):
             i, j = (
                 min(s * stride + stride // 2, scales.z.shape[0] - 1),
                 min(n * stride + stride // 2, scales.z.shape[1] - 1),
@@ -274,3 +293,31 @@ def find_seeds(scales: Scales) -> list[Seed]:
     beside = [seed for seed in seeds if not scales.where[seed.sample, seed.line]]
     kept = inside[:MOST_SEEDS] + beside[:MOST_BESIDE]
     return sorted(kept, key=lambda seed: (-seed.deviates, seed.sample, seed.line))
+
+
+def _tops(
+    values: NDArray[np.float32], high: NDArray[np.bool_], size: tuple[int, int]
+) -> list[tuple[int, int]]:
+    """Return the places among `high` that nothing exceeds in the box about them, edges going on outwards.
+
+    Few places are high, and most of those have a higher neighbour: a small box is asked place by place, a
+    large one by the filter that asks everywhere.
+    """
+    if not high.any():
+        return []
+    if size[0] * size[1] > SMALL_BOX:
+        rows, columns = np.nonzero(high & (values >= ndimage.maximum_filter(values, size, mode="nearest")))
+        return list(zip(rows.tolist(), columns.tolist(), strict=True))
+    before = (size[0] // 2, size[1] // 2)
+    pad = [(part, part) for part in before]
+    wide = np.pad(values, pad, mode="edge")
+    flat, row = wide.ravel(), wide.shape[1]
+    rows, columns = np.nonzero(high)
+    at = (rows + before[0]) * row + columns + before[1]
+    own = flat[at]
+    for down in range(-before[0], size[0] - before[0]):
+        for right in range(-before[1], size[1] - before[1]):
+            kept = own >= flat[at + (down * row + right)]
+            at, own = at[kept], own[kept]
+    rows, columns = np.divmod(at, row)
+    return list(zip((rows - before[0]).tolist(), (columns - before[1]).tolist(), strict=True))
