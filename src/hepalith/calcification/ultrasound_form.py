@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.calcification.ultrasound_body import Bright, Caliper
@@ -25,9 +26,7 @@ def see_form(
     point = math.hypot(cell.samples * grid.step_px, cell.lines * across)
     ratio = caliper.length_px / max(caliper.width_px, 0.35 * point)
     size = caliper.length_px / point
-    holes = float(ndimage.binary_fill_holes(body.mask).sum() - body.mask.sum()) / max(
-        1.0, float(body.mask.sum())
-    )
+    holes = _enclosed(body.mask) / max(1.0, float(body.mask.sum()))
     thick = caliper.width_px / point
     score = {
         "pin": -2.0 * max(0.0, size - 1.2) - max(0.0, ratio - 2.0),
@@ -42,6 +41,14 @@ def see_form(
     share = {name: math.exp(value - top) for name, value in score.items()}
     total = sum(share.values())
     return MappingProxyType({name: value / total for name, value in share.items()}), _edge(body, scales)
+
+
+def _enclosed(mask: NDArray[np.bool_]) -> float:
+    """Return how many places a body encloses: what is not reached from outside, step by step."""
+    if min(mask.shape) < 3:
+        return 0.0
+    names, count = ndimage.label(np.pad(~mask, 1, constant_values=True))
+    return float((names > 0).sum() - (names == names[0, 0]).sum()) if count > 1 else 0.0
 
 
 def _edge(body: Bright, scales: Scales) -> float:

@@ -155,7 +155,8 @@ def look_about(body: Bright, bodies: list[Bright], scales: Scales, sonogram: Son
     front[bottom:] = False
     soft = ndimage.uniform_filter(scales.z[window], (max(3, round(cell.samples)), max(3, round(cell.lines))))
     sides = _dark_sides(soft, front, (top, left, right))
-    dark = float((soft[front] < DARK_Z).mean()) if front.any() else 0.0
+    before = soft[front]
+    dark = float((before < DARK_Z).mean()) if before.size else 0.0
     lines, line_kind = _most(sonogram.lines[window], own, {b.id: b.kind for b in sonogram.bright_lines})
     kinds = {b.id: b.kind for b in sonogram.bodies}
     inside, _ = _most(sonogram.dark[window], rim, kinds)
@@ -170,8 +171,8 @@ def look_about(body: Bright, bodies: list[Bright], scales: Scales, sonogram: Son
         by_dark,
         dark_kind,
         body.centre[0] / depth,
-        float(np.median(soft[front])) if front.any() else 0.0,
-        float(soft[front].std()) if front.any() else 0.0,
+        float(np.median(before)) if before.size else 0.0,
+        float(before.std()) if before.size else 0.0,
         _company(body, bodies, scales),
         _is_at_side(body, scales),
     )
@@ -214,12 +215,9 @@ def _is_at_side(body: Bright, scales: Scales) -> bool:
 
 def _company(body: Bright, bodies: list[Bright], scales: Scales) -> int:
     """Return how many other bright bodies lie within ten speckle cells."""
-    s, n = body.centre
-    near = 0
-    for other in bodies:
-        if other is body:
-            continue
-        t, m = other.centre
-        if abs(t - s) < 10 * scales.cell.samples and abs(m - n) < 10 * scales.cell.lines:
-            near += 1
-    return near
+    (s, n), tall, wide = body.centre, 10 * scales.cell.samples, 10 * scales.cell.lines
+    return sum(
+        abs(other.centre[0] - s) < tall and abs(other.centre[1] - n) < wide
+        for other in bodies
+        if other is not body
+    )
