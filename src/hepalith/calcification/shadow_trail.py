@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,7 +170,7 @@ def measure_trail(ground: Ground, body: Bright) -> Trail | str:
     before = _before(ground, beams, body.start[0] - gap)
     missing = 1.0 - (1.0 - missing) / max(1.0 - before, 0.4)
     used = slice(first, first + stop * beams.tall)
-    lopsided = float(np.nanmean(profile.lopsided[:stop][kept]))
+    lopsided = float(profile.lopsided[:stop][kept].mean())
     return _summary(ground, body, (missing, sd, above), (beams, used), (before, lopsided))
 
 
@@ -195,21 +196,19 @@ def _profile(
 ) -> tuple[_Profile, NDArray[np.bool_]]:
     """Return what the windows show and which can be judged, with the strictest neighbours that do.
 
-    `allowed` is where the core may be looked at.
+    `allowed` is where the core may be looked at: its lines, from the first window to the last.
     """
-    core = _mean_of_known(_line_means(ground.levels, allowed, rows, beams.core, beams.tall))
+    tall = beams.tall
+    core = _mean_of_known(_line_means(ground.levels[rows, beams.core], allowed, tall))
+    beside = [(rows, side) for side in beams.sides]
     usual = [
-        ground.background[rows, side].mean(axis=1).reshape(-1, beams.tall).mean(axis=1)
-        for side in beams.sides
+        ground.background[at].reshape(-1, tall * ground.background[at].shape[1]).mean(axis=1) for at in beside
     ]
     for plain in ground.plain:
-        sides = [
-            _side(_line_means(ground.levels, plain, rows, side, beams.tall), ground.cell)
-            for side in beams.sides
-        ]
+        sides = [_side(_line_means(ground.levels[at], plain[at], tall), ground.cell) for at in beside]
         profile = _joined(core, sides, usual)
         above = profile.beside - ground.black
-        good = np.isfinite(core) & np.isfinite(above) & (np.nan_to_num(above) >= LEAST_LEVEL)
+        good = np.isfinite(core) & (above >= LEAST_LEVEL)  # NaN is neither
         if good[: 2 * LEAST_BINS].sum() >= LEAST_BINS:
             break
     return profile, good
@@ -223,15 +222,13 @@ def _mean_of_known(lines: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(2 * count >= lines.shape[1], total / np.maximum(count, 1), np.nan)
 
 
-def _line_means(
-    levels: NDArray[np.float32], allowed: NDArray[np.bool_], rows: slice, columns: slice, tall: int
-) -> NDArray[np.float64]:
-    """Return the mean of each line in each window, (window, line); NaN where less than half is allowed."""
-    ok = allowed[rows, columns]
+def _line_means(levels: NDArray[np.float32], ok: NDArray[np.bool_], tall: int) -> NDArray[np.float64]:
+    """Return the mean of each line in each window, (window, line); NaN where less than half is `ok`."""
     shape = (-1, tall, ok.shape[1])
-    count = ok.reshape(shape).sum(axis=1)
-    total = np.where(ok, levels[rows, columns], np.float32(0)).reshape(shape).sum(axis=1, dtype=np.float64)
-    return np.where(2 * count >= tall, total / np.maximum(count, 1), np.nan)
+    count = np.add.reduce(ok.reshape(shape), axis=1, dtype=np.int32)
+    total = np.add.reduce((levels * ok).reshape(shape), axis=1, dtype=np.float64)
+    total[2 * count < tall] = np.nan
+    return np.asarray(total / np.maximum(count, 1))
 
 
 def _side(lines: NDArray[np.float64], cell: Cell) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -276,12 +273,15 @@ def _allowed_behind(ground: Ground, beams: _Beams, rows: slice) -> NDArray[np.bo
     A long bright line is not what sound left of the liver, nor is a dark body that reaches far to the side: a
     shadow keeps to its beams, and may have been taken for a dark body itself.
     """
-    allowed = ground.seen & (ground.lines == 0)
-    wide = slice(beams.sides[0].start, beams.sides[-1].stop)
-    near, core = ground.dark[rows, wide], ground.dark[rows, beams.core]
-    for label in np.unique(core[core > 0]).tolist():
-        if 2 * int((core == label).sum()) < int((near == label).sum()):
-            allowed[rows, beams.core] &= core != label
+    core = ground.dark[rows, beams.core]
+    allowed = ground.seen[rows, beams.core] & (ground.lines[rows, beams.core] == 0)
+    held = np.bincount(core.ravel())
+    if held.size > 1:
+        wide = slice(beams.sides[0].start, beams.sides[-1].stop)
+        near = np.bincount(ground.dark[rows, wide].ravel(), minlength=held.size)
+        for label in np.flatnonzero((held > 0) & (2 * held < near[: held.size])).tolist():
+            if label:
+                allowed &= core != label
     return np.asarray(allowed, np.bool_)
 
 
@@ -290,7 +290,7 @@ def _before(ground: Ground, beams: _Beams, stop: int) -> float:
     rows = slice(stop - 3 * beams.tall, stop)
     if rows.start < 0:
         return 0.0
-    profile, good = _profile(ground, beams, rows, ground.plain[0])
+    profile, good = _profile(ground, beams, rows, ground.plain[0][rows, beams.core])
     if good.sum() < LEAST_BINS:
         return 0.0
     above = profile.beside[good] - ground.black
@@ -348,7 +348,9 @@ def _sharpness(ground: Ground, body: Bright, rows: slice) -> float:
     profile = ground.levels[rows, max(0, l0 - reach) : min(across, l1 + reach)].mean(axis=0, dtype=np.float64)
     if profile.size < 6:
         return 0.0
-    fall = float(np.quantile(profile, 0.9) - np.quantile(profile, 0.1))
+    tenth = 0.1 * (profile.size - 1)
+    low, high = np.interp((tenth, profile.size - 1 - tenth), np.arange(profile.size), np.sort(profile))
+    fall = float(high - low)
     one = max(1, round(ground.cell.lines))
     steps = np.abs(profile[one:] - profile[:-one])
     return float(np.clip(steps.max() / max(fall, 1.0), 0.0, 1.0)) if fall > 0 else 0.0
@@ -359,10 +361,16 @@ def _ripple(trail: NDArray[np.float64], cell: float) -> float:
     n = trail.size
     if n < 6 * cell:
         return 0.0
-    at = np.linspace(-1.0, 1.0, n)
-    left = trail - np.polyval(np.polyfit(at, trail, 2), at)
+    courses = _parabolas(n)
+    left = trail - courses @ (trail @ courses)
     power = float(left @ left)
     if power <= 0:
         return 0.0
     lags = range(max(2, round(1.5 * cell)), min(round(6 * cell), n // 2))
     return max((float(left[k:] @ left[:-k]) / power * n / (n - k) for k in lags), default=0.0)
+
+
+@lru_cache(maxsize=64)
+def _parabolas(count: int) -> NDArray[np.float64]:
+    """Return three columns that every parabola over so many places is a sum of, each of length 1."""
+    return np.linalg.qr(np.vander(np.linspace(-1.0, 1.0, count), 3))[0]
