@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from hepalith.anatomy.sono_path import best_path
+from hepalith.anatomy.sono_quality import MOST
 from hepalith.anatomy.sono_shade import find_shade
 from hepalith.anatomy.sonogram import Sonogram, map_sonogram
 from hepalith.image.beam import BeamGrid, Sector
@@ -173,6 +174,20 @@ def test_silent_picture_has_no_liver_and_says_so() -> None:
     levels = np.zeros((300, 200), dtype=np.float32)
     sonogram = map_sonogram(levels, made_picture(levels))
     assert sonogram.in_view == 0 or sonogram.quality < 0.6
+    assert sonogram.quality_reasons
+
+
+def test_trust_in_the_liver_never_exceeds_what_was_measured() -> None:
+    plain = plain_liver(5)
+    assert 0.5 < map_sonogram(plain, made_picture(plain)).quality <= MOST
+
+
+def test_picture_of_another_organ_is_trusted_less_than_a_liver() -> None:
+    rng = np.random.default_rng(3)
+    patches = np.kron(rng.normal(0, 40, (12, 8)), np.ones((25, 25)))
+    other = np.clip(plain_liver(5)[:300, :200] + patches, 0, 255).astype(np.float32)
+    sonogram = map_sonogram(other, made_picture(other))
+    assert sonogram.quality < 0.6
     assert sonogram.quality_reasons
 
 

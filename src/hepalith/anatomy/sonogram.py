@@ -15,7 +15,8 @@ from hepalith.anatomy.sono_dark import find_dark_bodies
 from hepalith.anatomy.sono_heard import find_heard
 from hepalith.anatomy.sono_lesion import find_lesions
 from hepalith.anatomy.sono_lines import find_bright_lines
-from hepalith.anatomy.sono_liver import Stretch, find_liver_stretch
+from hepalith.anatomy.sono_liver import find_liver_stretch
+from hepalith.anatomy.sono_quality import judge_liver
 from hepalith.image.picture import Picture
 
 __all__ = ["BrightLine", "DarkBody", "Lesion", "Sonogram", "map_sonogram"]
@@ -42,7 +43,7 @@ class Sonogram:
     in_view
         Share of the picture that is liver, 0 to 1; 0 where none was found.
     quality, quality_reasons
-        How far `liver` can be trusted, 0 to 1.
+        Probability that `liver` agrees with an outline drawn by hand (`sono_quality`), and what is against it.
     texture
         Measures of the parenchyma: ``coarse``, ``bright`` (fatty), ``attenuating``, ``network``: each the
         probability of it, absent where not judged. None is judged yet: the grain of the 30 real stills is
@@ -93,7 +94,7 @@ def map_sonogram(levels: NDArray[np.float32], picture: Picture) -> Sonogram:
     dark, bodies = find_dark_bodies(levels, grid, cells, stretch, background=background, heard=heard)
     liver &= ~_beside(dark, bodies)
     lines, bright_lines = find_bright_lines(cells, stretch)
-    quality, reasons = _judge(cells, stretch, heard_cells)
+    quality, reasons = judge_liver(cells, stretch, heard_cells, picture)
     return Sonogram(
         liver=liver,
         background=background,
@@ -123,20 +124,3 @@ def _share(liver: NDArray[np.bool_], inside: NDArray[np.bool_], cells: Cells) ->
     weight = cells.width_px
     total = float(inside.sum(axis=1) @ weight)
     return float(liver.sum(axis=1) @ weight) / total if total else 0.0
-
-
-def _judge(cells: Cells, stretch: Stretch, heard: NDArray[np.bool_]) -> tuple[float, tuple[str, ...]]:
-    """Return how far the liver can be trusted, and why not further."""
-    if not stretch.mask.any():
-        return 0.0, ("no liver was found in the picture",)
-    reasons = []
-    quality = 1.0
-    plain = float((np.abs(stretch.contrast[stretch.mask]) < 1.5).mean())
-    if plain < 0.7:
-        quality *= plain
-        reasons.append("much of what is taken for liver is brighter or darker than its surroundings")
-    silent = float((cells.inside & ~heard).sum() / max(cells.inside.sum(), 1))
-    if silent > 0.4:
-        quality *= 1 - 0.5 * silent
-        reasons.append("much of the picture shows no echoes: ribs, gas, poor contact or depth")
-    return quality, tuple(reasons)
