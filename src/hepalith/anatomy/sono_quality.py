@@ -37,8 +37,8 @@ USUAL: Mapping[str, float] = MappingProxyType(
 
 RECTANGLE, PHASED, SHALLOW = -1.5, -1.0, -1.5
 """Log odds for a picture of a linear array, for one that fans out from a point, and for one that ends too
-near to show a liver. Livers are scanned with curved arrays; linear ones show necks, limbs and breasts, phased ones
-mostly hearts. Our judgement (C)."""
+near to show a liver. Livers are scanned with curved arrays; linear ones show necks, limbs and breasts, phased
+ones mostly hearts. Our judgement (C)."""
 
 SHALLOW_MM = 90.0
 """Depth of a picture, in mm, below which it is too shallow: 120 to 180 mm are usual for a liver. Ours."""

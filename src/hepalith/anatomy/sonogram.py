@@ -43,7 +43,7 @@ class Sonogram:
     in_view
         Share of the picture that is liver, 0 to 1; 0 where none was found.
     quality, quality_reasons
-        Probability that `liver` agrees with an outline drawn by hand (`sono_quality`), and what is against it.
+        Probability that `liver` agrees with an outline drawn by hand (`sono_quality`); what is against it.
     texture
         Measures of the parenchyma: ``coarse``, ``bright`` (fatty), ``attenuating``, ``network``: each the
         probability of it, absent where not judged. None is judged yet: the grain of the 30 real stills is
