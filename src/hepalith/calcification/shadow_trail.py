@@ -165,7 +165,7 @@ def measure_trail(ground: Ground, body: Bright) -> Trail | str:
     above = profile.beside[:stop][kept] - ground.black
     missing = 1.0 - (profile.core[:stop][kept] - ground.black) / above
     cells = max(1.0, (beams.core.stop - beams.core.start) / ground.cell.lines)
-    speckle = float(np.median(ground.spread[rows, beams.core])) / np.sqrt(cells)
+    speckle = _middle(ground.spread[rows, beams.core]) / np.sqrt(cells)
     sd = np.hypot(speckle, profile.doubt[:stop][kept]) / above
     before = _before(ground, beams, body.start[0] - gap)
     missing = 1.0 - (1.0 - missing) / max(1.0 - before, 0.4)
@@ -184,7 +184,7 @@ def _beams(body: Bright, ground: Ground) -> _Beams:
         max(0, round(centre - half)), min(across, max(round(centre + half), round(centre - half) + 3))
     )
     gap = max(2, round(BESIDE_CELLS * ground.cell.lines))
-    n = int(np.clip(1.5 * wide, SIDE_LEAST, SIDE_MOST))
+    n = int(min(max(1.5 * wide, SIDE_LEAST), SIDE_MOST))
     left = slice(max(0, l0 - gap - n), max(0, l0 - gap))
     right = slice(min(across, l1 + gap), min(across, l1 + gap + n))
     sides = tuple(side for side in (left, right) if side.stop - side.start >= 4)
@@ -198,14 +198,11 @@ def _profile(
 
     `allowed` is where the core may be looked at: its lines, from the first window to the last.
     """
-    tall = beams.tall
-    core = _mean_of_known(_line_means(ground.levels[rows, beams.core], allowed, tall))
+    core = _mean_of_known(_line_means(ground.levels[rows, beams.core], allowed, beams.tall))
     beside = [(rows, side) for side in beams.sides]
-    usual = [
-        ground.background[at].reshape(-1, tall * ground.background[at].shape[1]).mean(axis=1) for at in beside
-    ]
+    levels, usual = ([field[at] for at in beside] for field in (ground.levels, ground.background))
     for plain in ground.plain:
-        sides = [_side(_line_means(ground.levels[at], plain[at], tall), ground.cell) for at in beside]
+        sides = _sides(levels, [plain[at] for at in beside], beams.tall, ground.cell)
         profile = _joined(core, sides, usual)
         above = profile.beside - ground.black
         good = np.isfinite(core) & (above >= LEAST_LEVEL)  # NaN is neither
@@ -231,17 +228,29 @@ def _line_means(levels: NDArray[np.float32], ok: NDArray[np.bool_], tall: int) -
     return np.asarray(total / np.maximum(count, 1))
 
 
-def _side(lines: NDArray[np.float64], cell: Cell) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the median line of each window and its standard error; NaN where fewer than three are known."""
-    known = np.isfinite(lines).sum(axis=1)
-    ordered = np.sort(lines, axis=1)
-    row = np.arange(lines.shape[0])
+def _sides(
+    levels: list[NDArray[np.float32]], plain: list[NDArray[np.bool_]], tall: int, cell: Cell
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return, for each side, the median line of each window and its standard error.
+
+    NaN where fewer than three lines are known. Both sides are worked on as one table, the narrower one filled
+    up with lines that are not known.
+    """
+    lines = _line_means(np.concatenate(levels, axis=1), np.concatenate(plain, axis=1), tall)
+    most, first = max(side.shape[1] for side in levels), levels[0].shape[1]
+    table = np.full((len(levels), lines.shape[0], most), np.nan)
+    table[0, :, :first] = lines[:, :first]
+    if len(levels) > 1:
+        table[1, :, : lines.shape[1] - first] = lines[:, first:]
+    table.sort(axis=2)
+    known = np.isfinite(table).sum(axis=2)
     last = np.maximum(known - 1, 0)
-    middle = (ordered[row, last // 2] + ordered[row, (last + 1) // 2]) / 2
-    quarters = ordered[row, (3 * last) // 4] - ordered[row, last // 4]
-    error = 0.93 * quarters / np.sqrt(np.maximum(known / cell.lines, 1.0))
-    few = known < 3
-    return np.where(few, np.nan, middle), np.where(few, np.nan, error)
+    at = np.stack([last // 2, (last + 1) // 2, last // 4, (3 * last) // 4], axis=2)
+    low, high, quarter, three = np.moveaxis(np.take_along_axis(table, at, axis=2), 2, 0)
+    error = 0.93 * (three - quarter) / np.sqrt(np.maximum(known / cell.lines, 1.0))
+    middle = (low + high) / 2
+    middle[known < 3] = error[known < 3] = np.nan
+    return list(zip(middle, error, strict=True))
 
 
 def _joined(
@@ -258,13 +267,16 @@ def _joined(
     apart = np.abs(a - b)
     paired = np.isfinite(both) & (len(sides) == 2)
     torn = paired & (apart > TORN * np.abs(both))
-    first = np.where(torn, np.abs(a - usual[0]) <= np.abs(b - usual[-1]), np.isfinite(a))
+    first = np.isfinite(a)
+    if torn.any():
+        left, right = (side.reshape(a.size, -1).mean(axis=1) for side in (usual[0], usual[-1]))
+        first = np.where(torn, np.abs(a - left) <= np.abs(b - right), first)
     one, error = np.where(first, a, b), np.where(first, da, db)
     paired &= ~torn
     beside = np.where(paired, both, one)
     doubt = np.where(paired, np.hypot((da + db) / 3, apart / 4), np.hypot(error, 0.1 * one))
     lopsided = np.where(paired, apart / np.maximum(np.abs(both), 1.0), np.where(torn, TORN, 0.0))
-    return _Profile(core, beside, np.nan_to_num(doubt), lopsided)
+    return _Profile(core, beside, np.where(np.isnan(doubt), 0.0, doubt), lopsided)
 
 
 def _allowed_behind(ground: Ground, beams: _Beams, rows: slice) -> NDArray[np.bool_]:
@@ -297,10 +309,16 @@ def _before(ground: Ground, beams: _Beams, stop: int) -> float:
     missing = float((1.0 - (profile.core[good] - ground.black) / above).mean())
     if abs(missing) > MOST_BEFORE:
         return 0.0
-    speckle = float(np.median(ground.spread[rows, beams.core]))
+    speckle = _middle(ground.spread[rows, beams.core])
     cells = max(1.0, (beams.core.stop - beams.core.start) / ground.cell.lines) * 3
     sd = float(np.hypot(speckle / np.sqrt(cells), np.mean(profile.doubt[good])) / np.mean(above))
     return missing * missing**2 / (missing**2 + sd**2 + UNEVEN**2)
+
+
+def _middle(values: NDArray[np.floating]) -> float:
+    """Return the median of a few values."""
+    ordered = np.sort(values, axis=None)
+    return (float(ordered[(ordered.size - 1) // 2]) + float(ordered[ordered.size // 2])) / 2
 
 
 def _first_run(good: NDArray[np.bool_]) -> int:
@@ -321,7 +339,7 @@ def _summary(
     (missing, sd, above), (beams, rows), (before, lopsided) = shares, where, around
     n = missing.size
     third = max(1, n // 3)
-    index = float(np.median(missing))
+    index = _middle(missing)
     error = float(np.sqrt((sd**2).sum())) / n * np.sqrt(BIN_CELLS) + 0.15 * lopsided
     core = ground.levels[rows, beams.core].mean(axis=1, dtype=np.float64)
     return Trail(
@@ -353,7 +371,7 @@ def _sharpness(ground: Ground, body: Bright, rows: slice) -> float:
     fall = float(high - low)
     one = max(1, round(ground.cell.lines))
     steps = np.abs(profile[one:] - profile[:-one])
-    return float(np.clip(steps.max() / max(fall, 1.0), 0.0, 1.0)) if fall > 0 else 0.0
+    return min(float(steps.max()) / max(fall, 1.0), 1.0) if fall > 0 else 0.0
 
 
 def _ripple(trail: NDArray[np.float64], cell: float) -> float:

@@ -134,9 +134,10 @@ def find_bodies(scales: Scales, seeds: list[Seed]) -> list[Bright]:
         for part in split(scales, body):
             here = taken[part.slices]
             mine = part.mask & (here == 0)
-            if mine.sum() < 0.6 * part.mask.sum() or mine.sum() < 4:
+            held, whole = int(mine.sum()), int(part.mask.sum())
+            if held < 0.6 * whole or held < 4:
                 continue
-            found.append(_cropped(replace(part, mask=mine)))
+            found.append(part if held == whole else _cropped(part, mine))
             here[part.mask] = len(found)
         taken[seed.sample, seed.line] = taken[seed.sample, seed.line] or -1
     return pair_up(found, scales.cell)
@@ -176,7 +177,8 @@ def outline(scales: Scales, seed: Seed) -> Bright | None:
         if not touches or share >= GOES_ON_SHARE:
             break
         share *= 2
-    return _cropped(Bright((top, left), mask, base, peak, seed.scale, seed.deviates, goes_on=touches))
+    start, mask = _crop((top, left), mask)
+    return Bright(start, mask, base, peak, seed.scale, seed.deviates, goes_on=touches)
 
 
 def _touches(mask: NDArray[np.bool_], window: tuple[slice, slice], shape: tuple[int, int]) -> bool:
@@ -189,15 +191,17 @@ def _touches(mask: NDArray[np.bool_], window: tuple[slice, slice], shape: tuple[
     )
 
 
-def _cropped(body: Bright) -> Bright:
-    """Return the body with the smallest window that holds it."""
-    rows, columns = np.flatnonzero(body.mask.any(axis=1)), np.flatnonzero(body.mask.any(axis=0))
-    mask = body.mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return replace(
-        body,
-        start=(body.start[0] + int(rows[0]), body.start[1] + int(columns[0])),
-        mask=np.ascontiguousarray(mask),
-    )
+def _crop(start: tuple[int, int], mask: NDArray[np.bool_]) -> tuple[tuple[int, int], NDArray[np.bool_]]:
+    """Return the smallest window that holds a mask: where it starts, and the mask in it."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    tight = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return (start[0] + int(rows[0]), start[1] + int(columns[0])), np.ascontiguousarray(tight)
+
+
+def _cropped(body: Bright, mask: NDArray[np.bool_], peak: float | None = None) -> Bright:
+    """Return a part of a body, `mask` on the body's window, with the smallest window that holds it."""
+    start, tight = _crop(body.start, mask)
+    return replace(body, start=start, mask=tight, peak=body.peak if peak is None else peak)
 
 
 def split(scales: Scales, body: Bright) -> list[Bright]:
@@ -224,7 +228,7 @@ def _split_at_saddles(scales: Scales, body: Bright) -> list[Bright]:
     parts = []
     for name in kept.tolist():
         mask = names == name
-        parts.append(_cropped(replace(body, mask=mask, peak=float(fine[mask].max()))))
+        parts.append(_cropped(body, mask, float(fine[mask].max())))
     return parts
 
 
@@ -253,7 +257,7 @@ def _split_at_waist(body: Bright, cell: Cell) -> list[Bright]:
     cores = np.isin(names, kept)
     at = ndimage.distance_transform_edt(~cores, sampling=spacing, return_distances=False, return_indices=True)
     owner = names[at[0], at[1]]
-    return [_cropped(replace(body, mask=body.mask & (owner == name))) for name in kept.tolist()]
+    return [_cropped(body, body.mask & (owner == name)) for name in kept.tolist()]
 
 
 def pair_up(bodies: list[Bright], cell: Cell) -> list[Bright]:

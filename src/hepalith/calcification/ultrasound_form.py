@@ -69,4 +69,5 @@ def _edge(body: Bright, scales: Scales) -> float:
     ring = wide & ~near
     if not ring.any():
         return 0.0
-    return float(np.clip((z[own].mean() - z[ring].mean()) / max(body.contrast, 0.5), 0.0, 1.0))
+    share = float(z[own].mean() - z[ring].mean()) / max(body.contrast, 0.5)
+    return min(max(share, 0.0), 1.0)
