@@ -20,7 +20,7 @@ from hepalith.finding.ultrasound_echo import chance_of_calcium, describe_shadow,
 from hepalith.finding.ultrasound_halo import look_about
 from hepalith.finding.ultrasound_host import Surround, describe_surround, hosts_of, look_around
 from hepalith.finding.ultrasound_limit import list_limits
-from hepalith.finding.ultrasound_liver import describe_liver
+from hepalith.finding.ultrasound_liver import describe_liver, describe_stent
 from hepalith.finding.ultrasound_pattern import find_patterns, others_unseen
 from hepalith.finding.ultrasound_scene import Scene
 from hepalith.vocabulary import Measurement, State, load_vocabulary
@@ -112,6 +112,7 @@ def describe_ultrasound(looks: Sequence[Look], foci: Foci, motion: Mapping[int, 
         else:
             found = read.get(term.id, Finding(term.id, subject, State.UNKNOWN, source="us"))
         findings.append(found)
+    findings += describe_stent(scene) if scene.is_liver_in_view else ()
     limits = list_limits(scene, tuple(findings))
     return Description(
         tuple(findings), patterns, ducts=relations, hosts=hosts_of(surrounds, scene), limits=limits

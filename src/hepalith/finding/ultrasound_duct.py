@@ -14,7 +14,7 @@ from hepalith.calcification.look import Look
 from hepalith.finding.duct import RELATIONS, DuctRelation
 from hepalith.finding.ultrasound_halo import About, Halo
 from hepalith.finding.ultrasound_ring import Ring
-from hepalith.finding.ultrasound_scene import TUBES, Scene, Sight, pixels_of
+from hepalith.finding.ultrasound_scene import TUBES, Scene, Sight, lies_in_liver, pixels_of
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable, State
 
 __all__ = [
@@ -80,11 +80,13 @@ MAY_BE_GAS = 0.3
 Our judgement.
 """
 
-NAMED_GAS = 0.9
-"""Least probability of gas in the ducts where a bright body is named gas.
+NAMED_GAS, ONLY_GAS = 0.9, 0.98
+"""Least probability of gas in the ducts where a bright body in the liver is named gas: beside foci that are
+counted, and where it is all that shines.
 
-Its own probability was weighed against the many echoes that are calcium, and those are weighed again in the
-differential. Our judgement (C).
+On the development phantoms 51 of 133 bodies of gas are named so, one of 158 stones and foci of calcium, and
+about one body in twenty pictures without gas: the odds are 60 to 1 where gas or calcium must explain the
+echo, and 10 to 1 beside foci that need no gas. Our judgement (C).
 """
 
 EMPTY, EMPTY_SPREAD = 0.89, 0.02
@@ -119,6 +121,9 @@ most foci near one have nothing to do with it. Our judgement."""
 
 HELD_MM = 2.5
 """Calibre above which a duct that holds a focus is dilated: the vocabulary's 2 mm, and some blur."""
+
+BLURRED_MM = 1.0
+"""What the blur of its borders may take from the calibre of a tube: so near to `HELD_MM` nothing is said."""
 
 DUCT_MM = 3.5
 """Calibre above which an intrahepatic tube with bile is a dilated duct (the vocabulary's 2 mm is a duct's own
@@ -309,7 +314,10 @@ def _is_dilated(width_px: float, parallel: float, look: Look) -> State:
     if width_px <= 0:
         return State.NOT_ASSESSABLE
     if look.picture.mm_per_px is not None:
-        return State.PRESENT if width_px * look.picture.mm_per_px > HELD_MM else State.ABSENT
+        width = width_px * look.picture.mm_per_px
+        if width > HELD_MM:
+            return State.PRESENT
+        return State.NOT_ASSESSABLE if width + BLURRED_MM > HELD_MM else State.ABSENT
     if parallel >= 0.5 or width_px > pixels_of(look, 1.25 * DUCT_MM):
         return State.PRESENT
     return State.NOT_ASSESSABLE
@@ -325,8 +333,11 @@ def _why(relation: str, ring: Ring) -> str:
     return ONE_PLANE_APART if ring.darkest < 0.5 else "what is dark beside it is no tube"
 
 
-def gas_chance(sight: Sight) -> float:
-    """Return the probability that one bright body is gas."""
+def gas_chance(sight: Sight, *, alone: bool = False) -> float:
+    """Return the probability that one bright body is gas in the liver; `alone`: nothing else shines there."""
+    if not lies_in_liver(sight):
+        return 0.0
     echo = sight.echo
-    named = max(echo.probability, NAMED_GAS) if echo.label == "gas" else 0.0
+    least = ONLY_GAS if alone else NAMED_GAS
+    named = max(echo.probability, least) if echo.label == "gas" else 0.0
     return max(named, echo.probabilities.get("gas", 0.0))

@@ -16,6 +16,7 @@ from hepalith.finding.ultrasound_duct import (
     MAY_BE_GAS,
     NO_FOCUS,
     NO_TUBE,
+    ONLY_GAS,
     calibre_of,
     gas_chance,
     has_tubes,
@@ -90,7 +91,7 @@ def _dilated(scene: Scene, relations: Mapping[int, DuctRelation]) -> Finding:
     best = max(wide, key=lambda w: w.chance, default=None)
     if held:
         focus, relation = max(held, key=lambda p: p[1].probabilities["in_lumen"])
-        chance = max(relation.probabilities["in_lumen"], 0.0 if best is None else best.chance)
+        chance = max(_one_of(held), 0.0 if best is None else best.chance)
         value = relation.calibre if isinstance(relation.calibre, Measurement) else None
         return _said(name, chance, scene.images_of(focus), str(focus), value, (focus,))
     if best is not None and best.chance >= 0.5:
@@ -104,6 +105,15 @@ def _dilated(scene: Scene, relations: Mapping[int, DuctRelation]) -> Finding:
     if any(r.relation == "in_lumen" and r.dilated is State.NOT_ASSESSABLE for r in relations.values()):
         return _unable(name, NO_SIZE)
     return _said(name, max(MISSED, 0.0 if best is None else best.chance), scene.images)
+
+
+def _one_of(held: Sequence[tuple[int, DuctRelation]]) -> float:
+    """Return the probability that any of several foci lies in a tube: between one and all apart.
+
+    Foci of one tube stand or fall together in part, so the mean of the two extremes is taken.
+    """
+    chances = [r.probabilities["in_lumen"] for _, r in held]
+    return 0.5 * (max(chances) + 1.0 - math.prod(1.0 - p for p in chances))
 
 
 def _wide_tubes(look: Look) -> Sequence[_Wide]:
@@ -125,13 +135,14 @@ def _gas(scene: Scene) -> Finding:
     if not scene.is_liver_in_view:
         return _unable("duct_gas", "no liver is in view")
     foci = [f for f in scene.foci.foci if f.label in ("gas", *COUNTED) and scene.sights[f.id]]
-    chances = {f.id: gas_chance(scene.sights[f.id][0]) for f in foci}
+    alone = not scene.counted
+    chances = {f.id: gas_chance(scene.sights[f.id][0], alone=alone) for f in foci}
     gas = {i: p for i, p in chances.items() if p >= MAY_BE_GAS}
     if not gas:
         return _said("duct_gas", max([NO_GAS, *chances.values()]), scene.images)
     chance = 1.0 - math.prod(1.0 - p for p in gas.values())
     leading = max(gas, key=lambda i: (gas[i], -i))
-    return _said("duct_gas", min(chance, 0.97), scene.images_of(leading), "", None, tuple(gas))
+    return _said("duct_gas", min(chance, ONLY_GAS), scene.images_of(leading), "", None, tuple(gas))
 
 
 def _said(  # noqa: PLR0917

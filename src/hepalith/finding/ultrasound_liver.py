@@ -8,7 +8,7 @@ from hepalith.finding.finding import Finding, Subject
 from hepalith.finding.ultrasound_scene import Scene
 from hepalith.vocabulary import State
 
-__all__ = ["describe_liver"]
+__all__ = ["describe_liver", "describe_stent"]
 
 NO_TEXTURE = "the texture of the liver could not be judged in these pictures"
 NO_GALLBLADDER = "the gallbladder is not in view"
@@ -20,7 +20,7 @@ STONES_MISSED = 0.1
 """Probability of gallbladder stones where the gallbladder is seen in one plane and none in it. Ours."""
 
 STENT_MISSED = 0.03
-"""Probability of a straight foreign body where nothing is seen of it. Our judgement."""
+"""Probability of a swallowed straight body where nothing is seen of it. Our judgement."""
 
 LEAST_TEXTURE = 0.02
 
@@ -90,12 +90,33 @@ def _gallbladder_stones(scene: Scene) -> Finding:
 
 
 def _foreign_body(scene: Scene) -> Finding:
-    """Return whether a stent, a catheter or another straight body was seen."""
-    seen = [f for f in scene.foci.foci if f.label in ("stent_or_catheter", "clip_or_coil")]
+    """Return that no swallowed body was seen: the two lines of a stent are those of a tube, and named so."""
+    return _said("foreign_body_seen", "focus", STENT_MISSED, scene.images)
+
+
+def describe_stent(scene: Scene) -> tuple[Finding, ...]:
+    """Return the history that a stent or catheter in the liver tells, where one is named: drained ducts.
+
+    Only where one is seen: its absence tells nothing of what was done.
+    """
+    seen = [f for f in scene.foci.foci if f.label == "stent_or_catheter"]
     if not seen:
-        return _said("foreign_body_seen", "focus", STENT_MISSED, scene.images)
+        return ()
     best = max(seen, key=lambda f: f.probability)
-    return _said("foreign_body_seen", "focus", best.probability, scene.images_of(best.id), (best.id,))
+    chance, images = DRAINED * best.probability, scene.images_of(best.id)
+    if chance < 0.5:
+        return ()
+    said = Finding(
+        "biliary_surgery", Subject("patient"), State.PRESENT, chance, source="us", images=images, reason=STENT
+    )
+    return (said,)
+
+
+DRAINED = 0.9
+"""Share of the stents and catheters in a liver that lie in bile ducts; others are shunts and drains of
+abscesses. Our judgement (C)."""
+
+STENT = "two long parallel lines in the liver: a stent or catheter"
 
 
 _READERS: tuple[Callable[[Scene], Finding], ...] = (

@@ -14,7 +14,7 @@ from hepalith.calcification.echo import COUNTED, Echo, Observation
 from hepalith.calcification.focus import Foci, Focus
 from hepalith.calcification.look import Look
 
-__all__ = ["TUBES", "USUAL_DEPTH_MM", "Scene", "Sight", "black_of", "pixels_of"]
+__all__ = ["TUBES", "USUAL_DEPTH_MM", "Scene", "Sight", "black_of", "lies_in_liver", "pixels_of"]
 
 USUAL_DEPTH_MM = 150.0
 """Depth of a picture of the liver where pixels have no size: 120 to 180 mm are usual (our judgement).
@@ -35,6 +35,13 @@ are brighter. Our judgement."""
 
 LEAST_LUMEN = 0.3
 """Least emptiness that tubes are believed to have."""
+
+IN_LIVER = 0.5
+"""Share of liver in the surroundings of a bright body from which it lies in the liver: gas beside it is
+gut's."""
+
+ABOUT_MM = 6.0
+"""Distance about a bright body within which its surroundings are looked at: beyond its own blur."""
 
 SAME_PLACE = 0.75
 """Distance of two centres, in diagonals of the box, up to which an echo is the one that was observed."""
@@ -78,7 +85,9 @@ class Scene:
     @cached_property
     def explained(self) -> tuple[Focus, ...]:
         """The foci that the reading is about: those counted, or, where there are none, gas in the liver."""
-        return self.counted or tuple(f for f in self.foci.foci if f.label == "gas")
+        return self.counted or tuple(
+            f for f in self.foci.foci if f.label == "gas" and any(map(lies_in_liver, self.sights[f.id]))
+        )
 
     @cached_property
     def liver_looks(self) -> tuple[Look, ...]:
@@ -120,6 +129,19 @@ def pixels_of(look: Look, length_mm: float) -> float:
         return length_mm / look.picture.mm_per_px
     samples = look.picture.grid.shape[0]
     return length_mm * max(samples - 1, 1) * look.picture.grid.step_px / USUAL_DEPTH_MM
+
+
+def lies_in_liver(sight: Sight) -> bool:
+    """Return whether most of what surrounds a bright body is liver."""
+    sonogram, grid = sight.look.sonogram, sight.look.picture.grid
+    sample, line = (round(v) for v in sight.echo.beam)
+    row = min(max(sample, 0), sonogram.liver.shape[0] - 1)
+    reach = pixels_of(sight.look, ABOUT_MM) + sight.echo.length_px / 2.0
+    tall = max(round(reach / grid.step_px), 1)
+    wide = max(round(reach / max(float(grid.width_px[row, 0]), 1e-3)), 1)
+    window = (slice(max(row - tall, 0), row + tall + 1), slice(max(line - wide, 0), line + wide + 1))
+    inside = grid.inside[window]
+    return bool(inside.any()) and float(sonogram.liver[window][inside].mean()) >= IN_LIVER
 
 
 def black_of(look: Look) -> float:
