@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from hepalith.image.beam import Sector, sector_mask
 from hepalith.image.overlay_stroke import STROKE_PX, find_strokes
+from hepalith.image.running import running_max
 from hepalith.image.sector_support import grow, shrink
 
 __all__ = ["EDGE_PX", "find_lines_of_print", "find_print", "step_across", "step_threshold"]
@@ -210,7 +211,7 @@ def find_lines_of_print(
     if not seeds.any():
         return found
     high, wide = LETTERS_APART_PX
-    joined = ndimage.maximum_filter(seeds.view(np.uint8), (2 * high + 1, 2 * wide + 1)).view(bool)
+    joined = running_max(running_max(seeds.view(np.uint8), 2 * high + 1, 0), 2 * wide + 1, 1)
     labels, _ = ndimage.label(joined)
     target = found[rows, columns]
     for number, box in enumerate(ndimage.find_objects(labels), start=1):

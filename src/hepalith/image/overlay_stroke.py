@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from hepalith.image.running import running_max, running_min
 
 __all__ = ["STROKE_PX", "find_strokes"]
 
@@ -31,7 +32,7 @@ def find_strokes(
     hardness
         Least share of the grey range within seven pixels of the row that the step takes.
     """
-    span = ndimage.maximum_filter1d(grey, 7, axis=1) - ndimage.minimum_filter1d(grey, 7, axis=1)
+    span = running_max(grey, 7, 1) - running_min(grey, 7, 1)
     least = np.maximum(threshold, hardness * span.astype(np.float32))
     rise, fall = step > least, step < -least
     found = np.zeros(step.shape, bool)

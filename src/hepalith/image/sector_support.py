@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from hepalith.image.cine import Cine
 from hepalith.image.overlay_stroke import find_strokes
+from hepalith.image.running import running_max, running_min
 
 __all__ = [
     "MAX_BODIES",
@@ -139,14 +140,12 @@ def _with_pieces(largest: NDArray[np.bool_], others: list[NDArray[np.bool_]]) ->
 
 def grow(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
     """Dilate by a square of `size` pixels a side (odd): a running maximum, tenfold faster than morphology."""
-    out: NDArray[np.bool_] = ndimage.maximum_filter(mask.view(np.uint8), size, mode="nearest").view(bool)
-    return out
+    return running_max(running_max(mask.view(np.uint8), size, 0), size, 1).view(np.bool_)
 
 
 def shrink(mask: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
     """Erode by a square of `size` pixels a side (odd); beyond the screen's edge the mask goes on."""
-    out: NDArray[np.bool_] = ndimage.minimum_filter(mask.view(np.uint8), size, mode="nearest").view(bool)
-    return out
+    return running_min(running_min(mask.view(np.uint8), size, 0), size, 1).view(np.bool_)
 
 
 def _echo_pixels(cine: Cine, *, floors: bool) -> NDArray[np.bool_]:
@@ -214,14 +213,15 @@ def _filled_colour(coloured: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _flat(screen: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Pixels amid a constant area: the background, a bar, a wedge's step, a filled frame."""
-    high = ndimage.maximum_filter(screen, FLAT_PX).astype(np.int16)
-    flat = (high - ndimage.minimum_filter(screen, FLAT_PX) <= FLAT_RANGE) & (high < 250)
-    return grow(flat, FLAT_PX)
+    high = running_max(running_max(screen, FLAT_PX, 0), FLAT_PX, 1)
+    low = running_min(running_min(screen, FLAT_PX, 0), FLAT_PX, 1)
+    return grow((high - low <= FLAT_RANGE) & (high < 250), FLAT_PX)
 
 
 def _bodies(echo: NDArray[np.bool_], least_px: float) -> list[NDArray[np.bool_]]:
     closed = shrink(grow(echo, PRINT_PX), PRINT_PX)
-    filled = ndimage.binary_fill_holes(closed)
+    outside, _ = ndimage.label(np.pad(~closed, 1, constant_values=True))
+    filled = (outside != outside[0, 0])[1:-1, 1:-1]  # whatever the background does not reach from the rim
     labels, count = ndimage.label(grow(shrink(filled, PRINT_PX), PRINT_PX))
     if not count:
         return []
