@@ -420,6 +420,25 @@ def test_ct_and_ultrasound_of_one_patient_are_one_reading(joined: tuple[Path, di
     assert "CT and ultrasound reading" in page
 
 
+def test_ultrasound_answers_where_ct_shows_no_liver(phantom_study: Path, tmp_path: Path) -> None:
+    scan = tmp_path / "ct"
+    scan.mkdir()
+    for source in (phantom_study / "dicom").iterdir():
+        slice_of_air = pydicom.dcmread(source)
+        stored = slice_of_air.pixel_array
+        air = np.full_like(stored, -1000 - int(slice_of_air.RescaleIntercept))
+        slice_of_air.PixelData = air.tobytes()
+        slice_of_air.save_as(scan / source.name)
+    names = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex")
+    same = {name: getattr(slice_of_air, name) for name in names}
+    us = save_dicom(phantom(STONES), tmp_path / "us.dcm", StudyDate="20240116", **same)
+    assert main(["read", str(scan), str(us), "--out", str(tmp_path / "out")]) == 0
+    document = load_document(tmp_path / "out")
+    assert counted(document)
+    assert "No calcification was found" not in document["summary"]["radiology"]["en"]
+    assert document["differential"]
+
+
 def test_where_ct_and_ultrasound_disagree_the_report_says_so(joined: tuple[Path, dict[str, Any]]) -> None:
     folder, document = joined
     assert document["disagreements"]  # the CT's largest focus is 25 mm, the sonogram's stones are small

@@ -42,6 +42,7 @@ from hepalith.reading.part import (
     round_number,
 )
 from hepalith.reading.sonogram_document import (
+    SOME_LIVER,
     ArticlePictureEntry,
     DisagreementEntry,
     KeyPictureEntry,
@@ -349,10 +350,18 @@ class Document(Entry):
 
     @property
     def why_not(self) -> str | None:
-        """Why the question cannot be answered; ``None`` where it can."""
-        if self.liver.in_view > 0:
+        """Why the question cannot be answered; ``None`` where it can.
+
+        Where CT shows no liver, ultrasound of the same patient may: then it answers.
+        """
+        if self.liver.in_view > 0 or self.shows_liver_on_ultrasound:
             return None
         return "; ".join(self.liver.quality.reasons) or "no liver is in view"
+
+    @property
+    def shows_liver_on_ultrasound(self) -> bool:
+        """Whether any ultrasound picture shows more liver than a patch of tissue that looks like it."""
+        return any((r.liver_share or 0.0) >= SOME_LIVER for image in self.images for r in image.regions)
 
     @property
     def is_answerable(self) -> bool:

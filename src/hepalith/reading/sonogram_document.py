@@ -9,6 +9,7 @@ from pydantic import Field
 from hepalith.reading.part import Entry, Measured, Number, Probability, Term
 
 __all__ = [
+    "SOME_LIVER",
     "ArticlePictureEntry",
     "ArticlePointEntry",
     "DisagreementEntry",
@@ -20,6 +21,11 @@ __all__ = [
     "ShadowEntry",
     "SonographyEntry",
 ]
+
+
+SOME_LIVER = 0.02
+"""Share of a picture that must look like liver before it is said to show any: less is a patch of any tissue,
+and no focus can be told to lie in the liver. Our judgement."""
 
 
 class SectorEntry(Entry):

@@ -29,6 +29,7 @@ from hepalith.reading.examination import UltrasoundImage, UltrasoundRead
 from hepalith.reading.focus_entries import duct_entry, host_entry, measured
 from hepalith.reading.identity import tracking_uid
 from hepalith.reading.sonogram_document import (
+    SOME_LIVER,
     ArticlePictureEntry,
     ArticlePointEntry,
     DisagreementEntry,
@@ -67,10 +68,6 @@ NO_PICTURE = "no B-mode picture was found"
 
 NO_LIVER = "no liver was recognised in any ultrasound picture"
 """Why an examination answers nothing, though it holds pictures."""
-
-SOME_LIVER = 0.02
-"""Share of a picture that must look like liver before it is said to show any: less is a patch of any tissue,
-and no focus can be told to lie in the liver. Our judgement."""
 
 
 def image_entries_of(

@@ -141,6 +141,9 @@ def quality_lines(document: Document, language: str) -> list[str]:
 def ct_quality(document: Document, language: str) -> str:
     """Say how far the outline on CT can be trusted, and what could have been seen."""
     liver = document.liver
+    if not liver.in_view:
+        reasons = "; ".join(translate(r, language) for r in liver.quality.reasons)
+        return phrase("radiology", "unanswerable", language, reason=reasons)
     kind = "liver_given" if liver.source == "given" else "liver_builtin"
     said = [phrase("radiology", kind, language, score=percent_text(liver.quality.score, language))]
     if liver.in_view >= WHOLE_LIVER:
@@ -164,7 +167,8 @@ def finding_lines(document: Document, language: str) -> list[str]:
     """Say what was found, each focus with its size, and its density and place or what lies behind it."""
     if not document.is_answerable:
         return []
-    lines = ct_findings(document, language) if document.has_ct else []
+    shown = document.has_ct and (document.liver.in_view > 0 or not document.is_answerable)
+    lines = ct_findings(document, language) if shown else []
     if document.has_ultrasound:
         lines += finding_lines_of_ultrasound(document, language)
     if document.patterns:
