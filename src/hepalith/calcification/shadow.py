@@ -37,9 +37,22 @@ GRADES: Mapping[str, Grade] = MappingProxyType(
     }
 )
 """Trails of each grade: medians and spreads over 300 bodies of development phantoms and of stills with foci
-put in, drawn together where grades overlap most. On a display of 85 dB a loss of 9 dB, clean by its phantom,
-takes but a fifth of the brightness: no picture tells its range, and faint and clean shadows are confused for
-it."""
+put in, drawn together where grades overlap most. They tell haze and tails from the rest; of none, faint and
+clean see `BY_LOSS`."""
+
+BY_LOSS: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {"none": (0.81, -0.42, -1.02), "faint": (0.0, 0.0, 0.0), "clean": (-3.85, 0.30, 2.42)}
+)
+"""Log odds of a grade against a faint shadow: a constant, by a decibel of loss, by a missing share of one.
+
+A grade is a loss in decibels; but a shadow that reaches black loses no more than was there, and then the
+share tells. Fitted to 390 foci of 278 development phantoms: 0.80 of clear grades right with a fifth of them
+left out in turn, 0.72 by the share alone. No picture tells its range, 48 to 85 dB on the phantoms: the loss
+is off by up to a quarter for it. The spread of speckle tells the range hardly better than a guess, since
+compounding narrows it."""
+
+LEAST_DB, MOST_DB = -5.0, 20.0
+"""Losses that count at least and at most: what lies beyond says nothing more of the grade."""
 
 TOGETHER = 0.6
 """What the two measures' log likelihoods are multiplied by: they share half of their windows."""
@@ -65,7 +78,8 @@ def grade_shadow(trail: Trail | str, expected: float | None) -> Shadow:
     -----
     Each grade is a pair of normal laws, of the missing share along the trail and just behind the body,
     widened by the trail's own uncertainty. Dirty shadows fill in near the body, comet tails are brighter
-    than their neighbours there, and both are often striped.
+    than their neighbours there, and both are often striped. What is neither is none, faint or clean by how
+    many decibels it loses.
     """
     if isinstance(trail, str):
         return Shadow("not_assessable", NotAssessable(trail), expected=expected, reason=trail)
@@ -78,9 +92,23 @@ def grade_shadow(trail: Trail | str, expected: float | None) -> Shadow:
     top = max(score.values())
     share = {name: math.exp(value - top) for name, value in score.items()}
     total = sum(share.values())
+    plain = sum(share[name] for name in BY_LOSS) / total
     probabilities = {name: value / total for name, value in share.items()}
+    probabilities |= {name: plain * part for name, part in _by_loss(trail).items()}
     best = max(probabilities, key=lambda name: probabilities[name])
     return Shadow(best, index, MappingProxyType(probabilities), expected, _words(best, trail))
+
+
+def _by_loss(trail: Trail) -> dict[str, float]:
+    """Return the probabilities of none, faint and clean among themselves."""
+    loss_db = min(max(trail.drop_db, LEAST_DB), MOST_DB)
+    index = min(max(trail.index, LEAST_SHARE), 1.0)
+    odds = {
+        name: math.exp(constant + by_db * loss_db + by_share * index)
+        for name, (constant, by_db, by_share) in BY_LOSS.items()
+    }
+    total = sum(odds.values())
+    return {name: value / total for name, value in odds.items()}
 
 
 def _log_likelihood(trail: Trail, grade: Grade) -> float:
