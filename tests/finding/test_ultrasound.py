@@ -401,6 +401,38 @@ def test_what_may_be_gas_is_not_said_to_lie_apart_from_ducts() -> None:
     assert found(description, "duct_gas").probability == pytest.approx(0.4)
 
 
+def test_gas_beside_the_liver_is_no_gas_in_ducts() -> None:
+    drawing = liver()
+    drawing.echo((200, 100), 5, label="gas", grade="dirty", morphology="linear")
+    look = drawing.look()
+    outside = look.sonogram.liver.copy()
+    outside[150:] = False
+    beside = replace(look, sonogram=replace(look.sonogram, liver=outside))
+    description = describe_ultrasound([beside], foci_of([beside]), {})
+    assert found(description, "duct_gas").state is State.ABSENT
+    assert found(description, "strong_echo").state is State.NOT_ASSESSABLE
+    assert found(read(drawing), "duct_gas").state is State.PRESENT
+
+
+def test_a_stent_is_no_swallowed_body_and_tells_of_drained_ducts() -> None:
+    drawing = liver()
+    drawing.echo((150, 100), 8, label="stent_or_catheter", morphology="linear")
+    description = read(drawing)
+    assert found(description, "foreign_body_seen").state is State.ABSENT
+    assert found(description, "biliary_surgery").state is State.PRESENT
+    assert not any(f.id == "biliary_surgery" for f in read(liver()).findings)
+
+
+@pytest.mark.parametrize(("width", "state"), [(12, State.PRESENT), (4, State.NOT_ASSESSABLE)])
+def test_a_duct_as_wide_as_its_blur_is_not_called_normal(width: int, state: State) -> None:
+    drawing = liver()
+    drawing.tube(150, width, kind="duct")
+    drawing.echo((150, 110), width / 2 - 0.5, label="calcification")
+    related = read(drawing).ducts[1]
+    assert related.relation == "in_lumen"
+    assert related.dilated is state
+
+
 @pytest.mark.parametrize("label", ["ligament_or_fissure", "diaphragm", "reverberation", "bone_or_cartilage"])
 def test_mimics_that_are_no_echo_of_the_liver_leave_nothing_to_explain(label: str) -> None:
     drawing = liver()
