@@ -249,8 +249,7 @@ def test_map_is_the_same_every_time() -> None:
 
 
 def test_map_is_made_in_time() -> None:
-    """15 ms are wanted on a free core; the bound here holds on a busy one and fails on another order of
-    work."""
+    """16 ms on a free core; a crowded machine is allowed three times that."""
     levels = plain_liver(15)
     picture = made_picture(levels)
     took = []
@@ -258,7 +257,7 @@ def test_map_is_made_in_time() -> None:
         start = time.process_time()
         map_sonogram(levels, picture)
         took.append(time.process_time() - start)
-    assert min(took) < 0.06
+    assert min(took) < 0.048
 
 
 def outlined(points: list[list[float]], shape: tuple[int, int]) -> NDArray[np.bool_]:
