@@ -13,6 +13,7 @@ from hepalith.calcification.look import Look
 from hepalith.finding.duct import DuctRelation
 from hepalith.finding.finding import Finding, Subject
 from hepalith.finding.host import HostRelation, Hosts
+from hepalith.finding.ultrasound_duct import rise
 from hepalith.finding.ultrasound_halo import About
 from hepalith.finding.ultrasound_ring import Ring
 from hepalith.finding.ultrasound_scene import Scene, Sight, pixels_of
@@ -49,6 +50,13 @@ SEPTA, DAUGHTERS = "septa", "daughters"
 
 LEAST_MASS_MM = 8.0
 """Smallest echo-poor body without a focus that is called a mass. Our judgement."""
+
+SURE_MASS, SURE_SPREAD = 0.7, 0.04
+"""Probability of an echo-poor body being a lesion from which a mass is told of, and how sharply.
+
+On the 30 real stills bodies of a probability of 0.4 to 0.65 were met in two of the eight livers without a
+mass and in three of the 22 with one: as good as chance, and no ground for an alarm. Our judgement (C).
+"""
 
 NOT_PLACED = "its place in the picture is not known"
 HALF_SEEN = "what lies about it is dark on one side only: a tube, the edge of a lesion or a shadow"
@@ -323,6 +331,7 @@ def _masses(scene: Scene, surrounds: Mapping[int, Surround]) -> list[Mass]:
         least = pixels_of(look, LEAST_MASS_MM)
         for body in look.sonogram.bodies:
             chance = body.probabilities.get("lesion", float(body.kind == "lesion"))
+            chance *= rise(chance, SURE_MASS, SURE_SPREAD)
             if body.calibre_px >= least and (id(look), body.id) not in held and chance > 0:
                 found.append(Mass(look, body, chance))
     return found
