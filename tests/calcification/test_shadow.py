@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -56,6 +57,14 @@ def test_grade_of_a_plain_shadow(loss_db: float, grade: str) -> None:
         for s in SEEDS
     ]
     assert grades.count(grade) >= 2, grades
+
+
+def test_at_the_same_share_the_deeper_loss_is_the_clean_shadow() -> None:
+    trail = replace(trail_of(Made(0).put(200, 110, 16, 20).shade(206, 110, 20, 7.0)), index=0.4, near=0.4)
+    clean = [grade_shadow(replace(trail, drop_db=db), None).probabilities["clean"] for db in (4.0, 8.0, 14.0)]
+    assert clean[0] < 0.3
+    assert clean[2] > 0.6
+    assert clean == sorted(clean)
 
 
 def test_loss_in_front_of_a_body_is_not_its_shadow() -> None:
