@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hepalith.reading.company import company_texts
 from hepalith.reading.document import Document, FocusEntry, ImageEntry, Quantity
 from hepalith.reading.phrases import phrase
@@ -123,21 +125,30 @@ def finding_lines_of_ultrasound(document: Document, language: str) -> list[str]:
     lines += [focus_line(focus, language) for focus in shown]
     mimics = [focus for focus in document.mimics if focus.modality == "US"]
     if mimics:
-        names = [
-            phrase(
-                "radiology",
-                "mimic",
-                language,
-                id=focus.id,
-                label=say_inline(focus.label, language),
-                probability=percent_text(focus.probability, language),
-            )
-            for focus in mimics[:MAX_FOCI_IN_WORDS]
-        ]
+        names = mimic_names(mimics[:MAX_FOCI_IN_WORDS], language)
         if len(mimics) > MAX_FOCI_IN_WORDS:
             names.append(phrase("radiology", "and_more", language, count=len(mimics) - MAX_FOCI_IN_WORDS))
         lines.append(phrase("us", "mimics", language, list=listed(names, language)))
     return [*lines, *article_lines(document, language)]
+
+
+def mimic_names(mimics: Sequence[FocusEntry], language: str) -> list[str]:
+    """Say what bright bodies are named as, those of one name together: a line is often seen in pieces."""
+    names = []
+    for label in dict.fromkeys(focus.label for focus in mimics):
+        alike = [focus for focus in mimics if focus.label == label]
+        key = "mimic" if len(alike) == 1 else "mimics_alike"
+        names.append(
+            phrase(
+                "us",
+                key,
+                language,
+                ids=" ".join(f"#{focus.id}" for focus in alike),
+                label=say_inline(label, language),
+                probability=percent_text(max(focus.probability for focus in alike), language),
+            )
+        )
+    return names
 
 
 def focus_line(focus: FocusEntry, language: str) -> str:
