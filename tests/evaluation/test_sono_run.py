@@ -6,7 +6,7 @@ import pytest
 
 from hepalith.errors import UsageError
 from hepalith.evaluation import sono_run
-from hepalith.evaluation.run import RESULTS
+from hepalith.evaluation.lines import RESULTS
 from hepalith.evaluation.sono_record import SonoRecord, to_sono_line
 from hepalith.evaluation.sono_run import SonoOrder, run_sono_order, sono_fingerprint_of
 

@@ -10,8 +10,9 @@ from hepalith.cli.failure import show
 from hepalith.cli.options import path_given
 from hepalith.cli.progress import progress_on_terminal
 from hepalith.errors import MissingExtraError, OutputError, UsageError
+from hepalith.evaluation.lines import RESULTS
 from hepalith.evaluation.plots import draw_plots
-from hepalith.evaluation.run import RESULTS, Order, run_order
+from hepalith.evaluation.run import Order, run_order
 from hepalith.evaluation.sono_run import SonoOrder, run_sono_order
 from hepalith.evaluation.sono_set import SONO_SETS
 from hepalith.evaluation.sono_summary import summarise_sonograms

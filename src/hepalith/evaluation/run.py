@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 
-from hepalith.errors import OutputError
 from hepalith.evaluation.examine import examine
+from hepalith.evaluation.lines import RESULTS, write_lines
 from hepalith.evaluation.record import StudyRecord, load_records, to_line
 from hepalith.evaluation.study_set import Plan, draw, plan_of, seeds_of
 
 __all__ = [
     "Order",
     "digest_of",
-    "drop_torn_line",
-    "end_with_parent",
     "fingerprint_of",
     "records_of",
     "run_order",
 ]
-
-RESULTS = "results.jsonl"
-"""The file of lines in the output folder."""
 
 ROOMS = ("geometry", "image", "anatomy", "calcification", "phantom", "vocabulary")
 """Rooms whose code decides what a study looks like and what is found in it."""
@@ -49,13 +40,6 @@ OWN = (
     "examination",
 )
 """Modules of this room that decide what stands in a line. Tables and plots may change without a new run."""
-
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
-"""Set to 1 in workers: studies run side by side, so threads within one only get in each other's way."""
-
-
-WATCH_S = 2.0
-"""Seconds between a worker's looks at whether its parent still lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,58 +137,8 @@ def run_order(
     done = records_of(order, out, fingerprint)
     left = [seed for seed in order.seeds if key_of(order.plan, seed) not in done]
     path = out / RESULTS
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        drop_torn_line(path)
-        with path.open("a", encoding="utf-8") as file:
-            for number, line in enumerate(_lines(order, left, fingerprint), start=1):
-                file.write(line + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-                if progress is not None:
-                    progress(f"{number} of {len(left)} studies")
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror}; choose another --out") from error
+    write_lines(path, partial(_line, order.set_name, fingerprint=fingerprint), left, order.jobs, progress)
     return tuple(records_of(order, out, fingerprint).values())
-
-
-def drop_torn_line(path: Path) -> None:
-    """Cut a last line without an end: a run was killed while it wrote."""
-    if not path.exists():
-        return
-    held = path.read_bytes()
-    if held and not held.endswith(b"\n"):
-        with path.open("r+b") as file:
-            file.truncate(held.rfind(b"\n") + 1)
-
-
-def _lines(order: Order, seeds: list[int], fingerprint: str) -> Iterator[str]:
-    """Yield the line of each study as it finishes."""
-    if order.jobs <= 1 or len(seeds) <= 1:
-        for seed in seeds:
-            yield _line(order.set_name, seed, fingerprint)
-        return
-    for name in ONE_THREAD:
-        os.environ.setdefault(name, "1")
-    with ProcessPoolExecutor(order.jobs, get_context("spawn"), initializer=end_with_parent) as pool:
-        pending = [pool.submit(_line, order.set_name, seed, fingerprint) for seed in seeds]
-        try:
-            for future in as_completed(pending):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def end_with_parent() -> None:
-    """Let a worker end soon after the process that started it, however that ended."""
-
-    def watch() -> None:
-        parent = parent_process()
-        while parent is not None and parent.is_alive():
-            time.sleep(WATCH_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _line(set_name: str, seed: int, fingerprint: str) -> str:

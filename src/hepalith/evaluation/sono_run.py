@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 
-from hepalith.errors import OutputError
-from hepalith.evaluation.run import ONE_THREAD, RESULTS, digest_of, drop_torn_line, end_with_parent
+from hepalith.evaluation.lines import RESULTS, write_lines
+from hepalith.evaluation.run import digest_of
 from hepalith.evaluation.sono_examine import examine_sonogram
 from hepalith.evaluation.sono_record import SonoRecord, load_sono_records, to_sono_line
 from hepalith.evaluation.sono_set import sono_plan_of
@@ -101,18 +99,7 @@ def run_sono_order(
     fingerprint, path = sono_fingerprint_of(order), out / RESULTS
     done = _finished(order, path, fingerprint)
     left = [seed for seed in order.seeds if seed not in done]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        drop_torn_line(path)
-        with path.open("a", encoding="utf-8") as file:
-            for number, line in enumerate(_lines(order, left, fingerprint), start=1):
-                file.write(line + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-                if progress is not None:
-                    progress(f"{number} of {len(left)} sonograms")
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror}; choose another --out") from error
+    write_lines(path, partial(_line, order.set_name, fingerprint=fingerprint), left, order.jobs, progress)
     held = _finished(order, path, fingerprint)
     return tuple(held[seed] for seed in order.seeds if seed in held)
 
@@ -124,23 +111,6 @@ def _finished(order: SonoOrder, path: Path, fingerprint: str) -> dict[int, SonoR
         for record in load_sono_records(path)
         if record.fingerprint == fingerprint and record.kind == order.set_name
     }
-
-
-def _lines(order: SonoOrder, seeds: Sequence[int], fingerprint: str) -> Iterator[str]:
-    """Yield the line of each sonogram as it is finished."""
-    if order.jobs <= 1 or len(seeds) <= 1:
-        for seed in seeds:
-            yield _line(order.set_name, seed, fingerprint)
-        return
-    for name in ONE_THREAD:
-        os.environ.setdefault(name, "1")
-    with ProcessPoolExecutor(order.jobs, get_context("spawn"), initializer=end_with_parent) as pool:
-        pending = [pool.submit(_line, order.set_name, seed, fingerprint) for seed in seeds]
-        try:
-            for future in as_completed(pending):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _line(set_name: str, seed: int, fingerprint: str) -> str:
