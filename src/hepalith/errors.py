@@ -14,9 +14,11 @@ The tree, with the exit status that the command line gives for each::
     │   ├── MaskError                          3  a liver mask that does not fit the image
     │   ├── PatientFileError                   3  a patient file that says something we cannot use
     │   ├── PolicyFileError                    3  a management policy of one's own that breaks its schema
-    │   └── ReadingFileError                   3  a reading.json that is not one
+    │   ├── ReadingFileError                   3  a reading.json that is not one
+    │   └── FetchError (ConnectionError)       3  an archive that cannot be asked or gives nothing
     └── OutputError (OSError)                  5  the output cannot be written
-        └── OutputExistsError (FileExistsError)  5  a non-empty output folder, without --overwrite
+        ├── OutputExistsError (FileExistsError)  5  a non-empty output folder, without --overwrite
+        └── DeliveryError (ConnectionError)    5  an archive that cannot be reached or refuses what is sent
 
 A reading that was made but cannot answer the question (no liver in view) raises
 nothing: the reading says so and the command ends with status 4.
@@ -29,6 +31,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "DeliveryError",
+    "FetchError",
     "GeometryError",
     "HepalithError",
     "InputError",
@@ -105,6 +109,10 @@ class ReadingFileError(InputError):
     """A file that is not a reading, or not one this version understands."""
 
 
+class FetchError(InputError, ConnectionError):
+    """An archive (PACS) that cannot be reached, refuses to answer, or does not hold what was asked for."""
+
+
 class OutputError(HepalithError, OSError):
     """The output cannot be written."""
 
@@ -113,3 +121,7 @@ class OutputError(HepalithError, OSError):
 
 class OutputExistsError(OutputError, FileExistsError):
     """The output folder holds something already and overwriting was not asked for."""
+
+
+class DeliveryError(OutputError, ConnectionError):
+    """An archive (PACS) that cannot be reached, or refuses what is sent to it."""

@@ -52,7 +52,7 @@ from hepalith.reading import (
 )
 from hepalith.reading.assemble import assemble
 from hepalith.report import write_folder
-from hepalith.settings import Settings
+from hepalith.settings import Formats, Settings
 from hepalith.study import Acquisition, Identity, Patient, Series, SeriesLeft, Study
 from hepalith.study.choice import SeriesChoice, choose_series
 from hepalith.study.open import open_study
@@ -113,6 +113,7 @@ def read(
     out: Path | str | None = None,
     settings: Settings | None = None,
     patient: Patient | None = None,
+    formats: Formats | None = None,
     overwrite: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Reading:
@@ -127,6 +128,8 @@ def read(
         Folder to write the reading to; it appears whole or not at all. None: nothing is written.
     settings, patient
         What the user chose, and what is known of the patient; defaults where not given.
+    formats
+        What is written besides the reading and its pages: DICOM, FHIR, PDF, calendar.
     overwrite
         Replace an earlier reading in `out`.
     progress
@@ -155,7 +158,7 @@ def read(
     reading = read_study(paths, settings, patient, clock)
     if out is not None:  # by now the volume is gone: a reading keeps its crop only
         with clock.stage("report"):
-            write_folder(reading, Path(out), overwrite=overwrite, run=clock.run)
+            write_folder(reading, Path(out), overwrite=overwrite, run=clock.run, formats=formats)
     return reading
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["COARSEST_PIXEL_MM", "FINEST_PIXEL_MM", "MaskSource", "Settings"]
+__all__ = ["COARSEST_PIXEL_MM", "FINEST_PIXEL_MM", "Formats", "MaskSource", "Settings"]
 
 FINEST_PIXEL_MM, COARSEST_PIXEL_MM = 0.02, 2.0
 """Sizes of a pixel that a user may state, in mm.
@@ -21,6 +21,28 @@ class MaskSource:
 
     path: Path
     label: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """Which formats are written from a reading folder, and how. None of it changes the reading.
+
+    Parameters
+    ----------
+    names
+        Of `hepalith.report.formats.FORMATS`: ``"pdf"``, ``"seg"``, ``"sr"``, ``"fhir"``, ``"calendar"``, ….
+    fhir_version
+        ``"R4"`` (4.0.1) or ``"R5"``.
+    segmentation
+        ``"binary"`` or ``"labelmap"``: the SOP class of the DICOM segmentation.
+    language
+        Language of what can be in one only (SR, calendar, FHIR texts): ``"en"`` or ``"zh"``.
+    """
+
+    names: tuple[str, ...] = ()
+    fhir_version: str = "R4"
+    segmentation: str = "binary"
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ def test_a_deidentified_reading_has_no_date_uid_key_or_source(factories: ModuleT
     assert all(action.due is None for action in document.plan)
     assert document.plan[0].after is not None, "the interval stays"
     assert document.study.patient.key is None, "a public key hides nothing"
-    assert reading.source is None
+    assert reading.source.is_hidden
     text = to_json(document)
     assert study.uid not in text
     assert factories.make_series().uid not in text

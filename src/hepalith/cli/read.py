@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from hepalith.cli.format_options import add_format_arguments, formats_of
 from hepalith.cli.options import (
     add_liver_arguments,
     add_output_arguments,
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="TOML or JSON with age, history, exposures, laboratory values, … (default: nothing is known)",
     )
     add_telling_arguments(parser, "report")
+    add_format_arguments(parser)
     parser.add_argument(
         "--hu-per-mg-ml",
         metavar="N",
@@ -121,6 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
             out=arguments.out,
             settings=settings,
             patient=patient,
+            formats=formats_of(arguments),
             overwrite=arguments.overwrite,
             progress=progress,
         )

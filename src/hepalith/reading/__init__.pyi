@@ -18,6 +18,7 @@ from hepalith.reading.load import load_reading as load_reading
 from hepalith.reading.reading import Maps as Maps
 from hepalith.reading.reading import Reading as Reading
 from hepalith.reading.reading import Run as Run
-from hepalith.reading.reading import Source as Source
+from hepalith.reading.source import Source as Source
+from hepalith.reading.source import SourceImage as SourceImage
 
 __all__: list[str]

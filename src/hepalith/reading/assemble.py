@@ -44,7 +44,7 @@ from hepalith.reading.identity import (
     tracking_uid,
 )
 from hepalith.reading.layperson import summarise_for_patient
-from hepalith.reading.reading import Reading, Source
+from hepalith.reading.reading import Reading
 from hepalith.reading.sonogram_entries import (
     article_entry,
     detectability_of_sonogram,
@@ -54,9 +54,9 @@ from hepalith.reading.sonogram_entries import (
     input_entries_of,
     limit_entries,
     liver_of_sonogram,
-    series_of,
 )
 from hepalith.reading.sonogram_maps import key_picture_entries, key_pictures, sonogram_maps
+from hepalith.reading.source import source_of, stand_in_source
 from hepalith.reading.summary import summarise_for_radiology
 from hepalith.settings import Settings
 from hepalith.study import Study
@@ -118,18 +118,17 @@ def assemble(
     pictures = () if sonography is None else key_pictures(sonography)
     if ct is not None:
         maps = replace(make_maps(ct), others=pictures)
-        source = Source(examination.study, ct.series, maps.grid, ct.sha256)
     elif sonography is not None:
         maps = sonogram_maps(sonography, pictures)
-        primary = sonography.primary
-        source = Source(examination.study, primary.series, maps.grid, primary.cine.sha256)
     else:
         raise ValueError("an examination of neither CT nor ultrasound")
-    if sonography is not None:
-        source = replace(source, ultrasound=series_of(sonography))
     document = make_document(examination, conclusion, patient, settings, pseudonym_key)
     document = document.model_copy(update={"key_pictures": key_picture_entries(maps, pictures)})
-    return Reading(with_summary(document), maps, None if settings.deidentify else source)
+    if settings.deidentify:
+        source = stand_in_source(document, maps.grid, maps.stored_order)
+    else:
+        source = source_of(examination, document, maps.stored_order)
+    return Reading(with_summary(document), maps, source)
 
 
 def make_document(

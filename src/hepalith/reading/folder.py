@@ -19,9 +19,9 @@ from hepalith.errors import OutputError, OutputExistsError
 from hepalith.geometry import Grid
 from hepalith.image.save import save_map
 from hepalith.reading.document import SCHEMA, to_json
-from hepalith.reading.reading import Reading, Run, Source
+from hepalith.reading.reading import Reading, Run
 from hepalith.reading.sonogram_maps import OTHER_FOCI, OTHER_PICTURES, stacked
-from hepalith.study import Series
+from hepalith.reading.source import source_json
 
 __all__ = ["FOLDER_FILES", "Writer", "refuse_occupied", "write_folder"]
 
@@ -47,6 +47,8 @@ FOLDER_FILES = frozenset(
         "measurements.dcm",
         "bundle.fhir.json",
         "follow_up.ics",
+        "report_pdf.dcm",
+        "key_images.dcm",
         "source.json",
         "run.json",
     }
@@ -64,6 +66,7 @@ def write_folder(
     overwrite: bool = False,
     writers: Mapping[str, Writer] | None = None,
     run: Callable[[], Run] = Run,
+    afterwards: Callable[[Path], None] | None = None,
 ) -> Path:
     """Write a reading into its folder, which appears whole or not at all.
 
@@ -79,7 +82,10 @@ def write_folder(
         By file name, one of `FOLDER_FILES`: further files, written from the reading.
     run
         Gives what ``run.json`` says, the only file that differs between two runs. Called when all
-        but it and the document are written, so that it can say how long the writing took.
+        but it is written, so that it can say how long the writing took.
+    afterwards
+        Called with the folder before it is put into place, when all but ``run.json`` stands: writes what
+        is made from the folder itself.
 
     Returns
     -------
@@ -104,7 +110,10 @@ def write_folder(
         staging = (target if inside else target.parent) / f".{target.name}.{uuid.uuid4().hex[:8]}"
         staging.mkdir()
         try:
-            write_files(reading, staging, writers or {}, run)
+            write_files(reading, staging, writers or {})
+            if afterwards is not None:
+                afterwards(staging)
+            (staging / "run.json").write_text(json_text(asdict(run())), encoding="utf-8")
             if inside:
                 move_files(staging, target)
             else:
@@ -167,10 +176,8 @@ def must_stage_inside(target: Path) -> bool:
     return target.is_mount() or not os.access(target.parent, os.W_OK | os.X_OK)
 
 
-def write_files(
-    reading: Reading, folder: Path, writers: Mapping[str, Writer], run: Callable[[], Run]
-) -> None:
-    """Write every file of the reading into `folder`."""
+def write_files(reading: Reading, folder: Path, writers: Mapping[str, Writer]) -> None:
+    """Write every file of the reading but ``run.json`` into `folder`."""
     maps = reading.maps
     save_map(folder / "liver.nii.gz", maps.liver, maps.grid, maps.stored_order, box=maps.box)
     save_map(folder / "foci.nii.gz", maps.foci, maps.grid, maps.stored_order, box=maps.box)
@@ -188,9 +195,8 @@ def write_files(
         save_map(folder / OTHER_FOCI, foci, plain)
     for name in sorted(writers):
         writers[name](reading, folder / name)
-    if reading.source is not None:
-        write_private(folder / "source.json", json_text(source_entry(reading.source)))
-    (folder / "run.json").write_text(json_text(asdict(run())), encoding="utf-8")
+    if not reading.source.is_hidden:
+        write_private(folder / "source.json", source_json(reading.source))
     (folder / "reading.json").write_text(to_json(reading.document), encoding="utf-8")
 
 
@@ -204,46 +210,6 @@ def write_private(path: Path, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-
-
-def source_entry(source: Source) -> dict[str, Any]:
-    """Return what the writers of DICOM need of the source: identity, UIDs in order, geometry."""
-    study, series = source.study, source.series
-    return {
-        "schema": "hepalith/source/1",
-        "study": {
-            "uid": study.uid,
-            "date": study.date.isoformat() if study.date else None,
-            "dates_removed": study.dates_removed,
-        },
-        "identity": asdict(study.identity),
-        **series_said(series),
-        "ultrasound": [series_said(one) for one in source.ultrasound],
-        "grid": {"shape": list(source.grid.shape), "affine_lps": source.grid.affine.tolist()},
-        "sha256": source.sha256,
-    }
-
-
-def series_said(series: Series) -> dict[str, Any]:
-    """Return a series and its instances in the order read."""
-    return {
-        "series": {
-            "uid": series.uid,
-            "modality": series.modality,
-            "description": series.description,
-            "number": series.number,
-            "frame_of_reference_uid": series.frame_of_reference_uid,
-            "kind": series.kind,
-        },
-        "instances": [
-            {
-                "sop_class_uid": instance.sop_class_uid,
-                "sop_instance_uid": instance.sop_instance_uid,
-                "frame": instance.frame,
-            }
-            for instance in series.instances
-        ],
-    }
 
 
 def swap_folders(staging: Path, target: Path) -> None:

@@ -16,6 +16,7 @@ from hepalith.geometry import Box, Grid, StoredOrder
 from hepalith.reading.document import SCHEMA, Document
 from hepalith.reading.reading import KeyPicture, Maps, Reading
 from hepalith.reading.sonogram_maps import OTHER_FOCI, OTHER_PICTURES
+from hepalith.reading.source import load_source, stand_in_source
 
 __all__ = ["load_document", "load_reading"]
 
@@ -24,7 +25,7 @@ LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def load_reading(folder: Path) -> Reading:
-    """Read a reading folder back: its document and its maps, without identity.
+    """Read a reading folder back: its document, its maps, and where it came from.
 
     Keys that this version does not know are ignored.
 
@@ -54,6 +55,7 @@ def load_reading(folder: Path) -> Reading:
     further = {
         name: load_labels(folder / f"{name}.nii.gz", order, box) for name in ("segments", "ducts", "hosts")
     }
+    source = load_source(folder) or stand_in_source(document, grid, order)
     return Reading(
         document,
         Maps(
@@ -68,6 +70,7 @@ def load_reading(folder: Path) -> Reading:
             hosts=further["hosts"],
             others=load_pictures(document, folder),
         ),
+        source,
     )
 
 

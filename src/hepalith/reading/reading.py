@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from hepalith.geometry import Box, Grid, StoredOrder
 from hepalith.image import Volume
 from hepalith.reading.document import Document
-from hepalith.study import Series, Study
+from hepalith.reading.source import Source
 
-__all__ = ["KeyPicture", "Maps", "Reading", "Run", "Source"]
+__all__ = ["KeyPicture", "Maps", "Reading", "Run"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,18 +83,6 @@ class Maps:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Where a reading came from, with identity: for the writers of DICOM, never for the reading."""
-
-    study: Study
-    series: Series
-    grid: Grid
-    sha256: str
-    ultrasound: tuple[Series, ...] = ()
-    """Every series of ultrasound that was read."""
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
     """What differs between two runs of the same reading: when, where, how long. Only in ``run.json``."""
 
@@ -118,12 +106,12 @@ class Reading:
     maps
         The label maps and the crop in HU.
     source
-        Identity and files of the source; ``None`` when it was left out or not loaded.
+        Identity and files of the source; of a de-identified reading one that names nobody.
     """
 
     document: Document
     maps: Maps
-    source: Source | None = None
+    source: Source
 
     @property
     def is_answerable(self) -> bool:

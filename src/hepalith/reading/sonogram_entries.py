@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from hepalith.calcification import Foci, Focus
 from hepalith.calcification.echo import Observation, Shadow
@@ -40,7 +39,6 @@ from hepalith.reading.sonogram_document import (
     ShadowEntry,
     SonographyEntry,
 )
-from hepalith.study import Series
 from hepalith.vocabulary import NotAssessable
 
 __all__ = [
@@ -321,14 +319,3 @@ def disagreement_entry(clash: Disagreement) -> DisagreementEntry:
         text=clash.en,
         text_zh=clash.zh,
     )
-
-
-def series_of(read: UltrasoundRead) -> tuple[Series, ...]:
-    """Return the series that the images came from, each once with its files, in order."""
-    found: dict[tuple[str, str], Series] = {}
-    for image in read.images:
-        key = (image.series.uid, image.series.part)
-        known = found.get(key)
-        files = () if known is None else known.instances
-        found[key] = replace(image.series, instances=(*files, *image.series.instances))
-    return tuple(found.values())

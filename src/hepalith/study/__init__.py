@@ -3,6 +3,7 @@
 from hepalith.study.acquisition import (
     Acquisition,
     Encoding,
+    GeneralStudy,
     Identity,
     InputFile,
     Instance,
@@ -17,6 +18,7 @@ from hepalith.study.patient_file import read_patient
 __all__ = [
     "Acquisition",
     "Encoding",
+    "GeneralStudy",
     "Identity",
     "InputFile",
     "Instance",

@@ -11,6 +11,7 @@ from hepalith.study.sonography import Capture
 __all__ = [
     "Acquisition",
     "Encoding",
+    "GeneralStudy",
     "Identity",
     "InputFile",
     "Instance",
@@ -40,6 +41,25 @@ class Identity:
     sex: str = ""
     """DICOM's M, F, O or empty."""
     age_years: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralStudy:
+    """What the header says of the examination: results must carry it to be filed beside the images.
+
+    Texts as DICOM writes them (dates ``YYYYMMDD``, times ``HHMMSS.FFFFFF``); empty where it is silent.
+
+    References
+    ----------
+    DICOM PS3.3, C.7.2.1 (General Study Module).
+    """
+
+    date: str = ""
+    time: str = ""
+    id: str = ""
+    accession_number: str = ""
+    referring_physician: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +157,10 @@ class Series:
     part: str = ""
     """What sets this volume apart from others of the same series; empty when there is one."""
     study_uid: str = ""
+    general: GeneralStudy = field(default_factory=GeneralStudy)
+    stand_ins: tuple[str, ...] = ()
+    """Which of its UIDs were made because the header had none: ``"study"``, ``"series"``,
+    ``"frame of reference"``, ``"instances"``. Made ones are the same for the same files."""
     image_type: tuple[str, ...] = ()
     body_part: str = ""
     unfit: str = ""

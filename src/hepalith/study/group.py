@@ -241,6 +241,16 @@ def _build(uid: str, study_uid: str, part: str, slices: list[Slice], warnings: S
     if not frame_of_reference:
         frame_of_reference = make_uid("frame of reference", study_uid, uid)
         notes.append("The series had no frame of reference UID; one was made")
+    stand_ins = [
+        name
+        for name, given in (
+            ("study", first.study_uid),
+            ("series", first.series_uid),
+            ("frame of reference", first.frame_of_reference_uid),
+            ("instances", all(item.header.sop_instance_uid for item in slices)),
+        )
+        if not given
+    ]
     instances = [_instance(item) for item in slices]
     nameless = sum(not instance.sop_instance_uid for instance in instances)
     if nameless:
@@ -267,6 +277,8 @@ def _build(uid: str, study_uid: str, part: str, slices: list[Slice], warnings: S
         instances=tuple(instances),
         part=part,
         study_uid=study_uid,
+        general=first.general,
+        stand_ins=tuple(stand_ins),
         image_type=frame_type or first.image_type,
         body_part=first.body_part,
         warnings=tuple(notes),

@@ -58,6 +58,10 @@ def _build(uid: str, reason: str, members: list[Header], study_uid: str) -> Seri
     if not uid:
         uid = make_uid("series", study_uid, "US", first.series_number, first.description, first.protocol)
         notes.append("The series had no UID; one was made from its description")
+    stand_ins = [name for name, given in (
+        ("study", first.study_uid), ("series", first.series_uid),
+        ("instances", all(header.sop_instance_uid for header in kept.values())),
+    ) if not given]  # fmt: skip
     return Series(
         uid=uid,
         modality="US",
@@ -68,6 +72,8 @@ def _build(uid: str, reason: str, members: list[Header], study_uid: str) -> Seri
         instances=tuple(_instance(header, uid, n) for n, header in enumerate(kept.values())),
         part=reason,
         study_uid=study_uid,
+        general=first.general,
+        stand_ins=tuple(stand_ins),
         image_type=first.image_type,
         body_part=first.body_part,
         unfit=reason,

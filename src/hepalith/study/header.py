@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from hepalith.study.acquisition import Acquisition, Encoding, Identity, Plane
+from hepalith.study.acquisition import Acquisition, Encoding, GeneralStudy, Identity, Plane
 from hepalith.study.capture import CAPTURE_TAGS, read_capture
 from hepalith.study.elements import Elements, scan, scan_whole
 from hepalith.study.sonography import Capture
@@ -53,7 +53,8 @@ _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 
 _WANTED = frozenset(
     (
-        0x00020010, 0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00080020, 0x00080060, 0x00080070,
+        0x00020010, 0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00080020, 0x00080030, 0x00080050,
+        0x00080060, 0x00080070, 0x00080090,
         0x00081030, 0x0008103E, 0x00081090, 0x00100010, 0x00100020, 0x00100030, 0x00100040, 0x00101010,
         0x00180010, 0x00180015, 0x00180050, 0x00180060, 0x00180088, 0x00181030, 0x00181120, 0x00181210,
         0x0020000D, 0x0020000E, 0x00200010, 0x00200011, 0x00200012, 0x00200013, 0x00200032, 0x00200037,
@@ -114,6 +115,7 @@ class Header:
     """Whether it says so in something that is no number, or with a slope of zero."""
     capture: Capture | None = None
     """What an ultrasound file says of its screen; ``None`` for everything else."""
+    general: GeneralStudy = field(default_factory=GeneralStudy)
 
     @property
     def name(self) -> str:
@@ -190,6 +192,14 @@ def read_header(
         rescaled=0x00281052 in elements.raw or bool(elements.items(_SHARED) or elements.items(_PER_FRAME)),
         rescale_unclear=_is_unclear(elements, 0x00281052) or _is_unclear(elements, 0x00281053, zero=True),
         capture=capture,
+        general=GeneralStudy(
+            date=elements.text(0x00080020),
+            time=elements.text(0x00080030),
+            id=elements.text(0x00200010),
+            accession_number=elements.text(0x00080050),
+            referring_physician=elements.text(0x00080090),
+            description=elements.text(0x00081030),
+        ),
     )
 
 

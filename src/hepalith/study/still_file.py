@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from hepalith.study.acquisition import Instance, Series
 from hepalith.study.source import Source
-from hepalith.study.uid import make_uid
+from hepalith.study.uid import ALL_UIDS, make_uid
 
 __all__ = ["StillFile", "describe_still_file", "is_still", "is_video"]
 
@@ -35,7 +35,14 @@ class StillFile:
         instance = Instance(
             self.source.path, self.source.member, sop_instance_uid=make_uid("instance", self.uid)
         )
-        return Series(uid=self.uid, modality="US", instances=(instance,), kind="still", study_uid=study_uid)
+        return Series(
+            uid=self.uid,
+            modality="US",
+            instances=(instance,),
+            kind="still",
+            study_uid=study_uid,
+            stand_ins=ALL_UIDS,
+        )
 
 
 def is_still(head: bytes) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import uuid
 
-__all__ = ["make_uid"]
+__all__ = ["ALL_UIDS", "make_uid"]
+
+ALL_UIDS = ("study", "series", "frame of reference", "instances")
+"""What `Series.stand_ins` says of a file that knows no UIDs (NIfTI, NRRD, MHA, PNG, JPEG)."""
 
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "hepalith/study")
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 from hepalith.study.acquisition import Instance, Series
 from hepalith.study.source import Source
 from hepalith.study.still_file import is_still
-from hepalith.study.uid import make_uid
+from hepalith.study.uid import ALL_UIDS, make_uid
 
 __all__ = ["VolumeFile", "describe_volume_file", "sniff"]
 
@@ -43,6 +43,7 @@ class VolumeFile:
             instances=(instance,),
             kind=self.kind,
             study_uid=study_uid,
+            stand_ins=ALL_UIDS,
             unfit=unfit,
         )
 
