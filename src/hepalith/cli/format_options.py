@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from hepalith.errors import UsageError
-from hepalith.report.formats import FORMATS, choose_formats
+from hepalith.report.formats import FORMATS, check_extras, choose_formats
 from hepalith.settings import Formats
 
 __all__ = ["add_format_arguments", "formats_of"]
@@ -50,7 +50,15 @@ def formats_named(text: str) -> tuple[str, ...]:
 
 
 def formats_of(arguments: argparse.Namespace) -> Formats:
-    """Return what the arguments ask to be written."""
-    return Formats(
-        arguments.write, arguments.fhir_version, arguments.segmentation, getattr(arguments, "language", "en")
+    """Return what the arguments ask to be written.
+
+    Raises
+    ------
+    MissingExtraError
+        If what a format needs is not installed.
+    """
+    formats = Formats(
+        arguments.write, arguments.fhir_version, arguments.segmentation, arguments.language or "en"
     )
+    check_extras(formats)
+    return formats

@@ -34,6 +34,8 @@ class Command:
 
 COMMANDS = (
     Command("read", "read one examination and write the reading folder"),
+    Command("write", "write DICOM, FHIR, PDF or a calendar from a reading made before"),
+    Command("accept", "accept a reading as a physician: its documents become final", is_brief=True),
     Command(
         "diagnose", "say what it may be and what to do, from a patient file or a report alone", is_brief=True
     ),

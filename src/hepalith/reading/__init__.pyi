@@ -1,3 +1,4 @@
+from hepalith.reading.accept import accept as accept
 from hepalith.reading.document import NOTICE as NOTICE
 from hepalith.reading.document import SCHEMA as SCHEMA
 from hepalith.reading.document import Document as Document
@@ -10,6 +11,7 @@ from hepalith.reading.examination import UltrasoundImage as UltrasoundImage
 from hepalith.reading.examination import UltrasoundRead as UltrasoundRead
 from hepalith.reading.examination import keep_frames as keep_frames
 from hepalith.reading.folder import Writer as Writer
+from hepalith.reading.folder import private_folder as private_folder
 from hepalith.reading.folder import refuse_occupied as refuse_occupied
 from hepalith.reading.folder import write_folder as write_folder
 from hepalith.reading.identity import DEFAULT_PSEUDONYM_KEY as DEFAULT_PSEUDONYM_KEY
@@ -20,5 +22,6 @@ from hepalith.reading.reading import Reading as Reading
 from hepalith.reading.reading import Run as Run
 from hepalith.reading.source import Source as Source
 from hepalith.reading.source import SourceImage as SourceImage
+from hepalith.reading.source import load_source as load_source
 
 __all__: list[str]

@@ -43,7 +43,6 @@ from hepalith.reading.identity import (
     reading_uuid,
     tracking_uid,
 )
-from hepalith.reading.layperson import summarise_for_patient
 from hepalith.reading.reading import Reading
 from hepalith.reading.sonogram_entries import (
     article_entry,
@@ -57,7 +56,7 @@ from hepalith.reading.sonogram_entries import (
 )
 from hepalith.reading.sonogram_maps import key_picture_entries, key_pictures, sonogram_maps
 from hepalith.reading.source import source_of, stand_in_source
-from hepalith.reading.summary import summarise_for_radiology
+from hepalith.reading.summarise import with_summary
 from hepalith.settings import Settings
 from hepalith.study import Study
 from hepalith.study.patient import Patient
@@ -196,17 +195,6 @@ def without_names(image: ImageEntry, examination: Examination) -> ImageEntry:
     if examination.ultrasound is not None:
         names += [read.cine.name for read in examination.ultrasound.images]
     return image.model_copy(update={"warnings": tuple(hide_names(w, names) for w in image.warnings)})
-
-
-def with_summary(document: Document) -> Document:
-    """Return the document with its summaries, written from the rest of it."""
-    summary = SummaryEntry(
-        radiology=TextEntry(
-            en=summarise_for_radiology(document, "en"), zh=summarise_for_radiology(document, "zh")
-        ),
-        patient=TextEntry(en=summarise_for_patient(document, "en"), zh=summarise_for_patient(document, "zh")),
-    )
-    return document.model_copy(update={"summary": summary})
 
 
 def list_sides(examination: Examination, key: bytes, *, hidden: bool) -> list[_Side]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, Literal
 
 from pydantic import Field
@@ -54,6 +54,7 @@ from hepalith.reading.sonogram_document import (
 )
 
 __all__ = [
+    "AcceptedEntry",
     "ActionEntry",
     "AgeSex",
     "AlertEntry",
@@ -310,6 +311,16 @@ class CorrectionEntry(Entry):
     reason: str
 
 
+class AcceptedEntry(Entry):
+    """The person who stands for the reading from this revision on; `diagnoses` are those confirmed."""
+
+    by: str = Field(min_length=1)
+    """Name or pseudonym, as it is to stand in the hospital's documents: DICOM's ``Family^Given`` or free."""
+    organization: str = ""
+    at: datetime
+    diagnoses: tuple[Term, ...] = ()
+
+
 class SummaryEntry(Entry):
     """The reading in words: for the radiologist, and for the patient."""
 
@@ -345,6 +356,8 @@ class Document(Entry):
     key_pictures: tuple[KeyPictureEntry, ...] = ()
     comparison: dict[str, Any] | None = None
     corrections: tuple[CorrectionEntry, ...] = ()
+    accepted: AcceptedEntry | None = None
+    """Null: no person has accepted this revision."""
     summary: SummaryEntry
     notice: str = NOTICE
 

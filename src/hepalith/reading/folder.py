@@ -23,7 +23,7 @@ from hepalith.reading.reading import Reading, Run
 from hepalith.reading.sonogram_maps import OTHER_FOCI, OTHER_PICTURES, stacked
 from hepalith.reading.source import source_json
 
-__all__ = ["FOLDER_FILES", "Writer", "refuse_occupied", "write_folder"]
+__all__ = ["FOLDER_FILES", "Writer", "private_folder", "refuse_occupied", "write_folder"]
 
 Writer = Callable[[Reading, Path], None]
 """Writes one file of a reading: the report, a PDF, a DICOM object. Rooms above `reading` bring theirs."""
@@ -121,6 +121,26 @@ def write_folder(
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     return out
+
+
+@contextlib.contextmanager
+def private_folder(out: Path) -> Iterator[Path]:
+    """Give a hidden folder inside the folder `out`, from which finished files can be moved into it.
+
+    It is gone at the end, whatever happened.
+
+    Raises
+    ------
+    OutputError
+        If `out` cannot be written.
+    """
+    with one_line_errors(out):
+        staging = out / f".{uuid.uuid4().hex[:8]}"
+        staging.mkdir(mode=0o700)
+        try:
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
 
 def list_held(out: Path) -> list[str]:

@@ -76,8 +76,17 @@ def summarise_for_radiology(document: Document, language: str) -> str:
     blocks = [
         "\n".join([phrase("radiology", name, language) + colon, *lines]) for name, lines in sections if lines
     ]
-    blocks.append(phrase("radiology", "notice", language))
+    blocks.append(standing(document, language))
     return "\n\n".join(blocks)
+
+
+def standing(document: Document, language: str) -> str:
+    """Say what the reading is: a machine's, or one that a person has accepted, who and when."""
+    accepted = document.accepted
+    if accepted is None:
+        return phrase("radiology", "notice", language)
+    who = ", ".join(part for part in (accepted.by, accepted.organization) if part)
+    return phrase("radiology", "accepted", language, who=who, day=accepted.at.date().isoformat())
 
 
 def join_sentences(sentences: list[str], language: str) -> str:

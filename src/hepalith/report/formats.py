@@ -9,15 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol, cast
 
-from hepalith.errors import UsageError
-from hepalith.reading import Reading, load_reading
+from hepalith.errors import MissingExtraError, UsageError
+from hepalith.reading import Reading, load_reading, private_folder
 from hepalith.settings import Formats
 
-__all__ = ["FORMATS", "Format", "choose_formats", "write_formats"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "add_formats",
+    "check_extras",
+    "choose_formats",
+    "list_files",
+    "list_written",
+    "write_formats",
+]
 
 
 class FormatWriter(Protocol):
@@ -37,6 +47,10 @@ class Format:
     function: str
     needs: tuple[str, ...] = ()
     """Formats that are written with it, since it refers to them."""
+    extra: str = ""
+    """The extra that brings what its writer imports; empty: it is always there."""
+    imports: tuple[str, ...] = ()
+    """What the writer imports of that extra."""
 
     def writer(self) -> FormatWriter:
         """Return its writer."""
@@ -45,12 +59,22 @@ class Format:
 
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
-        "pdf": Format("report and patient's page", ("report.pdf", "patient.pdf"), "pdf", "write_pdf"),
+        "pdf": Format(
+            "report and patient's page",
+            ("report.pdf", "patient.pdf"),
+            "pdf",
+            "write_pdf",
+            (),
+            "pdf",
+            ("typst",),
+        ),
         "seg": Format("DICOM segmentation", ("segmentation.dcm",), "dicom_seg", "write_seg"),
         "sr": Format("DICOM measurement report", ("measurements.dcm",), "dicom_sr", "write_sr", ("seg",)),
         "fhir": Format("FHIR bundle", ("bundle.fhir.json",), "fhir", "write_fhir"),
         "calendar": Format("follow-up dates", ("follow_up.ics",), "calendar", "write_calendar"),
-        "dicompdf": Format("report as DICOM", ("report_pdf.dcm",), "dicom_pdf", "write_dicom_pdf"),
+        "dicompdf": Format(
+            "report as DICOM", ("report_pdf.dcm",), "dicom_pdf", "write_dicom_pdf", (), "pdf", ("typst",)
+        ),
         "keyimages": Format("key images as DICOM", ("key_images.dcm",), "dicom_capture", "write_key_images"),
     }
 )
@@ -79,9 +103,30 @@ def choose_formats(named: str) -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in needed)
 
 
+def check_extras(formats: Formats) -> None:
+    """Refuse formats whose extra is not installed: before the work rather than after it.
+
+    Raises
+    ------
+    MissingExtraError
+        Naming the extra and how to install it.
+    """
+    for name in formats.names:
+        wanted = FORMATS[name]
+        if any(find_spec(module) is None for module in wanted.imports):
+            raise MissingExtraError(
+                f"--write {name} needs the extra {wanted.extra!r}: pip install 'hepalith[{wanted.extra}]'"
+            )
+
+
 def list_files(names: Sequence[str]) -> tuple[str, ...]:
     """Return the files that some formats have."""
     return tuple(file for name in names for file in FORMATS[name].files)
+
+
+def list_written(folder: Path) -> tuple[str, ...]:
+    """Return the formats of which a folder holds a file."""
+    return tuple(name for name, one in FORMATS.items() if any((folder / file).exists() for file in one.files))
 
 
 def write_formats(folder: Path, formats: Formats, into: Path | None = None) -> None:
@@ -99,3 +144,28 @@ def write_formats(folder: Path, formats: Formats, into: Path | None = None) -> N
     reading = load_reading(folder)
     for name in formats.names:
         FORMATS[name].writer()(reading, into or folder, formats)
+
+
+def add_formats(folder: Path, formats: Formats) -> tuple[Path, ...]:
+    """Write formats of a finished reading folder into it; each file appears when all are complete.
+
+    Returns
+    -------
+    tuple
+        The files written, in the order of `FORMATS`. A format that has nothing to say (a segmentation of
+        nothing) has none.
+
+    Raises
+    ------
+    hepalith.errors.ReadingFileError
+        If the folder holds no reading.
+    hepalith.errors.OutputError
+        If a file cannot be written.
+    """
+    check_extras(formats)
+    with private_folder(folder) as staging:
+        write_formats(folder, formats, staging)
+        made = [staging / file for file in list_files(formats.names) if (staging / file).exists()]
+        for path in made:
+            path.replace(folder / path.name)
+    return tuple(folder / path.name for path in made)
