@@ -30,9 +30,6 @@ __all__ = ["describe_ducts"]
 NO_GAS = 0.03
 """Probability of gas in ducts where no bright body looks like it. Our judgement."""
 
-DUCT_TO_VESSEL = 0.4
-"""A duct wider than this share of the portal branch beside it is dilated (the vocabulary's definition)."""
-
 MISSED = 0.08
 """Probability that ducts are dilated though no picture shows it: one plane misses those of other segments.
 Our judgement."""

@@ -22,8 +22,6 @@ STONES_MISSED = 0.1
 STENT_MISSED = 0.03
 """Probability of a swallowed straight body where nothing is seen of it. Our judgement."""
 
-LEAST_TEXTURE = 0.02
-
 
 def describe_liver(scene: Scene) -> tuple[Finding, ...]:
     """Return the findings of the liver's tissue and of what lies beside it."""

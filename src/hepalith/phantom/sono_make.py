@@ -30,7 +30,8 @@ from hepalith.phantom.sono_protocol import draw_probe
 from hepalith.phantom.sono_render import Echoed, echoes, make_speckle
 from hepalith.phantom.sono_scene import Body, SonoScene
 from hepalith.phantom.sono_screen import Screen, ScreenMap, grey_of, lay_out, screen_map, smoothed
-from hepalith.phantom.sono_truth import HostTruth, PatternTruth, SonoTruth
+from hepalith.phantom.sono_truth import HostTruth, SonoTruth
+from hepalith.phantom.truth import PatternEntry
 from hepalith.study.sonography import Region, Sonography
 
 __all__ = ["make_sonogram"]
@@ -109,7 +110,7 @@ def make_sonogram(
             HostTruth(h.id, h.kind, h.name, screen.to_px(h.x, h.z), h.diameter_mm, h.features)
             for h in anatomy.hosts
         ),
-        patterns=tuple(PatternTruth(kind, ids) for kind, ids in anatomy.patterns if ids),
+        patterns=tuple(PatternEntry(kind, ids) for kind, ids in anatomy.patterns if ids),
         vessels=dict(anatomy.vessels),
         ducts=dict(anatomy.ducts),
         texture={"kind": texture, "network": any(k == "septal_network" for k, _ in anatomy.patterns)},

@@ -41,14 +41,13 @@ from typing import Any
 
 from hepalith.errors import OutputError, UnreadableFileError
 from hepalith.image.beam import Sector
-from hepalith.phantom.truth import NOTICE, split_of
+from hepalith.phantom.truth import NOTICE, PatternEntry, split_of
 from hepalith.study.sonography import Sonography
 
 __all__ = [
     "TISSUES",
     "DuctTruth",
     "HostTruth",
-    "PatternTruth",
     "ShadowTruth",
     "SonoFocus",
     "SonoTruth",
@@ -134,14 +133,6 @@ class HostTruth:
 
 
 @dataclass(frozen=True, slots=True)
-class PatternTruth:
-    """An arrangement of foci, by their ids."""
-
-    id: str
-    foci: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class SonoTruth:
     """Everything known of one sonogram; the fields are those of `truth.json`."""
 
@@ -158,7 +149,7 @@ class SonoTruth:
     foci: tuple[SonoFocus, ...]
     mimics: tuple[SonoFocus, ...] = ()
     hosts: tuple[HostTruth, ...] = ()
-    patterns: tuple[PatternTruth, ...] = ()
+    patterns: tuple[PatternEntry, ...] = ()
     header: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     ducts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     vessels: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -175,7 +166,7 @@ class SonoTruth:
 
 
 TABLES: Mapping[str, type[Any]] = MappingProxyType(
-    {"foci": SonoFocus, "mimics": SonoFocus, "hosts": HostTruth, "patterns": PatternTruth}
+    {"foci": SonoFocus, "mimics": SonoFocus, "hosts": HostTruth, "patterns": PatternEntry}
 )
 """The tables of `truth.json`, and the noun that each row is."""
 
