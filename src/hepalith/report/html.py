@@ -23,7 +23,7 @@ from hepalith.report.figure import FIELD_MM, Picture, find_places, focus_picture
 from hepalith.report.sonogram_page import sonogram_page
 from hepalith.report.words import LANGUAGES, word
 
-__all__ = ["render_html", "write_html"]
+__all__ = ["page_content", "render_html", "write_html"]
 
 MAX_FIGURES = 10
 """Foci with key images: about 50 kB each. The tables and the overview have the others. Our judgement."""
@@ -70,6 +70,14 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
     Everything it says is drawn from ``reading.json`` and the maps; the same reading gives the
     same page. Every text is escaped. It says nothing of who the patient is.
     """
+    return load_template().render(page_content(reading, language=language))
+
+
+def page_content(reading: Reading, *, language: str | None = None) -> dict[str, Any]:
+    """Return everything that the report says and shows, by the names that its templates use.
+
+    The page and the PDF are two settings of the same content.
+    """
     document = reading.document
     chosen = language or str(document.provenance.settings.get("language", "en"))
     chosen = chosen if chosen in LANGUAGES else "en"
@@ -91,43 +99,43 @@ def render_html(reading: Reading, *, language: str | None = None) -> str:
         if focus.id in boxes
     )
     tests, tests_rest = reasoned.worth_doing(document, chosen)
-    return load_template().render(
-        d=document,
-        language=chosen,
-        w=partial(word, language=chosen),
-        say=partial(say, language=chosen),
-        say_inline=partial(say_inline, language=chosen),
-        phrase=partial(phrase, language=chosen),
-        translate=partial(translate, language=chosen),
-        in_language=partial(in_language, language=chosen),
-        percent=partial(percent_text, language=chosen),
-        quantity=partial(quantity_text, language=chosen),
-        is_measured=is_measured,
-        format_number=format_number,
-        headline=page.headline(document, chosen),
-        overview=overview_pictures(reading.maps, places) if document.has_ct else (),
-        s=sonography,
-        warnings=list_warnings(document, chosen),
-        figures=figures,
-        field_mm=format_number(FIELD_MM),
-        total=len(ordered),
-        rows=tuple(page.focus_row(f, chosen) for f in calcified[: page.MAX_ROWS]),
-        rows_all=len(calcified),
-        mimic_rows=tuple(page.focus_row(f, chosen) for f in mimics[: page.MAX_ROWS]),
-        mimics_all=len(mimics),
-        any_mass=any(is_measured(focus.mass) for focus in calcified),
-        mass_reasons=page.mass_reasons(calcified, chosen),
-        ranking=reasoned.ranking(document, chosen),
-        steps=tuple(reasoned.step_row(a, chosen) for a in document.plan),
-        beside=reasoned.beside(document, chosen),
-        tests=tests,
-        tests_rest=tests_rest,
-        around=around_texts(document, chosen),
-        limits=page.list_limits(document, chosen),
-        nothing=nothing_text(document, chosen),
-        text=document.summary.radiology.zh if chosen == "zh" else document.summary.radiology.en,
-        settings="; ".join(f"{k} {v}" for k, v in sorted(document.provenance.settings.items())),
-    )
+    return {
+        "d": document,
+        "language": chosen,
+        "w": partial(word, language=chosen),
+        "say": partial(say, language=chosen),
+        "say_inline": partial(say_inline, language=chosen),
+        "phrase": partial(phrase, language=chosen),
+        "translate": partial(translate, language=chosen),
+        "in_language": partial(in_language, language=chosen),
+        "percent": partial(percent_text, language=chosen),
+        "quantity": partial(quantity_text, language=chosen),
+        "is_measured": is_measured,
+        "format_number": format_number,
+        "headline": page.headline(document, chosen),
+        "overview": overview_pictures(reading.maps, places) if document.has_ct else (),
+        "s": sonography,
+        "warnings": list_warnings(document, chosen),
+        "figures": figures,
+        "field_mm": format_number(FIELD_MM),
+        "total": len(ordered),
+        "rows": tuple(page.focus_row(f, chosen) for f in calcified[: page.MAX_ROWS]),
+        "rows_all": len(calcified),
+        "mimic_rows": tuple(page.focus_row(f, chosen) for f in mimics[: page.MAX_ROWS]),
+        "mimics_all": len(mimics),
+        "any_mass": any(is_measured(focus.mass) for focus in calcified),
+        "mass_reasons": page.mass_reasons(calcified, chosen),
+        "ranking": reasoned.ranking(document, chosen),
+        "steps": tuple(reasoned.step_row(a, chosen) for a in document.plan),
+        "beside": reasoned.beside(document, chosen),
+        "tests": tests,
+        "tests_rest": tests_rest,
+        "around": around_texts(document, chosen),
+        "limits": page.list_limits(document, chosen),
+        "nothing": nothing_text(document, chosen),
+        "text": document.summary.radiology.zh if chosen == "zh" else document.summary.radiology.en,
+        "settings": "; ".join(f"{k} {v}" for k, v in sorted(document.provenance.settings.items())),
+    }
 
 
 def list_warnings(document: Document, language: str) -> tuple[str, ...]:

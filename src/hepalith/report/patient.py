@@ -6,6 +6,7 @@ import tomllib
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
@@ -15,7 +16,7 @@ from hepalith.reading.layperson import day_text, tell_patient
 from hepalith.reading.phrases import phrase
 from hepalith.report.words import LANGUAGES
 
-__all__ = ["render_patient", "write_patient"]
+__all__ = ["patient_content", "render_patient", "write_patient"]
 
 
 def write_patient(reading: Reading, path: Path, *, language: str | None = None) -> None:
@@ -40,23 +41,28 @@ def render_patient(reading: Reading, *, language: str | None = None) -> str:
     from ``reading.json`` alone. It gives no verdict and no probability, promises nothing, and
     says nothing of who the patient is.
     """
+    return load_template().render(patient_content(reading, language=language))
+
+
+def patient_content(reading: Reading, *, language: str | None = None) -> dict[str, Any]:
+    """Return everything that the patient's page says, by the names that its templates use."""
     document = reading.document
     chosen = language or str(document.provenance.settings.get("language", "en"))
     chosen = chosen if chosen in LANGUAGES else "en"
-    return load_template().render(
-        d=document,
-        language=chosen,
-        said=partial(said, chosen),
-        title="title"
+    return {
+        "d": document,
+        "language": chosen,
+        "said": partial(said, chosen),
+        "title": "title"
         if not document.has_ultrasound
         else "title_both"
         if document.has_ct
         else "title_ultrasound",
-        heading=partial(phrase, "heading", language=chosen),
-        notice=phrase("patient", "notice", chosen),
-        told=tell_patient(document, chosen),
-        day=partial(day_text, language=chosen),
-    )
+        "heading": partial(phrase, "heading", language=chosen),
+        "notice": phrase("patient", "notice", chosen),
+        "told": tell_patient(document, chosen),
+        "day": partial(day_text, language=chosen),
+    }
 
 
 def said(language: str, key: str, **values: object) -> str:
