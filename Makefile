@@ -60,7 +60,7 @@ COMPILE := $(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras
 
 # Made with the oldest Python we support, so that nothing that only it needs is missing.
 lock: .venv/.dev
-	$(COMPILE) --build-deps-for editable --output-file requirements/run.lock pyproject.toml
+	$(COMPILE) --build-deps-for editable --extra pdf --extra pacs --output-file requirements/run.lock pyproject.toml
 	$(COMPILE) --extra test --extra dev --extra evaluation --constraint requirements/run.lock --output-file requirements/dev.lock pyproject.toml
 
 clean:
