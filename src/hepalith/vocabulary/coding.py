@@ -11,7 +11,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
 
-from hepalith.vocabulary.term import load_vocabulary
+from hepalith.vocabulary.term import Code, load_vocabulary
 
 __all__ = [
     "PRIVATE_SCHEME",
@@ -42,7 +42,7 @@ SCHEME_URIS: Final[Mapping[str, str]] = MappingProxyType(
 """The schemes as FHIR names them, by DICOM's designator (DICOM PS3.16, table 8-1)."""
 
 DESIGNATORS: Final[Mapping[str, str]] = MappingProxyType(
-    {"SNOMED CT": "SCT", "RadLex": "RADLEX", "LOINC": "LN", "UCUM": "UCUM", "DICOM": "DCM"}
+    {"SNOMED CT": "SCT", "RadLex": "RADLEX", "LOINC": "LN", "DICOM": "DCM"}
 )
 """DICOM's designator of each system that the vocabulary names (DICOM PS3.16, table 8-1)."""
 
@@ -75,19 +75,33 @@ def private(name: str, meaning: str) -> Coded:
     return Coded(f"H{digest}", PRIVATE_SCHEME, meaning)
 
 
+def public(code: Code, words: str) -> Coded:
+    """Return a public code with the scheme's own wording; with ours, `words`, where that is not kept."""
+    return Coded(code.value, DESIGNATORS[code.system], code.meaning or words)
+
+
+@lru_cache(maxsize=1)
+def read_concepts() -> Mapping[str, tuple[str, Code | None]]:
+    """Return the rows of ``concepts.toml``: our words and the public code of each, by id."""
+    table = tomllib.loads((files("hepalith.vocabulary") / "concepts.toml").read_text(encoding="utf-8"))
+    found: dict[str, tuple[str, Code | None]] = {}
+    for row in table["concept"]:
+        if row["id"] in found:
+            raise ValueError(f"concepts.toml has {row['id']} twice")
+        code = row.get("code")
+        found[row["id"]] = (row["en"], None if code is None else Code.model_validate(code))
+    return MappingProxyType(found)
+
+
 @lru_cache(maxsize=1)
 def list_concepts() -> Mapping[str, Coded]:
     """Return the concepts that are no terms of the vocabulary (quantities, roles), by id."""
-    table = tomllib.loads((files("hepalith.vocabulary") / "concepts.toml").read_text(encoding="utf-8"))
-    found = {}
-    for row in table["concept"]:
-        code = row.get("code")
-        found[row["id"]] = (
-            private(f"concept {row['id']}", row["en"])
-            if code is None
-            else Coded(code["value"], DESIGNATORS[code["system"]], code["meaning"])
-        )
-    return MappingProxyType(found)
+    return MappingProxyType(
+        {
+            name: private(f"concept {name}", words) if code is None else public(code, words)
+            for name, (words, code) in read_concepts().items()
+        }
+    )
 
 
 def concept(name: str) -> Coded:
@@ -104,15 +118,21 @@ def concept(name: str) -> Coded:
 def coded(term_id: str, choice: str | None = None) -> Coded:
     """Return the code of a term of the vocabulary, or of one choice of it.
 
+    A choice that is a term itself (a morphology, say) has the code of that term.
+
     Examples
     --------
     >>> coded("jaundice").scheme, coded("jaundice").system
     ('SCT', 'http://snomed.info/sct')
+    >>> coded("dominant_morphology", "rim") == coded("rim")
+    True
     """
     entry = load_vocabulary()[term_id]
-    if choice is not None:
-        option = next(c for c in entry.choices if c.id == choice)
-        return private(f"{term_id}={choice}", option.en)
-    if entry.code is None:
-        return private(term_id, entry.en)
-    return Coded(entry.code.value, DESIGNATORS[entry.code.system], entry.en)
+    if choice is None:
+        return private(term_id, entry.en) if entry.code is None else public(entry.code, entry.en)
+    option = next((c for c in entry.choices if c.id == choice), None)
+    if option is None:
+        raise KeyError(f"{term_id} has no choice {choice!r}")
+    if option.code is not None:
+        return public(option.code, option.en)
+    return private(option.id if entry.choices_from else f"{term_id}={option.id}", option.en)

@@ -28,12 +28,17 @@ __all__ = [
 
 
 class Code(BaseModel):
-    """The same concept in a public code system. Given only where the code is certain."""
+    """The same concept in a public code system. Given only where the code is certain.
+
+    `meaning` is the scheme's own wording of it, `checked` where code and wording were compared.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    system: Literal["SNOMED CT", "RadLex", "LOINC", "UCUM"]
-    value: str = Field(pattern=r"^[A-Za-z0-9-]+$")
+    system: Literal["SNOMED CT", "RadLex", "LOINC", "DICOM"]
+    value: str = Field(pattern=r"^[A-Za-z0-9-]{1,16}$")
+    meaning: str | None = Field(default=None, min_length=1, max_length=64)
+    checked: str | None = Field(default=None, min_length=3)
 
 
 class Choice(BaseModel):
@@ -44,6 +49,7 @@ class Choice(BaseModel):
     id: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     en: str = Field(min_length=1)
     zh: str = Field(min_length=1)
+    code: Code | None = None
 
 
 class Term(BaseModel):
@@ -145,7 +151,8 @@ class Vocabulary:
 
 
 def _choices_of(group: str, terms: Mapping[str, Term]) -> tuple[Choice, ...]:
-    choices = tuple(Choice(id=t.id, en=t.en, zh=t.zh) for t in terms.values() if t.group == group)
+    members = (entry for entry in terms.values() if entry.group == group)
+    choices = tuple(Choice(id=t.id, en=t.en, zh=t.zh, code=t.code) for t in members)
     if not choices:
         raise ValueError(f"no term is of the group {group}")
     return choices
