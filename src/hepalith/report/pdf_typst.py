@@ -1,0 +1,158 @@
+"""Setting a template by Typst: values become literals, so that no text of a header can be markup; one font, embedded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from hepalith.anatomy.totalsegmentator import import_extra
+from hepalith.errors import MissingExtraError
+
+__all__ = ["FONT", "NO_DATE", "font_path", "literal", "require_pdf", "typeset"]
+
+FEATURE, EXTRA = "writing PDF", "pdf"
+"""What needs the extra, and its name."""
+
+FONT: Final = "Noto Sans SC"
+"""The one face of every PDF: Latin, Greek and Chinese of one design, under the SIL Open Font License 1.1."""
+
+STANDARDS: Final = ("a-2a", "ua-1")
+"""PDF/A-2a (ISO 19005-2), for archives, and PDF/UA-1 (ISO 14289-1), for readers by voice."""
+
+NO_DATE: Final = date(1970, 1, 1)
+"""Date of a document whose examination has none (PDF/A asks for one): before the first CT. Our judgement."""
+
+STYLE = "sheet.typ"
+"""The functions that the templates set their content with."""
+
+
+def require_pdf() -> None:
+    """Refuse to go on where the extra is not installed: before the work rather than after it.
+
+    Raises
+    ------
+    MissingExtraError
+        Naming the extra.
+    """
+    load_fonts()
+
+
+def font_path() -> Path:
+    """Return the file of the font.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    path: Path = import_extra("pylopdf_fonts_zh_cn", FEATURE, EXTRA).sans_path()
+    return path
+
+
+def typeset(template: str, content: Mapping[str, Any], pictures: Mapping[str, bytes]) -> bytes:
+    """Return a PDF: a template, filled with content, set by Typst.
+
+    Neither a clock, nor a random number, nor a font of the machine goes into it: the same content gives the
+    same bytes.
+
+    Parameters
+    ----------
+    template
+        Name of a file in ``templates``; every value it prints becomes a literal of Typst's language.
+    pictures
+        Files that the content names.
+
+    Raises
+    ------
+    MissingExtraError
+        If the extra is not installed.
+    """
+    typst = import_extra("typst", FEATURE, EXTRA)
+    text = load_environment().get_template(template).render(content)
+    style = files("hepalith.report").joinpath("templates", STYLE).read_bytes()
+    compiler = typst.Compiler(
+        {"main.typ": text.encode(), STYLE: style, **pictures}, font_paths=load_fonts(), ignore_system_fonts=True
+    )
+    try:
+        made: bytes = compiler.compile(format="pdf", pdf_standards=list(STANDARDS), timestamp=0)
+    except typst.TypstError as error:
+        if not str(error.message).startswith("PDF/"):
+            raise
+        # A header may hold a letter that the font has not: a page with a blank is better than none.
+        made = compiler.compile(format="pdf", timestamp=0)
+    return made
+
+
+def literal(value: object) -> str:
+    r"""Return a value as a literal of Typst: text, number, truth, date, none, array or dictionary.
+
+    Raises
+    ------
+    TypeError
+        If the value has no literal: the template then prints what it should not.
+
+    Examples
+    --------
+    >>> literal('a "b" \\ #c'), literal((1,)), literal({}), literal({"a-b": None})
+    ('"a \\"b\\" \\\\ #c"', '(1,)', '(:)', '("a-b": none)')
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "true", False: "false"}[value]
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        return '"' + "".join(ESCAPES.get(c, c if c.isprintable() or c in LAYOUT else " ") for c in value) + '"'
+    if isinstance(value, date):
+        return f"datetime(year: {value.year}, month: {value.month}, day: {value.day})"
+    if is_dataclass(value) and not isinstance(value, type):
+        return literal({field.name: getattr(value, field.name) for field in fields(value)})
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{literal(str(key))}: {literal(item)}" for key, item in value.items())
+        return f"({inner or ':'})"
+    if isinstance(value, list | tuple):
+        return "(" + "".join(f"{literal(item)}, " for item in value).removesuffix(" " if len(value) == 1 else ", ") + ")"
+    raise TypeError(f"{type(value).__name__} has no literal in Typst")
+
+
+ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": " ", "\r": ""}
+"""Letters that stand otherwise in a string of Typst."""
+
+LAYOUT: Final = "\u00a0\u3000\u2009\u202f"
+"""Spaces that are meant: not to break, as wide as a character, narrow."""
+
+
+@cache
+def load_environment() -> Environment:
+    """Return the templates; what they name must exist, and what they print is a literal."""
+    return Environment(
+        loader=PackageLoader("hepalith.report"),
+        undefined=StrictUndefined,
+        finalize=literal,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701  -- every value is made a literal by `finalize`
+    )
+
+
+@cache
+def load_fonts() -> Any:
+    """Return the font alone: neither those of the machine nor those that Typst brings.
+
+    Raises
+    ------
+    MissingExtraError
+        If its package is not installed, or no longer holds it.
+    """
+    typst = import_extra("typst", FEATURE, EXTRA)
+    folder = font_path().parent
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder])
+    if FONT not in fonts.families():
+        raise MissingExtraError(f"{folder} holds no {FONT}: pip install 'hepalith[{EXTRA}]'")
+    return fonts
