@@ -1,0 +1,97 @@
+"""Formats are chosen by name, brought by what refers to them, and written whole or not at all."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from hepalith.errors import MissingExtraError, ReadingFileError, UsageError
+from hepalith.reading import Reading
+from hepalith.reading.folder import FOLDER_FILES
+from hepalith.report import formats as room
+from hepalith.report.folder import write_folder
+from hepalith.report.formats import FORMATS, Format, add_formats, check_extras, choose_formats
+from hepalith.settings import Formats
+
+
+def write_mark(reading: Reading, folder: Path, formats: Formats) -> None:
+    (folder / "follow_up.ics").write_text(f"{reading.document.reading.id} {formats.language}")
+
+
+def write_half(_reading: Reading, folder: Path, _formats: Formats) -> None:
+    (folder / "segmentation.dcm").write_text("half")
+    raise OSError(28, "No space left on device")
+
+
+@pytest.fixture
+def stubs(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {
+        "seg": Format("half", ("segmentation.dcm",), "x", "x"),
+        "calendar": Format("mark", ("follow_up.ics",), "x", "x"),
+    }
+    monkeypatch.setattr(room, "FORMATS", made)
+    monkeypatch.setattr(
+        Format, "writer", lambda self: write_half if self.says == "half" else write_mark, raising=True
+    )
+
+
+def test_every_format_has_a_writer_and_its_files_belong_to_a_reading_folder() -> None:
+    for name, one in FORMATS.items():
+        assert callable(one.writer()), name
+        assert set(one.files) <= FOLDER_FILES, name
+
+
+def test_a_report_brings_the_segmentation_that_it_refers_to() -> None:
+    assert choose_formats(" sr , calendar") == ("seg", "sr", "calendar")
+
+
+@pytest.mark.parametrize("named", ["", " , ", "sr,doc", "SR"])
+def test_an_unknown_format_is_refused_with_the_list(named: str) -> None:
+    with pytest.raises(UsageError, match="choose from pdf, seg, sr, fhir, calendar"):
+        choose_formats(named)
+
+
+def test_a_missing_extra_is_named_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(room, "find_spec", lambda name: None if name == "typst" else real(name))
+    check_extras(Formats(("seg", "calendar")))
+    with pytest.raises(MissingExtraError, match=r"pip install 'hepalith\[pdf\]'"):
+        check_extras(Formats(("seg", "pdf")))
+
+
+@pytest.mark.usefixtures("stubs")
+def test_formats_are_written_with_the_folder(factories: ModuleType, tmp_path: Path) -> None:
+    reading = factories.make_reading()
+    write_folder(reading, tmp_path / "out", formats=Formats(("calendar",), language="zh"))
+    assert (tmp_path / "out" / "follow_up.ics").read_text() == f"{reading.document.reading.id} zh"
+
+
+@pytest.mark.usefixtures("stubs")
+def test_formats_written_later_leave_the_rest_as_it_was(factories: ModuleType, tmp_path: Path) -> None:
+    out = write_folder(factories.make_reading(), tmp_path / "out")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert add_formats(out, Formats(("calendar",))) == (out / "follow_up.ics",)
+    after = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert after.pop("follow_up.ics")
+    assert after == before
+
+
+@pytest.mark.usefixtures("stubs")
+def test_a_format_that_fails_leaves_nothing(factories: ModuleType, tmp_path: Path) -> None:
+    out = write_folder(factories.make_reading(), tmp_path / "out")
+    before = sorted(path.name for path in out.iterdir())
+    with pytest.raises(OSError, match="no space left"):
+        add_formats(out, Formats(("calendar", "seg")))
+    assert sorted(path.name for path in out.iterdir()) == before
+    with pytest.raises(OSError, match="no space left"):
+        write_folder(factories.make_reading(), tmp_path / "new", formats=Formats(("calendar", "seg")))
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_without_a_reading_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReadingFileError, match=r"no reading\.json"):
+        add_formats(tmp_path, Formats(("calendar",)))
+    assert not list(tmp_path.iterdir())
