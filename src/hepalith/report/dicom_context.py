@@ -6,27 +6,43 @@ is therefore the date of the examination that the content is of; see ``docs/conf
 
 from __future__ import annotations
 
+import contextlib
+import os
 import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 import numpy as np
-from pydicom.dataset import Dataset
-from pydicom.uid import UID
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filewriter import dcmwrite
+from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from hepalith import __version__
+from hepalith.errors import OutputError
 from hepalith.geometry import Grid
 from hepalith.reading import Reading, SourceImage
+from hepalith.reading.folder import PRIVATE_MODE
 from hepalith.reading.source import SourceInstance
+from hepalith.vocabulary.coding import PRIVATE_SCHEME, PRIVATE_SCHEME_UID, Coded
 
 __all__ = [
     "MAKER",
     "NO_DATE",
+    "code_item",
+    "coordinate",
+    "decimal",
     "derived_uid",
     "file_under",
+    "name_scheme",
+    "reference_source",
+    "save_object",
+    "say_stand_ins",
     "say_when",
     "source_dataset",
     "source_slices",
     "stamp",
+    "written",
 ]
 
 MAKER: Final = "hepalith"
@@ -77,7 +93,7 @@ def file_under(reading: Reading, dataset: Dataset) -> None:
         dataset.StudyDescription = study.description
     if source.is_hidden:
         dataset.PatientIdentityRemoved = "YES"
-        dataset.DeidentificationMethod = "hepalith: identity, dates and UIDs left out when the study was read"
+        dataset.DeidentificationMethod = "hepalith: identity, dates and UIDs left out when read"
         dataset.LongitudinalTemporalInformationModified = "REMOVED"
 
 
@@ -154,10 +170,10 @@ def source_dataset(reading: Reading, image: SourceImage, number: int, grid: Grid
         step, column, row = (grid.affine[:3, n] for n in range(3))
         thickness, row_mm, column_mm = (float(np.linalg.norm(v)) for v in (step, column, row))
         dataset.Rows, dataset.Columns = grid.shape[1:]
-        dataset.PixelSpacing = [decimal(row_mm), decimal(column_mm)]
-        dataset.SliceThickness = decimal(thickness)
-        dataset.ImageOrientationPatient = [decimal(v) for v in (*(row / column_mm), *(column / row_mm))]
-        dataset.ImagePositionPatient = [decimal(float(v)) for v in grid.to_lps((number, 0, 0))]
+        dataset.PixelSpacing = [coordinate(row_mm), coordinate(column_mm)]
+        dataset.SliceThickness = coordinate(thickness)
+        dataset.ImageOrientationPatient = [coordinate(v) for v in (*(row / column_mm), *(column / row_mm))]
+        dataset.ImagePositionPatient = [coordinate(v) for v in grid.to_lps((number, 0, 0))]
     return dataset
 
 
@@ -171,3 +187,114 @@ def decimal(value: float) -> str:
     """
     text = f"{value + 0.0:.10g}"
     return text if len(text) <= 16 else f"{value:.8g}"
+
+
+def coordinate(value: float) -> str:
+    """Return a place, length or cosine of the maps' grid as a DICOM decimal string.
+
+    A map's grid is kept in the single precision of NIfTI; what lies below that is no digit of the source's.
+
+    Examples
+    --------
+    >>> coordinate(-113.4000015258789), coordinate(2.5)
+    ('-113.4', '2.5')
+    """
+    return decimal(float(str(np.float32(value))))
+
+
+def code_item(code: Coded) -> Dataset:
+    """Return a code as the item of a code sequence (DICOM PS3.3, 8.8)."""
+    item = Dataset()
+    item.CodeValue = code.value
+    item.CodingSchemeDesignator = code.scheme
+    item.CodeMeaning = code.meaning[:64]
+    return item
+
+
+def name_scheme(dataset: Dataset) -> None:
+    """Say what our private coding scheme is (DICOM PS3.3, C.12.1.1.1.1, Coding Scheme Identification)."""
+    item = Dataset()
+    item.CodingSchemeDesignator = PRIVATE_SCHEME
+    item.CodingSchemeUID = PRIVATE_SCHEME_UID
+    item.CodingSchemeName = "hepalith"
+    item.CodingSchemeResponsibleOrganization = "hepalith"
+    dataset.CodingSchemeIdentificationSequence = [item]
+
+
+def reference_source(image: SourceImage) -> Dataset:
+    """Return a series and all its files as an item of Referenced Series (DICOM PS3.3, C.12.2)."""
+    series = Dataset()
+    series.SeriesInstanceUID = image.series_uid
+    series.ReferencedInstanceSequence = []
+    for uid, sop_class in {i.sop_instance_uid: i.sop_class_uid for i in image.instances}.items():
+        instance = Dataset()
+        instance.ReferencedSOPClassUID = sop_class
+        instance.ReferencedSOPInstanceUID = uid
+        series.ReferencedInstanceSequence.append(instance)
+    return series
+
+
+def say_stand_ins(reading: Reading) -> str:
+    """Return a sentence on the primary image's UIDs that stand for ones it does not have; else nothing."""
+    source = reading.source
+    if source.is_hidden:
+        return "The reading is de-identified: UIDs of the study and its images are stand-ins."
+    made = source.primary.stand_ins
+    if not made:
+        return ""
+    return f"The source has no UIDs of its own for: {', '.join(made)}; those referred to are stand-ins."
+
+
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """Give the place to write a file to; it takes the name `path` when it is whole, and is gone if not.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path.name} cannot be written ({error.strerror or error})") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def private_opener(path: str, flags: int) -> int:
+    """Open a file that nobody but its owner can read."""
+    return os.open(path, flags, PRIVATE_MODE)
+
+
+def save_object(
+    dataset: Dataset,
+    path: Path,
+    *,
+    transfer_syntax: str = ExplicitVRLittleEndian,
+    rest: Iterable[bytes] = (),
+) -> None:
+    """Write an object as a DICOM file, whole or not at all; only its owner reads it, as it names the patient.
+
+    Parameters
+    ----------
+    rest
+        Encoded data elements that follow those of `dataset`: what is too large to be held twice.
+
+    Raises
+    ------
+    hepalith.errors.OutputError
+        If the file cannot be written.
+    """
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    meta.TransferSyntaxUID = UID(transfer_syntax)
+    dataset.file_meta = meta
+    with written(path) as part, open(part, "wb", opener=private_opener) as file:
+        dcmwrite(file, dataset, enforce_file_format=True)
+        for piece in rest:
+            file.write(piece)
