@@ -1,4 +1,4 @@
-"""The pictures of a PDF: each an SVG that holds the JPEG of the page, and over it its lines, letters and numbers."""
+"""The pictures of a PDF: each an SVG that holds the JPEG of the page, and over it its lines and letters."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ class Plates:
             line(picture.counted, YELLOW),
             line(picture.mine, YELLOW),
             *(
-                letters(m.text, m.text_x, m.text_y + 5, size, colour=BLUE if m.text in picture.named else YELLOW)
+                letters(
+                    m.text, m.text_x, m.text_y + 5, size, colour=BLUE if m.text in picture.named else YELLOW
+                )
                 for m in picture.marks
             ),
         ]
@@ -99,7 +101,7 @@ class Plates:
         return self.keep("".join(drawn), (-4, -6, width + 8, height + 36), (caption, caption))
 
     def keep(self, drawn: str, box: tuple[float, float, float, float], words: tuple[str, str]) -> Plate:
-        """Keep what was drawn in a box, and return it as a plate; `words` are what it shows and its caption."""
+        """Keep what was drawn in a box as a plate; `words` are what it shows, and its caption."""
         name = f"{len(self.files):03d}.svg"
         self.files[name] = drawing(drawn, box)
         return Plate(name, *words)
@@ -142,12 +144,15 @@ def letters(
 
 def label(text: str, x: float, y: float, anchor: str) -> str:
     """Return words at an axis."""
-    return f'<text x="{x:g}" y="{y:g}" font-size="11" text-anchor="{anchor}" fill="{INK}">{escape(text)}</text>'
+    return (
+        f'<text x="{x:g}" y="{y:g}" font-size="11" text-anchor="{anchor}" fill="{INK}">{escape(text)}</text>'
+    )
 
 
 def ring(mark: Mark, size: float) -> str:
     """Return a ring around a focus and its number beside it."""
-    circle = f'<circle cx="{mark.x}" cy="{mark.y}" r="{mark.radius}" fill="none" stroke="{YELLOW}" stroke-width="1.2"/>'
+    place = f'cx="{mark.x}" cy="{mark.y}" r="{mark.radius}"'
+    circle = f'<circle {place} fill="none" stroke="{YELLOW}" stroke-width="1.2"/>'
     return circle + letters(mark.text, mark.text_x, mark.text_y + 5, size, colour=YELLOW)
 
 

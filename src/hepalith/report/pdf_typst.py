@@ -1,7 +1,8 @@
-"""Setting a template by Typst: values become literals, so that no text of a header can be markup; one font, embedded."""
+"""Setting a template by Typst: values become literals, so that no text can be markup; one font, embedded."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
@@ -78,7 +79,9 @@ def typeset(template: str, content: Mapping[str, Any], pictures: Mapping[str, by
     text = load_environment().get_template(template).render(content)
     style = files("hepalith.report").joinpath("templates", STYLE).read_bytes()
     compiler = typst.Compiler(
-        {"main.typ": text.encode(), STYLE: style, **pictures}, font_paths=load_fonts(), ignore_system_fonts=True
+        {"main.typ": text.encode(), STYLE: style, **pictures},
+        font_paths=load_fonts(),
+        ignore_system_fonts=True,
     )
     try:
         made: bytes = compiler.compile(format="pdf", pdf_standards=list(STANDARDS), timestamp=0)
@@ -103,29 +106,38 @@ def literal(value: object) -> str:
     >>> literal('a "b" \\ #c'), literal((1,)), literal({}), literal({"a-b": None})
     ('"a \\"b\\" \\\\ #c"', '(1,)', '(:)', '("a-b": none)')
     """
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "true", False: "false"}[value]
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, str):
-        return '"' + "".join(ESCAPES.get(c, c if c.isprintable() or c in LAYOUT else " ") for c in value) + '"'
-    if isinstance(value, date):
-        return f"datetime(year: {value.year}, month: {value.month}, day: {value.day})"
-    if is_dataclass(value) and not isinstance(value, type):
-        return literal({field.name: getattr(value, field.name) for field in fields(value)})
-    if isinstance(value, Mapping):
-        inner = ", ".join(f"{literal(str(key))}: {literal(item)}" for key, item in value.items())
-        return f"({inner or ':'})"
-    if isinstance(value, list | tuple):
-        return "(" + "".join(f"{literal(item)}, " for item in value).removesuffix(" " if len(value) == 1 else ", ") + ")"
-    raise TypeError(f"{type(value).__name__} has no literal in Typst")
+    match value:
+        case None:
+            text = "none"
+        case bool():
+            text = "true" if value else "false"
+        case int() | float():
+            text = repr(value)
+        case str():
+            shown = BEFORE_UNIT.sub("\u00a0", value)
+            text = f'"{"".join(ESCAPES.get(c, c if c.isprintable() or c in SPACES else " ") for c in shown)}"'
+        case date():
+            text = f"datetime(year: {value.year}, month: {value.month}, day: {value.day})"
+        case Mapping():
+            pairs = (f"{literal(str(key))}: {literal(item)}" for key, item in value.items())
+            text = f"({', '.join(pairs) or ':'})"
+        case list() | tuple():
+            text = f"({', '.join(literal(item) for item in value)}{',' if len(value) == 1 else ''})"
+        case _ if is_dataclass(value):
+            text = literal({field.name: getattr(value, field.name) for field in fields(value)})
+        case _:
+            raise TypeError(f"{type(value).__name__} has no literal in Typst")
+    return text
 
 
 ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": " ", "\r": ""}
 """Letters that stand otherwise in a string of Typst."""
 
-LAYOUT: Final = "\u00a0\u3000\u2009\u202f"
+SPACES: Final = "\u00a0\u3000\u2009\u202f"
 """Spaces that are meant: not to break, as wide as a character, narrow."""
+
+BEFORE_UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|mm|cm|mL|mg|HU|kV|MHz|dB)(?!\w))")
+"""The space between a number and its unit, where no line ends."""
 
 
 @cache
