@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hepalith.errors import OutputError, OutputExistsError
+from hepalith.errors import HepalithError, OutputError, OutputExistsError
 from hepalith.geometry import Grid
 from hepalith.image.save import save_map
 from hepalith.reading.document import SCHEMA, to_json
@@ -270,6 +270,8 @@ def one_line_errors(out: Path) -> Iterator[None]:
                 f"{out} cannot be written: {error}; free some space or choose another --out"
             ) from cause
         raise
+    except HepalithError:
+        raise  # some are an OSError too, and say in their own words what is wrong
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         advice = (
