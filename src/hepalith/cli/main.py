@@ -42,6 +42,8 @@ COMMANDS = (
     Command("demo", "make a phantom CT, read it, say where the report is"),
     Command("phantom", "make studies with known answers, or put foci into a real CT"),
     Command("evaluate", "measure the product on studies with known answers"),
+    Command("pull", "fetch studies from an archive (PACS), or list those that match"),
+    Command("send", "send what was written of a reading, or DICOM files, to an archive (PACS)"),
     Command("schema", "print a JSON Schema, or every id of the vocabulary"),
 )
 """In the order that help lists them."""

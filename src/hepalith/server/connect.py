@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import Any, cast
 
 from hepalith.errors import MissingExtraError
+from hepalith.server.patience import Patience
 from hepalith.server.remote import Address, Credentials, Remote, Tls
 
-__all__ = ["EXTRA", "connect"]
+__all__ = ["connect"]
 
 EXTRA = "pacs"
 """The extra that brings what archives are reached with."""
@@ -18,7 +19,12 @@ PLACES = {"dimse": ("dimse", "DimseRemote"), "dicomweb": ("dicomweb", "DicomwebR
 
 
 def connect(
-    address: Address, tls: Tls | None = None, credentials: Credentials | None = None, **options: Any
+    address: Address,
+    tls: Tls | None = None,
+    credentials: Credentials | None = None,
+    *,
+    timeout_s: float | None = None,
+    **dimse: Any,
 ) -> Remote:
     """Return the archive at an address; nothing is sent yet.
 
@@ -27,9 +33,11 @@ def connect(
     tls
         Whom to trust and who we are, where the address is encrypted.
     credentials
-        Who asks, over DICOMweb.
-    options
-        Handed on as they are: `patience` of DICOMweb, what `DimseRemote` takes.
+        Who asks, over DICOMweb; see `hepalith.server.credentials.read_credentials`.
+    timeout_s
+        Seconds that the archive may be silent; the default of each protocol where none is given.
+    dimse
+        What else `DimseRemote` takes, our title for example; of no meaning to DICOMweb.
 
     Raises
     ------
@@ -45,9 +53,10 @@ def connect(
         raise MissingExtraError(
             f"reaching an archive needs an extra: pip install 'hepalith[{EXTRA}]'"
         ) from error
-    given = (
-        (address, tls or Tls(), credentials or Credentials())
-        if address.kind == "dicomweb"
-        else (address, tls or Tls())
-    )
-    return cast("Remote", getattr(module, kind)(*given, **options))
+    if address.kind == "dicomweb":
+        patience = Patience() if timeout_s is None else Patience(answer_s=timeout_s)
+        found = getattr(module, kind)(address, tls, credentials, patience)
+    else:
+        options = dimse if timeout_s is None else {**dimse, "timeout_s": timeout_s}
+        found = getattr(module, kind)(address, tls or Tls(), **options)
+    return cast("Remote", found)

@@ -24,9 +24,10 @@ from hepalith.server.dicomweb_find import (
     parse_answer,
     query_items,
 )
-from hepalith.server.dicomweb_http import BrokenStreamError, Http, Patience, refusal
+from hepalith.server.dicomweb_http import BrokenStreamError, Http, refusal
 from hepalith.server.dicomweb_multipart import DICOM_PARTS, boundary_of, read_parts
 from hepalith.server.dicomweb_store import name_file, send_files
+from hepalith.server.patience import Patience
 from hepalith.server.remote import Address, Credentials, Fetched, FoundStudy, Query, Stored, Tls
 
 __all__ = ["DicomwebRemote"]

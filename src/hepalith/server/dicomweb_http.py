@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -29,10 +28,11 @@ from urllib3.response import BaseHTTPResponse
 from hepalith import __version__
 from hepalith.errors import FetchError
 from hepalith.server.credentials import PASSWORD, TOKEN, USER, authorization
+from hepalith.server.patience import Patience
 from hepalith.server.remote import Address, Credentials, Tls
 from hepalith.server.tls import client_context
 
-__all__ = ["Answer", "Body", "BrokenStreamError", "Http", "Patience", "refusal"]
+__all__ = ["Answer", "Body", "BrokenStreamError", "Http", "refusal"]
 
 ASK_AGAIN = frozenset({429, 502, 503, 504})
 """Answers that say "later" (RFC 9110, 15.6; RFC 6585, 4)."""
@@ -46,27 +46,6 @@ LONGEST_ANSWER = 1 << 26
 
 BLOCK = 1 << 20
 """Bytes read and sent at a time; larger ones were not faster on loopback."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long an archive is waited for, and how often it is asked again."""
-
-    connect_s: float = 10.0
-    answer_s: float = 120.0
-    """Between two bytes of an answer: an archive may fetch a study from tape first."""
-    attempts: int = 4
-    first_wait_s: float = 0.5
-    """Doubled with every attempt."""
-    longest_wait_s: float = 20.0
-    sleep: Callable[[float], None] = time.sleep
-
-    def wait(self, attempt: int, asked: str = "") -> None:
-        """Wait before the next attempt, as long as the archive asked for if that is not too long."""
-        seconds = self.first_wait_s * 2**attempt
-        if asked.strip().isdigit():
-            seconds = max(seconds, float(asked))
-        self.sleep(min(seconds, self.longest_wait_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,8 +72,8 @@ def name_file(path: Path) -> Named:
                 stop_when=lambda tag, _vr, _length: tag > SERIES_UID,
                 specific_tags=[BaseTag(0x00080018), STUDY_UID, SERIES_UID],
             )
-        uids = (head.StudyInstanceUID, head.get("SeriesInstanceUID", ""), head.SOPInstanceUID)
-        return Named(path, *map(str, uids), path.stat().st_size)
+        series, size = str(head.get("SeriesInstanceUID", "")), path.stat().st_size
+        return Named(path, str(head.StudyInstanceUID), series, str(head.SOPInstanceUID), size)
     except (InvalidDicomError, AttributeError, ValueError, EOFError, KeyError, NotImplementedError) as error:
         raise FetchError(f"{path.name} is no complete DICOM file") from error
 
