@@ -23,6 +23,7 @@ from hepalith.server.dicomweb_find import (
     matches,
     parse_answer,
     query_items,
+    without_escapes,
 )
 from hepalith.server.dicomweb_http import BrokenStreamError, Http, refusal
 from hepalith.server.dicomweb_multipart import DICOM_PARTS, boundary_of, read_parts
@@ -74,7 +75,7 @@ class DicomwebRemote:
     def find(self, query: Query) -> Iterator[FoundStudy]:
         """Yield the studies that match, each once, page by page."""
         yielded = 0
-        for entry in self._pages("/studies", query_items(query), "0020000D"):
+        for entry in self._entries(query):
             study = found_study(entry)
             if not matches(study, query):
                 continue
@@ -82,6 +83,20 @@ class DicomwebRemote:
             yielded += 1
             if yielded == query.limit:
                 return
+
+    def _entries(self, query: Query) -> Iterator[Entry]:
+        """Yield what a search answers; where it is nothing, what it answers without escapes in its URL.
+
+        Orthanc's plug-in 1.7 does not undo them, and finds nothing under a name with a space or a ``^``.
+        """
+        asked = query_items(query)
+        was_answered = False
+        for entry in self._pages("/studies", asked, "0020000D"):
+            was_answered = True
+            yield entry
+        plain = without_escapes(asked)
+        if not was_answered and plain != asked:
+            yield from self._pages("/studies", plain, "0020000D")
 
     def fetch(self, study_uid: str, into: Path, series_uids: Sequence[str] = ()) -> Fetched:
         """Write the instances of a study (or of some of its series) into a folder, one file each.

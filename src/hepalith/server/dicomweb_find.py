@@ -8,19 +8,23 @@ DICOM PS3.18, 10.6 (search), annex F (DICOM JSON).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from hepalith.errors import FetchError
 from hepalith.server.remote import FoundStudy, Query
 
-__all__ = ["DICOM_JSON", "found_study", "matches", "parse_answer", "query_items", "values"]
+__all__ = ["DICOM_JSON", "found_study", "matches", "parse_answer", "query_items", "values", "without_escapes"]
 
 DICOM_JSON: Final = "application/dicom+json"
 
 ASKED_FOR: Final = ("00080061", "00081030", "00201208")
 """Modalities in Study, Study Description, Number of Study Related Instances: not always sent unasked."""
+
+UNSENDABLE: Final = re.compile(r"[^A-Za-z0-9._~*?-]")
+"""What is escaped in the value of a URL's query (RFC 3986, 3.4)."""
 
 Entry = Mapping[str, Any]
 """One dataset in DICOM JSON."""
@@ -39,6 +43,19 @@ def query_items(query: Query) -> list[tuple[str, str]]:
     )
     named = [(name, value) for name, value in asked if value]
     return [*named, *(("includefield", tag) for tag in ASKED_FOR)]
+
+
+def without_escapes(items: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return a query in which the wildcard for one letter stands for each that a URL cannot hold.
+
+    What is found beyond what was meant is left out by `matches`.
+
+    Examples
+    --------
+    >>> without_escapes([("PatientName", "LI^WEI")])
+    [('PatientName', 'LI?WEI')]
+    """
+    return [(name, UNSENDABLE.sub("?", value)) for name, value in items]
 
 
 def parse_answer(content: bytes, type_: str, address: str) -> list[Entry]:
@@ -113,8 +130,18 @@ def matches(study: FoundStudy, query: Query) -> bool:
     wild = ((study.patient_id, query.patient_id), (study.accession_number, query.accession_number))
     if any(asked and held and not fnmatchcase(held, asked.strip()) for held, asked in wild):
         return False
+    words = ((study.patient_name, query.patient_name), (study.description, query.description))
+    if any(asked and held and not reads_as(held, asked) for held, asked in words):
+        return False
     if "-" in query.date and study.date:
         start, _, end = query.date.partition("-")
         if study.date < start or (end and study.date > end):
             return False
     return not (query.modality and study.modalities and query.modality not in study.modalities)
+
+
+def reads_as(held: str, asked: str) -> bool:
+    """Return whether words match, capital letters or not; a name in other letters is not ours to judge."""
+    if not asked.isascii():
+        return True
+    return fnmatchcase(held.casefold().rstrip("^ "), asked.casefold().rstrip("^ "))

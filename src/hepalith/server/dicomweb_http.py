@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import urllib3
 from urllib3.exceptions import (
@@ -110,7 +110,7 @@ class Http:
         self, path: str, accept: str, query: Sequence[tuple[str, str]] = ()
     ) -> Iterator[BaseHTTPResponse]:
         """Ask for something large, which is read block by block; see `blocks`."""
-        url = f"{self.address.url}{path}" + (f"?{urlencode(query)}" if query else "")
+        url = f"{self.address.url}{path}" + (f"?{query_text(query)}" if query else "")
         for _ in range(MOST_REDIRECTIONS):
             response = self._insist("GET", url, {"Accept": accept})
             if response.status not in REDIRECTIONS:
@@ -196,10 +196,10 @@ class Http:
         address = self.address
         if isinstance(error, NameResolutionError):
             said = f"nobody knows a host named {address.host}; check the address"
-        elif isinstance(error, ConnectTimeoutError):
-            said = f"no answer within {self.patience.connect_s:g} s; check the address and the network"
         elif isinstance(error, NewConnectionError):
             said = "nothing listens there; check host and port, and that the archive runs"
+        elif isinstance(error, ConnectTimeoutError):
+            said = f"no answer within {self.patience.connect_s:g} s; check the address and the network"
         elif isinstance(error, ReadTimeoutError):
             said = f"it fell silent for {self.patience.answer_s:g} s; try again, or give a longer --timeout"
         elif isinstance(error, SSLError):
@@ -207,6 +207,17 @@ class Http:
         else:
             said = f"the connection broke ({plain(error)}); try again"
         return FetchError(f"{address}: {said}")
+
+
+def query_text(query: Sequence[tuple[str, str]]) -> str:
+    """Return a query as it stands in a URL; archives look for ``*`` as it is, and take ``+`` for a plus.
+
+    Examples
+    --------
+    >>> query_text([("PatientName", "LI *")])
+    'PatientName=LI%20*'
+    """
+    return urlencode(query, safe="*?", quote_via=quote)
 
 
 def origin(url: str) -> tuple[str, str, int]:
