@@ -1,7 +1,7 @@
 """What every resource of a bundle says alike: of whom, of when, how sure, and how the others are named.
 
-The names (``urn:uuid``) follow from what was read and how, and so stay over the revisions of a reading: sent to
-a server, a later revision takes the place of the earlier one.
+The names (``urn:uuid``) follow from what was read and how, and so stay over the revisions of a reading: sent
+to a server, a later revision takes the place of the earlier one.
 """
 
 from __future__ import annotations
