@@ -66,11 +66,11 @@ class Job:
     instances
         Images that are read; 0 while they come in.
     attempts
-        Readers that were started for it and ended badly by themselves.
+        Readers that were started for it and ended badly by themselves; while it is sent, refusals.
     interrupted
         Readers that were lost because the listener was killed.
     tries
-        Times that sending failed in a row.
+        Times in a row that the disk was full or an archive away.
     not_before
         Seconds since 1970 before which it is not tried again.
     waiting_since

@@ -244,7 +244,7 @@ class Listener:
         """Take a job where its reader leaves it."""
         again = self.plan.persistence
         if came.ending is Ending.READ:
-            self._move(job, State.READ, reason=came.reason, tries=0, waiting_since=0.0)
+            self._move(job, State.READ, reason=came.reason, attempts=0, tries=0, waiting_since=0.0)
         elif came.ending is Ending.STOPPED:
             self._move(job, State.COMPLETE, reason="the listener was stopped")
         elif came.ending is Ending.REFUSED:
@@ -307,11 +307,11 @@ class Listener:
             pass  # it stays where it is, and the next listener takes it up
         elif sent.is_away:
             self._wait(job, State.SENDING, sent.reason)
-        elif job.tries + 1 >= self.plan.persistence.refusals:
-            self._move(job, State.FAILED, reason=sent.reason, tries=job.tries + 1)
+        elif job.attempts + 1 >= self.plan.persistence.refusals:
+            self._move(job, State.FAILED, reason=sent.reason, attempts=job.attempts + 1)
         else:
-            after = time.time() + self.plan.persistence.pause(job.tries + 1)
-            self._move(job, State.SENDING, reason=sent.reason, tries=job.tries + 1, not_before=after)
+            after = time.time() + self.plan.persistence.pause(job.attempts + 1)
+            self._move(job, State.SENDING, reason=sent.reason, attempts=job.attempts + 1, not_before=after)
 
 
 def retry(store: JobStore, data: DataFolder, job: Job) -> Job:
