@@ -42,7 +42,7 @@ from hepalith.report.dicom_seg_groups import (
     frame_groups,
     shared_groups,
 )
-from hepalith.report.dicom_segments import SEG_SOP_CLASS, Segment, list_segments
+from hepalith.report.dicom_segments import SEG_ROLES, SEG_SOP_CLASS, Segment, list_segments
 from hepalith.settings import Formats
 from hepalith.vocabulary.coding import Coded, coded, concept
 
@@ -134,7 +134,7 @@ def describe(reading: Reading, kind: str, grid: Grid | None) -> Dataset:
     stamp(
         reading,
         dataset,
-        "segmentation",
+        SEG_ROLES[kind],
         series_number=SEG_SERIES_NUMBER,
         description="hepalith: liver and foci",
     )
@@ -158,7 +158,7 @@ def describe(reading: Reading, kind: str, grid: Grid | None) -> Dataset:
     dataset.SegmentsOverlap = "YES" if kind == "binary" else "NO"
     dataset.ReferencedSeriesSequence = [reference_source(image)]
     organization, indices = dimensions(
-        derived_uid(reading, "segmentation dimensions"),
+        derived_uid(reading, f"{SEG_ROLES[kind]} dimensions"),
         is_binary=kind == "binary",
         has_space=grid is not None,
     )

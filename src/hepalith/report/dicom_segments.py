@@ -22,6 +22,7 @@ from hepalith.vocabulary.coding import Coded, coded, concept
 from hepalith.vocabulary.term import load_vocabulary
 
 __all__ = [
+    "SEG_ROLES",
     "SEG_SOP_CLASS",
     "Segment",
     "Tracking",
@@ -36,6 +37,12 @@ SEG_SOP_CLASS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """SOP class of ``segmentation.dcm`` by `Formats.segmentation` (DICOM PS3.4, B.5). Label Map Segmentation
 Storage (2024) is newer than pydicom's table."""
+
+SEG_ROLES: Final[Mapping[str, str]] = MappingProxyType(
+    {"binary": "segmentation", "labelmap": "segmentation labelmap"}
+)
+"""Role of ``segmentation.dcm`` (`hepalith.report.dicom_context.derived_uid`) by `Formats.segmentation`: the two
+are different objects, and so have different UIDs; the series is the role and ``" series"``."""
 
 NUMERALS: Final = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
 """Couinaud's segments; the map's label is the place in this row, from 1."""
