@@ -44,6 +44,7 @@ COMMANDS = (
     Command("evaluate", "measure the product on studies with known answers"),
     Command("pull", "fetch studies from an archive (PACS), or list those that match"),
     Command("send", "send what was written of a reading, or DICOM files, to an archive (PACS)"),
+    Command("listen", "receive studies, read each, and send the results back"),
     Command("schema", "print a JSON Schema, or every id of the vocabulary"),
 )
 """In the order that help lists them."""

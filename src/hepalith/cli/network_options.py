@@ -11,7 +11,7 @@ from hepalith.server.connect import connect
 from hepalith.server.credentials import PASSWORD, TOKEN, USER, read_credentials
 from hepalith.server.remote import LONGEST_TITLE, Remote, Tls, parse_address
 
-__all__ = ["add_address_argument", "add_network_arguments", "remote_of", "tls_of"]
+__all__ = ["add_address_argument", "add_network_arguments", "counted", "remote_of", "tls_of"]
 
 OUR_TITLE = "HEPALITH"
 """Our application entity title where none is given."""
@@ -112,4 +112,15 @@ def remote_of(arguments: argparse.Namespace, **dimse: Any) -> Remote:
     address = parse_address(arguments.address)
     tls = tls_of(arguments)
     credentials = read_credentials() if address.kind == "dicomweb" else None
-    return connect(address, tls, credentials, timeout_s=arguments.timeout, title=arguments.title, **dimse)
+    return connect(address, tls, credentials, timeout_s=arguments.timeout, own_title=arguments.title, **dimse)
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number of things in words.
+
+    Examples
+    --------
+    >>> counted(1, "file"), counted(2, "study", "studies")
+    ('1 file', '2 studies')
+    """
+    return f"{number} {one if number == 1 else several or one + 's'}"

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from hepalith.cli.failure import show
-from hepalith.cli.network_options import add_address_argument, add_network_arguments, remote_of
+from hepalith.cli.network_options import add_address_argument, add_network_arguments, counted, remote_of
 from hepalith.cli.options import path_given
 from hepalith.cli.progress import progress_on_terminal
 from hepalith.cli.staging import staged_folder
@@ -71,7 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--date",
         metavar="YYYYMMDD[-YYYYMMDD]",
         type=dates_given,
-        default="",
         help="day of the study, or the first and last day (default: any)",
     )
     chosen.add_argument(
@@ -110,11 +109,11 @@ def run(arguments: argparse.Namespace) -> int:
     query = Query(
         patient_id=arguments.patient_id,
         accession_number=arguments.accession,
-        date=arguments.date,
+        date=arguments.date or "",
         modality=arguments.modality,
     )
     check(arguments, query)
-    remote = remote_of(arguments, **({} if arguments.port is None else {"port": arguments.port}))
+    remote = remote_of(arguments, **({} if arguments.port is None else {"move_port": arguments.port}))
     if arguments.list:
         return list_studies(remote, arguments, query)
     if list_held(arguments.out):
@@ -130,9 +129,9 @@ def run(arguments: argparse.Namespace) -> int:
             files = [file for file in staging.rglob("*.dcm") if file.is_file()]
             size = sum(file.stat().st_size for file in files)
     seconds = time.monotonic() - start
+    fetched = f"{counted(len(files), 'file')} of {counted(len(studies), 'study', 'studies')}"
     show(
-        f"{len(files)} files of {len(studies)} {'study' if len(studies) == 1 else 'studies'}, "
-        f"{size / 1e6:.1f} MB in {seconds:.1f} s\nread them: hepalith read {arguments.out} --out READING"
+        f"{fetched}, {size / 1e6:.1f} MB in {seconds:.1f} s\nread them: hepalith read {arguments.out} --out READING"
     )
     return 0
 

@@ -6,7 +6,7 @@ import argparse
 import time
 
 from hepalith.cli.failure import show
-from hepalith.cli.network_options import add_address_argument, add_network_arguments, remote_of
+from hepalith.cli.network_options import add_address_argument, add_network_arguments, counted, remote_of
 from hepalith.cli.options import path_given
 from hepalith.cli.progress import progress_on_terminal
 from hepalith.errors import DeliveryError, UsageError
@@ -71,11 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
         show(f"refused: {answer.file}: {' '.join(answer.reason.split())}")
     if refused:
         raise DeliveryError(
-            f"{remote.address} refused {len(refused)} of {len(answers)} files; "
+            f"{remote.address} refused {len(refused)} of {counted(len(answers), 'file')}; "
             "the reasons are on standard output"
         )
     size = sum(file.stat().st_size for file in files)
-    show(f"sent {len(files)} files, {size / 1e6:.1f} MB in {seconds:.1f} s, to {remote.address}")
+    show(f"sent {counted(len(files), 'file')}, {size / 1e6:.1f} MB in {seconds:.1f} s, to {remote.address}")
     if any(reading_status(path) == "preliminary" for path in arguments.path):
         show("they say that nobody has accepted the reading yet: hepalith accept")
     return 0
