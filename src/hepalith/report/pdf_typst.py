@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
@@ -29,6 +30,12 @@ STANDARDS: Final = ("a-2a", "ua-1")
 
 NO_DATE: Final = date(1970, 1, 1)
 """Date of a document whose examination has none (PDF/A asks for one): before the first CT. Our judgement."""
+
+BOX: Final = "\u25a1"
+"""What stands for a letter that the font has not."""
+
+SEGMENTED_COVERAGE: Final = 12
+"""Number of the format of a ``cmap`` subtable that holds every plane of Unicode."""
 
 STYLE = "sheet.typ"
 """The functions that the templates set their content with."""
@@ -76,21 +83,43 @@ def typeset(template: str, content: Mapping[str, Any], pictures: Mapping[str, by
         If the extra is not installed.
     """
     typst = import_extra("typst", FEATURE, EXTRA)
-    text = load_environment().get_template(template).render(content)
+    text = replace_unknown(load_environment().get_template(template).render(content))
     style = files("hepalith.report").joinpath("templates", STYLE).read_bytes()
-    compiler = typst.Compiler(
-        {"main.typ": text.encode(), STYLE: style, **pictures},
-        font_paths=load_fonts(),
-        ignore_system_fonts=True,
-    )
-    try:
-        made: bytes = compiler.compile(format="pdf", pdf_standards=list(STANDARDS), timestamp=0)
-    except typst.TypstError as error:
-        if not str(error.message).startswith("PDF/"):
-            raise
-        # A header may hold a letter that the font has not: a page with a blank is better than none.
-        made = compiler.compile(format="pdf", timestamp=0)
+    sources = {"main.typ": text.encode(), STYLE: style, **pictures}
+    compiler = typst.Compiler(sources, font_paths=load_fonts(), ignore_system_fonts=True)
+    made: bytes = compiler.compile(format="pdf", pdf_standards=list(STANDARDS), timestamp=0)
     return made
+
+
+def replace_unknown(text: str) -> str:
+    """Return a text with a box for each letter that the font has not: a header may hold any."""
+    return text.translate(
+        {ord(letter): BOX for letter in set(text) - {"\n"} if ord(letter) not in known_letters()}
+    )
+
+
+@cache
+def known_letters() -> frozenset[int]:
+    """Return the code points that the font has a glyph for, of its table ``cmap``.
+
+    References
+    ----------
+    ISO/IEC 14496-22 (Open Font Format), 5.2.1: table directory, ``cmap``, subtable format 12.
+    """
+    font = font_path().read_bytes()
+    (tables,) = struct.unpack_from(">H", font, 4)
+    records = (struct.unpack_from(">4s4xL", font, 12 + 16 * n) for n in range(tables))
+    start = dict(records)[b"cmap"]
+    (encodings,) = struct.unpack_from(">H", font, start + 2)
+    found = set[int]()
+    for n in range(encodings):
+        (offset,) = struct.unpack_from(">4xL", font, start + 4 + 8 * n)
+        form, groups = struct.unpack_from(">H10xL", font, start + offset)
+        if form == SEGMENTED_COVERAGE:
+            for group in range(groups):
+                first, last = struct.unpack_from(">LL", font, start + offset + 16 + 12 * group)
+                found.update(range(first, last + 1))
+    return frozenset(found)
 
 
 def literal(value: object) -> str:
@@ -130,11 +159,11 @@ def literal(value: object) -> str:
     return text
 
 
-ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": " ", "\r": ""}
-"""Letters that stand otherwise in a string of Typst."""
+ESCAPES: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "", "\u2009": "\u00a0", "\u202f": "\u00a0"}
+"""Letters that stand otherwise in a string of Typst; and narrow spaces, which the font has not."""
 
-SPACES: Final = "\u00a0\u3000\u2009\u202f"
-"""Spaces that are meant: not to break, as wide as a character, narrow."""
+SPACES: Final = "\u00a0\u3000"
+"""Spaces that are meant: not to break, and as wide as a Chinese character. Others become plain ones."""
 
 BEFORE_UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|mm|cm|mL|mg|HU|kV|MHz|dB)(?!\w))")
 """The space between a number and its unit, where no line ends."""
