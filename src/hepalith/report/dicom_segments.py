@@ -41,8 +41,9 @@ Storage (2024) is newer than pydicom's table."""
 SEG_ROLES: Final[Mapping[str, str]] = MappingProxyType(
     {"binary": "segmentation", "labelmap": "segmentation labelmap"}
 )
-"""Role of ``segmentation.dcm`` (`hepalith.report.dicom_context.derived_uid`) by `Formats.segmentation`: the two
-are different objects, and so have different UIDs; the series is the role and ``" series"``."""
+"""Role of ``segmentation.dcm`` (`hepalith.report.dicom_context.derived_uid`) by `Formats.segmentation`.
+
+The two are different objects and have different UIDs. The series has the role and ``" series"``."""
 
 NUMERALS: Final = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
 """Couinaud's segments; the map's label is the place in this row, from 1."""
