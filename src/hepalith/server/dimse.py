@@ -18,7 +18,6 @@ from hepalith.server.dimse_peer import (
     RefusedQueryError,
     ask,
     context_for,
-    identifier,
 )
 from hepalith.server.dimse_receiver import VERIFICATION, Door
 from hepalith.server.dimse_send import send_files
@@ -141,7 +140,7 @@ class DimseRemote:
         def look() -> bool | None:
             with self._peer.associate([(STUDY_ROOT_FIND, UNCOMPRESSED)]) as association:
                 try:
-                    found = ask(association, identifier(values))
+                    found = ask(association, values)
                 except RefusedQueryError:
                     return None
             return any(answer.get("SOPInstanceUID") == sop_instance_uid for answer in found)
@@ -190,7 +189,7 @@ class DimseRemote:
         }
         with self._peer.associate([(STUDY_ROOT_FIND, UNCOMPRESSED)]) as association:
             # Where archives ignore the modality, the limit may only be counted after our own look at it.
-            answers = ask(association, identifier(values), 0 if query.modality else query.limit)
+            answers = ask(association, values, 0 if query.modality else query.limit)
         found = [_study(answer) for answer in answers if answer.get("StudyInstanceUID")]
         if query.modality:
             found = [f for f in found if not f.modalities or query.modality in f.modalities]

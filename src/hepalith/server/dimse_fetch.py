@@ -169,7 +169,7 @@ def _list_series(peer: Peer, study_uid: str, series_uids: Sequence[str]) -> list
     with peer.associate([(STUDY_ROOT_FIND, UNCOMPRESSED)]) as association:
         if not series_uids:
             values = {"QueryRetrieveLevel": "SERIES", "StudyInstanceUID": study_uid, "SeriesInstanceUID": ""}
-            found = ask(association, identifier(values))
+            found = ask(association, values)
             series_uids = [answer.get("SeriesInstanceUID", "") for answer in found]
         listed = [_Series(uid, _list_instances(association, study_uid, uid)) for uid in series_uids if uid]
     if not listed:
@@ -187,7 +187,7 @@ def _list_instances(association: Association, study_uid: str, series_uid: str) -
         "SOPClassUID": "",
     }
     try:
-        found = ask(association, identifier(values))
+        found = ask(association, values)
     except RefusedQueryError as error:
         _LOG.info("the archive does not list instances: %s", error)
         return None
@@ -259,7 +259,8 @@ def _take_all(association: Association, incoming: Incoming, haul: _Haul) -> None
         while (message := association.receive(open_sink)) is not None:
             command = message.command
             if number(command, "CommandField") == STORE:
-                status = haul.take(arrivals.pop()) if arrivals else 0xA900
+                status = haul.take(arrivals[-1]) if arrivals else 0xA900
+                arrivals.clear()
                 association.send_message(message.context_id, _stored(command, status))
             elif not is_pending(number(command, "Status")):
                 if number(command, "Status"):

@@ -138,13 +138,13 @@ def context_for(contexts: Mapping[int, Context], abstract: str) -> tuple[int, st
 
 
 def identifier(values: Mapping[str, str]) -> Dataset:
-    """Return the identifier of a query: keywords and values, empty ones to be returned.
+    """Return the identifier of a query, in UTF-8: keywords and values, empty ones to be returned.
 
-    Text beyond ASCII is sent as UTF-8, and said so.
+    UTF-8 is said even where all is ASCII: archives answer in the character set that they were asked in, and
+    drop from names what it does not hold.
     """
     dataset = Dataset()
-    if not all(value.isascii() for value in values.values()):
-        dataset.SpecificCharacterSet = "ISO_IR 192"
+    dataset.SpecificCharacterSet = "ISO_IR 192"
     for keyword, value in values.items():
         tag = tag_for_keyword(keyword)
         if tag is None:
@@ -172,8 +172,10 @@ def query_request(kind: int, service: str, message_id: int) -> dict[str, int | s
     }
 
 
-def ask(association: Association, wanted: Dataset, limit: int = 0) -> list[dict[str, str]]:
+def ask(association: Association, values: Mapping[str, str], limit: int = 0) -> list[dict[str, str]]:
     """Return what matches, each as text by keyword; several values stay joined by a backslash.
+
+    An archive that fails is asked once more without a character set, where the values need none.
 
     Raises
     ------
@@ -185,6 +187,20 @@ def ask(association: Association, wanted: Dataset, limit: int = 0) -> list[dict[
     agreed = context_for(association.contexts, STUDY_ROOT_FIND)
     if agreed is None:
         raise RefusedQueryError("it does not offer queries (C-FIND, study root)")
+    wanted = identifier(values)
+    try:
+        return _ask(association, agreed, wanted, limit)
+    except RefusedQueryError:
+        if not all(value.isascii() for value in values.values()):
+            raise
+    del wanted.SpecificCharacterSet
+    return _ask(association, agreed, wanted, limit)
+
+
+def _ask(
+    association: Association, agreed: tuple[int, str], wanted: Dataset, limit: int
+) -> list[dict[str, str]]:
+    """Ask one query in one context, and return the answers."""
     context_id, transfer = agreed
     message_id = association.next_message_id()
     association.send_message(

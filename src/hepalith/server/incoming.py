@@ -123,7 +123,8 @@ def _uids(source: BinaryIO, transfer_syntax: str) -> tuple[str, str, str]:
         stop_when=lambda tag, _vr, _length: int(tag) > _WANTED[-1],
         specific_tags=[Tag(tag) for tag in _WANTED],
     )
-    instance, study, series = (str(dataset[tag].value or "") if tag in dataset else "" for tag in _WANTED)
+    values = [dataset.get_item(tag).value if tag in dataset else b"" for tag in _WANTED]
+    instance, study, series = (v.decode("ascii", "replace").strip(" \0") for v in values)
     return instance, study, series
 
 
