@@ -131,7 +131,8 @@ def run(arguments: argparse.Namespace) -> int:
     seconds = time.monotonic() - start
     fetched = f"{counted(len(files), 'file')} of {counted(len(studies), 'study', 'studies')}"
     show(
-        f"{fetched}, {size / 1e6:.1f} MB in {seconds:.1f} s\nread them: hepalith read {arguments.out} --out READING"
+        f"{fetched}, {size / 1e6:.1f} MB in {seconds:.1f} s\n"
+        f"read them: hepalith read {arguments.out} --out READING"
     )
     return 0
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
@@ -42,6 +43,7 @@ REASONS = {
 }
 """Failure Reason (0008,1197) in words (DICOM PS3.18, table 10.5.3-3; PS3.4, table B.2-1)."""
 
+INSTANCE_UID = BaseTag(0x00080018)
 STUDY_UID = BaseTag(0x0020000D)
 SERIES_UID = BaseTag(0x0020000E)
 
@@ -70,12 +72,24 @@ def name_file(path: Path) -> Named:
             head = read_partial(
                 file,
                 stop_when=lambda tag, _vr, _length: tag > SERIES_UID,
-                specific_tags=[BaseTag(0x00080018), STUDY_UID, SERIES_UID],
+                specific_tags=[INSTANCE_UID, STUDY_UID, SERIES_UID],
             )
-        series, size = str(head.get("SeriesInstanceUID", "")), path.stat().st_size
-        return Named(path, str(head.StudyInstanceUID), series, str(head.SOPInstanceUID), size)
-    except (InvalidDicomError, AttributeError, ValueError, EOFError, KeyError, NotImplementedError) as error:
+        study, series, instance = (stored_uid(head, tag) for tag in (STUDY_UID, SERIES_UID, INSTANCE_UID))
+        size = path.stat().st_size
+    except (InvalidDicomError, ValueError, EOFError, KeyError, NotImplementedError) as error:
         raise FetchError(f"{path.name} is no complete DICOM file") from error
+    if not (study and instance):
+        raise FetchError(f"{path.name} is no complete DICOM file")
+    return Named(path, study, series, instance, size)
+
+
+def stored_uid(head: Dataset, tag: BaseTag) -> str:
+    """Return a UID as it stands in the file, right or wrong; empty where there is none."""
+    if tag not in head:
+        return ""
+    value = head.get_item(tag).value
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
+    return text.strip("\0 ")
 
 
 def send_files(
