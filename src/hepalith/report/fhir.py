@@ -25,6 +25,7 @@ from hepalith.report.fhir_element import (
     Json,
     compact,
     narrative,
+    prune,
     uuid_identifier,
     vocabulary_term,
 )
@@ -126,7 +127,7 @@ def make_bundle(
         identifier=uuid_identifier(f"urn:uuid:{reading.document.reading.id}"),
         type="transaction",
         timestamp=context.accepted_at,
-        entry=[item.entry() for item in items],
+        entry=[prune(item.entry()) for item in items],
     )
 
 

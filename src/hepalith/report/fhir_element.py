@@ -41,6 +41,7 @@ __all__ = [
     "narrative",
     "number",
     "percent",
+    "prune",
     "quantity",
     "uuid_identifier",
     "vocabulary_term",
@@ -121,6 +122,21 @@ def percent(probability: float) -> int | float:
     (8.77331, 100)
     """
     return number(float(Decimal(repr(float(probability))) * 100))
+
+
+def prune(value: Any) -> Any:
+    """Return JSON without empty strings, lists and objects anywhere within: FHIR allows none.
+
+    Examples
+    --------
+    >>> prune({"note": [{"text": ""}], "code": {"text": "x", "coding": []}, "n": 0, "is": False})
+    {'code': {'text': 'x'}, 'n': 0, 'is': False}
+    """
+    if isinstance(value, dict):
+        return {name: kept for name, one in value.items() if (kept := prune(one)) is not None} or None
+    if isinstance(value, list):
+        return [kept for one in value if (kept := prune(one)) is not None] or None
+    return None if value == "" else value
 
 
 def coding(code: Coded) -> Json:

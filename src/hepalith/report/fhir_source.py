@@ -193,7 +193,7 @@ def describe_device(context: Context) -> Item:
         status="active",
         manufacturer="hepalith",
         type=[kind] if context.is_r5 else kind,
-        version=[{"type": {"text": what}, "value": value} for what, value in versions.items()],
+        version=[{"type": {"text": what}, "value": value} for what, value in versions.items() if value],
         note=[{"text": context.document.notice}],
         **(
             {"name": [{"value": "hepalith", **name}]}
