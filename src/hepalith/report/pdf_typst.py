@@ -25,6 +25,9 @@ FEATURE, EXTRA = "writing PDF", "pdf"
 FONT: Final = "Noto Sans SC"
 """The one face of every PDF: Latin, Greek and Chinese of one design, under the SIL Open Font License 1.1."""
 
+SUPERSCRIPTS: Final = frozenset(map(ord, "⁰⁴⁵⁶⁷⁸⁹"))
+"""Powers of ten, which that face lacks in part: set in Libertinus Serif (OFL 1.1), which Typst brings."""
+
 STANDARDS: Final = ("a-2a", "ua-1")
 """PDF/A-2a (ISO 19005-2), for archives, and PDF/UA-1 (ISO 14289-1), for readers by voice."""
 
@@ -93,9 +96,8 @@ def typeset(template: str, content: Mapping[str, Any], pictures: Mapping[str, by
 
 def replace_unknown(text: str) -> str:
     """Return a text with a box for each letter that the font has not: a header may hold any."""
-    return text.translate(
-        {ord(letter): BOX for letter in set(text) - {"\n"} if ord(letter) not in known_letters()}
-    )
+    known = known_letters() | SUPERSCRIPTS
+    return text.translate({ord(letter): BOX for letter in set(text) - {"\n"} if ord(letter) not in known})
 
 
 @cache
@@ -184,7 +186,7 @@ def load_environment() -> Environment:
 
 @cache
 def load_fonts() -> Any:
-    """Return the font alone: neither those of the machine nor those that Typst brings.
+    """Return the font, and those that Typst brings; none of the machine's.
 
     Raises
     ------
@@ -193,7 +195,7 @@ def load_fonts() -> Any:
     """
     typst = import_extra("typst", FEATURE, EXTRA)
     folder = font_path().parent
-    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[folder])
+    fonts = typst.Fonts(include_system_fonts=False, font_paths=[folder])
     if FONT not in fonts.families():
         raise MissingExtraError(f"{folder} holds no {FONT}: pip install 'hepalith[{EXTRA}]'")
     return fonts
