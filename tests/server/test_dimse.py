@@ -149,17 +149,22 @@ def test_a_limit_is_kept(archive: DimseRemote, tmp_path: Path) -> None:
     assert len(list(archive.find(Query(date="20240115", limit=3, modality="CT")))) == 3
 
 
-def test_a_chinese_name_is_asked_for_and_read(orthanc: Orthanc, tmp_path: Path) -> None:
+def test_a_chinese_name_is_asked_for_and_read(tmp_path: Path) -> None:
+    require_orthanc()
     path = make_file(tmp_path, Slice("1.2.3.1"))
     dataset = dcmread(path)
     dataset.SpecificCharacterSet = "GB18030"
     dataset.PatientName = "Wang^Xiao=王^小东"
     dataset.save_as(path)
-    remote = DimseRemote(parse_address(orthanc.dimse))
-    remote.store([path])
-    assert [f.patient_name for f in remote.find(Query(study_uid=STUDY))] == ["Wang^Xiao=王^小东"]
-    assert [f.uid for f in remote.find(Query(patient_name="*王*"))] == [STUDY]
-    (found,) = remote.find(Query(study_uid=STUDY))
+    server = Orthanc(tmp_path / "orthanc", Ways(more={"DefaultEncoding": "Utf8"})).start()
+    try:
+        remote = DimseRemote(parse_address(server.dimse))
+        remote.store([path])
+        (found,) = remote.find(Query(patient_name="*王*"))
+        assert not list(remote.find(Query(patient_name="*李*")))
+    finally:
+        server.stop()
+    assert (found.uid, found.patient_name) == (STUDY, "Wang^Xiao=王^小东")
     assert (found.modalities, found.instances) == (("CT",), 1)
 
 

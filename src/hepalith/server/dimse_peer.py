@@ -140,8 +140,8 @@ def context_for(contexts: Mapping[int, Context], abstract: str) -> tuple[int, st
 def identifier(values: Mapping[str, str]) -> Dataset:
     """Return the identifier of a query, in UTF-8: keywords and values, empty ones to be returned.
 
-    UTF-8 is said even where all is ASCII: archives answer in the character set that they were asked in, and
-    drop from names what it does not hold.
+    UTF-8 is said even where all is ASCII: it tells the archive which names we can read. (Not all
+    listen: Orthanc drops what its setting ``DefaultEncoding`` does not hold.)
     """
     dataset = Dataset()
     dataset.SpecificCharacterSet = "ISO_IR 192"
