@@ -39,7 +39,7 @@ Make = Callable[..., Reading]
 def make(factories: ModuleType) -> Make:
     """Return what makes a reading with every kind of segment, stored in an order of choice."""
 
-    def made(order: StoredOrder | None = None, *, trim: int = 0, **source: object) -> Reading:
+    def made(order: StoredOrder | None = None, *, trim: int = 0, **source: Any) -> Reading:
         reading: Reading = factories.make_reading()
         maps: Maps = reading.maps
         half = maps.liver.shape[0] // 2
