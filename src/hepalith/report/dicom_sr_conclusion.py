@@ -6,7 +6,7 @@ evaluations (rows 12 to 14), whose codes and texts may be of any concept.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Iterable
 from typing import Final
 
@@ -187,7 +187,7 @@ def dates(due: DueEntry | None) -> list[Item]:
     """Return the first and the last day on which a step is due."""
     if due is None:
         return []
-    ends: tuple[tuple[datetime.date, Named], ...] = ((due.start, DCM.MINIMUM), (due.end, DCM.MAXIMUM))
+    ends: tuple[tuple[dt.date, Named], ...] = ((due.start, DCM.MINIMUM), (due.end, DCM.MAXIMUM))
     return [date(PROPERTY, DCM.FOLLOW_UP_DATE, f"{day:%Y%m%d}", [end_of(which)]) for day, which in ends]
 
 

@@ -2,8 +2,8 @@
 
 A CT focus has a volumetric group that refers to its segment (PS3.16, TID 1411), and a planar one (TID 1410)
 with the same tracking UID that shows its outline on the slice with most of it: viewers draw the outline and
-put the numbers beside it. An ultrasound focus has a planar group for each picture that shows it. A focus without
-either has a plain group (TID 1501).
+put the numbers beside it. An ultrasound focus has a planar group for each picture that shows it. A focus
+without either has a plain group (TID 1501).
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ MEANING_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An object that an item refers to: of a multi-frame file a frame (from 1), of a segmentation a segment."""
+    """What an item refers to: an object, its frame (from 1) if it has several, or one of its segments."""
 
     sop_class_uid: str
     sop_instance_uid: str
