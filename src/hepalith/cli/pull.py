@@ -200,11 +200,12 @@ def fetch(remote: Remote, study: str, staging: Path, arguments: argparse.Namespa
     fetched = remote.fetch(study, into, arguments.series)
     if fetched.failed and not arguments.incomplete:
         raise FetchError(
-            f"{remote.address} could not give {fetched.failed} instances of study {study} "
+            f"{remote.address} could not give {counted(fetched.failed, 'instance')} of study {study} "
             f"({fetched.reason}); nothing was kept: try again, or keep what comes with --incomplete"
         )
     if fetched.failed:
-        show(f"study {study}: {fetched.failed} instances are missing ({fetched.reason})")
+        verb = "is" if fetched.failed == 1 else "are"
+        show(f"{counted(fetched.failed, 'instance')} of study {study} {verb} missing ({fetched.reason})")
 
 
 def list_studies(remote: Remote, arguments: argparse.Namespace, query: Query) -> int:

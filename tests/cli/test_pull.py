@@ -1,0 +1,212 @@
+"""`hepalith pull` beside a real Orthanc, over DICOMweb and DIMSE."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import FileDataset
+from tests.dicom_files import make_hu, make_slice, save
+from tests.server.conftest import Papers
+from tests.server.odd_server import Asked, Says, odd_server
+from tests.server.orthanc import Orthanc, Ways
+
+from hepalith.cli import main
+from hepalith.cli.pull import row, table
+from hepalith.server.remote import FoundStudy
+
+Said = pytest.CaptureFixture[str]
+WAYS = ("web", "dimse")
+
+
+def fill(orthanc: Orthanc, folder: Path, studies: int = 2, slices: int = 3) -> list[str]:
+    """Put studies of two patients into an archive; return their UIDs."""
+    folder.mkdir(exist_ok=True)
+    hu = make_hu((slices, 16, 20))
+    uids = [f"1.2.826.0.1.3680043.9.7.{n + 1}" for n in range(studies)]
+    for n, uid in enumerate(uids):
+        for k in range(slices):
+            said = {
+                "StudyInstanceUID": uid,
+                "SeriesInstanceUID": f"{uid}.1",
+                "SOPInstanceUID": f"{uid}.1.{k}",
+                "PatientID": f"P{n}",
+                "PatientName": f"Secret{n}^Name",
+                "StudyDate": f"2024010{n + 1}",
+            }
+            orthanc.take(save(make_slice(hu[k], k, **said), folder / f"{n}-{k}.dcm"))
+    return uids
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_study_comes_into_a_folder_of_its_own(
+    orthanc: Orthanc, tmp_path: Path, capsys: Said, way: str
+) -> None:
+    uids = fill(orthanc, tmp_path / "made")
+    address = getattr(orthanc, way)
+    assert main(["pull", address, "--study", uids[1], "--out", str(tmp_path / "out")]) == 0
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [uids[1]]
+    assert len(list((tmp_path / "out" / uids[1]).glob("*.dcm"))) == 3
+    said = capsys.readouterr()
+    assert "3 files of 1 study" in said.out
+    assert "Secret" not in said.out + said.err
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "query", [["--patient-id", "P1"], ["--date", "20240102"], ["--date", "20240102-20240301"]]
+)
+def test_the_one_study_that_matches_is_found(
+    orthanc: Orthanc, tmp_path: Path, way: str, query: list[str]
+) -> None:
+    uids = fill(orthanc, tmp_path / "made")
+    assert main(["pull", getattr(orthanc, way), *query, "--out", str(tmp_path / "out")]) == 0
+    assert [p.name for p in (tmp_path / "out").iterdir()] == [uids[1]]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_several_matches_are_listed_by_uid_without_a_name(
+    orthanc: Orthanc, tmp_path: Path, capsys: Said, way: str
+) -> None:
+    uids = fill(orthanc, tmp_path / "made")
+    out = tmp_path / "out"
+    assert main(["pull", getattr(orthanc, way), "--modality", "CT", "--out", str(out)]) == 2
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1
+    assert all(uid in said.err for uid in uids)
+    assert "Secret" not in said.err + said.out
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_list_shows_what_there_is(orthanc: Orthanc, tmp_path: Path, capsys: Said, way: str) -> None:
+    uids = fill(orthanc, tmp_path / "made", 3)
+    assert main(["pull", getattr(orthanc, way), "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["study", "date", "holds"]
+    assert [line.split()[0] for line in lines[1:]] == uids
+    assert "Secret2^Name" in lines[3]
+    assert main(["pull", getattr(orthanc, way), "--list", "--limit", "2"]) == 0
+    assert "more match than these 2" in capsys.readouterr().out
+    assert main(["pull", getattr(orthanc, way), "--list", "--patient-id", "P9"]) == 0
+    assert capsys.readouterr().out == "no study matches\n"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_not_there_ends_with_3_and_leaves_nothing(
+    orthanc: Orthanc, tmp_path: Path, capsys: Said, way: str
+) -> None:
+    out = tmp_path / "out"
+    for query in (["--study", "1.2.3"], ["--patient-id", "P9"]):
+        assert main(["pull", getattr(orthanc, way), *query, "--out", str(out)]) == 3
+        assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_use_is_left_as_it_is(orthanc: Orthanc, tmp_path: Path, capsys: Said) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    assert main(["pull", orthanc.web, "--study", "1.2.3", "--out", str(tmp_path)]) == 5
+    assert "is not empty" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def bytes_of(dataset: FileDataset) -> bytes:
+    file = BytesIO()
+    dataset.save_as(file, enforce_file_format=True)
+    return file.getvalue()
+
+
+def half(asked: Asked) -> Says:
+    """Answer as an archive that lists two series and gives one."""
+    if "/series?" in asked.path:
+        entries = [
+            {"0020000E": {"vr": "UI", "Value": [f"1.2.3.{n}"]}, "00201209": {"vr": "IS", "Value": [1]}}
+            for n in (1, 2)
+        ]
+        return Says(200, json.dumps(entries).encode())
+    if asked.path.endswith("1.2.3.2"):
+        return Says(404)
+    dataset = make_slice(make_hu()[0], StudyInstanceUID="1.2.3", SeriesInstanceUID="1.2.3.1")
+    content = bytes_of(dataset)
+    body = b"--b\r\nContent-Type: application/dicom\r\n\r\n" + content + b"\r\n--b--"
+    return Says(200, body, {"Content-Type": 'multipart/related; type="application/dicom"; boundary=b'})
+
+
+def test_a_study_that_comes_in_part_is_kept_only_when_asked_for(tmp_path: Path, capsys: Said) -> None:
+    out = tmp_path / "out"
+    with odd_server(half) as server:
+        words = ["pull", server.web, "--study", "1.2.3", "--out", str(out)]
+        assert main(words) == 3
+        assert "could not give 1 instance" in capsys.readouterr().err
+        assert not out.exists()
+        assert main([*words, "--incomplete"]) == 0
+    assert "1 instance of study 1.2.3 is missing" in capsys.readouterr().out
+    assert len(list(out.rglob("*.dcm"))) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--out", "x"],
+        ["--study", "1.2"],
+        ["--study", "1.2", "--patient-id", "P", "--out", "x"],
+        ["--study", "../..", "--out", "x"],
+        ["--series", "1.2", "--patient-id", "P", "--out", "x"],
+        ["--list", "--out", "x"],
+        ["--list", "--limit", "0"],
+        ["--date", "2024-01-01", "--out", "x"],
+        ["--date", "20240230", "--out", "x"],
+        ["--date", "20240301-20240201", "--out", "x"],
+        ["--study", "1.2", "--out", "x", "--port", "0"],
+        ["--study", "1.2", "--out", "x", "--key", "k.pem"],
+        ["--study", "1.2", "--out", "x", "--timeout", "0"],
+        ["--study", "1.2", "--out", "x", "--title", "MORE THAN SIXTEEN LETTERS"],
+    ],
+)
+def test_what_cannot_be_meant_is_one_line_and_2(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["pull", "http://127.0.0.1:9/dicom-web", *words]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_password_comes_from_the_environment(
+    start_orthanc: Callable[[Ways], Orthanc],
+    papers: Papers,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Said,
+) -> None:
+    orthanc = start_orthanc(Ways("reader", "s3cret", certificate=papers.server, trusted=papers.authority))
+    fill(orthanc, tmp_path / "made", 1)
+    words = [
+        "pull",
+        orthanc.web,
+        "--list",
+        "--ca",
+        str(papers.authority),
+        "--certificate",
+        str(papers.client),
+    ]
+    assert main(words) == 3
+    assert "HEPALITH_USER and HEPALITH_PASSWORD" in capsys.readouterr().err
+    monkeypatch.setenv("HEPALITH_USER", "reader")
+    monkeypatch.setenv("HEPALITH_PASSWORD", "s3cret")
+    assert main(words) == 0
+    assert "Secret0" in capsys.readouterr().out
+    assert main(["pull", "http://pacs.example/dicom-web", "--list"]) == 2
+    assert "is not encrypted" in capsys.readouterr().err
+
+
+def test_a_table_of_chinese_names_stands_straight_and_steers_no_terminal() -> None:
+    rows = [row(FoundStudy("1.2", patient_name="李伟\x1b[2J")), row(FoundStudy("1.23", patient_name="A"))]
+    lines = table(rows).splitlines()
+    assert "\x1b" not in lines[0]
+    assert lines[0].startswith("1.2   -")
+    assert lines[1].startswith("1.23  -")
