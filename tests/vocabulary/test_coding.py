@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -26,6 +28,9 @@ from hepalith.vocabulary.coding import (
 )
 
 PACKAGE = Path(hepalith.__file__).parent
+
+MAKER = Path(__file__).resolve().parents[2] / "docs/reference/make_conformance.py"
+"""The script that writes ``docs/conformance.md``."""
 
 LONGEST_MEANING = 64
 """Characters of a Code Meaning (DICOM PS3.5, 6.2: LO)."""
@@ -229,3 +234,36 @@ def test_an_unknown_choice_is_refused() -> None:
 def test_every_system_has_a_designator_and_a_uri() -> None:
     assert {code.system for _, code in list_codes()} <= set(DESIGNATORS)
     assert set(DESIGNATORS.values()) <= set(SCHEME_URIS)
+
+
+@pytest.fixture(scope="module")
+def maker() -> ModuleType:
+    """Return the script that writes the conformance statement."""
+    spec = importlib.util.spec_from_file_location("make_conformance", MAKER)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_conformance_statement_is_current(maker: ModuleType) -> None:
+    assert maker.PAGE.read_text(encoding="utf-8") == maker.render(), (
+        "run python docs/reference/make_conformance.py"
+    )
+
+
+def test_the_conformance_statement_lists_every_private_code(maker: ModuleType) -> None:
+    page = maker.PAGE.read_text(encoding="utf-8")
+    assert [name for name, code in list_all() if code.is_private and f"| `{code.value}` |" not in page] == []
+
+
+def test_a_reason_for_what_is_not_private_is_a_fault(
+    maker: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert maker.find_faults() == []
+    reasons = {"one": {"jaundice": "none"}, "group": {"choice": "its question"}}
+    monkeypatch.setattr(maker, "load_reasons", lambda: reasons)
+    faults = maker.find_faults()
+    assert "jaundice has a reason but no private code" in faults
+    assert "simple_healed has no reason" in faults
