@@ -86,11 +86,11 @@ def test_a_result_that_names_nobody_is_sent_only_when_it_is_meant(
     ],
 )
 def test_what_cannot_be_sent_is_one_line(
-    words: list[str], status: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+    words: list[str], status: int, said: str, tmp_path: Path, capsys: Said
 ) -> None:
     make_reading(tmp_path / "r")
-    monkeypatch.chdir(tmp_path)
-    assert main(["send", *words]) == status
+    address, path, *more = words
+    assert main(["send", address, str(tmp_path / path), *more]) == status
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1
