@@ -5,7 +5,7 @@ the patient's words what the visit is for. The same reading gives the same bytes
 
 References
 ----------
-RFC 5545, Internet Calendaring and Scheduling Core Object Specification (iCalendar). RFC 5546 for METHOD.
+RFC 5545, Internet Calendaring and Scheduling Core Object Specification (iCalendar).
 """
 
 from __future__ import annotations
@@ -99,13 +99,17 @@ def calendar_bytes(document: Document, language: str) -> bytes:
     A visit with dates is an event of whole days that blocks nobody's time; one without is a to-do that names
     the interval. Where nothing is to be done, a journal entry says so: a calendar may not be empty (RFC 5545,
     3.6).
+
+    Notes
+    -----
+    There is no METHOD: PUBLISH asks for the address of an organizer (RFC 5546, 3.2.1), which nobody here has,
+    and a CalDAV server may hold no object with one (RFC 4791, 4.1).
     """
     chosen = language if language in LANGUAGES else "en"
     calendar = Calendar()
     calendar.add("prodid", f"-//hepalith//hepalith {document.provenance.version}//{chosen.upper()}")
     calendar.add("version", "2.0")
     calendar.add("calscale", "GREGORIAN")
-    calendar.add("method", "PUBLISH")
     for action in document.plan:
         for visit in visits_of(action):
             calendar.add_component(entry_of(document, action, visit, chosen))
