@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -94,8 +95,8 @@ def frame_groups(frames: Sequence[Frame], image: SourceImage, grid: Grid | None)
         The stored grid, or None where there is no patient space.
     """
     planes = {frame.plane for frame in frames}
-    derived = {plane: encode(derivation(image, plane)) for plane in planes}
-    placed = {plane: encode(position(grid, plane)) for plane in planes} if grid is not None else {}
+    derived = {plane: encode_derivation(image, plane) for plane in planes}
+    placed = {plane: encode_position(grid, plane) for plane in planes} if grid is not None else {}
     named = {n: encode(identification(n)) for n in {f.segment for f in frames} if n is not None}
     items = []
     for frame in frames:
@@ -110,35 +111,28 @@ def frame_groups(frames: Sequence[Frame], image: SourceImage, grid: Grid | None)
     return encode_header(PER_FRAME, b"SQ", sum(map(len, items))) + b"".join(items)
 
 
-def derivation(image: SourceImage, plane: int) -> Dataset:
-    """Return which file, and which frame of it, a slice was drawn on."""
-    group = Dataset()
-    group.DerivationImageSequence = []
+def encode_derivation(image: SourceImage, plane: int) -> bytes:
+    """Return the Derivation Image group: which file, and which frame of it, a slice was drawn on."""
     at = image.slices[plane]
     if at is None:
-        return group
+        return encode_header(Tag("DerivationImageSequence"), b"SQ", 0)
     instance = image.instances[at]
-    source = Dataset()
-    source.ReferencedSOPClassUID = instance.sop_class_uid
-    source.ReferencedSOPInstanceUID = instance.sop_instance_uid
-    if instance.frames > 1:
-        source.ReferencedFrameNumber = (plane if image.modality == "US" else instance.frame) + 1
-    source.PurposeOfReferenceCodeSequence = [code_item(SOURCE_IMAGE)]
-    source.SpatialLocationsPreserved = "YES" if image.aligned else "NO"
-    item = Dataset()
-    item.SourceImageSequence = [source]
-    item.DerivationCodeSequence = [code_item(SEGMENTED)]
-    group.DerivationImageSequence = [item]
-    return group
+    frame = (plane if image.modality == "US" else instance.frame) + 1
+    source = [
+        encode_text("ReferencedSOPClassUID", b"UI", instance.sop_class_uid),
+        encode_text("ReferencedSOPInstanceUID", b"UI", instance.sop_instance_uid),
+        encode_text("ReferencedFrameNumber", b"IS", str(frame)) if instance.frames > 1 else b"",
+        encode_text("SpatialLocationsPreserved", b"CS", "YES" if image.aligned else "NO"),
+        PURPOSE,
+    ]
+    derived = encode_sequence("SourceImageSequence", b"".join(source)) + HOW
+    return encode_sequence("DerivationImageSequence", derived)
 
 
-def position(grid: Grid, plane: int) -> Dataset:
-    """Return where a slice of the stored grid lies."""
-    place = Dataset()
-    place.ImagePositionPatient = [coordinate(float(v)) for v in grid.to_lps((plane, 0, 0))]
-    group = Dataset()
-    group.PlanePositionSequence = [place]
-    return group
+def encode_position(grid: Grid, plane: int) -> bytes:
+    """Return the Plane Position group: where a slice of the stored grid lies."""
+    place = "\\".join(coordinate(float(v)) for v in grid.to_lps((plane, 0, 0)))
+    return encode_sequence("PlanePositionSequence", encode_text("ImagePositionPatient", b"DS", place))
 
 
 def identification(number: int) -> Dataset:
@@ -156,8 +150,7 @@ def encode_content(frame: Frame, *, has_space: bool) -> bytes:
     values = struct.pack(f"<{len(index) + 1}I", *index, frame.plane + 1)
     body = b"" if has_space else encode_short(TIME[0], b"UL", struct.pack("<I", frame.plane + 1))
     body += encode_short(Tag("DimensionIndexValues"), b"UL", values)
-    item = encode_item(body)
-    return encode_header(Tag("FrameContentSequence"), b"SQ", len(item)) + item
+    return encode_sequence("FrameContentSequence", body)
 
 
 def encode(group: Dataset) -> bytes:
@@ -173,6 +166,18 @@ def encode_short(tag: BaseTag, vr: bytes, value: bytes) -> bytes:
     return struct.pack("<HH2sH", tag.group, tag.element, vr, len(value)) + value
 
 
+def encode_text(keyword: str, vr: bytes, text: str) -> bytes:
+    """Return an element of text, padded to an even length (DICOM PS3.5, 6.2)."""
+    value = text.encode("ascii")
+    return encode_short(Tag(keyword), vr, value + (b"\0" if vr == b"UI" else b" ") * (len(value) % 2))
+
+
+def encode_sequence(keyword: str, body: bytes) -> bytes:
+    """Return a sequence of one item."""
+    item = encode_item(body)
+    return encode_header(Tag(keyword), b"SQ", len(item)) + item
+
+
 def encode_header(tag: BaseTag, vr: bytes, length: int) -> bytes:
     """Return the head of an element of a VR whose length takes four bytes (DICOM PS3.5, 7.1.2)."""
     return struct.pack("<HH2sHI", tag.group, tag.element, vr, 0, length)
@@ -186,3 +191,8 @@ def encode_item(body: bytes) -> bytes:
 def encode_end() -> bytes:
     """Return the delimiter after the last of a sequence whose length was not given."""
     return struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+
+
+PURPOSE: Final = encode_sequence("PurposeOfReferenceCodeSequence", encode(code_item(SOURCE_IMAGE)))
+HOW: Final = encode_sequence("DerivationCodeSequence", encode(code_item(SEGMENTED)))
+"""The same in every frame."""
