@@ -50,22 +50,22 @@ def add_network_arguments(parser: argparse.ArgumentParser | argparse._ArgumentGr
         help="seconds that the archive may be silent (default: %(default)g)",
     )
     parser.add_argument(
-        "--ca",
+        "--tls-authorities",
         metavar="FILE",
         type=path_given,
         help="authorities that are trusted for TLS, in PEM (default: those of the system)",
     )
     parser.add_argument(
-        "--certificate",
+        "--tls-certificate",
         metavar="FILE",
         type=path_given,
         help="our certificate for TLS, in PEM, where the archive asks for one (default: none)",
     )
     parser.add_argument(
-        "--key",
+        "--tls-key",
         metavar="FILE",
         type=path_given,
-        help="key of --certificate, in PEM, without a password (default: in the certificate's file)",
+        help="key of --tls-certificate, in PEM, without a password (default: in the certificate's file)",
     )
 
 
@@ -96,9 +96,9 @@ def tls_of(arguments: argparse.Namespace) -> Tls:
     UsageError
         If a key is given without its certificate.
     """
-    if arguments.key is not None and arguments.certificate is None:
-        raise UsageError("--key FILE needs --certificate FILE to be the key of")
-    return Tls(arguments.ca, arguments.certificate, arguments.key)
+    if arguments.tls_key is not None and arguments.tls_certificate is None:
+        raise UsageError("--tls-key FILE needs --tls-certificate FILE to be the key of")
+    return Tls(arguments.tls_authorities, arguments.tls_certificate, arguments.tls_key)
 
 
 def remote_of(arguments: argparse.Namespace, **dimse: Any) -> Remote:

@@ -234,12 +234,12 @@ def tls_reason(text: str) -> str:
     if "expired" in low:
         return "its certificate has expired; ask who runs the archive"
     if "certificate verify failed" in low:
-        return "its certificate is not trusted; name the authority that signed it with --ca FILE"
+        return "its certificate is not trusted; name the authority that signed it with --tls-authorities FILE"
     if "wrong version number" in low or "record layer failure" in low:
         return "it does not speak TLS at this port; check the port, or write http://"
     if "certificate required" in low or "handshake failure" in low or "bad certificate" in low:
-        return "it wants a certificate of ours; name one with --certificate FILE and --key FILE"
-    return f"TLS failed ({' '.join(text.split())[:120]}); check --ca, --certificate and --key"
+        return "it wants a certificate of ours; name one with --tls-certificate FILE and --tls-key FILE"
+    return f"TLS failed ({' '.join(text.split())[:120]}); check the --tls options"
 
 
 def plain(error: Exception) -> str:
