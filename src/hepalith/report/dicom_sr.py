@@ -48,7 +48,7 @@ from hepalith.report.dicom_sr_context import (
     observation_context,
 )
 from hepalith.report.dicom_sr_focus import focus_groups
-from hepalith.report.dicom_sr_item import CONTAINS, Item, container, content_sequence
+from hepalith.report.dicom_sr_item import CONTAINS, Item, container, content_sequence, shorten
 from hepalith.report.dicom_sr_outline import outlines
 from hepalith.settings import Formats
 
@@ -61,9 +61,6 @@ ROLE = "measurement report"
 
 SR_SERIES_NUMBER: Final = 9002
 """Series number: after the segmentation's. Our judgement."""
-
-DESCRIPTION_LENGTH = 64
-"""Characters of a description: LO (DICOM PS3.5, 6.2)."""
 
 
 def write_sr(reading: Reading, folder: Path, formats: Formats) -> None:
@@ -144,7 +141,7 @@ def say_state(reading: Reading, header: Dataset, language: str) -> None:
     header.CompletionFlag = "COMPLETE" if document.is_answerable else "PARTIAL"
     if document.why_not is not None:
         why = say("unanswered", language, why=translate(document.why_not, language))
-        header.CompletionFlagDescription = why[:DESCRIPTION_LENGTH]
+        header.CompletionFlagDescription = shorten(why)
     accepted = document.accepted
     header.PreliminaryFlag = "PRELIMINARY" if document.reading.status == "preliminary" else "FINAL"
     is_verified = accepted is not None and document.is_answerable

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from hepalith.vocabulary.coding import Coded, coded, concept
+from hepalith.vocabulary.coding import Coded, coded, concept, private
 from hepalith.vocabulary.term import load_vocabulary
 
 __all__ = [
@@ -100,6 +100,7 @@ class DCM:
     FOLLOW_UP_DATE: Final = dcm("111054", "Recommended Follow-up Date")
     FOLLOW_UP_INTERVAL: Final = dcm("111055", "Recommended Follow-up Interval")
     COMMENT: Final = dcm("121106", "Comment")
+    CONCLUSION: Final = dcm("121077", "Conclusion")
     FINDING_SITE: Final = sct("363698007", "Finding Site")
     TOPOGRAPHICAL_MODIFIER: Final = sct("106233006", "Topographical modifier")
     MEAN: Final = sct("373098007", "Mean")
@@ -177,7 +178,12 @@ def say(key: str, language: str, **values: object) -> str:
 
 @cache
 def term(term_id: str, language: str, choice: str | None = None) -> Named:
-    """Return the code of a term of the vocabulary or of one choice of it, worded in a language."""
+    """Return the code of a term of the vocabulary or of one choice of it, worded in a language.
+
+    A term that a policy of one's own or a later version brought has the code that it would have here.
+    """
+    if term_id not in load_vocabulary():
+        return Named(private(term_id, term_id.replace("_", " ")))
     meaning = load_vocabulary().display(term_id, "zh", choice) if language == "zh" else ""
     return Named(coded(term_id, choice), meaning)
 

@@ -86,6 +86,8 @@ def conclusions(draft: Draft) -> Item:
         text(CONTAINS, draft.thing("grading"), in_language(one.text, one.text_zh, language))
         for one in document.gradings
     ]
+    if document.accepted is not None:
+        items += [code(CONTAINS, DCM.CONCLUSION, draft.term(one)) for one in document.accepted.diagnoses]
     items += [alert(draft, one.id, in_language(one.text, one.text_zh, language)) for one in document.alerts]
     items += [finding(draft, one) for one in document.findings]
     items += [

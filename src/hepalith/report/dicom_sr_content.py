@@ -151,5 +151,6 @@ class SrContent:
     next_tests: tuple[SrAction, ...]
     plan: tuple[SrAction, ...]
     alerts: tuple[SrAction, ...]
+    confirmed: tuple[Coded, ...]
     report: str
     comments: tuple[str, ...]

@@ -39,6 +39,7 @@ __all__ = [
     "number",
     "person",
     "region",
+    "shorten",
     "text",
     "uid",
 ]
@@ -58,8 +59,8 @@ LONG: Final = frozenset({"SQ", "UT"})
 SHORT_LIMIT = 0xFFFE
 """Greatest even length that two bytes hold (DICOM PS3.5, 7.1.2)."""
 
-MEANING_LENGTH = 64
-"""Characters that a code meaning may have: LO (DICOM PS3.5, 6.2)."""
+LO_BYTES = 64
+"""Bytes that we let a value of LO have: PS3.5 (6.2) allows as many characters; some receivers count bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,17 @@ def region(name: Named, points: Sequence[tuple[float, float]], reference: Refere
     )
 
 
+def shorten(value: str) -> str:
+    """Return as much of a text as a value of LO holds.
+
+    Examples
+    --------
+    >>> shorten("short"), len(shorten("肝" * 30))
+    ('short', 21)
+    """
+    return value.encode("utf-8")[:LO_BYTES].decode("utf-8", "ignore")
+
+
 @lru_cache(maxsize=256)
 def head(relation: str, kind: str) -> bytes:
     """Return relationship and value type of an item."""
@@ -192,7 +204,7 @@ def code_sequence(group: int, number_: int, name: Named) -> bytes:
     """Return a code sequence of one code."""
     parts = element(0x0008, 0x0100, "SH", name.coded.value)
     parts += element(0x0008, 0x0102, "SH", name.coded.scheme)
-    parts += element(0x0008, 0x0104, "LO", (name.meaning or name.coded.meaning)[:MEANING_LENGTH])
+    parts += element(0x0008, 0x0104, "LO", shorten(name.meaning or name.coded.meaning))
     return sequence(group, number_, [parts])
 
 

@@ -133,6 +133,7 @@ def content_of(dataset: Dataset) -> SrContent:
         actions(said, "next_test"),
         actions(said, "follow_up"),
         actions(said, "alert"),
+        tuple(one.value for one in said.under("CODE", DCM.CONCLUSION.coded)),
         said.texts(concept("report_text"))[0],
         said.texts(DCM.COMMENT.coded),
     )
