@@ -127,8 +127,8 @@ def table(slices: int) -> str:
             orthanc.stop()
     lines = [
         f"{slices} slices of 512 x 512, {size:.0f} MB, Orthanc on loopback; {os.cpu_count()} cores, "
-        f"load {os.getloadavg()[0]:.1f}; the fastest of {ROUNDS} rounds. What hepalith brought back is what was "
-        "sent, byte by byte.",
+        f"load {os.getloadavg()[0]:.1f}; the fastest of {ROUNDS} rounds. What hepalith brought back is "
+        "what was sent, byte by byte.",
         "",
         "| what | seconds | MB/s | client's processor, s | client's memory at most, MB |",
         "| --- | --- | --- | --- | --- |",
