@@ -197,7 +197,7 @@ def report_code(context: Context) -> Json:
 
 
 def tell_report(context: Context) -> Json:
-    """Return the report for people: what was found, the leading explanations, and what this is not."""
+    """Return the report for people: its words, which say what it is not, and the leading explanations."""
     document, language = context.document, context.language
     summary = document.summary.radiology
     lines = [line for line in (summary.zh if language == "zh" else summary.en).splitlines() if line.strip()]
@@ -208,4 +208,4 @@ def tell_report(context: Context) -> Json:
     parts = [("p", context.word("report")), *(("p", line) for line in lines)]
     if ranked:
         parts += [("p", context.word("differential")), *(("p", line) for line in ranked)]
-    return narrative([*parts, ("p", document.notice)], language)
+    return narrative(parts, language)

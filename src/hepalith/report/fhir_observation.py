@@ -305,8 +305,8 @@ def subject_of(context: Context, finding: FindingEntry) -> list[Json]:
     """Return what a finding is about: the place of the focus, or in words what has no resource."""
     kind, ref = finding.subject.kind, finding.subject.ref
     if kind == "focus" and any(str(focus.id) == ref for focus in context.document.foci):
-        return [{**context.refer(f"body {ref}"), "display": f"{kind} {ref}"}]
-    return [{"display": f"{kind} {ref}".strip()}]
+        return [{**context.refer(f"body {ref}"), "display": context.word("focus_number", number=ref)}]
+    return [{"display": f"{context.word(f'about_{kind}')} {ref}".strip()}]
 
 
 def observe_grading(context: Context, grading: GradingEntry) -> Item:

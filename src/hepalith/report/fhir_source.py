@@ -20,6 +20,7 @@ from hepalith.report.fhir_element import (
     dicom_uid,
     uuid_identifier,
 )
+from hepalith.report.words import word
 
 __all__ = ["MODALITIES", "describe_device", "describe_patient", "describe_people", "describe_studies"]
 
@@ -194,7 +195,7 @@ def describe_device(context: Context) -> Item:
         manufacturer="hepalith",
         type=[kind] if context.is_r5 else kind,
         version=[{"type": {"text": what}, "value": value} for what, value in versions.items() if value],
-        note=[{"text": context.document.notice}],
+        note=[{"text": word("notice", context.language)}],
         **(
             {"name": [{"value": "hepalith", **name}]}
             if context.is_r5
