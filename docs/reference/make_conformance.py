@@ -29,8 +29,13 @@ INTRODUCTION = PAGE.with_suffix(".in.md")
 REASONS = HERE / "private_codes.toml"
 PACKAGE = HERE.parents[1] / "src" / "hepalith"
 
-NAMED = {"1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage"}
-"""SOP classes that are newer than pydicom's table (DICOM PS3.4, B.5)."""
+NAMED = {
+    "1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage",
+    "1.2.840.10008.1.2.4.110": "JPEG XL Lossless",
+    "1.2.840.10008.1.2.4.111": "JPEG XL JPEG Recompression",
+    "1.2.840.10008.1.2.4.112": "JPEG XL",
+}
+"""UIDs that are newer than pydicom's table (DICOM PS3.6, annex A)."""
 
 WRITERS = {"sr": "dicom_sr", "dicompdf": "dicom_pdf", "keyimages": "dicom_capture"}
 """Modules that set the SOP class of a format's object, by the name of the format."""
