@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import highdicom
 import numpy as np
@@ -199,7 +200,7 @@ def test_no_two_quantities_of_a_focus_bear_the_same_code(reading: Reading, tmp_p
 
 
 def test_highdicom_reads_groups_segments_and_outlines(reading: Reading, tmp_path: Path) -> None:
-    report = highdicom.sr.srread(write(reading, tmp_path)).content
+    report: Any = highdicom.sr.srread(write(reading, tmp_path)).content
     whole = report.get_volumetric_roi_measurement_groups()
     numbers = segment_numbers(reading)
     assert whole[0].tracking_identifier == "liver"

@@ -42,6 +42,9 @@ SEQUENCE_END: Final = 0xFFFEE0DD
 UNDEFINED: Final = 0xFFFFFFFF
 """Length of what ends at a delimiter (DICOM PS3.5, 7.1.1)."""
 
+UTF8: Final = "ISO_IR 192"
+"""Specific Character Set of UTF-8 (DICOM PS3.3, C.12.1.1.2)."""
+
 CONTENT: Final = 0x0040A730
 """Content Sequence."""
 
@@ -98,11 +101,15 @@ def content_nodes(dataset: Dataset) -> tuple[Node, ...]:
         and isinstance(element.value, bytes)
         and element.is_little_endian
         and not element.is_implicit_VR
+        and dataset.get("SpecificCharacterSet", UTF8) == UTF8
     ):
         encoded = element.value
         top = [item for item, _ in read_items(encoded, 0, len(encoded))]
     else:
+        for _ in dataset.iterall():  # decodes every text, so that it is written in our character set
+            pass
         whole = Dataset()
+        whole.SpecificCharacterSet = UTF8
         whole.ContentSequence = dataset.ContentSequence
         buffer = io.BytesIO()
         out = DicomIO(buffer)
