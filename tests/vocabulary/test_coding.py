@@ -15,6 +15,7 @@ from pydicom.sr._cid_dict import cid_concepts
 from pydicom.sr._concepts_dict import concepts as dicom_concepts
 
 import hepalith
+from hepalith.report.dicom_sr_code import STATES
 from hepalith.vocabulary import Code, load_vocabulary
 from hepalith.vocabulary.coding import (
     DESIGNATORS,
@@ -197,9 +198,9 @@ def test_every_concept_and_term_that_a_module_names_exists() -> None:
     names = set(list_concepts())
     expected = {"concept": names, "thing": names, "coded": {entry.id for entry in load_vocabulary()}}
     missing = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if path.parent.name == "vocabulary":
-            continue
+    for path in sorted(
+        [*PACKAGE.glob("report/*.py"), *PACKAGE.glob("server/*.py"), *PACKAGE.glob("reading/*.py")]
+    ):
         for function, texts in calls(path):
             expected = {"concept": list_concepts(), "thing": list_concepts(), "coded": load_vocabulary()}.get(
                 function
@@ -211,8 +212,14 @@ def test_every_concept_and_term_that_a_module_names_exists() -> None:
 
 def test_a_code_is_said_in_its_schemes_words() -> None:
     assert coded("hcc") == Coded("109841003", "SCT", "Liver cell carcinoma")
-    assert coded("state", "unknown").meaning == "Not Evaluated"
+    assert coded("state", "not_assessable") == Coded("373068000", "SCT", "Undetermined")
     assert concept("diameter") == Coded("103339001", "SCT", "Long axis")
+
+
+def test_the_report_says_states_as_the_vocabulary_codes_them() -> None:
+    assert {state: named.coded for state, named in STATES.items()} == {
+        choice.id: coded("state", choice.id) for choice in load_vocabulary()["state"].choices
+    }
 
 
 def test_a_private_code_keeps_its_value() -> None:
