@@ -170,12 +170,12 @@ def no_foci() -> Foci:
 def make_findings() -> tuple[Finding, ...]:
     liver = Subject("liver")
     return (
-        Finding("multiple", liver, State.PRESENT, 0.99),
-        Finding("small_lt10mm", Subject("focus", "2"), State.PRESENT, 0.97, Measurement(5.2, "mm", 4.4, 6.0)),
+        Finding("multiple_foci", liver, State.PRESENT, 0.99),
+        Finding("largest_calcium", Subject("focus", "2"), State.PRESENT, 0.97, Measurement(5.2, "mm", 4.4, 6.0)),
         Finding("lobar_atrophy", liver, State.ABSENT, 0.04),
-        Finding("duct_dilated_upstream", Subject("duct"), State.UNKNOWN),
+        Finding("dilated_ducts", Subject("duct"), State.UNKNOWN),
         Finding(
-            "enhancing_mass",
+            "washout",
             liver,
             State.NOT_ASSESSABLE,
             reason="without contrast medium enhancement cannot be seen",
@@ -201,10 +201,10 @@ def make_differential() -> Differential:
                 min(1.0, 1.3 * p),
                 p / total,
                 (
-                    Evidence("small_lt10mm", 0.42, "Patnaik 2015, grade C"),
-                    Evidence("multiple", 0.08, "our judgement, grade E"),
+                    Evidence("largest_calcium", 0.42, "Patnaik 2015, grade C"),
+                    Evidence("multiple_foci", 0.08, "our judgement, grade E"),
                 ),
-                (Evidence("duct_dilated_upstream", -0.11, "Kim 2018, grade C"),),
+                (Evidence("dilated_ducts", -0.11, "Kim 2018, grade C"),),
                 -0.2,
             )
             for name, p in rows
@@ -235,7 +235,7 @@ def make_plan() -> Plan:
         ),
         (
             Alert(
-                "known_primary_with_calcification",
+                "alert_host",
                 {
                     "en": "A known primary tumour with liver calcification: metastasis must be excluded.",
                     "zh": "已知原发肿瘤合并肝钙化：须排除转移。",
@@ -245,7 +245,7 @@ def make_plan() -> Plan:
         ),
         (
             NextTest(
-                "contrast_mri",
+                "liver_mri",
                 {"en": "would show a mass around the calcification", "zh": "可显示钙化周围肿块"},
                 harm={"en": "contrast medium", "zh": "对比剂"},
             ),

@@ -179,9 +179,9 @@ def test_a_host_is_never_denied_whatever_the_phase(factories: ModuleType) -> Non
 
 def test_findings_that_were_not_looked_for_name_no_image(factories: ModuleType) -> None:
     findings = {f.id: f for f in factories.make_reading().document.findings}
-    assert findings["multiple"].images == ("ct_1",)
-    assert findings["duct_dilated_upstream"].images == ()
-    assert findings["enhancing_mass"].reason is not None
+    assert findings["multiple_foci"].images == ("ct_1",)
+    assert findings["dilated_ducts"].images == ()
+    assert findings["washout"].reason is not None
 
 
 def test_a_series_left_twice_is_said_once(factories: ModuleType) -> None:

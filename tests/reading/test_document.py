@@ -18,7 +18,7 @@ from hepalith.reading.document import Document, Quantity
 KEYS = """
     schema reading provenance study images series_left liver detectability foci patterns findings differential
     processes contradictions alerts next_tests plan plan_beside gradings
-    article_pictures disagreements limits key_pictures comparison corrections summary notice
+    article_pictures disagreements limits key_pictures comparison corrections accepted summary notice
 """
 
 FOCUS_KEYS = """

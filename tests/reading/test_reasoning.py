@@ -64,7 +64,7 @@ def test_every_sentence_of_the_reasoning_is_in_both_languages() -> None:
 def test_the_impression_says_interval_stability_reasons_and_grades(factories: ModuleType) -> None:
     text = factories.make_reading().document.summary.radiology.en
     assert "possible (61 %, 95 % range 24–80 %; first in 61 % of draws)" in text
-    assert "Speaks a little for it: small lt10mm: 5.2 mm." in text
+    assert "Speaks a little for it: size of the largest calcification: 5.2 mm." in text
     assert "grade C: judgement, not measured" in text
 
 

@@ -18,7 +18,7 @@ from hepalith.settings import Formats
 
 
 def write_mark(reading: Reading, folder: Path, formats: Formats) -> None:
-    (folder / "follow_up.ics").write_text(f"{reading.document.reading.id} {formats.language}")
+    (folder / "key_images.dcm").write_text(f"{reading.document.reading.id} {formats.language}")
 
 
 def write_half(_reading: Reading, folder: Path, _formats: Formats) -> None:
@@ -30,7 +30,7 @@ def write_half(_reading: Reading, folder: Path, _formats: Formats) -> None:
 def stubs(monkeypatch: pytest.MonkeyPatch) -> None:
     made = {
         "seg": Format("half", ("segmentation.dcm",), "x", "x"),
-        "calendar": Format("mark", ("follow_up.ics",), "x", "x"),
+        "calendar": Format("mark", ("key_images.dcm",), "x", "x"),
     }
     monkeypatch.setattr(room, "FORMATS", made)
     monkeypatch.setattr(
@@ -56,7 +56,7 @@ def test_an_unknown_format_is_refused_with_the_list(named: str) -> None:
 
 def test_a_missing_extra_is_named_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     real = importlib.util.find_spec
-    monkeypatch.setattr(room, "find_spec", lambda name: None if name == "typst" else real(name))
+    monkeypatch.setattr(room, "find_spec", lambda name: None if name == "pylopdf_fonts_zh_cn" else real(name))
     check_extras(Formats(("seg", "calendar")))
     with pytest.raises(MissingExtraError, match=r"pip install 'hepalith\[pdf\]'"):
         check_extras(Formats(("seg", "pdf")))
@@ -66,16 +66,16 @@ def test_a_missing_extra_is_named_before_the_work(monkeypatch: pytest.MonkeyPatc
 def test_formats_are_written_with_the_folder(factories: ModuleType, tmp_path: Path) -> None:
     reading = factories.make_reading()
     write_folder(reading, tmp_path / "out", formats=Formats(("calendar",), language="zh"))
-    assert (tmp_path / "out" / "follow_up.ics").read_text() == f"{reading.document.reading.id} zh"
+    assert (tmp_path / "out" / "key_images.dcm").read_text() == f"{reading.document.reading.id} zh"
 
 
 @pytest.mark.usefixtures("stubs")
 def test_formats_written_later_leave_the_rest_as_it_was(factories: ModuleType, tmp_path: Path) -> None:
     out = write_folder(factories.make_reading(), tmp_path / "out")
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert add_formats(out, Formats(("calendar",))) == (out / "follow_up.ics",)
+    assert add_formats(out, Formats(("calendar",))) == (out / "key_images.dcm",)
     after = {path.name: path.read_bytes() for path in out.iterdir()}
-    assert after.pop("follow_up.ics")
+    assert after.pop("key_images.dcm")
     assert after == before
 
 

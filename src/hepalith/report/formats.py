@@ -6,7 +6,7 @@ seconds to import, and most readings need none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -28,6 +28,10 @@ __all__ = [
     "list_written",
     "write_formats",
 ]
+
+
+Checker = Callable[[Reading, Path], Sequence[object]]
+"""Returns where the files of a folder say otherwise than a reading."""
 
 
 class FormatWriter(Protocol):
@@ -57,6 +61,9 @@ class Format:
         return cast("FormatWriter", getattr(import_module(f"hepalith.report.{self.module}"), self.function))
 
 
+PDF_IMPORTS = ("typst", "pylopdf_fonts_zh_cn")
+"""What setting a PDF takes: the typesetter and its font."""
+
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
         "pdf": Format(
@@ -66,14 +73,14 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
             "write_pdf",
             (),
             "pdf",
-            ("typst",),
+            PDF_IMPORTS,
         ),
         "seg": Format("DICOM segmentation", ("segmentation.dcm",), "dicom_seg", "write_seg"),
         "sr": Format("DICOM measurement report", ("measurements.dcm",), "dicom_sr", "write_sr", ("seg",)),
         "fhir": Format("FHIR bundle", ("bundle.fhir.json",), "fhir", "write_fhir"),
         "calendar": Format("follow-up dates", ("follow_up.ics",), "calendar", "write_calendar"),
         "dicompdf": Format(
-            "report as DICOM", ("report_pdf.dcm",), "dicom_pdf", "write_dicom_pdf", (), "pdf", ("typst",)
+            "report as DICOM", ("report_pdf.dcm",), "dicom_pdf", "write_dicom_pdf", (), "pdf", PDF_IMPORTS
         ),
         "keyimages": Format("key images as DICOM", ("key_images.dcm",), "dicom_capture", "write_key_images"),
     }
@@ -138,12 +145,17 @@ def write_formats(folder: Path, formats: Formats, into: Path | None = None) -> N
         If the folder holds no reading.
     hepalith.errors.OutputError
         If a file cannot be written.
+    RuntimeError
+        If a file says otherwise than the reading (`hepalith.report.agree`): a bug of ours.
     """
     if not formats.names:
         return
     reading = load_reading(folder)
     for name in formats.names:
         FORMATS[name].writer()(reading, into or folder, formats)
+    check: Checker = import_module("hepalith.report.agree").disagreements
+    if wrong := check(reading, into or folder):
+        raise RuntimeError(f"{len(wrong)} disagreements, the first: {wrong[0]}")
 
 
 def add_formats(folder: Path, formats: Formats) -> tuple[Path, ...]:
