@@ -31,6 +31,7 @@ QUESTIONS = {
     "ultrasound": "What is found and told apart on ultrasound, in made and real pictures, and how fast?",
     "overlap": "How far apart does the knowledge hold the diagnoses that are easily confused?",
     "next_test": "How fast is every next test judged, and do the tests put first settle patients sooner?",
+    "dicom_objects": "How fast are a reading's DICOM objects written and read, and how large are they?",
     "cases": "How often is the proven diagnosis of a published case named, and what is missed?",
 }
 """The benchmarks in the order of the file, each with the question it answers."""

@@ -344,3 +344,20 @@ def test_ultrasound_lies_in_the_plane_of_its_frame(make: Make, tmp_path: Path, k
         assert (pixels == np.where(reading.maps.foci[0] > 0, 2, reading.maps.liver[0])).all()
     else:
         assert (pixels == np.stack([reading.maps.liver[0], reading.maps.foci[0]])).all()
+
+
+def test_more_segments_than_a_byte_counts_take_two(make: Make, tmp_path: Path) -> None:
+    reading = make()
+    foci = np.zeros(reading.maps.foci.shape, dtype=np.int32)
+    many = range(1, 301)
+    for number in many:
+        foci[20 + number % 5, 2 * (number // 25) + 20, 2 * (number % 25) + 20] = number
+    first = reading.document.foci[0]
+    entries = tuple(first.model_copy(update={"id": n, "tracking_uid": f"2.25.{n}"}) for n in many)
+    document = reading.document.model_copy(update={"foci": entries})
+    reading = replace(reading, document=document, maps=replace(reading.maps, foci=foci))
+    dataset = pydicom.dcmread(written(reading, tmp_path, "labelmap"))
+    assert dataset.BitsAllocated == 16
+    shown = np.unique(dataset.pixel_array)
+    numbers = segment_numbers(reading)
+    assert {numbers[f"focus:{n}"] for n in many} <= set(shown.tolist())
