@@ -84,7 +84,7 @@ class Hospital:
     quiet_s: float = QUIET_S
     reader: tuple[str, ...] = ()
     persistence: dict[str, float] = field(
-        default_factory=lambda: {"attempts": 10**6, "interruptions": 10**6, "first_s": 0.02, "longest_s": 0.1}
+        default_factory=lambda: {"attempts": 100, "interruptions": 100, "first_s": 0.02, "longest_s": 0.1}
     )
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
@@ -107,13 +107,8 @@ class Hospital:
 
     def __enter__(self) -> Self:
         self.archive.mkdir(parents=True, exist_ok=True)
-        stand_in = [
-            sys.executable,
-            str(HERE / "nothing_lost_reader.py"),
-            "{input}",
-            "{out}",
-            str(self.ledger),
-        ]
+        script = str(HERE / "nothing_lost_reader.py")
+        stand_in = (sys.executable, script, "{input}", "{out}", str(self.ledger), str(self.work_s))
         said = {
             "log": str(self.folder / "listener.log"),
             "data": str(self.data),
@@ -169,7 +164,7 @@ class Hospital:
     def send(self, files: Sequence[Path], *, until_taken: bool = True) -> bool:
         """Send files with storescu, again and again until all are taken."""
         command = ["storescu", "-aec", "HEPALITH", "127.0.0.1", str(self.port), *map(str, files)]
-        until = time.monotonic() + 120
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - dcmtk
             if done.returncode == 0:
@@ -200,7 +195,7 @@ class Hospital:
         """Return how many jobs are in each state."""
         return Counter(str(state) for (state,) in self.ask("SELECT state FROM job"))
 
-    def wait_until_done(self, jobs: int, limit_s: float = 120.0) -> None:
+    def wait_until_done(self, jobs: int, limit_s: float = 60.0) -> None:
         """Wait until so many jobs are done or failed."""
         until = time.monotonic() + limit_s
         while time.monotonic() < until:
@@ -355,9 +350,8 @@ def main() -> None:
     print("| | |\n| --- | --- |")
     print(f"| studies done | {steps['read to sending']} of {studies} |")
     print(f"| readers lost, by their own end or the listener's | {lost[0]}, {lost[1]} |")
-    print(
-        f"| files that may have been sent when all ended, of them found in the archive | {repeated}, {asked} |"
-    )
+    print(f"| files that nobody knew whether they were sent, and were | {asked} |")
+    print(f"| files whose sending was begun again | {repeated} |")
     print(f"| lost, doubled or changed | {len(faults)} |")
     for fault in faults:
         print(f"| fault | {fault} |")

@@ -6,6 +6,7 @@ is open. What a sender says of their number is not believed: it counts what the 
 
 from __future__ import annotations
 
+import filecmp
 import logging
 import sqlite3
 import threading
@@ -142,7 +143,7 @@ class Intake:
             if last is None or last.state is State.RECEIVING:
                 return True
             sealed = self._data.folder_of(last).input / image.name
-            if sealed.exists() and (last.state is not State.FAILED or sealed.samefile(image)):
+            if sealed.exists() and (last.state is not State.FAILED or is_same(sealed, image)):
                 return False  # what of a failed study came again with other bytes may have been mended
             return self._is_image(image)
         except (OSError, sqlite3.Error):
@@ -237,6 +238,11 @@ class Intake:
                     self._data.study_folder(job.study_uid).rmdir()
                 except OSError:  # something came meanwhile, or lies there that is not ours
                     log.debug("the folder of study %s is kept", job.study_uid)
+
+
+def is_same(one: Path, other: Path) -> bool:
+    """Return whether two files hold the same bytes."""
+    return one.samefile(other) or filecmp.cmp(one, other, shallow=False)
 
 
 def sop_class_of(path: Path) -> str:

@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -276,5 +277,5 @@ def hide_identity(text: str, images: Path) -> str:
             value = str(header.get(keyword, "") or "")
             said |= {value, *value.replace("^", " ").replace("=", " ").split()}
     for word in sorted((w for w in said if len(w) > 2), key=len, reverse=True):
-        text = text.replace(word, "(hidden)")
+        text = re.sub(re.escape(word), "(hidden)", text, flags=re.IGNORECASE)
     return text
