@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -33,8 +34,13 @@ OUR_KINDS = (
 )
 
 
+@cache
+def text_of(factories: ModuleType, version: Any) -> str:
+    return json.dumps(make_bundle(READINGS["ct"](factories), version))
+
+
 def bundle_of(factories: ModuleType, version: Any) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads(json.dumps(make_bundle(READINGS["ct"](factories), version)))
+    read: dict[str, Any] = json.loads(text_of(factories, version))
     return read
 
 
