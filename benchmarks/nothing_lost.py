@@ -108,7 +108,7 @@ class Hospital:
     def __enter__(self) -> Self:
         self.archive.mkdir(parents=True, exist_ok=True)
         script = str(HERE / "nothing_lost_reader.py")
-        stand_in = (sys.executable, script, "{input}", "{out}", str(self.ledger), str(self.work_s))
+        stand_in = (sys.executable, "-S", script, "{input}", "{out}", str(self.ledger), str(self.work_s))
         said = {
             "log": str(self.folder / "listener.log"),
             "data": str(self.data),

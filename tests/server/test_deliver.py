@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from benchmarks.nothing_lost_reader import RESULTS, result
-from pydicom import dcmread, dcmwrite
+from benchmarks.nothing_lost_reader import RESULTS, result, result_uid
+from pydicom import dcmread
 
 from hepalith.errors import DeliveryError, FetchError
 from hepalith.server.deliver import deliver, plan_deliveries
@@ -85,7 +85,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     folder = JobFolder(tmp_path / "000001")
     folder.reading.mkdir(parents=True)
     for name in RESULTS:
-        dcmwrite(folder.reading / name, result("1.2.3", "digest", name), enforce_file_format=True)
+        (folder.reading / name).write_bytes(result("1.2.3", "digest", name))
     (folder.reading / "reading.json").write_text("{}")
     with JobStore(tmp_path / "jobs.sqlite") as store:
         job = store.receive("1.2.3")
@@ -156,7 +156,7 @@ def test_an_archive_that_is_no_longer_given_is_named(desk: Desk) -> None:
 
 
 def test_a_later_generation_asks_before_it_sends(desk: Desk) -> None:
-    archive = Archive(held=[str(result("1.2.3", "digest", name).SOPInstanceUID) for name in RESULTS])
+    archive = Archive(held=[result_uid("digest", name) for name in RESULTS])
     desk.start(archive, may_be_there=True)
     assert desk.send(archive) == ("", False)
     assert len(archive.held) == len(RESULTS)

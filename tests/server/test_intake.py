@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from tests.server.arrivals import CAPTURE, MR_IMAGE, SEGMENTATION, STUDY, put
 
-from hepalith.server.intake import Intake, Readable
+from hepalith.report.dicom_context import MAKER
+from hepalith.server.intake import OURS, Intake, Readable
 from hepalith.server.job import Job, State
 from hepalith.server.job_folder import DataFolder
 from hepalith.server.job_store import JobStore
@@ -262,3 +263,7 @@ def test_dropping_a_study_keeps_what_came_later(desk: Desk) -> None:
     later = put(desk.data.incoming, 2)
     desk.intake.drop(job)
     assert desk.data.images(STUDY) == [later]
+
+
+def test_our_objects_are_known_by_the_name_that_they_are_given() -> None:
+    assert OURS == MAKER

@@ -39,7 +39,7 @@ class Room:
         self.archive.mkdir()
         self.ledger = folder / "ledger.txt"
         script = str(HERE / "nothing_lost_reader.py")
-        self.stand_in = (sys.executable, script, "{input}", "{out}", str(self.ledger), "0.05")
+        self.stand_in = (sys.executable, "-S", script, "{input}", "{out}", str(self.ledger), "0.05")
         self.plan = Plan(
             folder / "data",
             Reader(self.stand_in, limit_s=20.0),

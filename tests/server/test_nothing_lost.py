@@ -34,6 +34,7 @@ def test_killed_at_random_moments_every_study_is_read_once_and_sent_once(tmp_pat
     assert hospital.faults() == []
 
 
+@pytest.mark.slow
 def test_killed_with_each_of_its_parts_at_work_a_study_is_read_once_and_sent_once(tmp_path: Path) -> None:
     with Hospital(tmp_path, work_s=0.3, quiet_s=0.5) as hospital:
         hospital.make_studies(1)
@@ -47,6 +48,7 @@ def test_killed_with_each_of_its_parts_at_work_a_study_is_read_once_and_sent_onc
         assert hospital.faults() == []
 
 
+@pytest.mark.slow
 def test_forty_studies_at_once_are_forty_readings(hospital: Hospital) -> None:
     hospital.make_studies(40, slices=4)
     senders = [threading.Thread(target=send_one_by_one, args=(hospital, part)) for part in range(4)]

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Final
 
 from pydicom import dcmread
 
 from hepalith.errors import HepalithError
-from hepalith.report.formats import FORMATS
 from hepalith.server.job import Delivery, Job
 from hepalith.server.job_folder import JobFolder
 from hepalith.server.job_store import JobStore
@@ -26,6 +26,9 @@ from hepalith.server.remote import Address, Remote
 __all__ = ["Connect", "Sent", "deliver", "plan_deliveries"]
 
 log = logging.getLogger(__name__)
+
+FIRST: Final = "segmentation.dcm"
+"""Sent before the others: the measurement report refers to it."""
 
 Connect = Callable[[Address], Remote]
 """Makes the archive of an address."""
@@ -58,18 +61,14 @@ def plan_deliveries(
         Whether an earlier job of the study was read: with the same images it made the same objects, and
         the archive is asked for them before they are sent.
     """
-    files = [name for one in FORMATS.values() for name in one.files if name.endswith(".dcm")]
     planned = []
-    for name in files:
-        path = folder.reading / name
-        if not path.is_file():
-            continue
+    for path in sorted(folder.reading.glob("*.dcm"), key=lambda path: (path.name != FIRST, path.name)):
         header = dcmread(path, stop_before_pixels=True)
         planned += [
             Delivery(
                 job.id,
                 str(address),
-                name,
+                path.name,
                 str(header.StudyInstanceUID),
                 str(header.SeriesInstanceUID),
                 str(header.SOPInstanceUID),

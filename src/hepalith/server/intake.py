@@ -19,7 +19,6 @@ from typing import Final
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
-from hepalith.report.dicom_context import MAKER
 from hepalith.server.job import Job, State
 from hepalith.server.job_folder import DataFolder
 from hepalith.server.job_store import JobStore
@@ -31,6 +30,11 @@ log = logging.getLogger(__name__)
 
 MODALITIES: Final = ("CT", "US")
 """What hepalith reads."""
+
+
+OURS: Final = "hepalith"
+"""Manufacturer of what hepalith made; `hepalith.report.dicom_context.MAKER`, without its libraries, which a
+receiver does without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,4 +264,4 @@ def is_ours(path: Path) -> bool:
         header = dcmread(path, stop_before_pixels=True, specific_tags=["Manufacturer"])
     except (InvalidDicomError, OSError, ValueError):
         return False
-    return str(header.get("Manufacturer", "")) == MAKER
+    return str(header.get("Manufacturer", "")) == OURS
