@@ -106,6 +106,13 @@ def test_what_is_not_there_ends_with_3_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_archive_may_send_to_a_port_of_ours(orthanc: Orthanc, our_port: int, tmp_path: Path) -> None:
+    uids = fill(orthanc, tmp_path / "made", 1)
+    words = ["pull", orthanc.dimse, "--study", uids[0], "--port", str(our_port)]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    assert len(list((tmp_path / "out" / uids[0]).glob("*.dcm"))) == 3
+
+
 def test_a_folder_in_use_is_left_as_it_is(orthanc: Orthanc, tmp_path: Path, capsys: Said) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     assert main(["pull", orthanc.web, "--study", "1.2.3", "--out", str(tmp_path)]) == 5

@@ -83,7 +83,7 @@ def parse_answer(content: bytes, type_: str, address: str) -> list[Entry]:
 
 def values(entry: Entry, tag: str) -> list[Any]:
     """Return the values of an attribute; none where it is absent or empty."""
-    attribute = entry.get(tag)
+    attribute = entry.get(tag) if isinstance(entry, dict) else None
     held = attribute.get("Value") if isinstance(attribute, dict) else None
     return [value for value in held if value is not None] if isinstance(held, list) else []
 
@@ -94,7 +94,7 @@ def first(entry: Entry, tag: str) -> str:
     if not held:
         return ""
     if isinstance(held[0], dict):  # a person's name
-        return str(held[0].get("Alphabetic") or next(iter(held[0].values()), "")).strip()
+        return str(held[0].get("Alphabetic") or next(filter(None, held[0].values()), "")).strip()
     return str(held[0]).strip()
 
 
