@@ -9,7 +9,7 @@ Notes
 Completion and verification follow PS3.3, C.17.2. A reading holds all that it will when the machine is done,
 so it is COMPLETE; that no person stands for it yet is said by UNVERIFIED and by the preliminary flag. A
 reading that could not answer its question is PARTIAL and says why. Once a person accepted the reading, it is
-VERIFIED, with that person as verifying observer.
+VERIFIED, with that person as verifying observer; what is not complete cannot be verified.
 
 References
 ----------

@@ -108,6 +108,7 @@ class DCM:
     MINIMUM: Final = sct("255605001", "Minimum")
     UPPER_RANGE: Final = sct("371886008", "+, range of upper measurement uncertainty")
     LOWER_RANGE: Final = sct("371885007", "-, range of lower measurement uncertainty")
+    IMAGING: Final = sct("363679005", "Imaging procedure")
     ABDOMEN: Final = sct("818981001", "Abdomen")
     QUALITATIVE: Final = Named(Coded("C0034375", "UMLS", "Qualitative Evaluations"))
 

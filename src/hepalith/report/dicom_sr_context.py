@@ -116,7 +116,7 @@ def observation_context(draft: Draft) -> list[Item]:
     if who.age_years is not None:
         items.append(number(CONTEXT, DCM.SUBJECT_AGE, who.age_years, unit("a")))
     modalities = {one.modality: None for one in draft.reading.source.images}
-    items += [code(MODIFIER, DCM.PROCEDURE, PROCEDURES[one]) for one in modalities if one in PROCEDURES]
+    items += [code(MODIFIER, DCM.PROCEDURE, PROCEDURES.get(one, DCM.IMAGING)) for one in modalities]
     return items
 
 
