@@ -181,16 +181,23 @@ def list_places(reading: Reading) -> Iterator[tuple[str, Layer, int, Box]]:
     """Yield key, map, label and place within the crop of everything that has a voxel."""
     known = {"segments": set(range(1, len(NUMERALS) + 1)), "foci": {f.id for f in reading.document.foci}}
     for layer, prefix in KEYS.items():
-        labels = layer_of(reading.maps, layer)
-        if not labels.size:
-            continue
-        for value, found in enumerate(find_objects(labels), start=1):
-            if found is None or value not in known.get(layer, {value}):
-                continue
+        for value, place in find_boxes(layer_of(reading.maps, layer), is_one=layer == "liver"):
+            if value in known.get(layer, {value}):
+                name = NUMERALS[value - 1] if layer == "segments" else str(value)
+                yield prefix if layer == "liver" else f"{prefix}:{name}", layer, value, place
+
+
+def find_boxes(labels: NDArray[Any], *, is_one: bool) -> Iterator[tuple[int, Box]]:
+    """Yield each label of a map and its box; with `is_one` the map is a mask, which is looked at faster."""
+    if not labels.any():
+        return
+    if is_one:
+        yield 1, Box.around(labels.view(np.bool_))
+        return
+    for value, found in enumerate(find_objects(labels), start=1):
+        if found is not None:
             k, j, i = found
-            name = NUMERALS[value - 1] if layer == "segments" else str(value)
-            key = prefix if layer == "liver" else f"{prefix}:{name}"
-            yield key, layer, value, Box((k.start, j.start, i.start), (k.stop, j.stop, i.stop))
+            yield value, Box((k.start, j.start, i.start), (k.stop, j.stop, i.stop))
 
 
 def layer_of(maps: Maps, layer: Layer) -> NDArray[Any]:
