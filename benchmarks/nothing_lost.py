@@ -340,7 +340,6 @@ def main() -> None:
         took = time.monotonic() - began
         faults = hospital.faults()
         steps = Counter(str(row[0]) for row in hospital.ask("SELECT before || ' to ' || after FROM step"))
-        lost = hospital.ask("SELECT sum(attempts), sum(interrupted) FROM job")[0]
         repeated = hospital.ask("SELECT count(*) FROM delivery WHERE begun > 1")[0][0]
         asked = hospital.ask("SELECT count(*) FROM delivery WHERE reason = 'it was there'")[0][0]
     print(
@@ -349,7 +348,7 @@ def main() -> None:
     )
     print("| | |\n| --- | --- |")
     print(f"| studies done | {steps['read to sending']} of {studies} |")
-    print(f"| readers lost, by their own end or the listener's | {lost[0]}, {lost[1]} |")
+    print(f"| readings that were cut short and begun again | {steps['reading to complete']} |")
     print(f"| files that nobody knew whether they were sent, and were | {asked} |")
     print(f"| files whose sending was begun again | {repeated} |")
     print(f"| lost, doubled or changed | {len(faults)} |")

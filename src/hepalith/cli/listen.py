@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hepalith.cli.failure import show
 from hepalith.cli.format_options import formats_named
+from hepalith.cli.network_options import title_given, tls_of
 from hepalith.cli.options import add_telling_arguments, path_given
 from hepalith.errors import UsageError
 from hepalith.management import load_policy
@@ -28,7 +29,7 @@ from hepalith.server.job import Job, State
 from hepalith.server.job_folder import DataFolder
 from hepalith.server.job_store import JobStore
 from hepalith.server.listen import Listener, Plan, retry
-from hepalith.server.remote import DICOM_PORT, LONGEST_TITLE, Tls, parse_address
+from hepalith.server.remote import DICOM_PORT, parse_address
 from hepalith.server.retention import Retention
 from hepalith.server.worker import Reader, read_command
 from hepalith.settings import Formats
@@ -81,11 +82,15 @@ def add_door_arguments(group: argparse._ArgumentGroup) -> None:
         "--port", metavar="N", type=int, default=DICOM_PORT, help="port (default: %(default)s)"
     )
     group.add_argument(
-        "--title", default=defaults.title, help="our application entity title (default: %(default)s)"
+        "--title",
+        type=title_given,
+        default=defaults.title,
+        help="our application entity title (default: %(default)s)",
     )
     group.add_argument(
         "--allow",
         metavar="TITLE",
+        type=title_given,
         action="append",
         default=[],
         help="let in only senders of this title; may be repeated (default: all)",
@@ -177,7 +182,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.status or arguments.retry:
         return look(arguments)
     plan, door, tls = plan_of(arguments), door_of(arguments), tls_of(arguments)
-    reach = partial(connect, tls=tls, credentials=read_credentials())
+    reach = partial(connect, tls=tls, credentials=read_credentials(), own_title=door.title)
     with logged(), Listener(plan, reach) as listener, stopped_by_signals(listener):
         receiver = DimseReceiver(Incoming(listener.data.incoming), door, listener.callbacks)
         receiver.start()
@@ -267,9 +272,6 @@ def read_options(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 def door_of(arguments: argparse.Namespace) -> Door:
     """Return where the arguments let senders in."""
-    for title in (arguments.title, *arguments.allow):
-        if not 0 < len(title.strip()) <= LONGEST_TITLE:
-            raise UsageError(f"{title!r} is no application entity title: 1 to {LONGEST_TITLE} characters")
     if not 0 <= arguments.port < 65536:
         raise UsageError(f"--port {arguments.port} cannot be; give one up to 65535")
     return Door(
@@ -279,13 +281,6 @@ def door_of(arguments: argparse.Namespace) -> Door:
         allowed=frozenset(arguments.allow),
         tls=tls_of(arguments) if arguments.tls_certificate is not None else None,
     )
-
-
-def tls_of(arguments: argparse.Namespace) -> Tls:
-    """Return the files of TLS."""
-    if arguments.tls_key is not None and arguments.tls_certificate is None:
-        raise UsageError("--tls-key needs --tls-certificate, whose key it is")
-    return Tls(arguments.tls_authorities, arguments.tls_certificate, arguments.tls_key)
 
 
 @contextlib.contextmanager
