@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from hepalith.geometry import Box, Grid, StoredOrder
 from hepalith.reading import Maps, Reading, SourceImage
 from hepalith.reading.load import load_map
+from hepalith.reading.reading import KeyPicture
 from hepalith.reading.source import SourceInstance
 from hepalith.report.dicom_seg import write_seg
 from hepalith.report.dicom_seg_frames import lay_labels
@@ -344,6 +345,15 @@ def test_ultrasound_lies_in_the_plane_of_its_frame(make: Make, tmp_path: Path, k
         assert (pixels == np.where(reading.maps.foci[0] > 0, 2, reading.maps.liver[0])).all()
     else:
         assert (pixels == np.stack([reading.maps.liver[0], reading.maps.foci[0]])).all()
+
+
+def test_pictures_that_are_not_drawn_are_spoken_of(make: Make, tmp_path: Path) -> None:
+    reading = loop(make())
+    assert "not drawn" not in pydicom.dcmread(written(reading, tmp_path)).ImageComments
+    grey, labels, liver = np.zeros((3, 48, 64), dtype=np.uint8)
+    kept = KeyPicture("us_2", 0, grey, labels, liver.astype(np.bool_))
+    more = replace(reading, maps=replace(reading.maps, others=(kept,)))
+    assert "further ultrasound pictures" in pydicom.dcmread(written(more, tmp_path)).ImageComments
 
 
 def test_more_segments_than_a_byte_counts_take_two(make: Make, tmp_path: Path) -> None:

@@ -64,6 +64,9 @@ INNERMOST = (
 )
 """What a label map says of overlaps, since it can hold but one segment a voxel."""
 
+FURTHER = "Foci that only further ultrasound pictures of the reading show are not drawn here."
+"""What a segmentation says where pictures of other source images are kept: it lies on one image."""
+
 PIXEL_DATA = Tag("PixelData")
 
 
@@ -144,7 +147,12 @@ def describe(reading: Reading, kind: str, grid: Grid | None) -> Dataset:
         dataset.PositionReferenceIndicator = ""
     else:
         dataset.PatientOrientation = ""
-    said = (reading.document.notice, say_stand_ins(reading), "" if kind == "binary" else INNERMOST)
+    said = (
+        reading.document.notice,
+        say_stand_ins(reading),
+        "" if kind == "binary" else INNERMOST,
+        FURTHER if reading.maps.others else "",
+    )
     dataset.ImageComments = ". ".join(text.rstrip(".") for text in said if text) + "."
     dataset.ContentLabel = "HEPALITH"
     dataset.ContentDescription = "Liver and bright foci, research use"
