@@ -405,6 +405,33 @@ def test_a_study_of_which_a_part_fails_says_how_much(
     assert sorted((tmp_path / "got").iterdir()) == list(got.files)
 
 
+def test_where_an_archive_lists_no_instances_what_it_says_failed_is_counted(
+    dcmtk_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote, study = at(dcmtk_port, "QR"), "1.2.826.93"
+    rle = Slice(f"{study}.1.9", study, f"{study}.1")
+    remote.store([*make_series(tmp_path / "sent", 3, study=study), make_file(tmp_path / "sent", rle)])
+    monkeypatch.setattr(dimse_fetch, "_list_instances", lambda *_: None)
+    assert remote.fetch(study, tmp_path / "whole").failed == 0
+    monkeypatch.setattr(dimse_fetch._Haul, "take", lambda *_: 0xA700)
+    with pytest.raises(FetchError, match="gave nothing"):
+        remote.fetch(study, tmp_path / "none")
+    real, landed = dimse_fetch.Arrival.finish, []
+
+    def take(haul: Any, arrival: Any) -> int:
+        if landed:
+            arrival.discard()
+            return 0xA700
+        landed.append(real(arrival))
+        haul.note(landed[0].series_uid, landed[0].sop_instance_uid, landed[0].path)
+        return 0
+
+    monkeypatch.setattr(dimse_fetch._Haul, "take", take)
+    got = remote.fetch(study, tmp_path / "part")
+    assert (len(got.files), got.failed) == (1, 3)
+    assert got.reason.startswith("C-GET: status 0x")
+
+
 def test_a_full_disk_while_fetching_is_told_and_leaves_nothing_half_written(
     dcmtk_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -154,6 +154,7 @@ class Association:
                     raise AssociationLostError("it closed the connection")
                 got += taken
         except TimeoutError as error:
+            self.abort()
             raise AssociationLostError("it was silent for too long") from error
         except (OSError, ValueError) as error:
             if isinstance(error, AssociationLostError):

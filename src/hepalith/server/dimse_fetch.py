@@ -81,6 +81,8 @@ class _Haul:
 
     study_uid: str
     paths: dict[str, Path] = field(default_factory=dict)
+    series: set[str] = field(default_factory=set)
+    failed: dict[str, int] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     full: OSError | None = None
 
@@ -97,8 +99,19 @@ class _Haul:
         if landed.study_uid != self.study_uid:
             landed.path.unlink(missing_ok=True)
             return 0xA900
-        self.paths[landed.sop_instance_uid] = landed.path
+        self.note(landed.series_uid, landed.sop_instance_uid, landed.path)
         return 0
+
+    def note(self, series_uid: str, sop_instance_uid: str, path: Path) -> None:
+        """Take note of an instance that lies on disk."""
+        self.series.add(series_uid)
+        self.paths[sop_instance_uid] = path
+
+    def end(self, series_uid: str, way: str, answer: Command) -> None:
+        """Take note of the last response to the retrieval of a series."""
+        self.failed[series_uid] = number(answer, "NumberOfFailedSuboperations")
+        if number(answer, "Status"):
+            self.reasons.append(f"{way}: {status_words(answer)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +122,9 @@ class _Series:
     instances: dict[str, str] | None
 
     def missing(self, haul: _Haul) -> int:
-        """Return how many instances have not come; where unknown, 1 as long as nothing has come."""
+        """Return how many instances have not come; where unknown, as many as were told, or 1 for none."""
         if self.instances is None:
-            return 0 if haul.paths else 1
+            return max(haul.failed.get(self.uid, 0), int(self.uid not in haul.series))
         return sum(uid not in haul.paths for uid in self.instances)
 
 
@@ -234,12 +247,12 @@ def _get(peer: Peer, series: _Series, incoming: Incoming, haul: _Haul) -> None:
                 query_request(GET, STUDY_ROOT_GET, association.next_message_id()),
                 encode_dataset(identifier(_retrieval(series, haul.study_uid)), transfer),
             )
-            _take_all(association, incoming, haul)
+            _take_all(association, series.uid, incoming, haul)
     except (AssociationLostError, AssociationRefusedError) as error:
         haul.reasons.append(f"C-GET: {error}")
 
 
-def _take_all(association: Association, incoming: Incoming, haul: _Haul) -> None:
+def _take_all(association: Association, series_uid: str, incoming: Incoming, haul: _Haul) -> None:
     """Take the instances that come on the association of a C-GET, until its last response."""
     arrivals: list[Arrival] = []
 
@@ -263,8 +276,7 @@ def _take_all(association: Association, incoming: Incoming, haul: _Haul) -> None
                 arrivals.clear()
                 association.send_message(message.context_id, _stored(command, status))
             elif not is_pending(number(command, "Status")):
-                if number(command, "Status"):
-                    haul.reasons.append(f"C-GET: {status_words(command)}")
+                haul.end(series_uid, "C-GET", command)
                 return
     finally:
         for arrival in arrivals:
@@ -286,11 +298,11 @@ def _stored(command: Command, status: int) -> Command:
 def _move(peer: Peer, wanted: Sequence[_Series], incoming: Incoming, haul: _Haul, door: Door) -> None:
     """Have series sent to a receiver of ours by C-MOVE; what goes wrong is noted."""
 
-    def landed(study_uid: str, _series_uid: str, sop_instance_uid: str, path: Path, _size: int) -> None:
+    def landed(study_uid: str, series_uid: str, sop_instance_uid: str, path: Path, _size: int) -> None:
         if study_uid != haul.study_uid:
             path.unlink(missing_ok=True)
             raise InstanceError("it is of another study")
-        haul.paths[sop_instance_uid] = path
+        haul.note(series_uid, sop_instance_uid, path)
 
     patient = Peer(peer.address, peer.own_title, peer.context, MOVE_S)
     try:
@@ -311,7 +323,7 @@ def _move(peer: Peer, wanted: Sequence[_Series], incoming: Incoming, haul: _Haul
                 while (message := association.receive()) is not None:
                     if not is_pending(number(message.command, "Status")):
                         break
-                if message is not None and number(message.command, "Status"):
-                    haul.reasons.append(f"C-MOVE: {status_words(message.command)}")
+                if message is not None:
+                    haul.end(series.uid, "C-MOVE", message.command)
     except (AssociationLostError, AssociationRefusedError, OutputError) as error:
         haul.reasons.append(f"C-MOVE: {error}")
