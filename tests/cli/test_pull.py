@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import resource
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom.dataset import FileDataset
@@ -67,6 +72,19 @@ def test_the_one_study_that_matches_is_found(
     assert [p.name for p in (tmp_path / "out").iterdir()] == [uids[1]]
 
 
+def test_over_dimse_with_tls_both_show_who_they_are(
+    start_orthanc: Callable[[Ways], Orthanc], papers: Papers, tmp_path: Path, capsys: Said
+) -> None:
+    orthanc = start_orthanc(Ways(certificate=papers.server, trusted=papers.authority))
+    uids = fill(orthanc, tmp_path / "made", 1)
+    trust = ["--tls-authorities", str(papers.authority)]
+    words = ["pull", orthanc.dimse, "--study", uids[0], "--out", str(tmp_path / "out")]
+    assert main([*words, *trust, "--timeout", "5"]) == 3
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main([*words, *trust, "--tls-certificate", str(papers.client)]) == 0
+    assert len(list((tmp_path / "out").rglob("*.dcm"))) == 3
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_several_matches_are_listed_by_uid_without_a_name(
     orthanc: Orthanc, tmp_path: Path, capsys: Said, way: str
@@ -118,6 +136,47 @@ def test_a_folder_in_use_is_left_as_it_is(orthanc: Orthanc, tmp_path: Path, caps
     assert main(["pull", orthanc.web, "--study", "1.2.3", "--out", str(tmp_path)]) == 5
     assert "is not empty" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def start_pull(address: str, out: Path, **more: Any) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "hepalith", "pull", address, "--study", "1.2.3", "--out", str(out)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)  # noqa: S603
+
+
+def test_a_pull_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    def hang(question: Asked) -> Says:
+        if "/series?" in question.path:
+            return half(question)
+        asked.set()
+        stopped.wait(20)
+        return Says(503)
+
+    stopped = threading.Event()
+    with odd_server(hang) as server:
+        pulling = start_pull(server.web, tmp_path / "out")
+        assert asked.wait(30)
+        assert [p.name[:5] for p in tmp_path.iterdir()] == [".out."]
+        pulling.terminate()
+        _, err = pulling.communicate(timeout=30)
+        stopped.set()
+    assert pulling.returncode == 130
+    assert err == "hepalith: stopped; nothing was written\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    def shrink() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+
+    with odd_server(half) as server:
+        pulling = start_pull(server.web, tmp_path / "out", preexec_fn=shrink)
+        _, err = pulling.communicate(timeout=60)
+    assert pulling.returncode == 5
+    assert "cannot be written" in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def bytes_of(dataset: FileDataset) -> bytes:

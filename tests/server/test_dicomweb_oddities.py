@@ -172,6 +172,13 @@ def test_an_archive_that_gives_one_page_again_and_again_is_not_believed_to_be_do
         list(remote(server).find(Query()))
 
 
+def test_a_study_whose_uid_is_none_is_left_out() -> None:
+    with odd_server(
+        in_turn(says(study_json("\x1b[2J"), study_json(""), study_json("1.2")), says())
+    ) as server:
+        assert [study.uid for study in remote(server).find(Query())] == ["1.2"]
+
+
 def test_no_content_is_no_study() -> None:
     with odd_server(in_turn(Says(204))) as server:
         assert list(remote(server).find(Query())) == []

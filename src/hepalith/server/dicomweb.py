@@ -77,8 +77,8 @@ class DicomwebRemote:
         yielded = 0
         for entry in self._entries(query):
             study = found_study(entry)
-            if not matches(study, query):
-                continue
+            if not UID.fullmatch(study.uid) or not matches(study, query):
+                continue  # what has no UID cannot be asked for
             yield study
             yielded += 1
             if yielded == query.limit:
@@ -202,7 +202,7 @@ class DicomwebRemote:
         """Write one instance beside its place, and name it when it is whole and of this study."""
         arriving = into / ".arriving"
         try:
-            with arriving.open("wb", buffering=0) as file:
+            with arriving.open("wb") as file:  # buffered: a short write is an error, or written on
                 for block in part:
                     file.write(block)
             named = name_file(arriving)

@@ -71,7 +71,8 @@ def parse_answer(content: bytes, type_: str, address: str) -> list[Entry]:
     try:
         said = json.loads(content)
     except ValueError as error:
-        shown = type_.partition(";")[0].strip() or "something unnamed"
+        named = type_.partition(";")[0].strip()
+        shown = named if named.isascii() and named.isprintable() and named else "something unnamed"
         raise FetchError(
             f"{address} answers with {shown} instead of DICOM JSON; check the path, for example /dicom-web"
         ) from error

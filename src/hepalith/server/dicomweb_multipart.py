@@ -39,7 +39,8 @@ def boundary_of(content_type: str) -> bytes:
     inner = message.get_param("type", "application/dicom")
     boundary = message.get_boundary()
     if message.get_content_maintype() != "multipart" or not boundary or inner != "application/dicom":
-        shown = message.get_content_type() if content_type else "nothing named"
+        named = message.get_content_type() if content_type else ""
+        shown = named if named.isascii() and named.isprintable() and named else "something unnamed"
         raise FetchError(f"answers with {shown} instead of DICOM files")
     return boundary.encode("latin-1", "replace")
 
