@@ -180,10 +180,10 @@ def accepted(factories: ModuleType) -> Reading:
     return approve(computed(factories))
 
 
-def approve(reading: Reading, *diagnoses: str) -> Reading:
+def approve(reading: Reading, *diagnoses: str, by: str = "Li^Hua") -> Reading:
     document: Document = accept(
         reading.document,
-        "Li^Hua",
+        by,
         AT,
         organization="A Hospital",
         diagnoses=diagnoses or ("hepatolithiasis",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,7 @@ from hepalith.report.fhir_check import check_bundle
 from hepalith.report.fhir_context import load_words
 from hepalith.report.fhir_source import list_names
 from hepalith.settings import Formats
+from hepalith.study import GeneralStudy, Identity
 from hepalith.vocabulary.coding import list_concepts
 
 VERSIONS = ("R4", "R5")
@@ -158,6 +160,38 @@ def test_a_name_in_two_scripts_is_two_names() -> None:
     assert list_names("") == []
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_header_with_rubbish_in_it_gives_a_bundle_that_holds(factories: ModuleType, version: Any) -> None:
+    reading = READINGS["ct"](factories)
+    who = Identity("  MRN|4,711\\\x00 ", "D\x07oe^^\x00", "19610231", "?", None)
+    general = GeneralStudy("20250399", "", "", "\x1b", "^", " ")
+    image = replace(reading.source.primary, general=general, number=-3, description="\x00")
+    odd = replace(reading, source=replace(reading.source, identity=who, images=(image,)))
+    bundle = bundle_of(odd, version)
+    assert check_bundle(bundle, version) == []
+    assert only(bundle, "Patient") == {
+        "resourceType": "Patient",
+        "identifier": [{"value": "MRN|4,711\\"}],
+        "name": [{"text": "Doe", "family": "Doe"}],
+    }
+    server = Server()
+    server.take(bundle)
+    server.take(bundle)
+    assert len(server.held) == len(bundle["entry"])
+
+
+@pytest.mark.parametrize("who", [Identity(), Identity("  ", "^^")])
+def test_an_empty_identity_is_nobodys(factories: ModuleType, who: Identity) -> None:
+    reading = READINGS["ct"](factories)
+    bundle = bundle_of(replace(reading, source=replace(reading.source, identity=who)))
+    assert not resources(bundle, "Patient")
+
+
+def test_a_pseudonym_is_not_taken_for_a_family_name(factories: ModuleType) -> None:
+    reading = approve(READINGS["ct"](factories), by="reader 7")
+    assert only(bundle_of(reading), "Practitioner")["name"] == [{"text": "reader 7"}]
+
+
 def test_the_four_states_of_a_finding_stay_apart(factories: ModuleType) -> None:
     reading = READINGS["ct"](factories)
     observations = resources(bundle_of(reading), "Observation")
@@ -283,7 +317,9 @@ class Server:
         self.held: list[dict[str, Any]] = []
 
     def find(self, kind: str, query: str) -> list[int]:
-        system, _, value = unquote(query.removeprefix("identifier=")).partition("|")
+        system, _, escaped = unquote(query.removeprefix("identifier=")).partition("|")
+        assert not re.search(r"(?<!\\)(?:\\\\)*[$,|]", escaped), "a search for several, or of another shape"
+        value = re.sub(r"\\(.)", r"\1", escaped)
         return [
             n
             for n, r in enumerate(self.held)

@@ -172,7 +172,7 @@ def context_of(reading: Reading, version: Literal["R4", "R5"], language: str) ->
     )
     source = reading.source
     who = source.identity
-    named = bool(who.patient_id or who.patient_name) and not source.is_hidden
+    named = bool(who.patient_id.strip() or who.patient_name.strip("^= ")) and not source.is_hidden
     return Context(reading, version, language, line, named)
 
 

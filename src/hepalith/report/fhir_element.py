@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import uuid
 from collections.abc import Iterable
 from decimal import Decimal
@@ -82,6 +83,9 @@ NOT_TO_BE_JUDGED: Final = "asked-unknown"
 Of the code system's definitions, "the observation procedure was not performed" and "the source was asked but
 does not know the value" come nearest (FHIR, CodeSystem data-absent-reason)."""
 
+CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Characters that no string of FHIR may hold (FHIR, data type string)."""
+
 LANGUAGE_TAGS: Final = {"en": "en", "zh": "zh-CN"}
 """BCP 47 tags by the product's languages, of those in FHIR's list of common languages."""
 
@@ -125,18 +129,21 @@ def percent(probability: float) -> int | float:
 
 
 def prune(value: Any) -> Any:
-    """Return JSON without empty strings, lists and objects anywhere within: FHIR allows none.
+    r"""Return JSON without what FHIR forbids: empty strings, lists and objects, and control characters.
 
     Examples
     --------
-    >>> prune({"note": [{"text": ""}], "code": {"text": "x", "coding": []}, "n": 0, "is": False})
-    {'code': {'text': 'x'}, 'n': 0, 'is': False}
+    >>> prune({"note": [{"text": " "}], "code": {"text": "x\x00y", "coding": []}, "n": 0, "is": False})
+    {'code': {'text': 'xy'}, 'n': 0, 'is': False}
     """
     if isinstance(value, dict):
         return {name: kept for name, one in value.items() if (kept := prune(one)) is not None} or None
     if isinstance(value, list):
         return [kept for one in value if (kept := prune(one)) is not None] or None
-    return None if value == "" else value
+    if isinstance(value, str):
+        clean = value if value.isprintable() else CONTROLS.sub("", value)
+        return clean if clean.strip() else None
+    return value
 
 
 def coding(code: Coded) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from datetime import datetime
 from typing import Final
@@ -18,6 +19,7 @@ from hepalith.report.fhir_element import (
     Json,
     compact,
     dicom_uid,
+    prune,
     uuid_identifier,
 )
 from hepalith.report.words import word
@@ -38,12 +40,19 @@ REPRESENTATION: Final = "http://hl7.org/fhir/StructureDefinition/iso21090-EN-rep
 SCRIPTS: Final = ("ABC", "IDE", "SYL")
 """Its codes in the order of the component groups of a DICOM name (DICOM PS3.5, 6.2.1)."""
 
+SPECIAL: Final = re.compile(r"[\\$,|]")
+"""Characters that a search must escape with a backslash (FHIR R4 and R5, Search, escaping)."""
+
 SHOWN_UID_KINDS: Final = ("study", "series", "frame of reference", "instances")
 
 
 def only_once(identifier: Json) -> str:
-    """Return the search by which a server knows that it has a resource of this identifier already."""
-    return "identifier=" + quote(f"{identifier.get('system', '')}|{identifier['value']}", safe=":")
+    """Return the search by which a server knows that it has a resource of this identifier already.
+
+    A comma in an identifier would else mean "or", and find another person (FHIR, Search, escaping).
+    """
+    value = SPECIAL.sub(r"\\\g<0>", identifier["value"])
+    return "identifier=" + quote(f"{identifier.get('system', '')}|{value}", safe=":")
 
 
 def describe_patient(context: Context) -> Item | None:
@@ -55,7 +64,8 @@ def describe_patient(context: Context) -> Item | None:
     if not context.knows_patient:
         return None
     who = context.reading.source.identity
-    own = {"value": who.patient_id} if who.patient_id else uuid_identifier(context.urn("patient"))
+    number = prune(who.patient_id)
+    own = {"value": number.strip()} if number else uuid_identifier(context.urn("patient"))
     resource = compact(
         resourceType="Patient",
         identifier=[own],
@@ -74,7 +84,7 @@ def list_names(name: str) -> list[Json]:
     >>> list_names("Li^Hua")[0]["family"], list_names("Li^Hua=李^华")[1]["given"]
     ('Li', ['华'])
     """
-    groups = name.split("=")
+    groups = (prune(name) or "").split("=")
     names = []
     for script, group in zip(SCRIPTS, groups, strict=False):
         family, given, middle, prefix, suffix = (*(part.strip() for part in group.split("^")), *[""] * 5)[:5]
@@ -211,7 +221,8 @@ def describe_people(context: Context) -> list[Item]:
     if accepted is None:
         return []
     found = []
-    named = {"practitioner": ("Practitioner", accepted.by, list_names(accepted.by))}
+    person = list_names(accepted.by) if "^" in accepted.by else [{"text": accepted.by}]
+    named: dict[str, tuple[str, str, object]] = {"practitioner": ("Practitioner", accepted.by, person)}
     if accepted.organization:
         named["organization"] = ("Organization", accepted.organization, accepted.organization)
     for role, (kind, said, name) in named.items():
