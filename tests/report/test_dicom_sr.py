@@ -232,7 +232,7 @@ def test_dcmqi_reads_the_groups(reading: Reading, tmp_path: Path) -> None:
     assert run(reader, "--inputDICOM", write(reading, tmp_path), "--outputMetadata", out).returncode == 0
     said = {
         group["TrackingUniqueIdentifier"]: group
-        for group in json.loads(out.read_text())["Measurements"]
+        for group in reversed(json.loads(out.read_text())["Measurements"])
         if group.get("measurementItems")
     }
     focus = reading.document.foci[0]
@@ -385,6 +385,18 @@ def test_the_report_has_what_viewers_built_on_ohif_take_for_granted(
             if item.ValueType == "NUM":
                 assert len(item.MeasuredValueSequence) == 1
                 assert tracking(group) in drawn or item.get("ContentSequence")
+
+
+@pytest.mark.parametrize("name", READINGS)
+def test_no_measurement_group_is_without_a_measurement(
+    factories: ModuleType, tmp_path: Path, name: str
+) -> None:
+    reading = READINGS[name](factories)
+    reading = reading if reading.source.primary.modality == "US" else with_files(reading)
+    dataset = dcmread(write(reading, tmp_path))
+    assert len(groups(dataset)) > len(reading.document.foci)
+    if reading.is_answerable:
+        assert all(any(item.ValueType == "NUM" for item in one.ContentSequence) for one in groups(dataset))
 
 
 def tracking(group: Dataset) -> str:

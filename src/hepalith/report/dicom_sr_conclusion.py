@@ -51,12 +51,15 @@ UID_NAMES: Final = dict(zip(ALL_UIDS, ("study", "series", "frame_of_reference", 
 
 
 def liver_group(draft: Draft) -> Item:
-    """Return the measurement group of the liver: its volume, and the smallest focus that could be seen."""
+    """Return the measurement group of the liver: its volume, and the smallest focus that could be seen.
+
+    It refers to the liver's segment where that was measured: an ultrasound plane has no volume.
+    """
     document = draft.reading.document
     liver = draft.thing("liver")
     items = [*tracked(draft, "liver"), code(CONTAINS, DCM.FINDING, liver), *algorithm(draft)]
     items.append(code(MODIFIER, DCM.FINDING_SITE, liver))
-    segment = draft.segment("liver")
+    segment = draft.segment("liver") if isinstance(document.liver.volume, Quantity) else None
     if segment is not None:
         items.append(image(CONTAINS, DCM.REFERENCED_SEGMENT, segment))
         items.append(uid(CONTAINS, DCM.SOURCE_SERIES, draft.reading.source.primary.series_uid))

@@ -1,9 +1,9 @@
 """The measurement groups of a focus: what it measures, what it is taken for, and where it stands.
 
 A CT focus has a volumetric group that refers to its segment (PS3.16, TID 1411), and a planar one (TID 1410)
-with the same tracking UID that shows its outline on the slice with most of it: viewers draw the outline and
-put the numbers beside it. An ultrasound focus has a planar group for each picture that shows it. A focus
-without either has a plain group (TID 1501).
+with the same tracking UID: its outline on the slice with most of it, and where its centre is. Viewers draw
+the outline and put the numbers of both beside it. An ultrasound focus has a planar group for each picture
+that shows it. A focus without either has a plain group (TID 1501).
 """
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ QUANTITIES: Final = (
 )
 """What is measured of a focus, by the names of ``vocabulary/concepts.toml``, in this order."""
 
+CENTRE: Final[tuple[str, ...]] = ("centroid_left", "centroid_posterior", "centroid_head")
+"""Where a focus lies. It stands with the outline, if there is one, so that no group is without a measurement:
+dcmtk holds a group of TID 1411 without one for invalid, and others may one of TID 1410."""
+
 DERIVATIONS: Final[Mapping[str, Named]] = {"mean_hu": DCM.MEAN, "peak_hu": DCM.MAXIMUM}
 """How a quantity was derived from the voxels (PS3.16, CID 3488)."""
 
@@ -73,28 +77,33 @@ SIDES: Final = {
 
 
 def focus_groups(draft: Draft, focus: FocusEntry, outline: Outline | None) -> list[Item]:
-    """Return the measurement groups of a focus, the one with its measurements first."""
+    """Return the measurement groups of a focus, the one with most of its measurements first."""
+    values = quantities(focus)
     segment = draft.segment(f"focus:{focus.id}")
-    if focus.modality == "US":
-        shown = [picture_region(draft, one) for one in focus.observations]
-        return planar(draft, focus, shown) if shown else [described(draft, focus, "1501", [])]
-    if segment is None:
-        return [described(draft, focus, "1501", [])]
+    if focus.modality == "US" and focus.observations:
+        first, *others = focus.observations
+        groups = [described(draft, focus, "1410", values, [picture_region(draft, first)])]
+        for one in others:
+            shown = [picture_region(draft, one), *measurements(draft, {"depth": depth_of(one)})]
+            groups.append(outlined(draft, focus, shown))
+        return groups
+    if segment is None or focus.modality == "US":
+        return [described(draft, focus, "1501", values, [])]
     series = uid(CONTAINS, DCM.SOURCE_SERIES, draft.reading.source.primary.series_uid)
-    whole = described(draft, focus, "1411", [image(CONTAINS, DCM.REFERENCED_SEGMENT, segment), series])
+    where = [image(CONTAINS, DCM.REFERENCED_SEGMENT, segment), series]
     if outline is None:
-        return [whole]
+        return [described(draft, focus, "1411", values, where)]
+    centre = {name: values.pop(name) for name in CENTRE if name in values}
     drawn = region(DCM.IMAGE_REGION, outline.points, outline.image)
-    return [whole, container(CONTAINS, DCM.GROUP, [*named(draft, focus), drawn], template="1410")]
-
-
-def planar(draft: Draft, focus: FocusEntry, shown: list[Item]) -> list[Item]:
-    """Return the groups of a focus that pictures show: the first measures, the others show."""
-    first, *others = shown
     return [
-        described(draft, focus, "1410", [first]),
-        *(container(CONTAINS, DCM.GROUP, [*named(draft, focus), one], template="1410") for one in others),
+        described(draft, focus, "1411", values, where),
+        outlined(draft, focus, [drawn, *measurements(draft, centre)]),
     ]
+
+
+def outlined(draft: Draft, focus: FocusEntry, shown: list[Item]) -> Item:
+    """Return a further group of a focus: an image that shows it, and what is measured there."""
+    return container(CONTAINS, DCM.GROUP, [*named(draft, focus), *shown], template="1410")
 
 
 def picture_region(draft: Draft, seen: ObservationEntry) -> Item:
@@ -118,10 +127,16 @@ def named(draft: Draft, focus: FocusEntry) -> list[Item]:
     return [*tracked(draft, f"focus:{focus.id}"), found]
 
 
-def described(draft: Draft, focus: FocusEntry, template: str, where: list[Item]) -> Item:
+def described(
+    draft: Draft,
+    focus: FocusEntry,
+    template: str,
+    values: Mapping[str, Measured | None],
+    where: list[Item],
+) -> Item:
     """Return the group with all that is said of a focus; `where` is its segment or region."""
     items = [*named(draft, focus), *algorithm(draft), site(draft, focus), *where]
-    items += measurements(draft, focus)
+    items += measurements(draft, values)
     items += evaluations(draft, focus)
     items.append(comment(CONTAINS, translate(focus.reason, draft.language)))
     return container(CONTAINS, DCM.GROUP, items, template=template)
@@ -138,9 +153,8 @@ def site(draft: Draft, focus: FocusEntry) -> Item:
     return code(MODIFIER, DCM.FINDING_SITE, draft.thing("liver"), within)
 
 
-def measurements(draft: Draft, focus: FocusEntry) -> list[Item]:
-    """Return every quantity of a focus; what has no value says so."""
-    values = quantities(focus)
+def measurements(draft: Draft, values: Mapping[str, Measured | None]) -> list[Item]:
+    """Return quantities in their order; what has no value says so."""
     return [
         measure(draft, draft.thing(name), values[name], modifiers(draft, name))
         for name in QUANTITIES
@@ -179,11 +193,15 @@ def quantities(focus: FocusEntry) -> dict[str, Measured | None]:
         for axis, value in zip(("left", "posterior", "head"), focus.centroid_lps_mm, strict=True):
             values[f"centroid_{axis}"] = Quantity(value=value, unit="mm")
     if focus.modality == "US":
-        depth = focus.observations[0].depth_mm if focus.observations else None
-        values["depth"] = None if depth is None else Quantity(value=depth, unit="mm")
+        values["depth"] = depth_of(focus.observations[0]) if focus.observations else None
         for name, likely in (("shadow_expected", focus.shadow.expected), ("moves", focus.moves)):
             values[name] = None if likely is None else Quantity(value=likely, unit="1")
     return values
+
+
+def depth_of(seen: ObservationEntry) -> Quantity | None:
+    """Return how deep a focus lies in a picture; None where its pixels have no size."""
+    return None if seen.depth_mm is None else Quantity(value=seen.depth_mm, unit="mm")
 
 
 def evaluations(draft: Draft, focus: FocusEntry) -> list[Item]:

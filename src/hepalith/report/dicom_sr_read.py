@@ -210,15 +210,16 @@ def group_of(uid: str, parts: list[Node]) -> SrGroup:
     sites = first.under("CODE", DCM.FINDING_SITE.coded)
     within = sites[0].under("CODE", DCM.TOPOGRAPHICAL_MODIFIER.coded) if sites else []
     numbers: dict[str, SrNumber | SrMissing] = {}
-    for node in first.under("NUM", relation="CONTAINS"):
-        numbers[quantity_names()[quantity_key(node)]] = number_of(node)
     evaluations: dict[str, SrEvaluation] = {}
-    for node in first.under("CODE", relation="CONTAINS"):
-        name, key = node.name, quantity_key(node)
-        if node is found or name is None:
+    for node in (node for part in parts for node in part.children if node.relation == "CONTAINS"):
+        name = node.name
+        if node.kind not in {"NUM", "CODE"} or name is None or same(name, DCM.FINDING.coded):
             continue
-        if key in quantity_names():
-            numbers[quantity_names()[key]] = SrMissing(state_of(node.value) or "", reason_of(node))
+        quantity = quantity_names().get(quantity_key(node))
+        if node.kind == "NUM":
+            numbers.setdefault(quantity_names()[quantity_key(node)], number_of(node))
+        elif quantity is not None:
+            numbers.setdefault(quantity, SrMissing(state_of(node.value) or "", reason_of(node)))
         else:
             evaluations[evaluation_names()[name.scheme, name.value]] = evaluation_of(node)
     return SrGroup(
