@@ -11,7 +11,8 @@ import pytest
 from tests.server.arrivals import CAPTURE, MR_IMAGE, SEGMENTATION, STUDY, put
 
 from hepalith.report.dicom_context import MAKER
-from hepalith.server.intake import OURS, Intake, Readable
+from hepalith.server.incoming import Incoming
+from hepalith.server.intake import OURS, Intake, Readable, sop_class_of
 from hepalith.server.job import Job, State
 from hepalith.server.job_folder import DataFolder
 from hepalith.server.job_store import JobStore
@@ -267,3 +268,14 @@ def test_dropping_a_study_keeps_what_came_later(desk: Desk) -> None:
 
 def test_our_objects_are_known_by_the_name_that_they_are_given() -> None:
     assert OURS == MAKER
+
+
+def test_the_class_of_what_was_received_is_read_from_its_first_bytes(tmp_path: Path) -> None:
+    path = put(tmp_path, 1, sop_class=MR_IMAGE)
+    assert sop_class_of(path) == MR_IMAGE
+    whole = path.read_bytes()
+    arrival = Incoming(tmp_path / "incoming").begin(MR_IMAGE, f"{STUDY}.1.1", "1.2.840.10008.1.2.1")
+    arrival.write(memoryview(whole[whole.index(b"\x08\0\x16\0UI") :]))
+    assert sop_class_of(arrival.finish().path) == MR_IMAGE
+    (tmp_path / "note.txt").write_text("no DICOM")
+    assert sop_class_of(tmp_path / "note.txt") == sop_class_of(tmp_path / "absent") == ""

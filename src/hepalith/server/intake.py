@@ -32,6 +32,12 @@ MODALITIES: Final = ("CT", "US")
 """What hepalith reads."""
 
 
+MEDIA_STORAGE_SOP_CLASS: Final = b"\x02\x00\x02\x00UI"
+"""Begins the SOP class in the file meta information, which is always little endian (DICOM PS3.10, 7.1)."""
+
+HEAD: Final = 512
+"""Bytes of a file that hold its SOP class: 132 before the first element, two short ones, and the UID."""
+
 OURS: Final = "hepalith"
 """Manufacturer of what hepalith made; `hepalith.report.dicom_context.MAKER`, without its libraries, which a
 receiver does without."""
@@ -250,12 +256,20 @@ def is_same(one: Path, other: Path) -> bool:
 
 
 def sop_class_of(path: Path) -> str:
-    """Return the SOP class of a file; empty where it says none."""
+    """Return the SOP class of a file; empty where it says none.
+
+    It stands in the first bytes of what a receiver writes, where it is found in a hundredth of the time
+    that a whole header takes.
+    """
     try:
-        header = dcmread(path, stop_before_pixels=True, specific_tags=["SOPClassUID"])
-    except (InvalidDicomError, OSError, ValueError):
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        at = head.index(MEDIA_STORAGE_SOP_CLASS) + len(MEDIA_STORAGE_SOP_CLASS)
+        return (
+            head[at + 2 : at + 2 + int.from_bytes(head[at : at + 2], "little")].decode("ascii").rstrip("\0 ")
+        )
+    except (OSError, ValueError):
         return ""
-    return str(header.get("SOPClassUID", ""))
 
 
 def is_ours(path: Path) -> bool:

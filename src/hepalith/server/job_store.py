@@ -191,6 +191,13 @@ class JobStore:
         where = f"WHERE state IN ({marks})" if states else ""
         return tuple(job_of(row) for row in self._rows(f"SELECT * FROM job {where} ORDER BY id", *states))  # noqa: S608 - question marks only
 
+    def kept(self) -> tuple[Job, ...]:
+        """Return the jobs that ended and of which images and readings are here."""
+        rows = self._rows(
+            "SELECT * FROM job WHERE state IN (?, ?) AND swept_at = 0 ORDER BY id", State.DONE, State.FAILED
+        )
+        return tuple(job_of(row) for row in rows)
+
     def latest(self, study_uid: str) -> Job | None:
         """Return the last generation of a study; None where it never came."""
         rows = self._rows("SELECT * FROM job WHERE study_uid = ? ORDER BY generation DESC LIMIT 1", study_uid)

@@ -56,7 +56,7 @@ def sweep(
     """
     moment = time.time() if now is None else now
     gone = 0
-    for job in store.jobs(State.DONE, State.FAILED):
+    for job in store.kept():
         if retention.is_over(job, moment):
             intake.drop(job)
             shutil.rmtree(data.folder_of(job).path, ignore_errors=True)
