@@ -115,6 +115,19 @@ def test_nothing_is_done_twice_by_a_listener_that_is_started_again(room: Room) -
     assert room.ledger.read_text().count("finished") == 1
 
 
+def test_a_reading_that_answers_nothing_is_sent_and_says_why(room: Room) -> None:
+    room.reading_by(
+        f"import sys,pathlib; sys.path.insert(0, {str(HERE)!r}); from nothing_lost_reader import result;"
+        "p=pathlib.Path(sys.argv[2]); p.mkdir(); (p/'reading.json').write_text('{}');"
+        "(p/'measurements.dcm').write_bytes(result('1.2.3', 'digest', 'measurements.dcm'));"
+        "print('hepalith: no liver in view', file=sys.stderr); sys.exit(4)"
+    )
+    with room.listening() as listener:
+        room.land(listener, 1)
+        assert wait_for(listener, State.DONE).reason == "no liver in view"
+    assert len(list(room.archive.iterdir())) == 1
+
+
 def test_late_images_make_one_more_reading_of_everything(room: Room) -> None:
     with room.listening() as listener:
         room.land(listener, 1, 2)

@@ -290,6 +290,11 @@ class Listener:
             self._move(job, State.FAILED, reason=f"a bug of ours ({type(error).__name__}) while it was sent")
         return True
 
+    def _said_by_reader(self, job: Job) -> str:
+        """Return why a reading answers nothing; empty where it does."""
+        read = (step.reason for step in self.store.steps(job) if step.before is State.READING)
+        return list(read)[-1]
+
     def _start_sending(self, job: Job, folder: JobFolder) -> Job:
         """Note what is to be sent; a job that has nothing to send, or nowhere, is done."""
         planned = plan_deliveries(job, folder, self.plan.addresses, may_be_there=job.generation > 1)
@@ -302,7 +307,7 @@ class Listener:
     def _after_sending(self, job: Job, sent: Sent) -> None:
         """Take a job where its sender leaves it."""
         if not sent.reason:
-            self._move(job, State.DONE, tries=0, waiting_since=0.0)
+            self._move(job, State.DONE, reason=self._said_by_reader(job), tries=0, waiting_since=0.0)
         elif self._stop.is_set():
             pass  # it stays where it is, and the next listener takes it up
         elif sent.is_away:
