@@ -29,7 +29,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, Imp
 from hepalith.errors import OutputError
 from hepalith.server.dimse_pdu import IMPLEMENTATION_NAME, IMPLEMENTATION_UID
 
-__all__ = ["Arrival", "Incoming", "InstanceError", "Landed", "file_name"]
+__all__ = ["Arrival", "Incoming", "InstanceError", "Landed", "file_meta", "file_name"]
 
 _LOG = logging.getLogger(__name__)
 
