@@ -39,8 +39,9 @@ PLANTED = "Plantedname^Secret"
 ROOT = "1.2.826.0.1.3680043.9.7.77"
 RESULTS = 3
 """Objects that the stand-in makes of a study."""
-WORK_S, QUIET_S = 0.3, 1.0
-"""Seconds that reading takes, and of quiet after which a study is complete."""
+READ_S, SEND_S, QUIET_S = 1.5, 0.3, 1.0
+"""Seconds that reading and sending take, and of quiet after which a study is complete. Reading takes longer
+than a listener needs to start, so that readers outlive the listener that started them."""
 
 
 def make_study(folder: Path, number: int, slices: int = 5, side: int = 64) -> list[Path]:
@@ -80,7 +81,8 @@ class Hospital:
     """A listener in a process of its own, an archive that counts, and who sends to it. A context manager."""
 
     folder: Path
-    work_s: float = WORK_S
+    read_s: float = READ_S
+    send_s: float = SEND_S
     quiet_s: float = QUIET_S
     reader: tuple[str, ...] = ()
     persistence: dict[str, float] = field(
@@ -108,7 +110,7 @@ class Hospital:
     def __enter__(self) -> Self:
         self.archive.mkdir(parents=True, exist_ok=True)
         script = str(HERE / "nothing_lost_reader.py")
-        stand_in = (sys.executable, "-S", script, "{input}", "{out}", str(self.ledger), str(self.work_s))
+        stand_in = (sys.executable, "-S", script, "{input}", "{out}", str(self.ledger), str(self.read_s))
         said = {
             "log": str(self.folder / "listener.log"),
             "data": str(self.data),
@@ -116,7 +118,7 @@ class Hospital:
             "reader": list(self.reader or stand_in),
             "limit_s": 60.0,
             "quiet_s": self.quiet_s,
-            "store_s": self.work_s / RESULTS,
+            "store_s": self.send_s / RESULTS,
             "persistence": self.persistence,
             "port": self.port,
         }
@@ -275,7 +277,7 @@ def rampage(hospital: Hospital, kills: int, rng: random.Random) -> Counter[str]:
         kind = ("receiver", "reader", "sender")[done.total() % 3]
         if not wait_for_work(hospital, kind):
             kind = "listener"  # nothing of the kind goes on: any moment is one too
-        time.sleep(rng.uniform(0, hospital.work_s))
+        time.sleep(rng.uniform(0, hospital.read_s if kind == "reader" else hospital.send_s))
         if kind == "reader" and (pids := hospital.readers()):
             with contextlib.suppress(OSError):
                 os.killpg(rng.choice(pids), signal.SIGKILL)
@@ -284,7 +286,7 @@ def rampage(hospital: Hospital, kills: int, rng: random.Random) -> Counter[str]:
         hospital.kill()
         done["listener" if kind == "reader" else kind] += 1
         if rng.random() < 0.3:
-            time.sleep(rng.uniform(0, 2 * hospital.work_s))
+            time.sleep(rng.uniform(0, 2 * hospital.send_s))
         hospital.start()
     return done
 

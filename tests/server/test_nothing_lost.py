@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(shutil.which("storescu") is None, reason="stores
 
 @pytest.fixture
 def hospital(tmp_path: Path) -> Iterator[Hospital]:
-    with Hospital(tmp_path, work_s=0.05, quiet_s=0.5) as opened:
+    with Hospital(tmp_path, read_s=0.05, send_s=0.05, quiet_s=0.5) as opened:
         yield opened
 
 
@@ -36,7 +36,7 @@ def test_killed_at_random_moments_every_study_is_read_once_and_sent_once(tmp_pat
 
 @pytest.mark.slow
 def test_killed_with_each_of_its_parts_at_work_a_study_is_read_once_and_sent_once(tmp_path: Path) -> None:
-    with Hospital(tmp_path, work_s=0.3, quiet_s=0.5) as hospital:
+    with Hospital(tmp_path, quiet_s=0.5) as hospital:
         hospital.make_studies(1)
         (files,) = hospital.studies.values()
         sending = threading.Thread(target=hospital.send, args=(files,))
