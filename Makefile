@@ -35,6 +35,7 @@ knowledge: .venv/.dev
 	$(BIN)/python docs/explanation/refresh.py
 	$(BIN)/python docs/reference/make.py
 	$(BIN)/python docs/reference/make_claims.py
+	$(BIN)/python docs/reference/make_conformance.py
 	$(BIN)/hepalith schema reading > docs/reading.schema.json
 
 .venv/.made:

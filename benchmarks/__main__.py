@@ -32,6 +32,12 @@ QUESTIONS = {
     "overlap": "How far apart does the knowledge hold the diagnoses that are easily confused?",
     "next_test": "How fast is every next test judged, and do the tests put first settle patients sooner?",
     "dicom_objects": "How fast are a reading's DICOM objects written and read, and how large are they?",
+    "dicom_reports": "What does a measurement report take to write and read, beside peers?",
+    "fhir_bundle": "How fast is a FHIR bundle written, read and checked?",
+    "dicomweb": "How fast do studies come and go over DICOMweb, beside another client?",
+    "transfer": "How fast do studies come and go over DICOM, beside dcmtk and pynetdicom?",
+    "loop": "How many studies an hour does the whole loop take, and what bounds it?",
+    "nothing_lost": "Is any study lost or doubled when everything is killed at random?",
     "cases": "How often is the proven diagnosis of a published case named, and what is missed?",
 }
 """The benchmarks in the order of the file, each with the question it answers."""

@@ -37,7 +37,9 @@ from tests.server.orthanc import Orthanc  # noqa: E402
 
 from hepalith.cli import main as hepalith  # noqa: E402
 
-PICTURE = Path(__file__).with_name("ohif.png")
+HERE = Path(__file__).resolve().parent
+
+WIDTH, HEIGHT = 1500, 900
 
 SERVICES = "/dicom-web"
 
@@ -57,8 +59,9 @@ CONFIG = """window.config = {
 };"""
 """What OHIF is told: one source of data, the page's own host."""
 
-LOAD_MS, DRAW_MS = 20_000, 12_000
-"""How long the viewer is given to load a study, and to draw what was asked for, without a graphics card."""
+LOAD_MS, DRAW_MS, PATIENCE_MS = 25_000, 12_000, 60_000
+"""How long the viewer is given to load a study, to draw what was asked for without a graphics card, and to
+offer what is to be clicked."""
 
 
 class Door(http.server.SimpleHTTPRequestHandler):
@@ -132,20 +135,36 @@ def store(orthanc: Orthanc, files: list[Path]) -> str:
     return uid
 
 
-def show(page: Page, address: str, uid: str, slices_down: int) -> None:
-    """Open the study, load our segmentation onto the CT, and go to the slices of the foci."""
+def open_study(page: Page, address: str, uid: str) -> None:
+    """Open the study, and put the viewer's introduction aside."""
     page.goto(f"{address}/viewer?StudyInstanceUIDs={uid}", wait_until="domcontentloaded")
     page.wait_for_timeout(LOAD_MS)
-    page.get_by_text("Skip all").click()
+    page.get_by_text("Skip all").click(timeout=PATIENCE_MS)
+
+
+def show_segments(page: Page, slices_down: int) -> None:
+    """Load our segmentation onto the CT, and go to the slices of the foci."""
     page.get_by_text("hepalith: liver and foci").first.dblclick()
-    page.get_by_text("Yes", exact=True).click(timeout=60_000)
+    page.get_by_text("Yes", exact=True).click(timeout=PATIENCE_MS)
     page.wait_for_timeout(DRAW_MS)
-    width, height = page.viewport_size["width"], page.viewport_size["height"]
-    page.mouse.move(width / 2, height / 2)
+    page.mouse.move(WIDTH / 2, HEIGHT / 2)
     for _ in range(slices_down):
         page.mouse.wheel(0, 100)
         page.wait_for_timeout(60)
     page.wait_for_timeout(DRAW_MS // 3)
+
+
+def show_report(page: Page) -> None:
+    """Open our measurement report: outlines with their numbers, on the slice of the first."""
+    page.get_by_text("hepalith: measurements").first.dblclick()
+    page.get_by_text("No", exact=True).wait_for(timeout=PATIENCE_MS)
+    page.wait_for_timeout(DRAW_MS)
+
+
+def keep(page: Page, folder: Path, picture: Path) -> None:
+    """Write a picture of the page, in few colours."""
+    page.screenshot(path=folder / "page.png")
+    Image.open(folder / "page.png").convert("RGB").quantize(256).save(picture, optimize=True)
 
 
 def main() -> None:
@@ -160,27 +179,29 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="hepalith-viewer-"))
     orthanc = Orthanc(folder / "orthanc").start()
     try:
-        assert hepalith(["demo", "--out", str(folder / "demo")]) == 0
         reading = folder / "demo" / "reading"
-        assert hepalith(["write", str(reading), "--write", "seg,sr"]) == 0
-        files = [
-            *sorted((folder / "demo" / "study" / "dicom").rglob("*.dcm")),
-            *sorted(reading.glob("*.dcm")),
-        ]
-        uid = store(orthanc, files)
+        made = hepalith(["demo", "--out", str(folder / "demo")])
+        if made or hepalith(["write", str(reading), "--write", "seg,sr"]):
+            raise SystemExit("the demo could not be made")
+        slices = sorted((folder / "demo" / "study" / "dicom").rglob("*.dcm"))
+        uid = store(orthanc, [*slices, *sorted(reading.glob("*.dcm"))])
         with served(arguments.ohif, orthanc.http_port) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=arguments.chromium, args=["--no-sandbox", "--enable-unsafe-swiftshader"]
             )
-            page = browser.new_page(viewport={"width": 1500, "height": 900})
-            show(page, address, uid, arguments.slices_down)
-            page.screenshot(path=folder / "page.png")
-            Image.open(folder / "page.png").convert("RGB").quantize(256).save(PICTURE, optimize=True)
+            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+            open_study(page, address, uid)
+            show_report(page)
+            keep(page, folder, HERE / "ohif_report.png")
+            page.close()
+            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+            open_study(page, address, uid)
+            show_segments(page, arguments.slices_down)
+            keep(page, folder, HERE / "ohif_segmentation.png")
             browser.close()
     finally:
         orthanc.stop()
         shutil.rmtree(folder)
-    print(PICTURE)  # noqa: T201
 
 
 if __name__ == "__main__":

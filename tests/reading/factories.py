@@ -171,7 +171,9 @@ def make_findings() -> tuple[Finding, ...]:
     liver = Subject("liver")
     return (
         Finding("multiple_foci", liver, State.PRESENT, 0.99),
-        Finding("largest_calcium", Subject("focus", "2"), State.PRESENT, 0.97, Measurement(5.2, "mm", 4.4, 6.0)),
+        Finding(
+            "largest_calcium", Subject("focus", "2"), State.PRESENT, 0.97, Measurement(5.2, "mm", 4.4, 6.0)
+        ),
         Finding("lobar_atrophy", liver, State.ABSENT, 0.04),
         Finding("dilated_ducts", Subject("duct"), State.UNKNOWN),
         Finding(

@@ -211,7 +211,8 @@ def test_highdicom_reads_groups_segments_and_outlines(reading: Reading, tmp_path
         assert isinstance(focus.volume, Quantity)
         assert (volume.value, volume.unit.value) == (focus.volume.value, "mm3")
     drawn = report.get_planar_roi_measurement_groups()
-    assert [one.tracking_uid for one in drawn] == [f.tracking_uid for f in reading.document.foci]
+    assert drawn[0].tracking_identifier == "liver"
+    assert [one.tracking_uid for one in drawn[1:]] == [f.tracking_uid for f in reading.document.foci]
     assert {one.roi.graphic_type.value for one in drawn} == {"POLYLINE"}
 
 
@@ -423,3 +424,25 @@ def test_every_revision_has_a_series_of_its_own(factories: ModuleType) -> None:
     before, after = READINGS["ct"](factories), READINGS["accepted"](factories)
     role = "measurement report series"
     assert derived_uid(before, role) != derived_uid(after, role)
+
+
+@pytest.mark.parametrize("kind", ["binary", "labelmap"])
+def test_the_report_refers_to_the_segmentation_that_is_written_beside_it(
+    reading: Reading, tmp_path: Path, kind: str
+) -> None:
+    formats = Formats(segmentation=kind)
+    write_seg(reading, tmp_path, formats)
+    write_sr(reading, tmp_path, formats)
+    segmentation = dcmread(tmp_path / "segmentation.dcm")
+    said = read_sr(tmp_path / "measurements.dcm")
+    named = {(g.segment.sop_class_uid, g.segment.sop_instance_uid) for g in said.foci if g.segment}
+    assert named == {(segmentation.SOPClassUID, segmentation.SOPInstanceUID)}
+    assert segmentation.SOPInstanceUID in said.evidence
+
+
+def test_every_group_has_an_outline_since_a_viewer_stops_at_one_without(
+    reading: Reading, tmp_path: Path
+) -> None:
+    said = read_sr(write(reading, tmp_path))
+    assert said.liver.regions
+    assert all(group.regions for group in said.foci)

@@ -31,6 +31,7 @@ _HOMES = {
     "refuse_occupied": "folder",
     "to_json": "document",
     "write_folder": "folder",
+    "write_private": "folder",
 }
 """Public names, by the module of this room that they live in."""
 

@@ -14,6 +14,7 @@ from hepalith.reading.folder import Writer as Writer
 from hepalith.reading.folder import private_folder as private_folder
 from hepalith.reading.folder import refuse_occupied as refuse_occupied
 from hepalith.reading.folder import write_folder as write_folder
+from hepalith.reading.folder import write_private as write_private
 from hepalith.reading.identity import DEFAULT_PSEUDONYM_KEY as DEFAULT_PSEUDONYM_KEY
 from hepalith.reading.load import load_document as load_document
 from hepalith.reading.load import load_reading as load_reading

@@ -18,8 +18,9 @@ DICOM PS3.3, A.35.2 (Enhanced SR), C.17 (SR modules); PS3.16, TID 1500 and the t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from pydicom.dataset import Dataset
@@ -39,7 +40,7 @@ from hepalith.report.dicom_context import (
     stamp,
 )
 from hepalith.report.dicom_sr_code import DCM, say
-from hepalith.report.dicom_sr_conclusion import conclusions, liver_group
+from hepalith.report.dicom_sr_conclusion import conclusions, liver_groups
 from hepalith.report.dicom_sr_context import (
     Draft,
     algorithm,
@@ -49,15 +50,18 @@ from hepalith.report.dicom_sr_context import (
 )
 from hepalith.report.dicom_sr_focus import focus_groups
 from hepalith.report.dicom_sr_item import CONTAINS, Item, container, content_sequence, shorten
-from hepalith.report.dicom_sr_outline import outlines
+from hepalith.report.dicom_sr_outline import liver_outline, outlines
 from hepalith.settings import Formats
 
 __all__ = ["SR_SERIES_NUMBER", "make_sr", "write_sr"]
 
 FILE = "measurements.dcm"
 
-ROLE = "measurement report"
-"""Names the object among those of a reading, for its UIDs."""
+ROLES: Final[Mapping[str, str]] = MappingProxyType(
+    {"binary": "measurement report", "labelmap": "measurement report on a labelmap"}
+)
+"""Names the object among those of a reading, for its UIDs, by the kind of segmentation that it refers to: the
+two are different objects."""
 
 SR_SERIES_NUMBER: Final = 9002
 """Series number: after the segmentation's. Our judgement."""
@@ -89,7 +93,7 @@ def make_sr(reading: Reading, *, language: str = "en", segmentation: str = "bina
 def content_items(draft: Draft) -> list[Item]:
     """Return the items of the report, in the order in which they are read."""
     drawn = outlines(draft.reading)
-    groups = [liver_group(draft)]
+    groups = liver_groups(draft, liver_outline(draft.reading))
     for focus in draft.reading.document.foci:
         groups += focus_groups(draft, focus, drawn.get(focus.id))
     return [
@@ -111,7 +115,7 @@ def describe(draft: Draft) -> Dataset:
     stamp(
         reading,
         header,
-        ROLE,
+        ROLES[draft.segmentation],
         series_number=SR_SERIES_NUMBER,
         description="hepalith: measurements and findings",
     )
@@ -119,7 +123,7 @@ def describe(draft: Draft) -> Dataset:
     header.PerformedProcedureCodeSequence = []
     name_scheme(header)
     say_state(reading, header, language)
-    refer_to_predecessor(reading, header)
+    refer_to_predecessor(draft, header)
     current, other = evidence(draft)
     if current:
         header.CurrentRequestedProcedureEvidenceSequence = current
@@ -160,11 +164,12 @@ def verifying_observer(accepted: AcceptedEntry, language: str) -> Dataset:
     return person
 
 
-def refer_to_predecessor(reading: Reading, header: Dataset) -> None:
+def refer_to_predecessor(draft: Draft, header: Dataset) -> None:
     """Refer to the report of the revision that this one supersedes, whose content it includes.
 
     Its UIDs follow from that revision as those of any do; an archive that never got it ignores them.
     """
+    reading, role = draft.reading, ROLES[draft.segmentation]
     entry = reading.document.reading
     if entry.supersedes is None:
         return
@@ -172,10 +177,10 @@ def refer_to_predecessor(reading: Reading, header: Dataset) -> None:
     earlier = Reading(reading.document.model_copy(update={"reading": before}), reading.maps, reading.source)
     report = Dataset()
     report.ReferencedSOPClassUID = EnhancedSRStorage
-    report.ReferencedSOPInstanceUID = derived_uid(earlier, ROLE)
+    report.ReferencedSOPInstanceUID = derived_uid(earlier, role)
     header.PredecessorDocumentsSequence = [
         under_study(
-            reading.source.primary.study_uid, [in_series(derived_uid(earlier, f"{ROLE} series"), [report])]
+            reading.source.primary.study_uid, [in_series(derived_uid(earlier, f"{role} series"), [report])]
         )
     ]
 
@@ -192,8 +197,7 @@ def evidence(draft: Draft) -> tuple[list[Dataset], list[Dataset]]:
         segmentation = Dataset()
         segmentation.ReferencedSOPClassUID = draft.seg_sop_class
         segmentation.ReferencedSOPInstanceUID = draft.seg_uid
-        series = derived_uid(draft.reading, "segmentation series")
-        studies[source.primary.study_uid].append(in_series(series, [segmentation]))
+        studies[source.primary.study_uid].append(in_series(draft.seg_series_uid, [segmentation]))
     own = source.primary.study_uid
     return (
         [under_study(uid, series) for uid, series in studies.items() if uid == own],

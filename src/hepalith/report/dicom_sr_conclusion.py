@@ -34,14 +34,16 @@ from hepalith.report.dicom_sr_item import (
     date,
     image,
     number,
+    region,
     text,
     uid,
 )
 from hepalith.report.dicom_sr_measure import comment, measure, quantify, weigh
+from hepalith.report.dicom_sr_outline import Outline
 from hepalith.report.words import word
 from hepalith.study.uid import ALL_UIDS
 
-__all__ = ["conclusions", "liver_group"]
+__all__ = ["conclusions", "liver_groups"]
 
 SOURCES: Final = {"ct": MODALITIES["CT"], "us": MODALITIES["US"]}
 """Which modality told a finding."""
@@ -50,27 +52,46 @@ UID_NAMES: Final = dict(zip(ALL_UIDS, ("study", "series", "frame_of_reference", 
 """Keys of the words for what stand-in UIDs are of."""
 
 
-def liver_group(draft: Draft) -> Item:
-    """Return the measurement group of the liver: its volume, and the smallest focus that could be seen.
+def liver_groups(draft: Draft, outline: Outline | None) -> list[Item]:
+    """Return the measurement groups of the liver: its volume, and the smallest focus that could be seen.
 
-    It refers to the liver's segment where that was measured: an ultrasound plane has no volume.
+    The first refers to the liver's segment where that was measured: an ultrasound plane has no volume. The
+    second, with the same tracking UID, shows its outline on the image with most of it: a viewer that finds a
+    measurement without an outline may show no report at all (OHIF 3.13 does not).
     """
     document = draft.reading.document
-    liver = draft.thing("liver")
-    items = [*tracked(draft, "liver"), code(CONTAINS, DCM.FINDING, liver), *algorithm(draft)]
-    items.append(code(MODIFIER, DCM.FINDING_SITE, liver))
     segment = draft.segment("liver") if isinstance(document.liver.volume, Quantity) else None
-    if segment is not None:
-        items.append(image(CONTAINS, DCM.REFERENCED_SEGMENT, segment))
-        items.append(uid(CONTAINS, DCM.SOURCE_SERIES, draft.reading.source.primary.series_uid))
+    volume = measure(draft, draft.thing("liver_volume"), document.liver.volume)
     seen = document.detectability
-    items.append(measure(draft, draft.thing("liver_volume"), document.liver.volume))
-    items.append(measure(draft, draft.thing("smallest_focus"), seen.smallest_focus))
+    smallest = [measure(draft, draft.thing("smallest_focus"), seen.smallest_focus)]
     if document.has_ct:
         excess = Quantity(value=seen.at_excess_hu, unit="[hnsf'U]")
-        items.append(measure(draft, draft.thing("at_excess"), excess))
-    items.append(comment(CONTAINS, translate(seen.why, draft.language)))
-    return container(CONTAINS, DCM.GROUP, items, template="1501" if segment is None else "1411")
+        smallest.append(measure(draft, draft.thing("at_excess"), excess))
+    smallest.append(comment(CONTAINS, translate(seen.why, draft.language)))
+    drawn = [] if outline is None else [region(DCM.IMAGE_REGION, outline.points, outline.image)]
+    if segment is None:
+        items = [*liver_named(draft), *drawn, volume, *smallest]
+        return [container(CONTAINS, DCM.GROUP, items, template="1410" if drawn else "1501")]
+    series = uid(CONTAINS, DCM.SOURCE_SERIES, draft.reading.source.primary.series_uid)
+    where = [image(CONTAINS, DCM.REFERENCED_SEGMENT, segment), series]
+    if not drawn:
+        items = [*liver_named(draft), *where, volume, *smallest]
+        return [container(CONTAINS, DCM.GROUP, items, template="1411")]
+    return [
+        container(CONTAINS, DCM.GROUP, [*liver_named(draft), *where, volume], template="1411"),
+        container(CONTAINS, DCM.GROUP, [*liver_named(draft), *drawn, *smallest], template="1410"),
+    ]
+
+
+def liver_named(draft: Draft) -> list[Item]:
+    """Return how a group of the liver begins: which it is, what it is of, by which algorithm."""
+    liver = draft.thing("liver")
+    return [
+        *tracked(draft, "liver"),
+        code(CONTAINS, DCM.FINDING, liver),
+        *algorithm(draft),
+        code(MODIFIER, DCM.FINDING_SITE, liver),
+    ]
 
 
 def conclusions(draft: Draft) -> Item:

@@ -12,11 +12,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pydicom.uid import UID
+
 from hepalith import __version__
 from hepalith.reading import Reading, SourceImage
 from hepalith.reading.document import ImageEntry
 from hepalith.report.dicom_context import MAKER, derived_uid
-from hepalith.report.dicom_segments import SEG_SOP_CLASS, segment_numbers
+from hepalith.report.dicom_segments import SEG_ROLES, SEG_SOP_CLASS, segment_numbers
 from hepalith.report.dicom_sr_code import (
     DCM,
     LANGUAGE_CODES,
@@ -55,14 +57,29 @@ __all__ = ["Draft", "algorithm", "draft_of", "image_library", "observation_conte
 class Draft:
     """What every part of a report needs: the reading, the report's language, and the segmentation beside it.
 
-    `segments` has the segment number of everything that the segmentation shows, by its key.
+    `segmentation` is ``"binary"`` or ``"labelmap"``; `segments` has the segment number of everything that it
+    shows, by its key.
     """
 
     reading: Reading
     language: str
-    seg_sop_class: str
-    seg_uid: str
+    segmentation: str
     segments: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def seg_sop_class(self) -> str:
+        """SOP class of the segmentation."""
+        return SEG_SOP_CLASS[self.segmentation]
+
+    @property
+    def seg_uid(self) -> UID:
+        """SOP instance UID of the segmentation."""
+        return derived_uid(self.reading, SEG_ROLES[self.segmentation])
+
+    @property
+    def seg_series_uid(self) -> UID:
+        """Series instance UID of the segmentation."""
+        return derived_uid(self.reading, f"{SEG_ROLES[self.segmentation]} series")
 
     def segment(self, key: str) -> Reference | None:
         """Return the reference to a segment; None where the segmentation does not show it."""
@@ -81,13 +98,7 @@ class Draft:
 
 def draft_of(reading: Reading, language: str, segmentation: str) -> Draft:
     """Return the draft of a report on a reading; `segmentation` is ``"binary"`` or ``"labelmap"``."""
-    return Draft(
-        reading,
-        language,
-        SEG_SOP_CLASS[segmentation],
-        derived_uid(reading, "segmentation"),
-        segment_numbers(reading),
-    )
+    return Draft(reading, language, segmentation, segment_numbers(reading))
 
 
 def observation_context(draft: Draft) -> list[Item]:

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import find_objects
 
 from hepalith.geometry import Box, StoredOrder
-from hepalith.reading import Maps, Reading
+from hepalith.reading import Maps, Reading, SourceImage
 from hepalith.report.dicom_sr_item import Reference
 
-__all__ = ["Outline", "outlines", "trace"]
+__all__ = ["Outline", "liver_outline", "outlines", "trace"]
 
 Point = tuple[float, float]
 
@@ -41,26 +41,49 @@ def outlines(reading: Reading) -> Mapping[int, Outline]:
     maps, source = reading.maps, reading.source.primary
     if source.modality == "US" or not source.aligned or not maps.foci.size:
         return {}
-    stored = maps.stored_order.to_stored(maps.foci)
+    stored = np.ascontiguousarray(maps.stored_order.to_stored(maps.foci))
     first = stored_start(maps)
     found: dict[int, Outline] = {}
-    for label, place in enumerate(find_objects(np.ascontiguousarray(stored)), start=1):
+    for label, place in enumerate(find_objects(stored), start=1):
         if place is None:
             continue
-        mask = stored[place] == label
-        area = mask.sum(axis=(1, 2))
-        start = [one.start + offset for one, offset in zip(place, first, strict=True)]
-        shown = [n for n in range(len(area)) if area[n] and source.slices[start[0] + n] is not None]
-        if not shown:
-            continue
-        best = max(shown, key=lambda n: area[n])
-        at = source.slices[start[0] + best]
-        assert at is not None  # noqa: S101 - such slices were left out above
-        file = source.instances[at]
-        frame = file.frame + 1 if file.frames > 1 else None
-        points = tuple((x + start[2], y + start[1]) for x, y in trace(mask[best]))
-        found[label] = Outline(points, Reference(file.sop_class_uid, file.sop_instance_uid, frame))
+        start = tuple(one.start + offset for one, offset in zip(place, first, strict=True))
+        drawn = draw(stored[place] == label, start, source)
+        if drawn is not None:
+            found[label] = drawn
     return found
+
+
+def liver_outline(reading: Reading) -> Outline | None:
+    """Return the outline of the liver on the image with most of it; None where no file has its pixels."""
+    maps, source = reading.maps, reading.source.primary
+    if not source.aligned or not maps.liver.any():
+        return None
+    return draw(maps.stored_order.to_stored(maps.liver), stored_start(maps), source)
+
+
+def draw(mask: NDArray[np.bool_], start: tuple[int, ...], source: SourceImage) -> Outline | None:
+    """Return the outline of a body on the slice that shows most of it.
+
+    Parameters
+    ----------
+    mask
+        In the order of the files.
+    start
+        Its first voxel in the image.
+    """
+    area = mask.sum(axis=(1, 2))
+    shown = [n for n in range(len(area)) if area[n] and source.slices[start[0] + n] is not None]
+    if not shown:
+        return None
+    best = max(shown, key=lambda n: area[n])
+    at = source.slices[start[0] + best]
+    assert at is not None  # noqa: S101 - such slices were left out above
+    file = source.instances[at]
+    number = start[0] + best if source.modality == "US" else file.frame
+    frame = number + 1 if file.frames > 1 else None
+    points = tuple((x + start[2], y + start[1]) for x, y in trace(mask[best]))
+    return Outline(points, Reference(file.sop_class_uid, file.sop_instance_uid, frame))
 
 
 def stored_start(maps: Maps) -> tuple[int, int, int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal, cast
 
 from hepalith.errors import OutputError, UsageError
-from hepalith.reading import Reading
+from hepalith.reading import Reading, write_private
 from hepalith.reading.wording import percent_text
 from hepalith.report.fhir_context import Context, Item, context_of
 from hepalith.report.fhir_element import (
@@ -78,7 +78,8 @@ def write_fhir(reading: Reading, folder: Path, formats: Formats) -> None:
     bundle = make_bundle(reading, version, formats.language, load_pdf(folder))
     text = write_lines(bundle)
     try:
-        (folder / FILE).write_text(text, encoding="utf-8")
+        (folder / FILE).unlink(missing_ok=True)
+        write_private(folder / FILE, text)  # it names the patient
     except OSError as error:
         raise OutputError(f"{FILE} cannot be written ({error.strerror or error})") from error
 

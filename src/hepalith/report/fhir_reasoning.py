@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from hepalith.reading.conclusion import AlertEntry, EvidenceEntry, RankedDiagnosis
 from hepalith.reading.terms import say_inline
@@ -149,6 +150,7 @@ def list_conditions(context: Context) -> list[Item]:
 def describe_condition(context: Context, diagnosis: str) -> Item:
     """Return one confirmed diagnosis."""
     person, report = context.refer("practitioner"), context.refer("report")
+    who: dict[str, Any]
     if context.is_r5:
         who = {"participant": [{"actor": person}], "evidence": [{"reference": report}]}
     else:
