@@ -43,6 +43,9 @@ READ_S, SEND_S, QUIET_S = 1.5, 0.3, 1.0
 """Seconds that reading and sending take, and of quiet after which a study is complete. Reading takes longer
 than a listener needs to start, so that readers outlive the listener that started them."""
 
+AHEAD = 4
+"""Studies that are sent ahead of the kills, so that there is something to kill until the last."""
+
 
 def make_study(folder: Path, number: int, slices: int = 5, side: int = 64) -> list[Path]:
     """Write a small CT study; return its files."""
@@ -269,9 +272,8 @@ class Hospital:
         return b"".join(file.read_bytes() for file in [*files, *self.data.glob("jobs/*/*.txt")])
 
 
-def rampage(hospital: Hospital, kills: int, rng: random.Random) -> Counter[str]:
-    """Kill receiver, reader and sender in turn, at random moments of their work; return how many of each."""
-    done: Counter[str] = Counter()
+def rampage(hospital: Hospital, kills: int, rng: random.Random, done: Counter[str]) -> None:
+    """Kill receiver, reader and sender in turn, at random moments of their work; count each in `done`."""
     limit = time.monotonic() + 30 + 6 * kills
     while done.total() < kills and time.monotonic() < limit:
         kind = ("receiver", "reader", "sender")[done.total() % 3]
@@ -288,7 +290,6 @@ def rampage(hospital: Hospital, kills: int, rng: random.Random) -> Counter[str]:
         if rng.random() < 0.3:
             time.sleep(rng.uniform(0, 2 * hospital.send_s))
         hospital.start()
-    return done
 
 
 def wait_for_work(hospital: Hospital, kind: str, limit_s: float = 3.0) -> bool:
@@ -311,17 +312,17 @@ def endure(folder: Path, kills: int, seed: int, studies: int) -> tuple[Hospital,
     """Send studies while everything is killed; return when all are done."""
     with Hospital(folder) as hospital:
         hospital.make_studies(studies)
-        over = threading.Event()
+        over, killed = threading.Event(), Counter[str]()
 
         def send() -> None:
-            for files in hospital.studies.values():
+            for number, files in enumerate(hospital.studies.values()):
+                while not over.is_set() and killed.total() * studies < (number - AHEAD) * kills:
+                    time.sleep(0.05)
                 hospital.send(files)
-                if not over.is_set():
-                    time.sleep(0.2)
 
         sending = threading.Thread(target=send)
         sending.start()
-        killed = rampage(hospital, kills, random.Random(seed))
+        rampage(hospital, kills, random.Random(seed), killed)
         over.set()
         sending.join()
         hospital.wait_until_done(studies)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def test_killed_with_each_of_its_parts_at_work_a_study_is_read_once_and_sent_onc
         (files,) = hospital.studies.values()
         sending = threading.Thread(target=hospital.send, args=(files,))
         sending.start()
-        killed = rampage(hospital, 3, random.Random(5))
+        killed: Counter[str] = Counter()
+        rampage(hospital, 3, random.Random(5), killed)
         sending.join()
         hospital.wait_until_done(1)
         assert set(killed) == {"receiver", "reader", "sender"}
