@@ -127,6 +127,21 @@ def test_a_reader_left_over_is_waited_for_and_its_reading_taken(folder: JobFolde
     assert (folder.reading / "by the first").is_file()
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_reading_is_kept_where_the_listener_ended_before_it_noted_who_reads(
+    folder: JobFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("hepalith.server.worker.started_at", end)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, WRITE + "(p/'by the first').touch()")
+    assert run(folder, "raise SystemExit(3)").ending is Ending.READ
+    assert (folder.reading / "by the first").is_file()
+
+
 def test_a_reader_left_over_that_hangs_is_ended(folder: JobFolder) -> None:
     stop = threading.Event()
     hung = Reader((sys.executable, "-S", "-c", "import time; time.sleep(60)"), 60)

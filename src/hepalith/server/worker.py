@@ -135,6 +135,7 @@ class Reader:
             part.replace("{input}", str(folder.input)).replace("{out}", str(folder.reading))
             for part in self.command
         ]
+        note_reader(lock, 0)  # whatever ends us before its number is known, its reading is of this boot
         with folder.complaint.open("wb") as complaint:
             folder.complaint.chmod(0o600)
             process = subprocess.Popen(  # noqa: S603 - our own command
@@ -146,7 +147,7 @@ class Reader:
                 pass_fds=(lock,),
                 start_new_session=True,
             )
-        os.pwrite(lock, f"{process.pid:>20} {started_at(process.pid):>20} {boot()}\n".encode(), 0)
+        note_reader(lock, process.pid)
         step_back(process.pid, self.niceness)
         ending = wait_for(process, time.monotonic() + self.limit_s, stop)
         if ending is Ending.STOPPED:
@@ -240,6 +241,12 @@ def boot() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return "?"
+
+
+def note_reader(lock: int, pid: int) -> None:
+    """Write into the lock which process holds it (0: not known yet), and in which run of the machine."""
+    began = started_at(pid) if pid else 0
+    os.pwrite(lock, f"{pid:>20} {began:>20} {boot()}\n".encode(), 0)
 
 
 def is_of_this_boot(lock: int) -> bool:
