@@ -174,7 +174,7 @@ def main() -> None:
     )
     parser.add_argument("--ohif", type=Path, required=True, help="the folder dist of the package @ohif/app")
     parser.add_argument("--chromium", default=shutil.which("chromium"))
-    parser.add_argument("--slices-down", type=int, default=24, help="how far below the top one the slice is")
+    parser.add_argument("--slices-down", type=int, default=22, help="how far below the top one the slice is")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="hepalith-viewer-"))
     orthanc = Orthanc(folder / "orthanc").start()
