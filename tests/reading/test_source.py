@@ -12,7 +12,8 @@ import pytest
 from hepalith.errors import ReadingFileError
 from hepalith.geometry import Grid
 from hepalith.reading import load_reading, load_source, write_folder
-from hepalith.reading.source import match_slices, source_json, stand_in_source
+from hepalith.reading.origin import match_slices
+from hepalith.reading.source import source_json, stand_in_source
 from hepalith.settings import Settings
 from hepalith.study import Encoding, Instance, Plane
 

@@ -43,6 +43,7 @@ from hepalith.reading.identity import (
     reading_uuid,
     tracking_uid,
 )
+from hepalith.reading.origin import source_of
 from hepalith.reading.reading import Reading
 from hepalith.reading.sonogram_entries import (
     article_entry,
@@ -55,7 +56,7 @@ from hepalith.reading.sonogram_entries import (
     liver_of_sonogram,
 )
 from hepalith.reading.sonogram_maps import key_picture_entries, key_pictures, sonogram_maps
-from hepalith.reading.source import source_of, stand_in_source
+from hepalith.reading.source import stand_in_source
 from hepalith.reading.summarise import with_summary
 from hepalith.settings import Settings
 from hepalith.study import Study

@@ -1,7 +1,26 @@
-"""Reports: one writer, one file."""
+"""Reports: one writer, one file.
 
-from hepalith.report.folder import write_folder
-from hepalith.report.html import render_html, write_html
-from hepalith.report.patient import render_patient, write_patient
+Names are loaded when first used: which formats there are is asked without loading any writer.
+"""
 
-__all__ = ["render_html", "render_patient", "write_folder", "write_html", "write_patient"]
+from importlib import import_module as _import_module
+
+_HOMES = {
+    "render_html": "html",
+    "render_patient": "patient",
+    "write_folder": "folder",
+    "write_html": "html",
+    "write_patient": "patient",
+}
+"""Public names, by the module of this room that they live in."""
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hepalith.report' has no attribute {name!r}")
+    value: object = getattr(_import_module(f"hepalith.report.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Protocol, cast
 
+import hepalith.reading as readings  # its names load nibabel and pydantic: not before a format is written
 from hepalith.errors import MissingExtraError, UsageError
-from hepalith.reading import Reading, load_reading, private_folder
 from hepalith.settings import Formats
 
 __all__ = [
@@ -30,14 +30,14 @@ __all__ = [
 ]
 
 
-Checker = Callable[[Reading, Path], Sequence[object]]
+Checker = Callable[["readings.Reading", Path], Sequence[object]]
 """Returns where the files of a folder say otherwise than a reading."""
 
 
 class FormatWriter(Protocol):
     """Writes one format of a reading: every file it has, into a folder, whole or not at all."""
 
-    def __call__(self, reading: Reading, folder: Path, formats: Formats) -> None:
+    def __call__(self, reading: readings.Reading, folder: Path, formats: Formats) -> None:
         """Write the files of the format."""
 
 
@@ -150,7 +150,7 @@ def write_formats(folder: Path, formats: Formats, into: Path | None = None) -> N
     """
     if not formats.names:
         return
-    reading = load_reading(folder)
+    reading = readings.load_reading(folder)
     for name in formats.names:
         FORMATS[name].writer()(reading, into or folder, formats)
     check: Checker = import_module("hepalith.report.agree").disagreements
@@ -175,7 +175,7 @@ def add_formats(folder: Path, formats: Formats) -> tuple[Path, ...]:
         If a file cannot be written.
     """
     check_extras(formats)
-    with private_folder(folder) as staging:
+    with readings.private_folder(folder) as staging:
         write_formats(folder, formats, staging)
         made = [staging / file for file in list_files(formats.names) if (staging / file).exists()]
         for path in made:
