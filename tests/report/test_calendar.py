@@ -12,10 +12,9 @@ from icalendar import Calendar, Event, Journal, Todo
 
 from hepalith.errors import OutputError, ReadingFileError
 from hepalith.reading import Document, accept
-from hepalith.reading.conclusion import ActionEntry, DueEntry, MonthsEntry, VisitEntry
+from hepalith.reading.conclusion import ASKS_NOTHING, ActionEntry, DueEntry, MonthsEntry, VisitEntry
 from hepalith.reading.phrases import load_phrases
 from hepalith.report.calendar import (
-    NOTHING_TO_DO,
     calendar_bytes,
     list_appointments,
     load_words,
@@ -128,7 +127,7 @@ def test_where_nothing_is_to_be_done_a_note_says_so(factories: ModuleType, tmp_p
 
 
 def test_steps_that_ask_for_nothing_are_steps_of_the_vocabulary() -> None:
-    assert set(load_phrases()["step"]) >= NOTHING_TO_DO
+    assert set(load_phrases()["step"]) >= ASKS_NOTHING
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -16,7 +16,6 @@ from hepalith.reading import Reading
 from hepalith.reading.document import Choice, Measured, Quantity
 from hepalith.reading.terms import say
 from hepalith.report.fhir import FILE, write_fhir
-from hepalith.report.fhir_plan import REQUESTS_NOTHING
 from hepalith.report.fhir_read import (
     FhirCode,
     FhirComponent,
@@ -175,7 +174,7 @@ def test_uids_come_back(pair: tuple[Reading, FhirContent]) -> None:
 
 def test_dates_of_the_plan_come_back(pair: tuple[Reading, FhirContent]) -> None:
     reading, content = pair
-    asked = [step for step in reading.document.plan if step.action not in REQUESTS_NOTHING]
+    asked = [step for step in reading.document.plan if not step.asks_nothing]
     for entry, said in zip(asked, content.steps, strict=True):
         assert said.code.value == coded(entry.action).value
         after = (entry.after.from_months, entry.after.to_months) if entry.after else None

@@ -172,6 +172,11 @@ class VisitEntry(Entry):
     due: DueEntry | None = None
 
 
+ASKS_NOTHING = frozenset({"nothing_to_follow", "no_follow_up", "no_treatment_vessel_wall"})
+"""Actions of the vocabulary that say that nothing is to be done: no appointment and no request is made of
+them."""
+
+
 class ActionEntry(Entry):
     """One step of the plan."""
 
@@ -189,6 +194,11 @@ class ActionEntry(Entry):
     visits: tuple[VisitEntry, ...] = ()
     stop: date | None = None
     may_stop: date | None = None
+
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether it says that nothing is to be done."""
+        return self.action in ASKS_NOTHING
 
 
 class BesideEntry(Entry):

@@ -14,7 +14,7 @@ from typing import Final
 
 from hepalith.reading import Reading
 from hepalith.reading.document import Choice, Document, FindingEntry, FocusEntry, Measured, Quantity
-from hepalith.report.calendar import NOTHING_TO_DO, list_appointments, read_calendar
+from hepalith.report.calendar import list_appointments, read_calendar
 from hepalith.report.dicom_seg_read import compare_frames, read_seg
 from hepalith.report.dicom_segments import list_segments
 from hepalith.report.dicom_sr_content import SrGroup, SrNumber
@@ -130,7 +130,7 @@ def plan_of(document: Document) -> list[tuple[str, Days | None, tuple[Days, ...]
     """
     told = []
     for action in document.plan:
-        if action.action in NOTHING_TO_DO:
+        if action.asks_nothing:
             continue
         visits = tuple((v.due.start, v.due.end) for v in action.visits if v.due is not None)
         due = None if action.due is None or action.repeat is not None else (action.due.start, action.due.end)

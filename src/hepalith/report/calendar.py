@@ -41,9 +41,6 @@ NO_DATE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 ALARM_BEFORE: Final = timedelta(days=6, hours=15)
 """How long before a span begins its alarm rings: at nine in the morning, a week ahead. Our judgement."""
 
-NOTHING_TO_DO: Final = frozenset({"nothing_to_follow", "no_follow_up", "no_treatment_vessel_wall"})
-"""Steps that say that nothing is to be done: no appointment is made of them."""
-
 ACTION, RULE, VISIT = "X-HEPALITH-ACTION", "X-HEPALITH-RULE", "X-HEPALITH-VISIT"
 """Our own properties (RFC 5545, 3.8.8.2): the step, the clause of the policy, which visit of how many."""
 
@@ -82,7 +79,7 @@ def list_appointments(document: Document) -> tuple[Appointment, ...]:
 
 def visits_of(action: ActionEntry) -> Iterator[Appointment]:
     """Yield the visits of one step; where no date is known, one that stands for all of them."""
-    if action.action in NOTHING_TO_DO:
+    if action.asks_nothing:
         return
     dated = [visit.due for visit in action.visits if visit.due is not None]
     if not dated and action.due is not None:

@@ -7,7 +7,6 @@ not to order what may follow from it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from hepalith.reading.conclusion import ActionEntry, DueEntry, MonthsEntry, NextTestEntry, RepeatEntry
 from hepalith.reading.translate import in_language, translate
@@ -24,10 +23,7 @@ from hepalith.report.fhir_element import (
     vocabulary_term,
 )
 
-__all__ = ["REQUESTS_NOTHING", "propose"]
-
-REQUESTS_NOTHING: Final = ("nothing_to_follow", "no_follow_up", "no_treatment_vessel_wall")
-"""Steps that say that nothing is to be done: a request for them would be one for nothing."""
+__all__ = ["propose"]
 
 
 def propose(context: Context) -> list[Item]:
@@ -35,11 +31,7 @@ def propose(context: Context) -> list[Item]:
     document, language = context.document, context.language
     steps = [item for n, step in enumerate(document.plan) for item in request_step(context, n, step)]
     tests = [request_test(context, n, test) for n, test in enumerate(document.next_tests)]
-    said = [
-        in_language(step.text, step.text_zh, language)
-        for step in document.plan
-        if step.action in REQUESTS_NOTHING
-    ]
+    said = [in_language(step.text, step.text_zh, language) for step in document.plan if step.asks_nothing]
     if not (steps or tests or said):
         return []
     tops = [item for item in (*steps, *tests) if "basedOn" not in item.resource]
@@ -86,7 +78,7 @@ def request(
 
 def request_step(context: Context, at: int, step: ActionEntry) -> Iterator[Item]:
     """Yield the request of a step, and of one that is repeated the request of every dated visit."""
-    if step.action in REQUESTS_NOTHING:
+    if step.asks_nothing:
         return
     language, role = context.language, f"step {at} {step.action}"
     repeat = step.repeat
