@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +13,7 @@ import pytest
 from hepalith.errors import ReadingFileError
 from hepalith.geometry import Grid
 from hepalith.reading import load_reading, load_source, write_folder
-from hepalith.reading.origin import match_slices
+from hepalith.reading.origin import list_places, match_slices
 from hepalith.reading.source import source_json, stand_in_source
 from hepalith.settings import Settings
 from hepalith.study import Encoding, Instance, Plane
@@ -40,6 +41,14 @@ def test_an_interpolated_slice_is_of_no_file() -> None:
     slices, aligned = match_slices([slice_at(z) for z in (0, 2, 6)], grid_of(4))
     assert slices == (0, 1, None, 2)
     assert aligned
+
+
+def test_an_interpolated_slice_comes_from_the_files_on_both_sides_of_it(factories: ModuleType) -> None:
+    files, grid = [slice_at(z) for z in (0, 2, 6.5, 9)], grid_of(6)
+    slices, _ = match_slices(files, grid)
+    image = replace(factories.make_reading().source.primary, slices=slices, places=list_places(files, grid))
+    assert image.places == (0.0, 1.0, 3.25, 4.5)
+    assert [image.shown_in(n) for n in range(6)] == [(0,), (1,), (1, 2), (2, 1), (3, 2), (3,)]
 
 
 def test_slices_laid_elsewhere_do_not_share_pixels() -> None:

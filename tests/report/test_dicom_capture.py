@@ -157,10 +157,17 @@ def test_the_axial_slice_of_each_focus_is_named(
     assert named == ({59 - n for n in widest} if is_head_first else widest)
 
 
-def test_an_interpolated_slice_is_not_named(reading: Reading, tmp_path: Path) -> None:
-    nowhere = replace(reading.source.primary, slices=(None,) * 60)
-    dataset = written(replace(reading, source=replace(reading.source, images=(nowhere,))), tmp_path)
-    assert len(dataset.SourceImageSequence) == 0
+def test_of_an_interpolated_slice_the_files_on_both_sides_are_named(reading: Reading, tmp_path: Path) -> None:
+    primary = replace(reading.source.primary, slices=(None,) * 60)
+    nowhere = replace(reading, source=replace(reading.source, images=(primary,)))
+    assert "SourceImageSequence" not in written(nowhere, tmp_path), "nothing is said, not an empty sequence"
+    between = replace(primary, places=tuple(n + 0.5 for n in range(60)))
+    dataset = written(replace(reading, source=replace(reading.source, images=(between,))), tmp_path)
+    foci = np.zeros(reading.maps.grid.shape, dtype=np.uint8)
+    foci[reading.maps.box.slices] = reading.maps.foci
+    widest = {int((foci == n).sum(axis=(1, 2)).argmax()) for n in (1, 2, 3, 4)}
+    named = {int(item.ReferencedSOPInstanceUID.rpartition(".")[2]) for item in dataset.SourceImageSequence}
+    assert named == {m for n in widest for m in (n - 1, n)}
 
 
 def test_ultrasound_shows_the_whole_picture_and_each_focus_close_by(
@@ -191,7 +198,22 @@ def test_written_twice_it_is_the_same(reading: Reading, tmp_path: Path) -> None:
     assert (tmp_path / "key_images.dcm").read_bytes() == first
 
 
-@pytest.mark.parametrize("kind", ["reading", "sonogram"])
+@pytest.fixture
+def alone(factories: ModuleType) -> Reading:
+    """A reading without foci: one frame, which shows the liver as a whole."""
+    made: Reading = factories.make_reading(foci=factories.no_foci())
+    return made
+
+
+def test_a_single_frame_is_not_counted(alone: Reading, tmp_path: Path) -> None:
+    dataset = written(alone, tmp_path)
+    assert dataset.NumberOfFrames == 1
+    assert "FrameIncrementPointer" not in dataset
+    assert "PageNumberVector" not in dataset
+    assert "SourceImageSequence" not in dataset
+
+
+@pytest.mark.parametrize("kind", ["reading", "sonogram", "alone"])
 def test_dciodvfy_finds_no_error(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
     tool = shutil.which("dciodvfy")
     if tool is None:

@@ -206,7 +206,34 @@ def test_each_frame_names_the_slice_it_was_drawn_on(make: Make, tmp_path: Path) 
     assert len(series.ReferencedInstanceSequence) == 60
 
 
-def test_an_interpolated_slice_names_no_source(make: Make, tmp_path: Path) -> None:
+def test_an_interpolated_slice_names_the_files_on_both_sides_of_it(make: Make, tmp_path: Path) -> None:
+    first = min(int(k) for k in np.nonzero(make().maps.foci)[0]) + make().maps.box.start[0]
+    gone = {first, 30}
+    kept = [n for n in range(60) if n not in gone]
+    reading = make(
+        instances=tuple(SourceInstance(CT, f"1.2.3.4.{n}") for n in kept),
+        slices=tuple(None if n in gone else kept.index(n) for n in range(60)),
+        places=tuple(float(n) + 0.01 for n in kept),
+    )
+    path = written(reading, tmp_path)
+    named: dict[int, set[tuple[int, str]]] = {}
+    for groups in pydicom.dcmread(path).PerFrameFunctionalGroupsSequence:
+        plane = groups.FrameContentSequence[0].DimensionIndexValues[1] - 1
+        named.setdefault(plane, set()).update(
+            (int(one.ReferencedSOPInstanceUID.rpartition(".")[2]), one.SpatialLocationsPreserved)
+            for one in groups.DerivationImageSequence[0].SourceImageSequence
+        )
+    assert all(named.pop(n) == {(n - 1, "NO"), (n + 1, "NO")} for n in gone)
+    assert all(said == {(n, "YES")} for n, said in named.items())
+
+
+def test_dciodvfy_finds_no_error_where_most_slices_were_interpolated(make: Make, tmp_path: Path) -> None:
+    slices = tuple(n if n == 29 else None for n in range(60))
+    reading = make(slices=slices, places=tuple(n * 1.01 for n in range(60)))
+    assert errors("dciodvfy", written(reading, tmp_path)) == []
+
+
+def test_an_interpolated_slice_names_no_file_where_none_has_a_place(make: Make, tmp_path: Path) -> None:
     slices = tuple(None if n == 30 else n for n in range(60))
     dataset = pydicom.dcmread(written(make(slices=slices), tmp_path))
     named = {

@@ -142,7 +142,8 @@ def make_key_images(reading: Reading, shown: Shown) -> Dataset:
     said = (reading.document.notice, say_stand_ins(reading))
     dataset.ImageComments = ". ".join(text.rstrip(".") for text in said if text) + "."
     dataset.DerivationDescription = "Windowed, enlarged and compressed; outlines of foci and liver drawn in"
-    dataset.SourceImageSequence = [source_item(*source) for source in shown.sources]
+    if shown.sources:
+        dataset.SourceImageSequence = [source_item(*source) for source in shown.sources]
     dataset.LossyImageCompression = "01"
     dataset.LossyImageCompressionRatio = f"{shown.ratio:.3g}"
     dataset.LossyImageCompressionMethod = JPEG_METHOD
@@ -152,8 +153,9 @@ def make_key_images(reading: Reading, shown: Shown) -> Dataset:
     dataset.PhotometricInterpretation = "RGB"
     dataset.PlanarConfiguration = 0
     dataset.NumberOfFrames = len(shown.frames)
-    dataset.FrameIncrementPointer = Tag("PageNumberVector")
-    dataset.PageNumberVector = list(range(1, len(shown.frames) + 1))
+    if len(shown.frames) > 1:  # PS3.3, C.7.6.6: a single frame has nothing to count
+        dataset.FrameIncrementPointer = Tag("PageNumberVector")
+        dataset.PageNumberVector = list(range(1, len(shown.frames) + 1))
     dataset.Rows, dataset.Columns = shown.frames[0].shape[:2]
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8, 8, 7
     dataset.PixelRepresentation = 0
@@ -178,8 +180,7 @@ def sources_of(
     places = find_places(reading.maps) if figures else {}
     for figure in figures:
         plane = axial_slice(reading.maps, figure.focus.id, places[figure.focus.id])
-        at = None if plane is None else reading.source.primary.slices[plane]
-        if at is not None:
+        for at in () if plane is None else reading.source.primary.shown_in(plane):
             yield instance_of(reading.source.primary, at, None)
     for picture in sonograms:
         yield instance_of(reading.source.image(picture.image), 0, picture.frame)

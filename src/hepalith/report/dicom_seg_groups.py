@@ -90,7 +90,7 @@ def frame_groups(frames: Sequence[Frame], image: SourceImage, grid: Grid | None)
     Parameters
     ----------
     image
-        The source; a frame whose slice was interpolated refers to none of its files.
+        The source; a frame whose slice was interpolated refers to the files on both sides of it.
     grid
         The stored grid, or None where there is no patient space.
     """
@@ -112,21 +112,29 @@ def frame_groups(frames: Sequence[Frame], image: SourceImage, grid: Grid | None)
 
 
 def encode_derivation(image: SourceImage, plane: int) -> bytes:
-    """Return the Derivation Image group: which file, and which frame of it, a slice was drawn on."""
-    at = image.slices[plane]
-    if at is None:
+    """Return the Derivation Image group: which files, and which frames of them, a slice was drawn on."""
+    sources = [encode_source(image, plane, at) for at in image.shown_in(plane)]
+    if not sources:
         return encode_header(Tag("DerivationImageSequence"), b"SQ", 0)
+    body = b"".join(encode_item(source) for source in sources)
+    derived = encode_header(Tag("SourceImageSequence"), b"SQ", len(body)) + body + HOW
+    return encode_sequence("DerivationImageSequence", derived)
+
+
+def encode_source(image: SourceImage, plane: int, at: int) -> bytes:
+    """Return one file that a slice was drawn on; its pixels are those of the slice only if it lies there."""
     instance = image.instances[at]
     frame = (plane if image.modality == "US" else instance.frame) + 1
-    source = [
-        encode_text("ReferencedSOPClassUID", b"UI", instance.sop_class_uid),
-        encode_text("ReferencedSOPInstanceUID", b"UI", instance.sop_instance_uid),
-        encode_text("ReferencedFrameNumber", b"IS", str(frame)) if instance.frames > 1 else b"",
-        encode_text("SpatialLocationsPreserved", b"CS", "YES" if image.aligned else "NO"),
-        PURPOSE,
-    ]
-    derived = encode_sequence("SourceImageSequence", b"".join(source)) + HOW
-    return encode_sequence("DerivationImageSequence", derived)
+    is_same = image.aligned and image.slices[plane] is not None
+    return b"".join(
+        [
+            encode_text("ReferencedSOPClassUID", b"UI", instance.sop_class_uid),
+            encode_text("ReferencedSOPInstanceUID", b"UI", instance.sop_instance_uid),
+            encode_text("ReferencedFrameNumber", b"IS", str(frame)) if instance.frames > 1 else b"",
+            encode_text("SpatialLocationsPreserved", b"CS", "YES" if is_same else "NO"),
+            PURPOSE,
+        ]
+    )
 
 
 def encode_position(grid: Grid, plane: int) -> bytes:
