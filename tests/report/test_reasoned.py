@@ -76,7 +76,7 @@ def document(reading: Reading) -> Document:
 
 def test_reasons_carry_factor_strength_and_source(reading: Reading) -> None:
     text = plain(render_html(reading, language="en"))
-    assert "×2.6 small lt10mm: 5.2 mm speaks a little for Patnaik 2015, grade C" in text
+    assert "×2.6 size of the largest calcification: 5.2 mm speaks a little for Patnaik 2015, grade C" in text
     assert "÷1.3" in text
     assert "speaks a little against" in text
 
