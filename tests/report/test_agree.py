@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from hepalith.reading import Reading, write_folder
+from hepalith.reading.accept import accept
 from hepalith.reading.document import Document
 from hepalith.report import formats as room
 from hepalith.report.agree import MEASURES, disagreements
@@ -74,7 +76,24 @@ EVERYWHERE = {"measurements.dcm", "bundle.fhir.json"}
         ("differential.0.probability", 0.123, EVERYWHERE),
         ("differential.1.high", 0.987, EVERYWHERE),
         ("findings.0.state", "unknown", EVERYWHERE),
+        ("findings.1.value.value", 9.25, EVERYWHERE),
+        ("findings.1.value.high", 9.25, EVERYWHERE),
+        ("findings.1.subject.ref", "3", {"measurements.dcm"}),
+        ("foci.0.location.lobe", "caudate", EVERYWHERE),
+        ("foci.0.location.segment", "II", EVERYWHERE),
+        ("foci.0.duct.relation", "in_wall", EVERYWHERE),
+        ("foci.0.duct.dilated", "present", EVERYWHERE),
+        ("foci.0.duct.bile_around", "not_assessable", EVERYWHERE),
+        ("foci.0.host.kind", "infiltrative", EVERYWHERE),
+        ("foci.0.host.position", "throughout", EVERYWHERE),
+        ("foci.0.shadow.grade", "comet_tail", EVERYWHERE),
+        ("foci.0.volume_limited_by_resolution", True, EVERYWHERE),
+        ("patterns.0.foci", [1, 2], {"measurements.dcm"}),
+        ("next_tests.0.test", "echinococcus_serology", EVERYWHERE),
         ("plan.0.action", "one_check", EVERYWHERE | {"follow_up.ics"}),
+        ("plan.0.after.to_months", 7.0, EVERYWHERE),
+        ("plan.0.repeat.every_months", [3.0, 12.0], {"bundle.fhir.json"}),
+        ("plan.0.due.to", "2025-12-24", {"measurements.dcm", "follow_up.ics"}),
     ],
 )
 def test_what_differs_is_found_in_every_file_that_says_it(
@@ -82,6 +101,67 @@ def test_what_differs_is_found_in_every_file_that_says_it(
 ) -> None:
     other = replace(reading, document=changed(reading.document, path, value))
     assert files_of(other, folder) == files
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_days_of_every_visit_are_compared(reading: Reading, tmp_path: Path, language: str) -> None:
+    visits = [
+        {
+            "after": {"from_months": m, "to_months": m + 3},
+            "due": {"from": f"2025-0{m}-14", "to": f"2025-0{m}-28"},
+        }
+        for m in (6, 9)
+    ]
+    visited = replace(reading, document=changed(reading.document, "plan.0.visits", visits))
+    for name in READ_BACK:
+        FORMATS[name].writer()(visited, tmp_path, Formats(READ_BACK, language=language))
+    assert disagreements(visited, tmp_path) == []
+    for path, value in (
+        ("plan.0.visits.1.due.from", "2025-09-15"),
+        ("plan.0.visits.0.after.from_months", 5.0),
+    ):
+        other = replace(visited, document=changed(visited.document, path, value))
+        assert files_of(other, tmp_path) >= EVERYWHERE, path
+
+
+def test_a_report_on_another_segmentation_than_the_one_beside_it_is_found(
+    reading: Reading, tmp_path: Path
+) -> None:
+    def write(name: str, kind: str) -> None:
+        FORMATS[name].writer()(reading, tmp_path, Formats((name,), segmentation=kind))
+
+    write("seg", "labelmap")
+    write("sr", "binary")
+    found = disagreements(reading, tmp_path)
+    assert {one.file for one in found} == {"measurements.dcm"}
+    assert {one.what for one in found} == {"liver, segment 1"} | {
+        f"focus {n}, segment {n + 1}" for n in (1, 2, 3, 4)
+    }
+    (tmp_path / "segmentation.dcm").unlink()
+    assert "no segmentation beside it" in str(disagreements(reading, tmp_path)[0])
+    write("seg", "binary")
+    assert disagreements(reading, tmp_path) == []
+
+
+def test_an_image_that_is_not_the_readings_is_found(reading: Reading, folder: Path) -> None:
+    first, *others = reading.source.images
+    moved = replace(first, instances=tuple(replace(i, sop_instance_uid="1.2.9") for i in first.instances))
+    other = replace(reading, source=replace(reading.source, images=(moved, *others)))
+    whats = {one.what for one in disagreements(other, folder) if one.file == "measurements.dcm"}
+    assert "images" in whats
+    elsewhere = replace(reading.source, images=(replace(first, series_uid="1.2.9"), *others))
+    assert files_of(replace(reading, source=elsewhere), folder) >= EVERYWHERE
+
+
+def test_a_diagnosis_that_a_person_confirmed_is_compared(reading: Reading, tmp_path: Path) -> None:
+    at = datetime(2025, 4, 1, 9, 30, tzinfo=UTC)
+    accepted = accept(reading.document, "Li^Hua", at, diagnoses=("hepatolithiasis",))
+    final = replace(reading, document=accepted)
+    for name in READ_BACK:
+        FORMATS[name].writer()(final, tmp_path, Formats(READ_BACK))
+    assert disagreements(final, tmp_path) == []
+    other = replace(final, document=changed(accepted, "accepted.diagnoses", ["simple_healed"]))
+    assert files_of(other, tmp_path) == EVERYWHERE
 
 
 def test_every_measure_of_a_focus_is_compared(reading: Reading, folder: Path) -> None:

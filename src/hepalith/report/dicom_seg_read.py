@@ -62,8 +62,8 @@ class SegContent:
             yield SegFrame(number, plane_of(group, grid), pixels)
 
 
-def read_seg(path: Path) -> SegContent:
-    """Read ``segmentation.dcm``.
+def read_seg(path: Path, *, frames: bool = True) -> SegContent:
+    """Read ``segmentation.dcm``; without `frames` what it says of its segments alone.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def read_seg(path: Path) -> SegContent:
         If the file is no segmentation.
     """
     try:
-        dataset = dcmread(path)
+        dataset = dcmread(path, stop_before_pixels=not frames)
         segments = tuple(
             SegSegment(
                 int(one.SegmentNumber),
