@@ -226,19 +226,34 @@ def origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
+OTHER_HOST = "its certificate is for another host; use the name that stands in the certificate"
+UNTRUSTED = "its certificate is not trusted; name the authority that signed it with --tls-authorities FILE"
+NO_TLS = "it does not speak TLS at this port; check the port, or write http://"
+OURS = "it wants a certificate of ours; name one with --tls-certificate FILE and --tls-key FILE"
+
+TLS_REASONS = (
+    ("hostname mismatch", OTHER_HOST),
+    ("doesn't match", OTHER_HOST),
+    ("ip address mismatch", OTHER_HOST),
+    ("expired", "its certificate has expired; ask who runs the archive"),
+    ("certificate verify failed", UNTRUSTED),
+    ("wrong version number", NO_TLS),
+    ("record layer failure", NO_TLS),
+    ("certificate required", OURS),
+    ("handshake failure", OURS),
+    ("bad certificate", OURS),
+    ("eof occurred", OURS.replace("it wants", "it broke off; it may want")),
+)
+"""What OpenSSL says, and what that means; the first that fits. A server that refuses us may break off before
+it says why."""
+
+
 def tls_reason(text: str) -> str:
     """Return in plain words why TLS failed."""
     low = text.lower()
-    if "hostname mismatch" in low or "doesn't match" in low or "ip address mismatch" in low:
-        return "its certificate is for another host; use the name that stands in the certificate"
-    if "expired" in low:
-        return "its certificate has expired; ask who runs the archive"
-    if "certificate verify failed" in low:
-        return "its certificate is not trusted; name the authority that signed it with --tls-authorities FILE"
-    if "wrong version number" in low or "record layer failure" in low:
-        return "it does not speak TLS at this port; check the port, or write http://"
-    if "certificate required" in low or "handshake failure" in low or "bad certificate" in low:
-        return "it wants a certificate of ours; name one with --tls-certificate FILE and --tls-key FILE"
+    for said, meaning in TLS_REASONS:
+        if said in low:
+            return meaning
     return f"TLS failed ({' '.join(text.split())[:120]}); check the --tls options"
 
 
@@ -263,8 +278,8 @@ def refusal(http: Http, answer: Answer | BaseHTTPResponse, wanted: str) -> str:
         return f"{address} asks who you are (401); set {USER} and {PASSWORD}, or {TOKEN}, in the environment"
     if status == 403:
         return f"{address} does not allow you to {wanted} (403); ask who runs it for the right"
-    if status == 404:
-        return f"{address} has nothing to {wanted} with (404); check the path, for example /dicom-web"
+    if status in (404, 405):  # 405: another page of the archive stands there
+        return f"{address} has nothing to {wanted} with ({status}); check the path, for example /dicom-web"
     if status in ASK_AGAIN:
         return f"{address} is busy or being served ({status}); try again later"
     return f"{address} could not {wanted} (HTTP {status}); see its log"
