@@ -9,9 +9,10 @@ from types import ModuleType
 import pytest
 
 from hepalith.errors import MissingExtraError, ReadingFileError, UsageError
-from hepalith.reading import Reading
+from hepalith.reading import Reading, load_reading
 from hepalith.reading.folder import FOLDER_FILES
 from hepalith.report import formats as room
+from hepalith.report.agree import disagreements
 from hepalith.report.folder import write_folder
 from hepalith.report.formats import FORMATS, Format, add_formats, check_extras, choose_formats
 from hepalith.settings import Formats
@@ -79,6 +80,15 @@ def test_formats_written_later_leave_the_rest_as_it_was(factories: ModuleType, t
     assert after == before
 
 
+def test_a_report_is_written_anew_with_another_kind_of_segmentation(
+    factories: ModuleType, tmp_path: Path
+) -> None:
+    out = write_folder(factories.make_reading(), tmp_path / "out", formats=Formats(("seg", "sr")))
+    made = add_formats(out, Formats(("seg",), segmentation="labelmap"))
+    assert [path.name for path in made] == ["segmentation.dcm", "measurements.dcm"]
+    assert disagreements(load_reading(out), out) == []
+
+
 @pytest.mark.usefixtures("stubs")
 def test_a_format_that_fails_leaves_nothing(factories: ModuleType, tmp_path: Path) -> None:
     out = write_folder(factories.make_reading(), tmp_path / "out")
@@ -95,3 +105,7 @@ def test_a_folder_without_a_reading_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReadingFileError, match=r"no reading\.json"):
         add_formats(tmp_path, Formats(("calendar",)))
     assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    for nowhere in (tmp_path / "nothing", tmp_path / "file"):
+        with pytest.raises(ReadingFileError, match=r"no reading\.json"):
+            add_formats(nowhere, Formats(("calendar",)))

@@ -7,7 +7,7 @@ seconds to import, and most readings need none.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -161,6 +161,9 @@ def write_formats(folder: Path, formats: Formats, into: Path | None = None) -> N
 def add_formats(folder: Path, formats: Formats) -> tuple[Path, ...]:
     """Write formats of a finished reading folder into it; each file appears when all are complete.
 
+    What the folder holds that refers to one of them is written anew: another kind of segmentation is another
+    object.
+
     Returns
     -------
     tuple
@@ -175,6 +178,9 @@ def add_formats(folder: Path, formats: Formats) -> tuple[Path, ...]:
         If a file cannot be written.
     """
     check_extras(formats)
+    readings.load_document(folder)  # a folder that is no reading's is not written to first
+    held = {name for name in list_written(folder) if set(FORMATS[name].needs) & set(formats.names)}
+    formats = replace(formats, names=tuple(name for name in FORMATS if name in {*formats.names, *held}))
     with readings.private_folder(folder) as staging:
         write_formats(folder, formats, staging)
         made = [staging / file for file in list_files(formats.names) if (staging / file).exists()]
