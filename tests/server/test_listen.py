@@ -19,7 +19,7 @@ import pytest
 from benchmarks.nothing_lost_listener import CountingArchive
 from tests.server.arrivals import MR_IMAGE, put
 
-from hepalith.errors import OutputError, UsageError
+from hepalith.errors import OutputError, OutputExistsError, UsageError
 from hepalith.server.job import Job, Persistence, State
 from hepalith.server.listen import Listener, Plan, retry
 from hepalith.server.remote import Address
@@ -257,6 +257,23 @@ def test_a_folder_that_cannot_be_made_is_refused(room: Room) -> None:
         Listener(replace(room.plan, data=room.folder / "file" / "data"), lambda _: None)  # type: ignore[arg-type,return-value]
 
 
+def test_a_folder_of_other_things_is_left_as_it_is(room: Room) -> None:
+    other = room.folder / "other"
+    other.mkdir()
+    (other / "letter.txt").touch()
+    with pytest.raises(OutputExistsError, match=r"holds letter\.txt.*choose another --data"):
+        Listener(replace(room.plan, data=other), lambda _: None)  # type: ignore[arg-type,return-value]
+    assert [path.name for path in other.iterdir()] == ["letter.txt"]
+
+
+def test_a_mount_and_the_home_of_a_user_are_folders_to_listen_in(room: Room) -> None:
+    for name in (".profile", "lost+found"):
+        (room.folder / "mount" / name).mkdir(parents=True)
+    room.plan = replace(room.plan, data=room.folder / "mount")
+    with room.listening() as listener:
+        assert listener.data.store.is_file()
+
+
 def test_a_listener_that_is_stopped_ends_its_reader_and_gives_the_job_back(room: Room) -> None:
     stand_in = room.plan.reader
     room.reading_by("import time; time.sleep(60)")
@@ -334,12 +351,19 @@ def test_a_disk_that_is_really_full_loses_nothing(room: Room) -> None:
     assert len(list(room.archive.iterdir())) == MADE
 
 
+def noted(lock: Path) -> int | None:
+    """Return the reader that a lock names; none while it is 0, which to `killpg` would be ourselves."""
+    said = lock.read_text().split() if lock.exists() else []
+    return int(said[0]) or None if said else None
+
+
 def test_signals_of_a_killed_reader_are_no_end_of_the_listener(room: Room) -> None:
     with room.listening() as listener:
         room.land(listener, 1, 2)
         wait_for(listener, State.READING, State.READ, State.SENDING, State.DONE)
         lock = listener.data.folder_of(listener.store.jobs()[0]).lock
-        with contextlib.suppress(OSError, IndexError):
-            os.killpg(int(lock.read_text().split()[0]), signal.SIGKILL)
+        reader = until(lambda: noted(lock))
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(reader, signal.SIGKILL)
         wait_for(listener, State.DONE)
     assert len(list(room.archive.iterdir())) == MADE

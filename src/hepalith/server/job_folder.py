@@ -125,6 +125,17 @@ class DataFolder:
         """Return the folder of a job."""
         return JobFolder(self.path / "jobs" / f"{job.id:06d}")
 
+    def foreign(self) -> str:
+        """Return the name of something here that is not a listener's; nothing where one worked before.
+
+        Hidden names are let be: the folder may be the home of the user that the listener runs as.
+        """
+        if self.store.exists() or not self.path.is_dir():
+            return ""
+        ours = {self.lock.name, self.incoming.name, "jobs", "lost+found"}
+        held = sorted(one.name for one in self.path.iterdir() if not one.name.startswith("."))
+        return next((name for name in held if name not in ours), "")
+
     def make(self) -> None:
         """Make the folders, which only their owner may enter: they hold images of patients."""
         for folder in (self.path, self.incoming, self.path / "jobs"):

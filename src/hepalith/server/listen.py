@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from hepalith.errors import HepalithError, OutputError, UsageError
+from hepalith.errors import HepalithError, OutputError, OutputExistsError, UsageError
 from hepalith.server.deliver import Connect, Sent, deliver, plan_deliveries
 from hepalith.server.dimse_receiver import Callbacks
 from hepalith.server.intake import Intake, Readable
@@ -81,7 +81,7 @@ class Listener:
     hepalith.errors.UsageError
         If another listener works in the same folder.
     hepalith.errors.OutputError
-        If the folder or its store cannot be used.
+        If the folder or its store cannot be used, or holds what is not a listener's.
     """
 
     def __init__(self, plan: Plan, connect: Connect) -> None:
@@ -91,8 +91,15 @@ class Listener:
         self._remotes = tuple(connect(address) for address in plan.addresses)
         self._threads: list[threading.Thread] = []
         try:
+            foreign = self.data.foreign()
+            if foreign:
+                raise OutputExistsError(
+                    f"{plan.data} holds {foreign}, which is not a listener's; choose another --data"
+                )
             self.data.make()
             self._lock = os.open(self.data.lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except HepalithError:
+            raise  # one is an OSError too
         except OSError as error:
             raise OutputError(
                 f"{plan.data} cannot be written ({error.strerror}); choose another --data"
