@@ -51,6 +51,10 @@ def test_the_same_acceptance_gives_the_same_bytes(factories: ModuleType) -> None
     ("by", "at", "diagnoses", "said"),
     [
         ("  ", AT, (), "must be named"),
+        ("^", AT, (), "must be named"),
+        ("Two\nlines", AT, (), "one line"),
+        ("Liu\\Wei", AT, (), "without a backslash"),
+        ("A" * 65, AT, (), "at most 64 letters"),
         ("A", AT.replace(tzinfo=None), (), "offset from UTC"),
         ("A", AT, ("flu",), "no diagnosis of this reading"),
     ],
@@ -60,3 +64,8 @@ def test_what_cannot_be_accepted_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         accept(factories.make_reading().document, by, at, diagnoses=diagnoses)
+
+
+def test_an_organization_that_a_document_cannot_hold_is_refused(factories: ModuleType) -> None:
+    with pytest.raises(UsageError, match="name of the organization must be one line of at most 64 letters"):
+        accept(factories.make_reading().document, "A", AT, organization="o" * 65)

@@ -177,6 +177,7 @@ def test_the_jobs_are_listed_and_a_failed_one_is_tried_again(
         (["--send", "http://user:word@pacs/dicom-web"], "HEPALITH_PASSWORD"),
         (["--title", "A" * 17], "is no AE title"),
         (["--tls-key", "key.pem"], "needs --tls-certificate"),
+        (["--tls-authorities", "ca.pem"], "checks no sender"),
         (["--write", "fax"], "has no 'fax'"),
         (["--policy", "nobody"], "nobody"),
     ],
@@ -197,7 +198,7 @@ def test_a_port_that_is_taken_is_refused_and_leaves_nothing_running(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert main(["listen", "--data", str(tmp_path / "data"), "--port", port]) == 5
-    assert "choose another port" in capsys.readouterr().err
+    assert "(address already in use); choose another port" in capsys.readouterr().err
 
 
 def test_what_is_asked_for_reaches_the_listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

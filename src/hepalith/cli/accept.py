@@ -56,6 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     at = arguments.at or datetime.now().astimezone().replace(microsecond=0)
     if at.tzinfo is None:
         raise UsageError("--at needs its offset from UTC, as in 2024-05-01T09:30:00+02:00")
+    if at > datetime.now().astimezone():
+        raise UsageError(
+            f"--at {at.isoformat()} is still to come; say when it was accepted, or leave --at out"
+        )
     revised = accept_folder(
         folder, arguments.by, at, organization=arguments.organization, diagnoses=tuple(arguments.diagnosis)
     )

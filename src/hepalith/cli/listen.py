@@ -98,7 +98,10 @@ def add_door_arguments(group: argparse._ArgumentGroup) -> None:
     for name, what in (
         ("certificate", "our certificate (PEM); with it TLS is spoken to senders"),
         ("key", "its key (PEM), without a password"),
-        ("authorities", "whom to trust (PEM); with it senders must show a certificate too"),
+        (
+            "authorities",
+            "whom to trust (PEM), also of --send; with --tls-certificate senders must show one too",
+        ),
     ):
         group.add_argument(f"--tls-{name}", metavar="FILE", type=path_given, help=f"{what} (default: none)")
     group.add_argument(
@@ -274,6 +277,12 @@ def door_of(arguments: argparse.Namespace) -> Door:
     """Return where the arguments let senders in."""
     if not 0 <= arguments.port < 65536:
         raise UsageError(f"--port {arguments.port} cannot be; give one up to 65535")
+    is_alone = arguments.tls_authorities is not None and arguments.tls_certificate is None
+    if is_alone and not any(parse_address(text).encrypted for text in arguments.send):
+        raise UsageError(
+            "--tls-authorities FILE alone checks no sender, since none speaks TLS to us; "
+            "give --tls-certificate FILE as well"
+        )
     return Door(
         host=arguments.host,
         port=arguments.port,

@@ -29,7 +29,7 @@ def add_address_argument(parser: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="the archive: http(s)://HOST[:PORT]/PATH, the root of its DICOMweb services, or "
         "dicom://TITLE@HOST:PORT (dicoms:// with TLS); DICOMweb is told who asks by the environment only: "
-        f"{USER} and {PASSWORD}, or {TOKEN}, and over https only",
+        f"{USER} and {PASSWORD}, or {TOKEN}, and over https only, or on this machine",
     )
 
 

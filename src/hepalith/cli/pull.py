@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import time
 import unicodedata
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ from hepalith.reading.folder import list_held
 from hepalith.server.remote import FoundStudy, Query, Remote
 
 __all__ = ["add_arguments", "run"]
+
+UID = re.compile(r"[0-9][0-9.]{0,63}")
+"""What a person may give as a UID (DICOM PS3.5, 9.1); archives hold some that break finer rules."""
 
 MOST_LISTED = 100
 """Studies that --list prints where no other number is given: some screens full."""
@@ -158,6 +162,12 @@ def check(arguments: argparse.Namespace, query: Query) -> None:
         )
     if arguments.study and query != Query():
         raise UsageError("--study UID names the study; leave out what would search for it")
+    for option, uids in (("--study", arguments.study), ("--series", arguments.series)):
+        wrong = [uid for uid in uids if not UID.fullmatch(uid)]
+        if wrong:
+            raise UsageError(
+                f"{option} {wrong[0][:70]!r} is no UID: digits and dots, 64 at most; look with --list"
+            )
     if arguments.series and len(arguments.study) != 1:
         raise UsageError("--series UID needs the one --study UID that it belongs to")
     if arguments.port is not None and not 0 < arguments.port < 65536:

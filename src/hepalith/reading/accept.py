@@ -12,6 +12,10 @@ from hepalith.reading.summarise import with_summary
 __all__ = ["accept"]
 
 
+LONGEST_NAME = 64
+"""Letters of a person's or an organization's name: DICOM keeps no more (PS3.5, 6.2, PN and LO)."""
+
+
 def accept(
     document: Document, by: str, at: datetime, *, organization: str = "", diagnoses: tuple[str, ...] = ()
 ) -> Document:
@@ -38,10 +42,13 @@ def accept(
     Raises
     ------
     UsageError
-        If nobody is named, the time has no offset, or a diagnosis is none of the differential.
+        If nobody is named, a name cannot stand in a document, the time has no offset, or a diagnosis is none
+        of the differential.
     """
-    if not by.strip():
+    if not by.strip(" ^="):
         raise UsageError("who accepts the reading must be named")
+    check_name(by, "the name of who accepts")
+    check_name(organization, "the name of the organization")
     if at.tzinfo is None:
         raise UsageError("the time of acceptance needs its offset from UTC, as in 2024-05-01T09:30:00+02:00")
     known = [entry.diagnosis for entry in document.differential]
@@ -58,3 +65,15 @@ def accept(
         status="final" if before.status == "preliminary" else "amended",
     )
     return with_summary(document.model_copy(update={"reading": after, "accepted": entry}))
+
+
+def check_name(name: str, what: str) -> None:
+    """Refuse a name that DICOM cannot keep as it was given: it would be cut, or be two.
+
+    Raises
+    ------
+    UsageError
+        If it is too long, or holds a backslash or what cannot be printed.
+    """
+    if len(name.strip()) > LONGEST_NAME or "\\" in name or not name.strip().isprintable():
+        raise UsageError(f"{what} must be one line of at most {LONGEST_NAME} letters without a backslash")

@@ -177,7 +177,9 @@ def refuse_occupied(out: Path, *, overwrite: bool) -> None:
     foreign = [name for name in held if name not in FOLDER_FILES]
     if foreign or not is_reading(out / "reading.json"):
         what = f"holds {foreign[0]}, which is no file of a reading" if foreign else "holds no reading"
-        raise OutputExistsError(f"{out} {what}; it is left as it is, choose another --out")
+        raise OutputExistsError(
+            f"{out} {what}; it is left as it is: move that away, or choose another folder"
+        )
 
 
 def is_reading(path: Path) -> bool:
@@ -267,7 +269,7 @@ def one_line_errors(out: Path) -> Iterator[None]:
         cause = error.__cause__
         if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
             raise OutputError(
-                f"{out} cannot be written: {error}; free some space or choose another --out"
+                f"{out} cannot be written: {error}; free some space or choose another folder"
             ) from cause
         raise
     except HepalithError:
@@ -279,4 +281,4 @@ def one_line_errors(out: Path) -> Iterator[None]:
             if error.errno in (errno.ENOSPC, errno.EDQUOT)
             else "check the permissions or"
         )
-        raise OutputError(f"{out} cannot be written ({reason}); {advice} choose another --out") from error
+        raise OutputError(f"{out} cannot be written ({reason}); {advice} choose another folder") from error

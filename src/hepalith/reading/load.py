@@ -116,7 +116,7 @@ def load_document(folder: Path) -> Document:
     path = folder / "reading.json"
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ReadingFileError(
             f"{folder} holds no reading.json; name a folder that hepalith read wrote"
         ) from error

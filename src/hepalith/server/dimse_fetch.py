@@ -170,7 +170,7 @@ def fetch_study(
     failed = sum(series.missing(haul) for series in wanted)
     reason = "; ".join(dict.fromkeys(haul.reasons)) if failed else ""
     if not haul.paths:
-        advice = "" if door else "; where it sends by C-MOVE only, name a port that it can send to"
+        advice = "" if door else "; where it sends by C-MOVE only, name a port that it can send to (--port N)"
         raise FetchError(
             f"{peer.address} gave nothing of study {study_uid} ({reason or 'no reason'}){advice}"
         )
@@ -186,7 +186,7 @@ def _list_series(peer: Peer, study_uid: str, series_uids: Sequence[str]) -> list
             series_uids = [answer.get("SeriesInstanceUID", "") for answer in found]
         listed = [_Series(uid, _list_instances(association, study_uid, uid)) for uid in series_uids if uid]
     if not listed:
-        raise FetchError(f"{peer.address} holds no study {study_uid}; find lists what it holds")
+        raise FetchError(f"{peer.address} holds no study {study_uid}; look with --list")
     return sorted(listed, key=lambda series: series.uid)
 
 

@@ -165,10 +165,12 @@ class DimseReceiver:
         try:
             self._listener = socket.create_server((self.door.host, self.door.port), backlog=128)
         except OSError as error:
+            advice = "check host and port"
+            if error.errno == errno.EADDRINUSE:
+                advice = "choose another port, or stop the program that has it"
+            reason = (error.strerror or "no such host").partition(" (while")[0].lower()
             raise OutputError(
-                f"cannot listen at {self.door.host}:{self.door.port} "
-                f"({(error.strerror or 'no such host').lower()}); "
-                "choose another port, or stop the program that has it"
+                f"cannot listen at {self.door.host}:{self.door.port} ({reason}); {advice}"
             ) from error
         self._accepting = threading.Thread(
             target=self._accept, args=(self._listener,), name="hepalith-receiver", daemon=True
