@@ -30,6 +30,7 @@ from hepalith.settings import Settings
 from hepalith.study import Study
 from hepalith.study import elements as elements_module
 from hepalith.study.choice import choose_series
+from hepalith.study.elements import Elements
 from hepalith.study.header import read_header
 from hepalith.study.open import open_study
 
@@ -369,3 +370,30 @@ def test_shared_scans_open_as_their_readme_says(shared_data: Path) -> None:
     message = refused(MixedStudiesError, shared_data / "two_patients")
     assert "1993-06-04" in message
     assert "2000-04-01" in message
+
+
+@pytest.mark.parametrize(
+    ("charset", "encoded", "name"),
+    [
+        ("ISO_IR 100", b"M\xfcller^Jos\xe9", "Müller^José"),
+        ("ISO_IR 192", "Wang^XiaoDong=王^小东".encode(), "Wang^XiaoDong=王^小东"),
+        ("GB18030", "Wang^XiaoDong=王^小东".encode("gb18030"), "Wang^XiaoDong=王^小东"),
+        (
+            "\\ISO 2022 IR 58",
+            b"Zhang^XiaoDong=\x1b$)A\xd5\xc5^\x1b$)A\xd0\xa1\xb6\xab",
+            "Zhang^XiaoDong=张^小东",
+        ),
+        (
+            "\\ISO 2022 IR 149",
+            b"Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7",
+            "Hong^Gildong=洪^吉洞",
+        ),
+        (
+            "\\ISO 2022 IR 87",
+            b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B",
+            "Yamada^Tarou=山田^太郎",
+        ),
+    ],
+)
+def test_a_name_is_read_in_the_character_set_of_its_header(charset: str, encoded: bytes, name: str) -> None:
+    assert Elements({0x00080005: charset.encode(), 0x00100010: encoded}).text(0x00100010) == name

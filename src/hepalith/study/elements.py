@@ -62,6 +62,10 @@ def parse_number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+ESCAPE = re.compile(r"\x1b[\x20-\x2f]+[\x30-\x7e]")
+"""A switch of character set (DICOM PS3.5, 6.1.2.5.3); pydicom leaves those of Chinese in the text."""
+
+
 class Elements:
     """The elements of one data set: raw values by tag, read on demand."""
 
@@ -92,13 +96,14 @@ class Elements:
     def text(self, tag: int) -> str:
         """Return the value as text, decoded by the data set's character set; empty when absent."""
         value = self.raw.get(tag, b"").strip(b" \0\t\r\n")
-        if value.isascii():
+        if value.isascii() and b"\x1b" not in value:  # Japanese of ISO 2022 is ASCII between escapes
             return value.decode("ascii")
         charset = self.raw.get(0x00080005, b"").decode("ascii", "replace").strip(" \0").split("\\")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                return str(decode_bytes(value, convert_encodings(charset), set())).strip()
+                text = str(decode_bytes(value, convert_encodings(charset), set()))
+                return ESCAPE.sub("", text).strip()
             except (LookupError, ValueError):
                 return value.decode("latin-1").strip()
 
