@@ -233,6 +233,12 @@ def test_dciodvfy_finds_no_error_where_most_slices_were_interpolated(make: Make,
     assert errors("dciodvfy", written(reading, tmp_path)) == []
 
 
+def test_a_segmentation_whose_frames_are_of_no_file_refers_to_none(make: Make, tmp_path: Path) -> None:
+    path = written(make(slices=(None,) * 60), tmp_path)
+    assert "ReferencedSeriesSequence" not in pydicom.dcmread(path)
+    assert errors("dciodvfy", path) == []
+
+
 def test_an_interpolated_slice_names_no_file_where_none_has_a_place(make: Make, tmp_path: Path) -> None:
     slices = tuple(None if n == 30 else n for n in range(60))
     dataset = pydicom.dcmread(written(make(slices=slices), tmp_path))

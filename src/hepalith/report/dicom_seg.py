@@ -115,6 +115,8 @@ def make_seg(reading: Reading, kind: str = "binary") -> tuple[Dataset, Iterator[
     dataset = describe(reading, kind, grid)
     dataset.Rows, dataset.Columns = shape
     dataset.NumberOfFrames = len(frames)
+    if any(image.shown_in(frame.plane) for frame in frames):
+        dataset.ReferencedSeriesSequence = [reference_source(image)]
     dataset.SegmentSequence = [describe_segment(reading, segment, kind) for segment in segments]
     if not is_binary:
         bits = frames[0].pixels.dtype.itemsize * 8
@@ -164,7 +166,6 @@ def describe(reading: Reading, kind: str, grid: Grid | None) -> Dataset:
     dataset.LossyImageCompression = "00"
     dataset.SegmentationType = kind.upper()
     dataset.SegmentsOverlap = "YES" if kind == "binary" else "NO"
-    dataset.ReferencedSeriesSequence = [reference_source(image)]
     organization, indices = dimensions(
         derived_uid(reading, f"{SEG_ROLES[kind]} dimensions"),
         is_binary=kind == "binary",
