@@ -5,9 +5,11 @@ import logging
 import os
 import random
 import socket
+import ssl
 import struct
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -272,6 +274,87 @@ def test_an_instance_without_uid_or_data_is_refused_and_the_association_goes_on(
     assert len(files(receiver)) == 1
 
 
+def test_a_sender_that_repeats_its_command_leaves_nothing_open(receiver: DimseReceiver, told: Told) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        association = associate(receiver)
+        command = b"".join(data_pdu(1, 3, encode_command(store_command("1.2.3"))))
+        association.send(command * 20)
+        with pytest.raises(AssociationLostError):
+            association.receive()
+        association.close()
+    wait_for(lambda: len(told.ended) == 5)
+    wait_for(lambda: not running_threads(receiver))
+    assert not files(receiver)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def running_threads(receiver: DimseReceiver) -> list[threading.Thread]:
+    """Return the threads of the associations that run."""
+    return receiver._threads()
+
+
+def test_data_in_another_context_than_their_command_are_refused(receiver: DimseReceiver) -> None:
+    association = associate(receiver, CT, pdu.Proposal(3, CTImageStorage, (JPEGLosslessSV1,)))
+    association.send(b"".join(data_pdu(1, 3, encode_command(store_command("1.2.3")))))
+    association.send(b"".join(data_pdu(3, 2, b"data")))
+    with pytest.raises(AssociationLostError):
+        association.receive()
+    association.close()
+
+
+def test_queries_that_are_not_answered_are_not_kept_either(receiver: DimseReceiver) -> None:
+    association = associate(receiver)
+    query = store_command("1.2.3") | {"CommandField": 0x20}
+    association.send(b"".join(data_pdu(1, 3, encode_command(query))))
+    piece = b"".join(data_pdu(1, 0, bytes(130_000)))
+    tracemalloc.start()
+    for _ in range(120):
+        association.send(piece)
+    association.send(b"".join(data_pdu(1, 2, b"")))
+    assert status(association) == 0x0211
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2_000_000
+    association.release()
+
+
+@pytest.mark.parametrize("uid", ["../../x", "a\0b", "1" * 1000, "1.2/..", "."])
+def test_a_uid_that_is_a_path_or_nothing_at_all_becomes_no_name(receiver: DimseReceiver, uid: str) -> None:
+    association = associate(receiver)
+    association.send_message(1, store_command(uid), uids_only(uid, study=f"../{uid}"))
+    assert status(association) == 0
+    association.release()
+    (landed,) = files(receiver)
+    assert landed.resolve().is_relative_to(receiver.incoming.folder.resolve())
+    assert landed.name.startswith("x-")
+
+
+def test_an_announced_uid_beyond_all_measure_is_answered(receiver: DimseReceiver) -> None:
+    association = associate(receiver)
+    association.send_message(1, store_command("\ufffd" * 60_000), uids_only("1.2.3"))
+    assert status(association) == 0xA900
+    command = encode_command(store_command("1" * 30_000)).replace(b"1" * 30_000, b"\xff" * 30_000)
+    association.send(b"".join(data_pdu(1, 3, command)))
+    association.send(b"".join(data_pdu(1, 2, uids_only("1.2.3"))))
+    assert status(association) == 0xA900
+    association.release()
+    assert not files(receiver)
+
+
+def uids_only(uid: str, study: str = STUDY) -> bytes:
+    """Return a data set of the four UIDs and a name."""
+    elements = (
+        (0x00080016, b"UI", CTImageStorage), (0x00080018, b"UI", uid), (0x00100010, b"PN", "SECRET^NAME"),
+        (0x0020000D, b"UI", study), (0x0020000E, b"UI", f"{STUDY}.1"),
+    )  # fmt: skip
+    content = b""
+    for tag, vr, text in elements:
+        value = text.encode() + b"\0" * (len(text) % 2)
+        content += struct.pack("<HH2sH", tag >> 16, tag & 0xFFFF, vr, len(value)) + value
+    return content
+
+
 def test_an_instance_beyond_the_longest_is_refused(tmp_path: Path) -> None:
     incoming = Incoming(tmp_path / "in", durable=False, largest_bytes=1000)
     with DimseReceiver(incoming, Door(port=0)) as running:
@@ -344,7 +427,6 @@ def test_more_associations_than_taken_are_told_to_try_later(tmp_path: Path) -> N
             remote(running).echo()
         for one in held:
             one.release()
-        wait_for(lambda: not running.is_crowded())
         wait_for(lambda: echoes(running))
 
 
@@ -355,6 +437,32 @@ def echoes(receiver: DimseReceiver) -> bool:
     except ConnectionError:
         return False
     return True
+
+
+def test_connections_that_ask_for_nothing_keep_nobody_out(tmp_path: Path) -> None:
+    door = Door(port=0, most_associations=4)
+    with DimseReceiver(Incoming(tmp_path / "in"), door) as running:
+        place = ("127.0.0.1", running.port)
+        silent = [socket.create_connection(place, 5) for _ in range(30)]
+        remote(running).echo()
+        held = [associate(running) for _ in range(4)]
+        assert not echoes(running)
+        for association in held:
+            association.close()
+        for one in silent:
+            one.close()
+
+
+def test_a_connection_that_never_ends_its_handshake_does_not_hold_up_the_end(
+    tmp_path: Path, papers: Papers
+) -> None:
+    door = Door(port=0, tls=Tls(None, papers.server))
+    with DimseReceiver(Incoming(tmp_path / "in"), door) as running:
+        silent = socket.create_connection(("127.0.0.1", running.port), 5)
+        wait_for(lambda: any(isinstance(one, ssl.SSLSocket) for one in running._running.values()))
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
+    silent.close()
 
 
 def test_a_silent_association_is_ended(tmp_path: Path, told: Told) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import struct
 import subprocess
 import sys
 import zlib
@@ -11,7 +12,12 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.uid import (
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 from tests.server.dicom_files import SERIES, STUDY, Slice, make_file, same_content
 
 from hepalith.errors import OutputError
@@ -151,6 +157,15 @@ def test_uids_behind_a_long_element_are_found(tmp_path: Path) -> None:
     dataset.add_new(0x00091010, "OB", b"\1" * 200_000)
     dataset.save_as(tmp_path / "long.dcm")
     assert land(Incoming(tmp_path / "in"), tmp_path / "long.dcm").study_uid == STUDY
+
+
+def test_a_uid_that_claims_to_be_a_large_part_of_the_file_is_not_read(tmp_path: Path) -> None:
+    content = struct.pack("<HHI", 0x0008, 0x0018, len(UID) + 1) + UID.encode() + b"\0"
+    content += struct.pack("<HHI", 0x0020, 0x000D, 0xFFFFFFF0) + bytes(20_000_000)
+    arrival = Incoming(tmp_path / "in").begin(CTImageStorage, UID, ImplicitVRLittleEndian)
+    arrival.write(memoryview(content))
+    with pytest.raises(InstanceError, match="cannot be read"):
+        arrival.finish()
 
 
 def test_a_deflated_instance_lands(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
@@ -182,40 +182,48 @@ class Association:
         command_bytes = bytearray()
         command: Command | None = None
         sink: Sink | None = None
+        command_context = 0
         buffer = _Buffer()
-        while True:
-            kind, content = self.read_pdu()
-            if kind == pdu.RELEASE:
-                self.send(pdu.release_pdu(answer=True))
-                return None
-            if kind == pdu.ABORT:
-                raise AssociationLostError("it aborted the association")
-            if kind != pdu.DATA:
-                self.abort(provider_reason=2)
-                raise AssociationLostError("it sent what does not belong here")
+        while (content := self._read_data()) is not None:
             for context_id, control, piece in self._fragments(content):
                 if control & 1:
+                    if command is not None:
+                        raise self._refuse("it sent a command where the data of the last one were due")
                     command_bytes += piece
                     if len(command_bytes) > LONGEST_COMMAND:
                         raise self._refuse("it sent a command of more than 64 kB")
                     if not control & 2:
                         continue
-                    command = self._decode(command_bytes)
+                    command, command_context = self._decode(command_bytes), context_id
                     if number(command, "CommandDataSetType") == NO_DATA:
                         return Message(context_id, command)
                     opened = open_sink(self.contexts[context_id], command) if open_sink else None
                     sink = opened or buffer
-                elif sink is None or command is None:
+                elif sink is None or command is None or context_id != command_context:
                     raise self._refuse("it sent data without a command")
                 else:
                     sink.write(piece)
                     if control & 2:
                         taken = None if sink is buffer else sink
                         return Message(context_id, command, bytes(buffer.content), taken)
+        return None
 
-    def _fragments(self, content: memoryview) -> list[tuple[int, int, memoryview]]:
-        """Return the fragments of a P-DATA: context, control bits, bytes (PS3.8, annex E)."""
-        found, at = [], 0
+    def _read_data(self) -> memoryview | None:
+        """Return the content of the next P-DATA; None once the peer has asked for the release and got it."""
+        kind, content = self.read_pdu()
+        if kind == pdu.RELEASE:
+            self.send(pdu.release_pdu(answer=True))
+            return None
+        if kind == pdu.ABORT:
+            raise AssociationLostError("it aborted the association")
+        if kind != pdu.DATA:
+            self.abort(provider_reason=2)
+            raise AssociationLostError("it sent what does not belong here")
+        return content
+
+    def _fragments(self, content: memoryview) -> Iterator[tuple[int, int, memoryview]]:
+        """Yield the fragments of a P-DATA: context, control bits, bytes (PS3.8, annex E)."""
+        at = 0
         while at < len(content):
             if at + 6 > len(content):
                 raise self._refuse("it sent a fragment that is cut short")
@@ -223,9 +231,8 @@ class Association:
             end = at + 4 + length
             if length < 2 or end > len(content) or context_id not in self.contexts:
                 raise self._refuse("it sent a fragment that fits no agreed context")
-            found.append((context_id, control, content[at + 6 : end]))
+            yield context_id, control, content[at + 6 : end]
             at = end
-        return found
 
     def _decode(self, content: bytearray) -> Command:
         """Return a command; abort where it is none."""

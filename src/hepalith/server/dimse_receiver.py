@@ -25,6 +25,7 @@ from hepalith.server.dimse_association import (
     AssociationLostError,
     Context,
     Message,
+    Sink,
     answer_request,
 )
 from hepalith.server.dimse_command import CANCEL, ECHO, NO_DATA, RESPONSE, STORE, Command, number, text
@@ -79,7 +80,8 @@ class Door:
     tls
         Our certificate and key, and, with authorities, whose clients are let in; None: no TLS.
     most_associations
-        How many at once; more are told to try again later.
+        How many at once; more are told to try again later. As many connections may wait that asked for
+        none yet: then the one that waits longest makes room, so that silent ones keep nobody out.
     idle_s
         Seconds of silence after which an association is ended.
     """
@@ -137,6 +139,8 @@ class DimseReceiver:
         self._tls = server_context(self.door.tls) if self.door.tls else None
         self._listener: socket.socket | None = None
         self._running: dict[threading.Thread, socket.socket] = {}
+        self._asking: dict[threading.Thread, None] = {}
+        self._admitted: set[threading.Thread] = set()
         self._lock = threading.Lock()
         self._accepting: threading.Thread | None = None
 
@@ -190,9 +194,8 @@ class DimseReceiver:
         for thread in self._threads():
             thread.join(max(0.0, until - time.monotonic()))
         with self._lock:
-            for connection in self._running.values():
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+            for running in self._running:
+                self._end_connection(running)
         for thread in self._threads():
             thread.join()
         self.incoming.close()
@@ -214,13 +217,22 @@ class DimseReceiver:
                 return
             thread = threading.Thread(target=self._serve, args=(connection, str(host)), daemon=True)
             with self._lock:
-                is_crowded = len(self._running) >= 2 * self.door.most_associations
-                if not is_crowded:
+                is_flooded = len(self._running) >= 4 * self.door.most_associations
+                if len(self._asking) >= self.door.most_associations:
+                    self._end_connection(next(iter(self._asking)))
+                if not is_flooded:
                     self._running[thread] = connection
-            if is_crowded:
+                    self._asking[thread] = None
+            if is_flooded:
                 connection.close()
             else:
                 thread.start()
+
+    def _end_connection(self, thread: threading.Thread) -> None:
+        """Wake a thread by the end of its connection. Called with the lock held."""
+        self._asking.pop(thread, None)
+        with contextlib.suppress(OSError):
+            self._running[thread].shutdown(socket.SHUT_RDWR)
 
     def _serve(self, connection: socket.socket, host: str) -> None:
         """Serve one connection; whatever happens in it, the receiver lives on."""
@@ -240,22 +252,29 @@ class DimseReceiver:
         except Exception as error:  # a mistake of ours must not end the receiver; its text might hold a name
             _LOG.error("serving %s failed: %s", host, type(error).__name__)
         finally:
+            with self._lock:
+                connection = self._running.pop(threading.current_thread(), connection)  # it may speak TLS
+                self._asking.pop(threading.current_thread(), None)
+                self._admitted.discard(threading.current_thread())
             with contextlib.suppress(OSError):
                 connection.close()
-            with self._lock:
-                self._running.pop(threading.current_thread(), None)
 
     def _secure(self, connection: socket.socket, context: ssl.SSLContext) -> socket.socket:
         """Return a connection that speaks TLS, known to `stop`."""
-        secured = context.wrap_socket(connection, server_side=True)
         with self._lock:
+            secured = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
             self._running[threading.current_thread()] = secured
+        secured.do_handshake()
         return secured
 
-    def is_crowded(self) -> bool:
-        """Return whether there are more associations than taken."""
+    def admit(self) -> bool:
+        """Count the connection of this thread among the associations; return whether there was room."""
         with self._lock:
-            return len(self._running) > self.door.most_associations
+            if len(self._admitted) >= self.door.most_associations:
+                return False
+            self._asking.pop(threading.current_thread(), None)
+            self._admitted.add(threading.current_thread())
+            return True
 
     def tell_ended(self, calling: str, study_uids: frozenset[str], *, aborted: bool) -> None:
         """Tell of the end of an association."""
@@ -285,6 +304,13 @@ class DimseReceiver:
             _LOG.error("instance %s was not taken note of: %s", landed.path.stem, type(error).__name__)
             return PROCESSING_FAILURE, "it was not taken note of", landed.study_uid
         return SUCCESS, "", landed.study_uid
+
+
+class _Nowhere:
+    """Takes data sets that are of no use here: the identifiers of queries, which are not answered."""
+
+    def write(self, piece: memoryview) -> None:
+        """Take the next bytes, and keep none."""
 
 
 class _Served:
@@ -341,7 +367,7 @@ class _Served:
     def _reject(self, request: pdu.Request) -> pdu.Rejection | None:
         """Return why a request is rejected; None where it is not (numbers of PS3.8, 9.3.4)."""
         door = self._receiver.door
-        if self._receiver.is_crowded():
+        if not self._receiver.admit():
             return pdu.Rejection(2, 3, 2)
         if door.allowed and request.calling not in door.allowed:
             return pdu.Rejection(1, 1, 3)
@@ -349,10 +375,10 @@ class _Served:
             return pdu.Rejection(1, 1, 7)
         return None
 
-    def _open_sink(self, context: Context, command: Command) -> Arrival | None:
+    def _open_sink(self, context: Context, command: Command) -> Sink:
         """Return where the data set of a message goes."""
         if number(command, "CommandField") != STORE:
-            return None
+            return _Nowhere()
         self._arrival = self._receiver.incoming.begin(
             text(command, "AffectedSOPClassUID"), text(command, "AffectedSOPInstanceUID"), context.transfer
         )

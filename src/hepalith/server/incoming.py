@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Final, Literal
+from typing import BinaryIO, Final, Literal, cast
 
 from pydicom.filereader import read_dataset
 from pydicom.tag import Tag
@@ -40,8 +40,11 @@ HEAD_BYTES: Final = 1 << 16
 """Bytes of a data set kept in memory for its UIDs; they stand in its first few kilobytes. Where they do not,
 the file is read again."""
 
-INFLATED_BYTES: Final = 1 << 24
-"""Bytes inflated of a deflated data set in search of its UIDs, so that no sender can fill the memory."""
+SEARCHED_BYTES: Final = 1 << 24
+"""Bytes read, or inflated, of a data set in search of its UIDs, so that no sender can fill the memory."""
+
+LONGEST_NAME: Final = 1 << 10
+"""Longest UID that is written into a file's header; a right one has 64 characters (PS3.5, 9.1)."""
 
 _WANTED: Final = (0x00080018, 0x0020000D, 0x0020000E)
 """Tags of the UIDs of instance, study and series (PS3.6); the last of them ends the search."""
@@ -112,12 +115,36 @@ def file_meta(sop_class_uid: str, sop_instance_uid: str, transfer_syntax: str) -
     return bytes(128) + b"DICM" + length + content
 
 
+class _Sparing:
+    """A data set of which only so much is read, whatever lengths its elements claim."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self._source = source
+        self._left = SEARCHED_BYTES
+        self.tell, self.seek = source.tell, source.seek
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes."""
+        self._left -= size
+        if size < 0 or self._left < 0:
+            raise ValueError("its UIDs are not where they should be")
+        return self._source.read(size)
+
+
+def _inflated(source: BinaryIO) -> BinaryIO:
+    """Return the beginning of a deflated data set (RFC 1951; DICOM PS3.5, A.5)."""
+    inflater, found = zlib.decompressobj(-zlib.MAX_WBITS), bytearray()
+    while len(found) < SEARCHED_BYTES and (block := source.read(HEAD_BYTES)):
+        found += inflater.decompress(block, SEARCHED_BYTES - len(found))
+    return BytesIO(found)
+
+
 def _uids(source: BinaryIO, transfer_syntax: str) -> tuple[str, str, str]:
     """Return the UIDs of instance, study and series in a data set; empty where missing."""
     if transfer_syntax == DeflatedExplicitVRLittleEndian:
-        source = BytesIO(zlib.decompressobj(-zlib.MAX_WBITS).decompress(source.read(), INFLATED_BYTES))
+        source = _inflated(source)
     dataset = read_dataset(
-        source,
+        cast("BinaryIO", _Sparing(source)),
         is_implicit_VR=transfer_syntax == ImplicitVRLittleEndian,
         is_little_endian=transfer_syntax != ExplicitVRBigEndian,
         stop_when=lambda tag, _vr, _length: int(tag) > _WANTED[-1],
@@ -201,7 +228,11 @@ class Arrival:
         self._path = Path()
         self._file = -1
         self._error: OSError | InstanceError | None = None
-        self._meta = file_meta(sop_class_uid, sop_instance_uid, transfer_syntax)
+        self._meta = b""
+        if max(map(len, (sop_class_uid, sop_instance_uid, transfer_syntax))) > LONGEST_NAME:
+            self._error = InstanceError("it is announced with a UID that is none")
+        else:
+            self._meta = file_meta(sop_class_uid, sop_instance_uid, transfer_syntax)
         self._try(self._open)
 
     def _open(self) -> None:
