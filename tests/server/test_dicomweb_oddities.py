@@ -420,3 +420,57 @@ def test_the_environment_of_proxies_and_netrc_is_not_used(
     with odd_server(in_turn(says())) as server:
         remote(server).echo()
     assert "Authorization" not in server.asked[0].headers
+
+
+ODD_JSON = {
+    "too deep": b"[" * 200_000,
+    "a raised two": json.dumps([study_json() | {"00201208": {"Value": ["\u00b2"]}}]).encode(),
+    "a number without end": json.dumps([study_json() | {"00201208": {"Value": ["9" * 5000]}}]).encode(),
+}
+
+
+@pytest.mark.parametrize("body", ODD_JSON.values(), ids=ODD_JSON)
+def test_json_that_breaks_its_reader_is_told_or_let_be(body: bytes) -> None:
+    with odd_server(in_turn(Says(200, body, JSON), says())) as server:
+        if body.startswith(b"[["):
+            with pytest.raises(FetchError, match="instead of DICOM JSON"):
+                remote(server).echo()
+        else:
+            assert [study.instances for study in remote(server).find(Query())] == [None]
+
+
+@pytest.mark.parametrize("code", ["\u00b2", "9" * 5000])
+def test_an_odd_reason_of_failure_is_still_a_refusal(tmp_path: Path, code: str) -> None:
+    (sent,) = slices(tmp_path, 1)
+    failed = {"00081155": {"Value": [f"{SERIES}.0"]}, "00081197": {"Value": [code]}}
+    with odd_server(in_turn(says({"00081198": {"Value": [failed]}}, status=409))) as server:
+        (answer,) = remote(server).store([sent])
+    assert not answer.accepted
+    assert answer.reason == "it does not say why"
+
+
+@pytest.mark.parametrize(
+    ("header", "said"), [({"Location": "http://[::1"}, "not followed"), ({"Retry-After": "\u00b2"}, "busy")]
+)
+def test_headers_that_are_none_are_told(header: dict[str, str], said: str) -> None:
+    status = 302 if "Location" in header else 503
+    with (
+        odd_server(in_turn(Says(status, b"", header))) as server,
+        pytest.raises(FetchError, match=said),
+    ):
+        remote(server).echo()
+
+
+def test_an_instance_without_end_does_not_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hepalith.server.dicomweb.LARGEST_BYTES", 10_000)
+    series = {"0020000E": {"vr": "UI", "Value": [SERIES]}}
+    kind = {"Content-Type": 'multipart/related; type="application/dicom"; boundary=xx'}
+    endless = Says(200, b"--xx\r\n\r\n" + bytes(5_000_000), kind)
+    with (
+        odd_server(in_turn(says(series), says(), endless)) as server,
+        pytest.raises(FetchError, match="more than 10000 bytes"),
+    ):
+        remote(server).fetch(STUDY, tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -28,6 +28,7 @@ from hepalith.server.dicomweb_find import (
 from hepalith.server.dicomweb_http import BrokenStreamError, Http, refusal
 from hepalith.server.dicomweb_multipart import DICOM_PARTS, boundary_of, read_parts
 from hepalith.server.dicomweb_store import name_file, send_files
+from hepalith.server.incoming import LARGEST_BYTES
 from hepalith.server.patience import Patience
 from hepalith.server.remote import Address, Credentials, Fetched, FoundStudy, Query, Stored, Tls
 
@@ -202,8 +203,12 @@ class DicomwebRemote:
         """Write one instance beside its place, and name it when it is whole and of this study."""
         arriving = into / ".arriving"
         try:
+            size = 0
             with arriving.open("wb") as file:  # buffered: a short write is an error, or written on
                 for block in part:
+                    size += len(block)
+                    if size > LARGEST_BYTES:
+                        raise FetchError(f"gives an instance of more than {LARGEST_BYTES} bytes")
                     file.write(block)
             named = name_file(arriving)
             check_uids(named.sop_instance_uid)

@@ -16,7 +16,16 @@ from typing import Any, Final
 from hepalith.errors import FetchError
 from hepalith.server.remote import FoundStudy, Query
 
-__all__ = ["DICOM_JSON", "found_study", "matches", "parse_answer", "query_items", "values", "without_escapes"]
+__all__ = [
+    "DICOM_JSON",
+    "found_study",
+    "matches",
+    "parse_answer",
+    "query_items",
+    "values",
+    "whole",
+    "without_escapes",
+]
 
 DICOM_JSON: Final = "application/dicom+json"
 
@@ -25,6 +34,9 @@ ASKED_FOR: Final = ("00080061", "00081030", "00201208")
 
 UNSENDABLE: Final = re.compile(r"[^A-Za-z0-9._~*?-]")
 """What is escaped in the value of a URL's query (RFC 3986, 3.4)."""
+
+LONGEST_NUMBER: Final = 12
+"""Digits of an integer string (DICOM PS3.5, 6.2)."""
 
 Entry = Mapping[str, Any]
 """One dataset in DICOM JSON."""
@@ -70,7 +82,7 @@ def parse_answer(content: bytes, type_: str, address: str) -> list[Entry]:
         return []
     try:
         said = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         named = type_.partition(";")[0].strip()
         shown = named if named.isascii() and named.isprintable() and named else "something unnamed"
         raise FetchError(
@@ -101,8 +113,18 @@ def first(entry: Entry, tag: str) -> str:
 
 def count(entry: Entry, tag: str) -> int | None:
     """Return a number of instances; None where there is none."""
-    text = first(entry, tag)
-    return int(text) if text.isdigit() else None
+    return whole(first(entry, tag))
+
+
+def whole(text: str) -> int | None:
+    """Return a text as a number; None where it is none, or longer than any that is meant.
+
+    Examples
+    --------
+    >>> whole("300"), whole("²"), whole("9" * 5000)
+    (300, None, None)
+    """
+    return int(text) if text.isdecimal() and len(text) <= LONGEST_NUMBER else None
 
 
 def found_study(entry: Entry) -> FoundStudy:

@@ -179,11 +179,10 @@ class Http:
 
     def _same_host(self, url: str, location: str) -> str:
         """Return where a redirection leads, if it stays with the host that the address names."""
-        target = urljoin(url, location)
-        try:
+        target, stays = "", False
+        with contextlib.suppress(ValueError):
+            target = urljoin(url, location)
             stays = origin(target) == origin(url)
-        except ValueError:
-            stays = False
         if not location or not stays:
             raise FetchError(
                 f"{self.address} sends us on to another host, which was not followed; "

@@ -18,7 +18,7 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
 from hepalith.errors import DeliveryError, FetchError
-from hepalith.server.dicomweb_find import DICOM_JSON, Entry, first, parse_answer, values
+from hepalith.server.dicomweb_find import DICOM_JSON, Entry, first, parse_answer, values, whole
 from hepalith.server.dicomweb_http import Answer, Http, refusal
 from hepalith.server.dicomweb_multipart import FileBody
 from hepalith.server.remote import Stored
@@ -198,9 +198,7 @@ def references(entries: Sequence[Entry]) -> tuple[set[str], dict[str, str]]:
     for entry in entries:
         stored |= {first(item, "00081155") for item in values(entry, "00081199")}
         for item in values(entry, "00081198"):
-            code = first(item, "00081197")
-            number = int(code) if code.isdigit() else 0
-            failed[first(item, "00081155")] = reason(number)
+            failed[first(item, "00081155")] = reason(whole(first(item, "00081197")) or 0)
     return stored, failed
 
 

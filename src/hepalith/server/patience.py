@@ -25,6 +25,6 @@ class Patience:
     def wait(self, attempt: int, asked: str = "") -> None:
         """Wait before the next attempt, as long as the archive asked for if that is not too long."""
         seconds = self.first_wait_s * 2**attempt
-        if asked.strip().isdigit():
+        if asked.strip().isdecimal():
             seconds = max(seconds, float(asked))
         self.sleep(min(seconds, self.longest_wait_s))
