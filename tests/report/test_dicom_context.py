@@ -87,6 +87,18 @@ def test_slices_lie_where_the_stored_grid_has_them(reading: Reading) -> None:
     assert slices[7].SOPInstanceUID not in {one.sop_instance_uid for one in image.instances}
 
 
+def test_whose_the_patients_number_is_and_that_a_source_names_nobody_go_with_it(reading: Reading) -> None:
+    plain, known = Dataset(), Dataset()
+    file_under(reading, plain)
+    assert "IssuerOfPatientID" not in plain
+    assert "PatientIdentityRemoved" not in plain
+    who = replace(reading.source.identity, issuer="HOSPITAL-B", removed_by="CTP\\by hand")
+    file_under(replace(reading, source=replace(reading.source, identity=who)), known)
+    assert known.IssuerOfPatientID == "HOSPITAL-B"
+    assert known.PatientIdentityRemoved == "YES"
+    assert list(known.DeidentificationMethod) == ["CTP", "by hand"]
+
+
 def test_a_multi_frame_file_is_referred_to_once(reading: Reading) -> None:
     image = replace(
         reading.source.primary, instances=tuple(SourceInstance(CT, "1.2.3", n, 5) for n in range(5))

@@ -397,3 +397,14 @@ def test_shared_scans_open_as_their_readme_says(shared_data: Path) -> None:
 )
 def test_a_name_is_read_in_the_character_set_of_its_header(charset: str, encoded: bytes, name: str) -> None:
     assert Elements({0x00080005: charset.encode(), 0x00100010: encoded}).text(0x00100010) == name
+
+
+def test_the_issuer_of_a_patients_number_and_a_removed_identity_are_kept(tmp_path: Path) -> None:
+    said = {
+        "IssuerOfPatientID": "HOSPITAL-B",
+        "PatientIdentityRemoved": "YES",
+        "DeidentificationMethod": "CTP",
+    }
+    write_series(tmp_path, make_hu(), **said)
+    identity = open_study([tmp_path], Settings()).identity
+    assert (identity.issuer, identity.removed_by) == ("HOSPITAL-B", "CTP")

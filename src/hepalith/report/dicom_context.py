@@ -81,6 +81,8 @@ def file_under(reading: Reading, dataset: Dataset) -> None:
     dataset.SpecificCharacterSet = UTF8
     dataset.PatientName = who.patient_name
     dataset.PatientID = who.patient_id
+    if who.issuer:
+        dataset.IssuerOfPatientID = who.issuer
     dataset.PatientBirthDate = who.birth_date
     dataset.PatientSex = who.sex
     dataset.StudyInstanceUID = source.primary.study_uid
@@ -91,6 +93,9 @@ def file_under(reading: Reading, dataset: Dataset) -> None:
     dataset.ReferringPhysicianName = study.referring_physician
     if study.description:
         dataset.StudyDescription = study.description
+    if who.removed_by:
+        dataset.PatientIdentityRemoved = "YES"
+        dataset.DeidentificationMethod = who.removed_by.split("\\")
     if source.is_hidden:
         dataset.PatientIdentityRemoved = "YES"
         dataset.DeidentificationMethod = "hepalith: identity, dates and UIDs left out when read"

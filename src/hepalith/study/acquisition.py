@@ -41,6 +41,10 @@ class Identity:
     sex: str = ""
     """DICOM's M, F, O or empty."""
     age_years: float | None = None
+    issuer: str = ""
+    """Who gave the patient id, where several do: it is one patient's only with its issuer."""
+    removed_by: str = ""
+    """How the source was de-identified, where its header says that it was."""
 
 
 @dataclass(frozen=True, slots=True)

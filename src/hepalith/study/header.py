@@ -55,7 +55,8 @@ _WANTED = frozenset(
     (
         0x00020010, 0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00080020, 0x00080030, 0x00080050,
         0x00080060, 0x00080070, 0x00080090,
-        0x00081030, 0x0008103E, 0x00081090, 0x00100010, 0x00100020, 0x00100030, 0x00100040, 0x00101010,
+        0x00081030, 0x0008103E, 0x00081090, 0x00100010, 0x00100020, 0x00100021, 0x00100030, 0x00100040,
+        0x00101010, 0x00120062, 0x00120063,
         0x00180010, 0x00180015, 0x00180050, 0x00180060, 0x00180088, 0x00181030, 0x00181120, 0x00181210,
         0x0020000D, 0x0020000E, 0x00200010, 0x00200011, 0x00200012, 0x00200013, 0x00200032, 0x00200037,
         0x00200052, 0x00200100, 0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280030,
@@ -177,6 +178,8 @@ def read_header(
             birth_date=elements.text(0x00100030),
             sex=elements.text(0x00100040).upper(),
             age_years=parse_age(elements.text(0x00101010)),
+            issuer=elements.text(0x00100021),
+            removed_by=_read_removal(elements),
         ),
         description=elements.text(0x0008103E),
         protocol=elements.text(0x00181030),
@@ -201,6 +204,13 @@ def read_header(
             description=elements.text(0x00081030),
         ),
     )
+
+
+def _read_removal(elements: Elements) -> str:
+    """Return how a header was de-identified; empty where it does not say that it was."""
+    if elements.text(0x00120062).upper() != "YES":
+        return ""
+    return elements.text(0x00120063) or "not said by the source"
 
 
 def parse_age(text: str) -> float | None:
