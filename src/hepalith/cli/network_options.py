@@ -108,9 +108,18 @@ def remote_of(arguments: argparse.Namespace, **dimse: Any) -> Remote:
     ----------
     dimse
         Further options of an archive that is reached by DICOM's own protocol.
+
+    Raises
+    ------
+    UsageError
+        If an option would be without effect at that address, where one might rely on it.
     """
     address = parse_address(arguments.address)
     tls = tls_of(arguments)
+    if tls != Tls() and not address.encrypted:
+        raise UsageError(f"{address} is not encrypted, so no --tls-… is heeded; write dicoms:// or https://")
+    if dimse and address.kind != "dimse":
+        raise UsageError("--port N is for dicom:// and dicoms:// only; leave it out")
     credentials = read_credentials() if address.kind == "dicomweb" else None
     return connect(address, tls, credentials, timeout_s=arguments.timeout, own_title=arguments.title, **dimse)
 
