@@ -217,3 +217,32 @@ def test_a_store_whose_writer_was_killed_is_whole_and_has_all_that_was_said_to_b
         for job in store.jobs():
             steps = store.steps(job)
             assert job.state == (steps[-1].after if steps else State.RECEIVING)
+
+
+def test_a_store_with_a_damaged_page_is_told_and_not_worked_with(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    with JobStore(path) as store:
+        for number in range(50):
+            store.receive(f"1.2.{number}")
+    content = bytearray(path.read_bytes())
+    content[4096:8192] = b"x" * 4096
+    path.write_bytes(content)
+    with pytest.raises(OutputError, match=r"or damaged .*; move it aside and start again"):
+        JobStore(path)
+
+
+def test_a_job_does_not_wait_for_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    now = [2_000_000.0]
+    with JobStore(tmp_path / "jobs.sqlite", clock=lambda: now[0]) as store:
+        job = store.move(store.receive("1.2"), State.COMPLETE, not_before=now[0] + 60)
+        assert store.due(State.COMPLETE) is None
+        now[0] -= 1_000_000
+        assert store.due(State.COMPLETE) == job
+
+
+def test_numbers_begin_above_one_that_is_taken(tmp_path: Path) -> None:
+    with JobStore(tmp_path / "jobs.sqlite") as store:
+        store.number_above(7)
+        assert store.receive("1.2").id == 8
+        store.number_above(3)
+        assert store.receive("1.3").id == 9

@@ -115,6 +115,20 @@ def test_nothing_is_done_twice_by_a_listener_that_is_started_again(room: Room) -
     assert room.ledger.read_text().count("finished") == 1
 
 
+def test_a_store_that_was_moved_aside_never_gives_a_study_the_reading_of_another(room: Room) -> None:
+    with room.listening() as listener:
+        room.land(listener, 1)
+        wait_for(listener, State.DONE)
+    shutil.rmtree(room.plan.data / "incoming")
+    for part in room.plan.data.glob("jobs.sqlite*"):
+        part.rename(part.with_name(f"{part.name}.damaged"))
+    with room.listening() as listener:
+        room.land(listener, 1, study="1.2.826.77")
+        job = wait_for(listener, State.DONE)
+        assert {one.study_uid for one in listener.store.deliveries(job)} == {"1.2.826.77"}
+    assert len(list(room.archive.iterdir())) == 2 * MADE
+
+
 def test_a_reading_that_answers_nothing_is_sent_and_says_why(room: Room) -> None:
     room.reading_by(
         f"import sys,pathlib; sys.path.insert(0, {str(HERE)!r}); from nothing_lost_reader import result;"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.server.arrivals import MR_IMAGE, STUDY, put
+from tests.server.arrivals import MR_IMAGE, SEGMENTATION, STUDY, put
 
 from hepalith.server.intake import Intake, Readable
 from hepalith.server.job import Job, State
@@ -107,3 +108,35 @@ def test_a_study_that_comes_after_it_was_deleted_is_read_again(desk: Desk) -> No
     desk.sweep(8)
     assert desk.come(1).generation == 2
     assert [path.name for path in desk.data.images(STUDY)] == [f"{STUDY}.1.1.dcm"]
+
+
+def test_results_that_come_back_after_a_study_was_deleted_do_not_stay_for_ever(desk: Desk) -> None:
+    job = desk.come(1)
+    assert desk.sweep(7) == 1
+    late = put(desk.data.incoming, 9, sop_class=SEGMENTATION, maker="hepalith")
+    desk.intake.landed(late)
+    os.utime(late, (desk.now, desk.now))
+    desk.sweep(6.9)
+    assert late.exists()
+    desk.sweep(7.0)
+    assert not late.exists()
+    assert not desk.data.study_folder(job.study_uid).exists()
+
+
+def test_late_images_of_a_deleted_study_are_not_deleted_unread(desk: Desk) -> None:
+    desk.come(1)
+    assert desk.sweep(7) == 1
+    late = put(desk.data.incoming, 9)
+    os.utime(late, (desk.now, desk.now))
+    desk.sweep(400)
+    assert late.exists()
+
+
+def test_folders_of_a_store_that_was_lost_are_deleted_after_the_days_of_failed_jobs(desk: Desk) -> None:
+    stray = desk.data.path / "jobs" / "000042"
+    stray.mkdir()
+    os.utime(stray, (desk.now, desk.now))
+    desk.sweep(29.9)
+    assert stray.exists()
+    desk.sweep(30.0)
+    assert not stray.exists()

@@ -128,13 +128,21 @@ class DataFolder:
     def foreign(self) -> str:
         """Return the name of something here that is not a listener's; nothing where one worked before.
 
-        Hidden names are let be: the folder may be the home of the user that the listener runs as.
+        Hidden names are let be: the folder may be the home of the user that the listener runs as. So is a
+        store that was moved aside because it was damaged.
         """
         if self.store.exists() or not self.path.is_dir():
             return ""
         ours = {self.lock.name, self.incoming.name, "jobs", "lost+found"}
         held = sorted(one.name for one in self.path.iterdir() if not one.name.startswith("."))
-        return next((name for name in held if name not in ours), "")
+        return next((n for n in held if n not in ours and not n.startswith(self.store.name)), "")
+
+    def job_folders(self) -> dict[int, Path]:
+        """Return the folders of jobs that are here, by number; also of jobs that a lost store knew."""
+        try:
+            return {int(one.name): one for one in (self.path / "jobs").iterdir() if one.name.isdecimal()}
+        except FileNotFoundError:
+            return {}
 
     def make(self) -> None:
         """Make the folders, which only their owner may enter: they hold images of patients."""

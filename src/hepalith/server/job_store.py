@@ -127,6 +127,9 @@ class JobStore:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
         self._database.execute("PRAGMA foreign_keys = ON")
+        said = self._database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if said != "ok":
+            raise sqlite3.DatabaseError("its pages do not hold together")
         with self._transaction():
             version = self._database.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
@@ -209,13 +212,17 @@ class JobStore:
         return tuple(job_of(row) for row in rows)
 
     def due(self, *states: State) -> Job | None:
-        """Return the job that waits longest in one of some states and may be taken up now."""
+        """Return the job that waits longest in one of some states and may be taken up now.
+
+        One that was changed in the future is not waited for: the clock was set back since.
+        """
         marks = ",".join("?" * len(states))
         rows = self._rows(
-            f"SELECT * FROM job WHERE state IN ({marks}) AND not_before <= ? "  # noqa: S608 - question marks only
+            f"SELECT * FROM job WHERE state IN ({marks}) AND (not_before <= ? OR changed_at > ?) "  # noqa: S608 - question marks only
             "ORDER BY not_before, id LIMIT 1",
             *states,
-            self._clock(),
+            now := self._clock(),
+            now,
         )
         return job_of(rows[0]) if rows else None
 
@@ -233,6 +240,17 @@ class JobStore:
         return tuple(Delivery(**{**dict(row), "is_sent": bool(row["is_sent"])}) for row in rows)
 
     # What happens
+
+    def number_above(self, number: int) -> None:
+        """Give new jobs higher numbers than one: their folders are named by them."""
+        with self._transaction():
+            self._database.execute(
+                "INSERT INTO sqlite_sequence (name, seq) SELECT 'job', 0 "
+                "WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'job')"
+            )
+            self._database.execute(
+                "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'job'", (number,)
+            )
 
     def receive(self, study_uid: str) -> Job:
         """Return the job that a study's images come into: one that waits for them, or its next generation.

@@ -109,6 +109,7 @@ class Listener:
             raise UsageError(f"another hepalith listens in {plan.data}; stop it, or give another --data")
         try:
             self.store = JobStore(self.data.store)
+            self.store.number_above(max(self.data.job_folders(), default=0))
         except HepalithError:
             os.close(self._lock)
             raise

@@ -63,4 +63,24 @@ def sweep(
             store.mark_swept(job)
             log.info("job %d: images and reading deleted, %s for long enough", job.id, job.state)
             gone += 1
+    sweep_strays(store, data, intake, retention, moment)
     return gone
+
+
+def sweep_strays(
+    store: JobStore, data: DataFolder, intake: Intake, retention: Retention, moment: float
+) -> None:
+    """Delete what no job is ended for: folders of a store that was lost, what came after a study was deleted.
+
+    What came late is our own results, for one, where an archive sends all it has; late images make a job.
+    """
+    known = {job.id for job in store.jobs()}
+    for number, folder in data.job_folders().items():
+        if number not in known and moment - folder.stat().st_mtime >= retention.failed_days * DAY_S:
+            shutil.rmtree(folder, ignore_errors=True)
+            log.info("the folder of job %d, which no store knows, was deleted", number)
+    for study_uid in data.studies():
+        last = store.latest(study_uid)
+        came = (path.stat().st_mtime for path in data.images(study_uid))
+        if last is not None and last.swept_at and moment - max(came, default=0.0) >= retention.days * DAY_S:
+            intake.drop(last)
