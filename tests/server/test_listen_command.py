@@ -163,6 +163,8 @@ def test_the_jobs_are_listed_and_a_failed_one_is_tried_again(
     assert capsys.readouterr().out == "job 1: complete\n"
     assert main(["listen", "--data", str(tmp_path), "--retry", "1"]) == 2
     assert "only a failed one" in capsys.readouterr().err
+    assert main(["listen", "--data", str(tmp_path), "--retry", "all"]) == 0
+    assert capsys.readouterr().out == "no job has failed\n"
 
 
 @pytest.mark.parametrize(

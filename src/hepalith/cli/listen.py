@@ -204,7 +204,10 @@ def look(arguments: argparse.Namespace) -> int:
     if not data.store.is_file():
         raise UsageError(f"{arguments.data} holds no jobs; give the --data of a listener")
     with JobStore(data.store) as store:
-        for job in asked_for(store, arguments.retry):
+        jobs = asked_for(store, arguments.retry)
+        if arguments.retry and not jobs:
+            show("no job has failed")
+        for job in jobs:
             moved = retry(store, data, job)
             show(f"job {moved.id}: {moved.state}")
         if arguments.status:
