@@ -92,7 +92,11 @@ def test_a_bug_is_one_line_with_the_trace_kept(
     assert main(["schema", "reading"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     trace = Path(next(word for word in line.split() if "hepalith-trace-" in word).rstrip(":"))
-    assert "planted" in trace.read_text(encoding="utf-8")
+    said = trace.read_text(encoding="utf-8")
+    assert "planted" in said
+    assert "look for names" in said.partition("\n")[0]
+    assert "without any names" in line
+    assert trace.stat().st_mode & 0o077 == 0
     trace.unlink()
 
 

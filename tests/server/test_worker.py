@@ -61,6 +61,17 @@ def test_the_exit_status_says_how_it_ended(folder: JobFolder, status: int, endin
     assert (came.ending, came.reason) == (ending, "why")
 
 
+def test_the_trace_of_a_bug_is_kept_where_the_reason_says(folder: JobFolder) -> None:
+    came = run(
+        folder,
+        "import os,sys,pathlib; p=pathlib.Path(os.environ['TMPDIR'],'hepalith-trace-ab.txt');"
+        "p.write_text('why'); print('hepalith: a bug of ours:', p, file=sys.stderr); sys.exit(1)",
+    )
+    assert (came.ending, came.reason) == (Ending.DIED, "a bug of ours: 000001/hepalith-trace-ab.txt")
+    assert (folder.path.parent / came.reason.rpartition(" ")[2]).read_text() == "why"
+    assert not folder.scratch.exists()
+
+
 def test_a_reader_that_says_done_without_a_reading_died(folder: JobFolder) -> None:
     assert run(folder, "pass").ending is Ending.DIED
 

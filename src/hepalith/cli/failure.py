@@ -24,6 +24,9 @@ INTERRUPTED = 130
 
 OUR_BUG = 1
 
+LOOK_FIRST = "What failed may quote a header: look for names and numbers of patients before you send this on."
+"""First line of a trace: what Python and its libraries say of a value cannot be told from the value."""
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -81,7 +84,10 @@ def guarded() -> Iterator[Outcome]:
             say(f"hepalith: {error}")
             outcome.status = error.exit_status
         except Exception:
-            say(f"hepalith: this is a bug of ours; please send us the trace: {_save_trace(chatter)}")
+            trace = _save_trace(chatter)
+            say(
+                f"hepalith: this is a bug of ours; please send us the trace, without any names in it: {trace}"
+            )
             outcome.status = OUR_BUG
         try:
             sys.stdout.flush()
@@ -179,7 +185,7 @@ def _save_trace(chatter: TextIO) -> str:
     with tempfile.NamedTemporaryFile(
         "w", prefix="hepalith-trace-", suffix=".txt", delete=False, encoding="utf-8"
     ) as file:
-        file.write(traceback.format_exc())
+        file.write(f"{LOOK_FIRST}\n\n{traceback.format_exc()}")
         with contextlib.suppress(OSError, ValueError):
             chatter.seek(0)
             file.write("\nwhat the libraries printed:\n" + chatter.read())

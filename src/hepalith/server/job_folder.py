@@ -7,6 +7,7 @@
     DIR/jobs/000001/input/             its images: links to those that came in when it was complete
     DIR/jobs/000001/reading/           its reading folder
     DIR/jobs/000001/reader.txt         what the reader complained of
+    DIR/jobs/000001/hepalith-trace-*   where it ended by a bug of ours, the trace of it
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from pathlib import Path
 from hepalith.server.job import Job
 
 __all__ = ["DataFolder", "JobFolder", "flush_folder"]
+
+
+TRACES = "hepalith-trace-*.txt"
+"""Names of the traces that `hepalith.cli.failure` leaves in a temporary folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,9 @@ class JobFolder:
             return 0
 
     def clear_leftovers(self) -> None:
-        """Delete what a reader that was killed left behind; the reading, where there is one, stays."""
+        """Delete what a reader left behind; its reading and the traces of bugs, where there are any, stay."""
+        for trace in self.scratch.glob(TRACES):
+            trace.replace(self.path / trace.name)
         shutil.rmtree(self.scratch, ignore_errors=True)
         for part in self.path.glob(f".{self.reading.name}.*"):
             shutil.rmtree(part, ignore_errors=True)

@@ -169,7 +169,8 @@ class Reader:
         """Return the last line that the reader wrote, without anything that names the patient."""
         lines = folder.complaint.read_text(encoding="utf-8", errors="replace").split("\n")
         said = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        said = said.removeprefix("hepalith: ").replace(str(folder.path), folder.path.name)
+        said = said.removeprefix("hepalith: ").replace(str(folder.scratch), folder.path.name)
+        said = said.replace(str(folder.path), folder.path.name)
         return hide_identity(said, folder.input)[:LONGEST_REASON]
 
 
