@@ -157,10 +157,7 @@ def test_not_judged_and_not_looked_for_stay_apart(english: str) -> None:
     text = plain(english)
     judged, looked = text.index("Looked for, could not be judged"), text.index("Not looked for")
     assert (
-        judged
-        < text.index("enhancement cannot be seen")
-        < looked
-        < text.index("dilated bile ducts", looked)
+        judged < text.index("enhancement cannot be seen") < looked < text.index("dilated bile ducts", looked)
     )
 
 
