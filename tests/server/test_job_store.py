@@ -246,3 +246,11 @@ def test_numbers_begin_above_one_that_is_taken(tmp_path: Path) -> None:
         assert store.receive("1.2").id == 8
         store.number_above(3)
         assert store.receive("1.3").id == 9
+
+
+def test_a_database_of_another_program_is_told_whatever_version_it_says(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "jobs.sqlite")) as other:
+        other.execute("CREATE TABLE job_of_another (a)")
+        other.execute("PRAGMA user_version = 1")
+    with pytest.raises(OutputError, match="is no database of jobs"):
+        JobStore(tmp_path / "jobs.sqlite")

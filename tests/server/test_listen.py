@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -22,7 +22,7 @@ from tests.server.arrivals import MR_IMAGE, put
 from hepalith.errors import OutputError, OutputExistsError, UsageError
 from hepalith.server.job import Job, Persistence, State
 from hepalith.server.listen import Listener, Plan, retry
-from hepalith.server.remote import Address
+from hepalith.server.remote import Address, Stored
 from hepalith.server.worker import Reader
 
 HERE = Path(__file__).resolve().parents[2] / "benchmarks"
@@ -37,6 +37,7 @@ class Room:
     def __init__(self, folder: Path) -> None:
         self.folder, self.archive = folder, folder / "archive"
         self.archive.mkdir()
+        self.archives = CountingArchive
         self.ledger = folder / "ledger.txt"
         script = str(HERE / "nothing_lost_reader.py")
         self.stand_in = (sys.executable, "-S", script, "{input}", "{out}", str(self.ledger), "0.05")
@@ -55,7 +56,7 @@ class Room:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[Listener]:
-        with Listener(self.plan, lambda address: CountingArchive(address, self.archive, 0.0)) as listener:
+        with Listener(self.plan, lambda address: self.archives(address, self.archive, 0.0)) as listener:
             running = threading.Thread(target=listener.run)
             running.start()
             try:
@@ -223,6 +224,32 @@ def test_an_archive_that_is_away_for_a_while_gets_everything_once(room: Room) ->
         (room.archive / "away").unlink()
         wait_for(listener, State.DONE)
     assert len(list(room.archive.iterdir())) == MADE
+
+
+class Picky(CountingArchive):
+    """An archive that takes no segmentation."""
+
+    def store(self, files: Sequence[Path]) -> tuple[Stored, ...]:
+        """Take all others."""
+        return tuple(
+            Stored(file, "", accepted=False, reason="no such class")
+            if file.name == "segmentation.dcm"
+            else super(Picky, self).store([file])[0]
+            for file in files
+        )
+
+
+def test_what_an_archive_refuses_is_tried_again_and_what_it_took_is_not(room: Room) -> None:
+    room.archives = Picky
+    with room.listening() as listener:
+        room.land(listener, 1)
+        job = wait_for(listener, State.FAILED)
+        sent = {one.file: (one.begun, one.is_sent) for one in listener.store.deliveries(job)}
+    assert job.reason == "dicom://ARCHIVE@127.0.0.1:1 refused segmentation.dcm: no such class"
+    assert job.attempts == QUICK.refusals
+    assert sent.pop("segmentation.dcm") == (QUICK.refusals, False)
+    assert set(sent.values()) == {(1, True)}
+    assert {path.name.rpartition("#")[2] for path in room.archive.iterdir()} == {"1"}
 
 
 def test_a_failed_job_is_sent_again_by_hand_where_it_was_read(room: Room) -> None:

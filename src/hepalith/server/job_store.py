@@ -141,6 +141,8 @@ class JobStore:
                 for statement in TABLES.split(";"):
                     self._database.execute(statement)
                 self._database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            for table in ("job", "step", "delivery"):  # another program's file may have our version
+                self._database.execute(f"SELECT * FROM {table} LIMIT 0")  # noqa: S608 - our own names
 
     def __enter__(self) -> Self:
         return self
