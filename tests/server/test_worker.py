@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from pydicom import dcmread, dcmwrite
 from tests.server.arrivals import put
 
 from hepalith.server.job_folder import JobFolder
@@ -194,6 +195,17 @@ def test_a_reason_names_nobody(folder: JobFolder) -> None:
 def test_a_sentence_without_names_is_kept_as_it_is(folder: JobFolder) -> None:
     said = "slice 12 has another size"
     assert hide_identity(said, folder.input) == said
+
+
+def test_a_chinese_name_of_two_letters_is_hidden_too(folder: JobFolder) -> None:
+    (image,) = folder.input.iterdir()
+    header = dcmread(image)
+    header.SpecificCharacterSet = "ISO_IR 192"
+    header.PatientName = "Wang^Wei=王^小伟"
+    image.unlink()
+    dcmwrite(image, header)
+    said = hide_identity("cannot use 小伟 of 王 or 王小伟 or Wang", folder.input)
+    assert not {"小", "伟", "王", "Wang"} & {*said, *said.split()}
 
 
 def test_the_reading_command_is_ours() -> None:

@@ -284,6 +284,7 @@ def hide_identity(text: str, images: Path) -> str:
         for keyword in IDENTIFYING:
             value = str(header.get(keyword, "") or "")
             said |= {value, *value.replace("^", " ").replace("=", " ").split()}
-    for word in sorted((w for w in said if len(w) > 2), key=len, reverse=True):
+    telling = (word for word in said if len(word) > 2 or (word and not word.isascii()))
+    for word in sorted(telling, key=len, reverse=True):  # a Chinese name has a letter or two
         text = re.sub(re.escape(word), "(hidden)", text, flags=re.IGNORECASE)
     return text
