@@ -120,6 +120,29 @@ def test_a_study_goes_from_storescu_to_orthanc_through_a_real_reading_and_kills(
 
 @pytest.mark.slow
 @needs_storescu
+def test_an_orthanc_that_was_away_gets_the_results_when_it_is_back(folder: Path, orthanc: Orthanc) -> None:
+    make_demo_study(folder / "study", 2)
+    files = sorted((folder / "study" / "dicom").iterdir())
+    running = Running(folder, "--send", orthanc.dimse, "--send", orthanc.web, "--write", "seg")
+    try:
+        running.send(files)
+        running.wait_for("job 1: reading")
+        orthanc.kill()
+        running.wait_for(r"job 1: sending: .*nothing listens")
+        time.sleep(5.0)
+        orthanc.start()
+        running.wait_for("job 1: done")
+        assert running.stop() == 0
+    finally:
+        running.process.kill()
+        running.process.wait()
+    made = folder / "data" / "jobs" / "000001" / "reading" / "segmentation.dcm"
+    assert orthanc.instances() == [str(dcmread(made).SOPInstanceUID)]
+    assert running.said.read_text().count("job 1: read\n") == 1
+
+
+@pytest.mark.slow
+@needs_storescu
 def test_a_study_with_a_corrupt_slice_says_so_and_names_nobody(folder: Path) -> None:
     hu = make_hu((4, 16, 20))
     good = [save(make_slice(hu[n], n), folder / "study" / f"{n}.dcm") for n in range(4)]
