@@ -13,7 +13,7 @@ import pytest
 from hepalith.errors import ReadingFileError
 from hepalith.geometry import Grid
 from hepalith.reading import load_reading, load_source, write_folder
-from hepalith.reading.origin import list_places, match_slices
+from hepalith.reading.origin import index_of, match_slices, rounded
 from hepalith.reading.source import source_json, stand_in_source
 from hepalith.settings import Settings
 from hepalith.study import Encoding, Instance, Plane
@@ -46,7 +46,10 @@ def test_an_interpolated_slice_is_of_no_file() -> None:
 def test_an_interpolated_slice_comes_from_the_files_on_both_sides_of_it(factories: ModuleType) -> None:
     files, grid = [slice_at(z) for z in (0, 2, 6.5, 9)], grid_of(6)
     slices, _ = match_slices(files, grid)
-    image = replace(factories.make_reading().source.primary, slices=slices, places=list_places(files, grid))
+    index = index_of(files, grid)
+    assert index is not None
+    places = tuple(rounded(index[:, 0]))
+    image = replace(factories.make_reading().source.primary, slices=slices, places=places)
     assert image.places == (0.0, 1.0, 3.25, 4.5)
     assert [image.shown_in(n) for n in range(6)] == [(0,), (1,), (1, 2), (2, 1), (3, 2), (3,)]
 

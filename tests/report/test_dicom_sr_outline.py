@@ -104,6 +104,16 @@ def test_pixels_that_are_not_the_files_show_no_outline(stored: Reading) -> None:
     assert outlines(replace(stored, source=replace(stored.source, images=images))) == {}
 
 
+def test_an_outline_follows_the_pixels_of_a_sheared_slice(stored: Reading) -> None:
+    image = stored.source.primary
+    shifts = tuple((0.25 * n, 3.0) for n in range(len(image.instances)))
+    source = replace(stored.source, images=(replace(image, aligned=False, shifts=shifts),))
+    upright, sheared = outlines(stored)[1], outlines(replace(stored, source=source))[1]
+    assert sheared.image == upright.image
+    down = 0.25 * int(upright.image.sop_instance_uid.rsplit(".", 1)[1])
+    assert sheared.points == tuple((x - 3.0, y - down) for x, y in upright.points)
+
+
 def test_a_frame_of_a_multi_frame_file_is_counted_from_one(stored: Reading) -> None:
     image = stored.source.primary
     files = tuple(SourceInstance(CT, "1.2.3", n, len(image.instances)) for n in range(len(image.instances)))

@@ -62,6 +62,7 @@ def source_image(entry: ImageEntry, series: Series, grid: Grid | None) -> Source
     """Return where one image came from; `grid` is the stored grid of a CT that the maps lie on."""
     instances, slices, aligned = list_instances(entry, series, grid)
     has_files = series.modality != "US" and series.kind == "dicom"
+    index = index_of(series.instances, grid) if has_files and grid is not None else None
     return SourceImage(
         entry.id,
         series.study_uid or entry.study_uid,
@@ -76,8 +77,14 @@ def source_image(entry: ImageEntry, series: Series, grid: Grid | None) -> Source
         series.number,
         series.general,
         series.stand_ins,
-        list_places(series.instances, grid) if has_files and grid is not None else (),
+        () if index is None else tuple(rounded(index[:, 0])),
+        () if index is None or aligned else tuple(zip(*map(rounded, index[:, 1:].T), strict=True)),
     )
+
+
+def rounded(places: NDArray[np.float64]) -> list[float]:
+    """Return places to a ten-thousandth of a voxel, which is finer than any header tells."""
+    return [round(float(place), 4) for place in places]
 
 
 def list_instances(
@@ -112,14 +119,13 @@ def match_slices(instances: Sequence[Instance], grid: Grid) -> tuple[tuple[int |
 
     A file without a position (placed by its number) lies where the decoder put it: slice n.
     """
-    places = [i.plane.position if i.plane else None for i in instances]
     same_size = all(
         i.encoding is None or (i.encoding.rows, i.encoding.columns) == grid.shape[1:] for i in instances
     )
-    if any(place is None for place in places):
+    index = index_of(instances, grid)
+    if index is None:
         even = len(instances) == grid.shape[0]
         return tuple(range(grid.shape[0])) if even else (None,) * grid.shape[0], even and same_size
-    index: NDArray[np.float64] = np.asarray(grid.to_index(np.asarray(places, dtype=np.float64)))
     nearest: dict[int, int] = {}
     for n, along in enumerate(index[:, 0]):
         if abs(along - round(along)) <= SAME_SLICE:
@@ -128,10 +134,13 @@ def match_slices(instances: Sequence[Instance], grid: Grid) -> tuple[tuple[int |
     return slices, same_size and bool(np.abs(index[:, 1:]).max() <= SAME_PIXEL)
 
 
-def list_places(instances: Sequence[Instance], grid: Grid) -> tuple[float, ...]:
-    """Return where each instance lies along a stored grid, in slices; nothing where a header does not say."""
+def index_of(instances: Sequence[Instance], grid: Grid) -> NDArray[np.float64] | None:
+    """Return where the first pixel of each instance lies on a stored grid: slice, row, column, as fractions.
+
+    None where the header of one does not say.
+    """
     places = [i.plane.position if i.plane else None for i in instances]
     if any(place is None for place in places):
-        return ()
-    along = np.asarray(grid.to_index(np.asarray(places, dtype=np.float64)))[:, 0]
-    return tuple(round(float(place), 4) for place in along)
+        return None
+    index: NDArray[np.float64] = np.asarray(grid.to_index(np.asarray(places, dtype=np.float64)))
+    return index

@@ -69,6 +69,9 @@ class SourceImage:
         Which UIDs were made because the source has none; see `hepalith.study.Series`.
     places
         Where each instance lies along the stored grid, in slices; empty where no header says so.
+    shifts
+        Where the first pixel of each instance lies in the plane of the grid, in its rows and columns; empty
+        where all lie at its corner, or no header says so.
     """
 
     image: str
@@ -85,6 +88,7 @@ class SourceImage:
     general: GeneralStudy = field(default_factory=GeneralStudy)
     stand_ins: tuple[str, ...] = ()
     places: tuple[float, ...] = ()
+    shifts: tuple[tuple[float, float], ...] = ()
 
     def shown_in(self, plane: int) -> tuple[int, ...]:
         """Return the instances that a slice of the stored grid comes from, the nearest first.
@@ -216,6 +220,7 @@ def loaded_image(said: dict[str, Any]) -> SourceImage:
         instances=tuple(SourceInstance(**one) for one in said["instances"]),
         slices=tuple(said["slices"]),
         places=tuple(said.get("places", ())),
+        shifts=tuple((float(row), float(column)) for row, column in said.get("shifts", ())),
         general=GeneralStudy(**said["general"]),
         stand_ins=tuple(said["stand_ins"]),
     )

@@ -39,7 +39,7 @@ class Outline:
 def outlines(reading: Reading) -> Mapping[int, Outline]:
     """Return the outline of each CT focus, by its id; none where no file holds a slice with its pixels."""
     maps, source = reading.maps, reading.source.primary
-    if source.modality == "US" or not source.aligned or not maps.foci.size:
+    if source.modality == "US" or not maps.foci.size:
         return {}
     stored = np.ascontiguousarray(maps.stored_order.to_stored(maps.foci))
     first = stored_start(maps)
@@ -57,13 +57,15 @@ def outlines(reading: Reading) -> Mapping[int, Outline]:
 def liver_outline(reading: Reading) -> Outline | None:
     """Return the outline of the liver on the image with most of it; None where no file has its pixels."""
     maps, source = reading.maps, reading.source.primary
-    if not source.aligned or not maps.liver.any():
+    if not maps.liver.any():
         return None
     return draw(maps.stored_order.to_stored(maps.liver), stored_start(maps), source)
 
 
 def draw(mask: NDArray[np.bool_], start: tuple[int, ...], source: SourceImage) -> Outline | None:
-    """Return the outline of a body on the slice that shows most of it.
+    """Return the outline of a body on the slice that shows most of it, in the pixels of its file.
+
+    None where no file has that slice, or it is not known where its pixels lie.
 
     Parameters
     ----------
@@ -72,6 +74,8 @@ def draw(mask: NDArray[np.bool_], start: tuple[int, ...], source: SourceImage) -
     start
         Its first voxel in the image.
     """
+    if not source.aligned and not source.shifts:
+        return None
     area = mask.sum(axis=(1, 2))
     shown = [n for n in range(len(area)) if area[n] and source.slices[start[0] + n] is not None]
     if not shown:
@@ -82,7 +86,8 @@ def draw(mask: NDArray[np.bool_], start: tuple[int, ...], source: SourceImage) -
     file = source.instances[at]
     number = start[0] + best if source.modality == "US" else file.frame
     frame = number + 1 if file.frames > 1 else None
-    points = tuple((x + start[2], y + start[1]) for x, y in trace(mask[best]))
+    down, right = source.shifts[at] if source.shifts else (0.0, 0.0)  # a sheared slice lies elsewhere
+    points = tuple((x + start[2] - right, y + start[1] - down) for x, y in trace(mask[best]))
     return Outline(points, Reference(file.sop_class_uid, file.sop_instance_uid, frame))
 
 
