@@ -7,6 +7,7 @@ from hepalith.reading import load_reading as load_reading
 from hepalith.reading import reading_schema as reading_schema
 from hepalith.reading.opinion import Opinion as Opinion
 from hepalith.reading.opinion import diagnose as diagnose
+from hepalith.settings import Formats as Formats
 from hepalith.settings import MaskSource as MaskSource
 from hepalith.settings import Settings as Settings
 from hepalith.study import Patient as Patient
