@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hepalith.reading import Reading, write_folder
-from hepalith.reading.accept import accept
+from hepalith.reading.acceptance import accept
 from hepalith.reading.document import Document
 from hepalith.report import formats as room
 from hepalith.report.agree import MEASURES, disagreements

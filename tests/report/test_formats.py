@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 
@@ -109,3 +110,17 @@ def test_a_folder_without_a_reading_is_refused(tmp_path: Path) -> None:
     for nowhere in (tmp_path / "nothing", tmp_path / "file"):
         with pytest.raises(ReadingFileError, match=r"no reading\.json"):
             add_formats(nowhere, Formats(("calendar",)))
+
+
+@pytest.mark.parametrize("named", ["label", "finding"])
+def test_a_term_of_another_version_is_told_in_one_line(
+    factories: ModuleType, tmp_path: Path, named: str
+) -> None:
+    out = write_folder(factories.make_reading(), tmp_path / "out")
+    said = json.loads((out / "reading.json").read_text(encoding="utf-8"))
+    entry = said["foci"][0] if named == "label" else said["findings"][0]
+    entry["label" if named == "label" else "id"] = "sparkle"
+    (out / "reading.json").write_text(json.dumps(said), encoding="utf-8")
+    with pytest.raises(ReadingFileError, match=r"names 'sparkle'.*use the version that wrote it"):
+        add_formats(out, Formats(("fhir",)))
+    assert not (out / "bundle.fhir.json").exists()

@@ -21,7 +21,7 @@ _HOMES = {
     "UltrasoundImage": "examination",
     "UltrasoundRead": "examination",
     "Writer": "folder",
-    "accept": "accept",
+    "accept": "acceptance",
     "keep_frames": "examination",
     "load_document": "load",
     "load_reading": "load",

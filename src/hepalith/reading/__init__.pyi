@@ -1,4 +1,4 @@
-from hepalith.reading.accept import accept as accept
+from hepalith.reading.acceptance import accept as accept
 from hepalith.reading.document import NOTICE as NOTICE
 from hepalith.reading.document import SCHEMA as SCHEMA
 from hepalith.reading.document import Document as Document

@@ -1,4 +1,4 @@
-"""Every format must say what the reading says: each is read back and compared, number and code.
+"""What is written of a reading must say what it says: what holds numbers is read back and compared.
 
 The readers are other code than the writers. A disagreement is a bug of ours: nothing is then left behind.
 """

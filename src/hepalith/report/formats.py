@@ -15,8 +15,9 @@ from types import MappingProxyType
 from typing import Final, Protocol, cast
 
 import hepalith.reading as readings  # its names load nibabel and pydantic: not before a format is written
-from hepalith.errors import MissingExtraError, UsageError
+from hepalith.errors import MissingExtraError, ReadingFileError, UsageError
 from hepalith.settings import Formats
+from hepalith.vocabulary import load_vocabulary
 
 __all__ = [
     "FORMATS",
@@ -151,11 +152,39 @@ def write_formats(folder: Path, formats: Formats, into: Path | None = None) -> N
     if not formats.names:
         return
     reading = readings.load_reading(folder)
+    refuse_unknown_terms(reading.document, folder)
     for name in formats.names:
         FORMATS[name].writer()(reading, into or folder, formats)
     check: Checker = import_module("hepalith.report.agree").disagreements
     if wrong := check(reading, into or folder):
         raise RuntimeError(f"{len(wrong)} disagreements, the first: {wrong[0]}")
+
+
+def refuse_unknown_terms(document: readings.Document, folder: Path) -> None:
+    """Refuse a reading that names terms which this version's vocabulary has no code for.
+
+    Raises
+    ------
+    ReadingFileError
+        Naming the first of them.
+    """
+    named = [
+        *(f.label for f in document.foci),
+        *(f.morphology.label for f in document.foci),
+        *(f.id for f in document.findings),
+        *(p.id for p in document.patterns),
+        *(a.id for a in document.alerts),
+        *(d.diagnosis for d in document.differential),
+        *(p.diagnosis for p in document.processes),
+        *(t.test for t in document.next_tests),
+        *(a.action for a in document.plan),
+    ]
+    unknown = next((name for name in named if name not in load_vocabulary()), None)
+    if unknown is not None:
+        raise ReadingFileError(
+            f"{folder / 'reading.json'} names {unknown!r}, which this version's vocabulary does not have; "
+            "use the version that wrote it, or read the study again"
+        )
 
 
 def add_formats(folder: Path, formats: Formats) -> tuple[Path, ...]:
