@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import SimpleITK
+from numpy.typing import NDArray
 
 from hepalith.anatomy.coarse import SPACING_MM, Coarse
 from hepalith.image.volume import AIR_HU, Volume
 
 __all__ = ["coarsen"]
-
-sitk: Any = SimpleITK
-"""Its functions carry no types."""
 
 CEILING_HU = 1500
 """HU above which nothing is told apart; keeps metal from smearing through the averages."""
@@ -28,11 +23,7 @@ def coarsen(volume: Volume, spacing_mm: float = SPACING_MM) -> Coarse:
     """
     shape, spacing = volume.hu.shape, volume.spacing_mm
     blocks = [max(1, min(n, int(spacing_mm / s + 0.25))) for n, s in zip(shape, spacing, strict=True)]
-    image = sitk.GetImageFromArray(volume.hu)
-    image = sitk.Clamp(image, sitk.sitkInt16, AIR_HU, CEILING_HU)
-    if max(blocks) > 1:
-        image = sitk.BinShrink(image, blocks[::-1])
-    hu = sitk.GetArrayFromImage(image).astype(np.float32)
+    hu = _average_blocks(volume.hu, blocks)
     first, step = [], []
     for axis in range(3):
         extent_mm = shape[axis] * spacing[axis]
@@ -40,7 +31,6 @@ def coarsen(volume: Volume, spacing_mm: float = SPACING_MM) -> Coarse:
         step_voxels = spacing_mm / spacing[axis]
         start = (shape[axis] - 1) / 2 - (count - 1) / 2 * step_voxels
         wanted = (start + np.arange(count) * step_voxels - (blocks[axis] - 1) / 2) / blocks[axis]
-        # BinShrink drops the voxels that do not fill a last block and starts at the first.
         wanted = np.clip(wanted, 0, hu.shape[axis] - 1)
         low = np.floor(wanted).astype(np.intp)
         high = np.minimum(low + 1, hu.shape[axis] - 1)
@@ -51,3 +41,22 @@ def coarsen(volume: Volume, spacing_mm: float = SPACING_MM) -> Coarse:
         first.append(float(start))
         step.append(float(step_voxels))
     return Coarse(np.ascontiguousarray(hu), (first[0], first[1], first[2]), (step[0], step[1], step[2]))
+
+
+def _average_blocks(hu: NDArray[np.int16], blocks: list[int]) -> NDArray[np.float32]:
+    """Return the means of blocks of voxels, clamped and rounded to whole HU, half upward.
+
+    Blocks start at the first voxel; those that do not fill a last block are dropped. The scan is gone
+    through a layer of blocks at a time: no copy of it is made.
+    """
+    deep, high, wide = blocks
+    layers, rows, columns = (n // b for n, b in zip(hu.shape, blocks, strict=True))
+    means = np.empty((layers, rows, columns), dtype=np.float32)
+    for n in range(layers):
+        layer = np.zeros((rows * high, columns * wide), dtype=np.int32)
+        for plane in hu[n * deep : (n + 1) * deep, : rows * high, : columns * wide]:
+            layer += np.clip(plane, AIR_HU, CEILING_HU)
+        lines = layer.reshape(rows, high, -1).sum(axis=1, dtype=np.int32)
+        sums = sum((lines[:, n::wide] for n in range(1, wide)), start=lines[:, ::wide].astype(np.float64))
+        means[n] = np.floor(sums * (1.0 / (deep * high * wide)) + 0.5)
+    return means
