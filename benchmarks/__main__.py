@@ -28,6 +28,7 @@ QUESTIONS = {
     "inference": "How fast and how right is the inference, beside two Bayesian-network libraries?",
     "text": "How well and how fast are reports in free text read, beside a parser from PyPI?",
     "evaluation": "How good is it on phantoms of the test split, beside scripts and the physical limit?",
+    "company": "Is each mimic told from calcium, and what is said of hosts and ducts, kind by kind?",
     "ultrasound": "What is found and told apart on ultrasound, in made and real pictures, and how fast?",
     "overlap": "How far apart does the knowledge hold the diagnoses that are easily confused?",
     "next_test": "How fast is every next test judged, and do the tests put first settle patients sooner?",

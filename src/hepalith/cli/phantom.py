@@ -89,7 +89,7 @@ def _add_family_arguments(group: argparse._ArgumentGroup) -> None:
         "--contents",
         metavar="NAME",
         help=f"what is laid into the liver: {', '.join(CONTENTS)}, or one thing as case:NAME, "
-        f"morphology:NAME, host:NAME, mimic:NAME; see --list {DRAWN}",
+        f"morphology:NAME, host:NAME, mimic:NAME, company:NAME; see --list {DRAWN}",
     )
     group.add_argument(
         "--list",

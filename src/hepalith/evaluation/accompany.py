@@ -67,6 +67,8 @@ def hosts_of(seen: Description, examination: Examination) -> Mapping[str, Any]:
     }
     if examination.patterns is not None:
         fields["true_patterns"] = tuple(sorted({p.id for p in examination.patterns}))
+    if examination.hosts is not None:
+        fields["true_dilated_ducts"] = any(h.name == DUCTS for h in examination.hosts)
     if examination.hosts is None or seen.hosts is None:
         return fields
     called = [*seen.hosts.hosts, *seen.hosts.masses]

@@ -250,6 +250,7 @@ def _plain_truth(truth: FocusTruth, label: str) -> TrueRecord:
         excess_hu=truth.excess_hu, volume_mm3=truth.volume_mm3,
         integrated_excess=truth.integrated_excess_hu_mm3, group=truth.group, morphology=truth.morphology,
         segment=truth.segment, host=str(truth.host) if truth.host else "", mass_mg=truth.mass_mg,
+        depth_mm=truth.depth_mm,
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ from hepalith.evaluation.proportion import wilson
 from hepalith.evaluation.record import LiverRecord, ReadingRecord, StudyRecord
 from hepalith.evaluation.tables import confusion_table, percent, table
 
-__all__ = ["assessments"]
+__all__ = ["assessments", "dilated_lines", "has_dilated", "host_lines", "reliability_lines"]
 
 
 def assessments(records: Sequence[StudyRecord]) -> list[str]:
@@ -54,7 +54,7 @@ def assessments(records: Sequence[StudyRecord]) -> list[str]:
     lines += ["", f"Mimics on which something was found, named rightly: {right}."]
     lines += [f"Mimics not called calcification: {harmless}."]
     lines += ["", "### Ducts", "", *confusion_table(duct_confusion(records), "relation")]
-    lines += ["", *_dilated(records), "", "### Hosts", "", *_hosts(records)]
+    lines += ["", *dilated_lines(records), "", "### Hosts", "", *host_lines(records)]
     lines += ["", "### Contrast phase", "", *confusion_table(phase_confusion(records), "phase")]
     lines += ["", "### Probabilities", "", *_probabilities(records)]
     lines += ["", _noise(records)]
@@ -65,11 +65,17 @@ SEEN_DUCT_MM = 3.0
 """Calibre above which a dilated duct is to be found."""
 
 
-def _dilated(records: Sequence[StudyRecord]) -> list[str]:
+def has_dilated(reading: ReadingRecord) -> bool:
+    """Return whether a study truly has dilated ducts, with or without stones."""
+    wide = any(t.duct_calibre_mm > SEEN_DUCT_MM for t in reading.true)
+    return wide or bool(reading.true_dilated_ducts)
+
+
+def dilated_lines(records: Sequence[StudyRecord]) -> list[str]:
     """Return how often dilated ducts are found, by focus and by study."""
     wide = [f.duct_dilated for t, f in found_pairs(records) if t.duct_calibre_mm > SEEN_DUCT_MM]
     studies = [r for record in records if (r := record.of("foci")) and not r.failure]
-    with_wide = [any(t.duct_calibre_mm > SEEN_DUCT_MM for t in r.true) for r in studies]
+    with_wide = [has_dilated(r) for r in studies]
     called = [r.findings.get("dilated_ducts") == "present" for r in studies]
     hit = sum(c for c, w in zip(called, with_wide, strict=True) if w)
     false = sum(c for c, w in zip(called, with_wide, strict=True) if not w)
@@ -78,12 +84,12 @@ def _dilated(records: Sequence[StudyRecord]) -> list[str]:
         [f"found foci in ducts wider than {SEEN_DUCT_MM:g} mm: said to be dilated",
          str(wilson(wide.count("present"), len(wide)))],
         ["studies with such a duct: dilated ducts called", str(wilson(hit, sum(with_wide)))],
-        ["studies without one by the truth of their foci: dilated ducts called", str(wilson(false, plain))],
+        ["studies without one: dilated ducts called", str(wilson(false, plain))],
     ]  # fmt: skip
     return table(["ducts", "share"], rows)
 
 
-def _hosts(records: Sequence[StudyRecord]) -> list[str]:
+def host_lines(records: Sequence[StudyRecord]) -> list[str]:
     """Return what was said of the lesions around foci, and of lesions themselves."""
     lines = [
         "Around found foci, enhanced scans:",
@@ -198,18 +204,24 @@ def _probabilities(records: Sequence[StudyRecord]) -> list[str]:
     """Return how every printed probability held."""
     held = livers_of(records)
     rank = _rank([v.quality for _, v in held], [v.dice for _, v in held])
-    rows = [
-        _reliability_row("a body called calcification is one", focus_reliability(records)),
-        _reliability_row("another label is right", label_reliability(records)),
-        _reliability_row("the form is right", morphology_reliability(records)),
-        _reliability_row("the segment is right", segment_reliability(records)),
-        _reliability_row("the relation to the duct is right", duct_reliability(records)),
-        _reliability_row("the host, or none, is right", host_reliability(records)),
-        _reliability_row("the contrast phase is right", phase_reliability(records)),
-        _reliability_row(
-            f"the liver's quality, as the chance of a Dice ≥ {GOOD_DICE}", quality_reliability(records)
-        ),
-    ]
+    lines = reliability_lines(
+        {
+            "a body called calcification is one": focus_reliability(records),
+            "another label is right": label_reliability(records),
+            "the form is right": morphology_reliability(records),
+            "the segment is right": segment_reliability(records),
+            "the relation to the duct is right": duct_reliability(records),
+            "the host, or none, is right": host_reliability(records),
+            "the contrast phase is right": phase_reliability(records),
+            f"the liver's quality, as the chance of a Dice ≥ {GOOD_DICE}": quality_reliability(records),
+        }
+    )
+    told = f"Rank correlation of the liver's quality with Dice: {rank:.2f} (n = {len(held)})."
+    return [*lines, "", told if math.isfinite(rank) else "Too few livers for a rank correlation."]
+
+
+def reliability_lines(held: Mapping[str, Reliability]) -> list[str]:
+    """Return a table of how probabilities held, each by what it is the probability of."""
     head = [
         "probability that",
         "n",
@@ -219,8 +231,7 @@ def _probabilities(records: Sequence[StudyRecord]) -> list[str]:
         "Brier",
         "Brier of always saying the rate",
     ]
-    told = f"Rank correlation of the liver's quality with Dice: {rank:.2f} (n = {len(held)})."
-    return [*table(head, rows), "", told if math.isfinite(rank) else "Too few livers for a rank correlation."]
+    return table(head, [_reliability_row(name, one) for name, one in held.items()])
 
 
 def _rank(one: Sequence[float], other: Sequence[float]) -> float:

@@ -80,6 +80,8 @@ class TrueRecord:
         How it lies to a bile duct, and how wide that is; ``""`` where the phantom does not say.
     host_kind
         Kind of its host, ``"none"`` without one; ``""`` where nobody knows.
+    depth_mm
+        How deep its centre lies beneath the true liver's surface, below 0 outside; ``None``: not known.
     """
 
     id: int
@@ -104,6 +106,7 @@ class TrueRecord:
     duct: str = ""
     duct_calibre_mm: float = 0.0
     host_kind: str = ""
+    depth_mm: float | None = None
 
 
 @with_config(LOOSE)
@@ -270,6 +273,8 @@ class ReadingRecord:
     """Seconds of processor that these stages took: unlike `seconds`, what else ran does not count."""
     peak_mb: float | None = None
     hosts: tuple[HostRecord, ...] = ()
+    true_dilated_ducts: bool | None = None
+    """Whether the ducts of a part of the liver are truly dilated; ``None``: nobody knows."""
     false_hosts: int = 0
     """Hosts and masses called where no lesion is."""
     true_patterns: tuple[str, ...] = ()

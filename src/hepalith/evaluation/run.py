@@ -58,6 +58,8 @@ class Order:
         The first study of the split, counted from 0.
     jobs
         Processes side by side.
+    kinds
+        Only studies of these kinds; all if empty.
     """
 
     set_name: str
@@ -65,6 +67,7 @@ class Order:
     count: int | None = None
     first: int = 0
     jobs: int = 1
+    kinds: tuple[str, ...] = ()
 
     @property
     def plan(self) -> Plan:
@@ -72,9 +75,10 @@ class Order:
         return plan_of(self.set_name)
 
     @property
-    def seeds(self) -> range:
+    def seeds(self) -> tuple[int, ...]:
         """Seeds of the studies."""
-        return seeds_of(self.split, self.first, self.plan.count if self.count is None else self.count)
+        drawn = seeds_of(self.split, self.first, self.plan.count if self.count is None else self.count)
+        return tuple(s for s in drawn if not self.kinds or self.plan.kind_of(s) in self.kinds)
 
 
 def fingerprint_of(order: Order) -> str:

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from hepalith.errors import UsageError
 from hepalith.evaluation.examination import DrawnStudy
 from hepalith.evaluation.examine import Arms
-from hepalith.evaluation.phantom_study import draw_family, draw_small, draw_spheres
+from hepalith.evaluation.phantom_study import draw_company, draw_family, draw_small, draw_spheres
 from hepalith.evaluation.real_study import draw_implant
+from hepalith.phantom.company import COMPANY
 from hepalith.phantom.truth import TEST_SEEDS_FROM
 
 __all__ = ["SETS", "Plan", "draw", "plan_of", "seeds_of"]
@@ -51,6 +52,9 @@ class Plan:
 FULL = Arms(rescan=True, given=True)
 """Everything; bodies are scanned again, and true livers given, in some of the studies (`Plan.arms_of`)."""
 
+ALONE = Arms(clean=False, claim=False, baseline=False)
+"""The study itself and nothing beside it."""
+
 SETS = MappingProxyType(
     {
         plan.name: plan
@@ -68,6 +72,7 @@ SETS = MappingProxyType(
             Plan("cases", {"cases": 1}, 100, FULL),
             Plan("liver", {"healthy": 1}, 100, Arms(clean=False, claim=False, baseline=False)),
             Plan("implants", {"implants": 1}, 24, FULL),
+            Plan("company", dict.fromkeys(COMPANY, 1), 8 * len(COMPANY), ALONE),
         )
     }
 )
@@ -105,6 +110,8 @@ def draw(kind: str, seed: int) -> DrawnStudy:
         return draw_spheres(seed)
     if kind == "small":
         return draw_small(seed)
+    if kind in COMPANY:
+        return draw_company(seed, kind)
     if kind == "implants":
         return draw_implant(seed)
     return draw_family(seed, kind)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from hepalith.errors import UsageError
 from hepalith.phantom.abdomen import Abdomen, make_abdomen
 from hepalith.phantom.cases import make_case
+from hepalith.phantom.company import COMPANY
 from hepalith.phantom.deposit import Deposit
 from hepalith.phantom.host import HOSTS, make_host
 from hepalith.phantom.insert import EMPTY, Insert, join_inserts, settle_solitary
@@ -168,7 +169,8 @@ def _lay(plan: StudyPlan, abdomen: Abdomen, random: np.random.Generator) -> Inse
     makers: Mapping[str, Maker] = {
         "morphology": make_morphology, "mimic": make_mimic, "host": make_host, "case": make_case
     }  # fmt: skip
-    laid = _lay_apart([partial(makers[k], n, abdomen, random) for k, n in wanted])
+    parts = COMPANY[name] if kind == "company" else tuple((makers[k], n) for k, n in wanted)
+    laid = _lay_apart([partial(make, n, abdomen, random) for make, n in parts])
     if wanted and laid is EMPTY:
         return Insert(notes=(f"This liver had no room for {plan.contents}: nothing was laid in.",))
     return laid

@@ -12,6 +12,7 @@ import numpy as np
 
 from hepalith.errors import UsageError
 from hepalith.phantom.cases import CASES, case_variation
+from hepalith.phantom.company import COMPANY
 from hepalith.phantom.host import HOSTS
 from hepalith.phantom.mimic import MIMICS
 from hepalith.phantom.morphology import MORPHOLOGIES
@@ -62,7 +63,7 @@ class StudyPlan:
         The patient and the examination.
     contents
         A name of `CONTENTS`, or one thing of them: ``"case:hydatid_ce4"``, ``"morphology:rim"``,
-        ``"mimic:stent"``, ``"host:cyst"``.
+        ``"mimic:stent"``, ``"host:cyst"``, ``"company:mimic_stent"``.
     slice_thickness_mm, slice_spacing_mm
         Of the slices.
     kernel
@@ -106,6 +107,7 @@ def _names() -> dict[str, tuple[str, ...]]:
         "mimic": tuple(MIMICS),
         "host": tuple(HOSTS),
         "case": CASES,
+        "company": tuple(COMPANY),
     }
 
 
