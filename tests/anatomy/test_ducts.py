@@ -7,9 +7,11 @@ import pytest
 from tests.anatomy.made_ducts import SHAPE, Tube, make_scan
 
 from hepalith.anatomy.ducts import Ducts, find_ducts
+from hepalith.anatomy.find import given_liver
 from hepalith.anatomy.liver import Phase
 from hepalith.anatomy.vessels import VesselBranch, Vessels
-from hepalith.geometry import Box
+from hepalith.geometry import Box, Grid
+from hepalith.image.volume import Volume
 from hepalith.vocabulary import Measurement, NotAssessable, State
 
 PORTAL = Phase("portal", 0.95)
@@ -109,3 +111,55 @@ def test_gas_that_the_outline_leaves_out_is_found() -> None:
         liver.box, liver.mask & hole, liver.lobes, liver.depth_mm * hole, "given", liver.volume, 1.0, 1.0
     )
     assert find_ducts(volume, without, None, PORTAL).gas.volume_mm3 > 400.0
+
+
+def slit(half_height_mm: float, half_width_mm: float = 2.2) -> list[Tube]:
+    """Return a lens of fluid in a plane, as a fissure of a ligament holds it, drawn as tubes side by side."""
+    heights = np.arange(-half_height_mm, half_height_mm + 0.5, 1.0)
+    widths = 2 * half_width_mm * np.sqrt(np.maximum(1 - (heights / (half_height_mm + 0.5)) ** 2, 0.05))
+    return [
+        (tuple((k + h, j, i) for k, j, i in STRAIGHT), float(w), 12.0)
+        for h, w in zip(heights, widths, strict=True)
+    ]
+
+
+STRAIGHT = ((32.0, 48.0, 34.0), (32.0, 47.0, 55.0), (32.0, 48.0, 76.0))
+
+
+def beside(gap_mm: float, volume: Volume) -> Vessels:
+    """Return portal branches that run along `STRAIGHT`, their wall so far from the wall of a duct of 5 mm."""
+    shift = np.array((0.0, 2.5 + gap_mm + 4.0, 0.0))
+    path = volume.grid.to_lps(np.linspace(STRAIGHT[0], STRAIGHT[-1], 40) + shift)
+    branch = VesselBranch(path, np.full(len(path), 4.0), "portal")
+    box = Box((0, 0, 0), SHAPE)
+    return Vessels(box, np.zeros(SHAPE, np.uint8), 160.0, seen=True, reason="", branches=(branch,))
+
+
+def test_a_lone_tube_is_a_duct_only_where_a_portal_branch_runs_beside_it() -> None:
+    volume, liver = make_scan([(STRAIGHT, 5.0, 8.0)])
+    near = find_ducts(volume, liver, beside(1.0, volume), PORTAL)
+    far = find_ducts(volume, liver, beside(12.0, volume), PORTAL)
+    assert near.dilated
+    assert not far.dilated
+
+
+@pytest.mark.parametrize("half_height_mm", [6.0, 8.0])
+def test_fluid_in_the_fissure_of_a_ligament_is_no_duct(half_height_mm: float) -> None:
+    volume, liver = make_scan(slit(half_height_mm))
+    assert not find_ducts(volume, liver, beside(10.0, volume), PORTAL).dilated
+    assert not find_ducts(volume, liver, None, PORTAL).dilated
+
+
+def test_a_tube_in_thick_slices_is_no_sheet() -> None:
+    volume, liver = make_scan([(RUN, 5.0, 8.0), (SIDE, 3.6, 8.0)])
+    thick = 5
+    count = SHAPE[0] // thick
+    hu = volume.hu[: count * thick].reshape(count, thick, *SHAPE[1:]).mean(axis=1)
+    affine = volume.grid.affine.copy()
+    affine[:3, 3] += affine[:3, 0] * (thick - 1) / 2
+    affine[:3, 0] *= thick
+    shown = Volume(np.rint(hu).astype(np.int16), Grid(hu.shape, affine))
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[liver.box.slices] = liver.mask
+    ducts = find_ducts(shown, given_liver(shown, mask[thick // 2 :: thick][:count]), None, PORTAL)
+    assert ducts.dilated

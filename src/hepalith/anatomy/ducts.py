@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from hepalith.anatomy.ducts_bile import BILE_HU, BILE_SD_HU, BileMap, map_bile
 from hepalith.anatomy.ducts_gas import NO_GAS, Gas, find_gas
-from hepalith.anatomy.ducts_tube import Tube, find_tubes
+from hepalith.anatomy.ducts_tube import Beside, Tube, find_tubes
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.segments_atlas import place_planes
 from hepalith.anatomy.segments_landmarks import find_landmarks
@@ -166,7 +166,7 @@ def find_ducts(volume: Volume, liver: Liver, vessels: Vessels | None, phase: Pha
     gas = find_gas(volume, liver, bile, hilum)
     if bile.contrast_hu < LEAST_CONTRAST_HU:
         return replace(no_ducts(liver, FATTY), hilum_lps_mm=hilum, gas=gas)
-    seen = _seen_in(bile, volume, liver, phase, hilum)
+    seen = _seen_in(bile, volume, liver, phase, (hilum, vessels))
     ducts = tuple(_beside_portal(d, vessels) for d in seen.ducts)
     return replace(seen, ducts=ducts, hilum_lps_mm=hilum, gas=gas)
 
@@ -180,11 +180,16 @@ def no_ducts(liver: Liver, reason: str) -> Ducts:
 
 
 def _seen_in(
-    bile: BileMap, volume: Volume, liver: Liver, phase: Phase, hilum: NDArray[np.float64] | None
+    bile: BileMap,
+    volume: Volume,
+    liver: Liver,
+    phase: Phase,
+    marks: tuple[NDArray[np.float64] | None, Vessels | None],
 ) -> Ducts:
-    """Return the ducts on a map that can show them."""
+    """Return the ducts on a map that can show them, by the hilum and the portal branches they run beside."""
+    hilum, vessels = marks
     root = None if hilum is None else bile.from_index(volume.grid.to_index(hilum))
-    labels, tubes = find_tubes(bile, phase, root)
+    labels, tubes = find_tubes(bile, phase, root, _portal_on(bile, volume, vessels))
     tubes = sorted(tubes, key=lambda t: (-t.calibre_mm, t.label))
     numbers = np.zeros(int(labels.max()) + 1, dtype=np.int32)
     for number, tube in enumerate(tubes, start=1):
@@ -202,6 +207,16 @@ def _seen_in(
         liver.box, whole, ducts, bool(ducts), reason, Measurement(smallest, "mm"), BILE_HU,
         BILE_HU + bile.contrast_hu,
     )  # fmt: skip
+
+
+def _portal_on(bile: BileMap, volume: Volume, vessels: Vessels | None) -> Beside | None:
+    """Return the portal branches on the map; None where blood does not show them bright."""
+    if vessels is None or not vessels.bright or not vessels.of_kind("portal"):
+        return None
+    branches = vessels.of_kind("portal")
+    middle = volume.grid.to_index(np.concatenate([b.path_lps_mm for b in branches]))
+    places = bile.from_index(middle) * np.asarray(bile.spacing_mm)
+    return Beside(places, np.concatenate([b.radii_mm for b in branches]))
 
 
 def find_hilum(volume: Volume, liver: Liver) -> NDArray[np.float64] | None:

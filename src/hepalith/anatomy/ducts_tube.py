@@ -65,6 +65,17 @@ and uneven enhancement. Beyond, the surroundings are a mass."""
 CLOSING = 2
 """Half the width, in voxels of the map, of the gaps that are closed to tell how ragged a body is."""
 
+PORTAL_GAP_MM, PORTAL_GAP_SLOPE_MM, BESIDE_SHARE = 6.5, 1.0, 0.3
+"""Gap from the wall of a portal branch, kept along that share of the course, at which a body is as likely a
+duct as something else: duct, artery and portal branch share one sheath. Ducts of the development
+phantoms have 0 to 4 mm, fluid and fat in the fissures of the ligaments 7 to 25 mm."""
+
+UNSEEN_MM = 30.0
+"""Farther from any portal branch that is seen, those of this part of the liver are not seen. Our judgement."""
+
+SHEET, TUBULAR = 0.35, 0.65
+"""Thinness at and below which side branches are the ragged edge of a sheet, and from which they count."""
+
 LEAST_PROBABILITY = 0.5
 """A dark body is called a duct from this probability on."""
 
@@ -87,7 +98,8 @@ class Form:
     flatness
         Second over first extent of what lies about a point of its course: 0 a tube, 1 a sheet.
     thinness
-        Third over second extent there: 1 a tube, 0 a sheet.
+        Third over second extent there, over that of a round tube of its calibre and course in slices as thick
+        as these: 1 a tube, 0 a sheet.
     darkness
         Darkening of its core: 1 bile, above fat, below blood or solid tissue.
     margin_mm
@@ -103,6 +115,9 @@ class Form:
     rim
         Brightening of its wall over the parenchyma, as a share of the contrast, on the quarter of its
         surroundings that shows least of it: a portal branch beside it brightens one side only.
+    portal_gap_mm
+        Gap between its wall and that of the nearest portal branch that `BESIDE_SHARE` of its course keeps
+        below; None where no portal branch is seen in this part of the liver.
     """
 
     length_mm: float
@@ -118,6 +133,23 @@ class Form:
     held: float = 1.0
     around: float = 0.0
     rim: float = 0.0
+    portal_gap_mm: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """The portal branches on the map, which ducts run beside.
+
+    Parameters
+    ----------
+    places_mm
+        float64, shape (n, 3): points of their middle lines, in mm along (k, j, i) of the map.
+    radii_mm
+        float64, shape (n,): their radius there.
+    """
+
+    places_mm: NDArray[np.float64]
+    radii_mm: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +172,7 @@ class Tube:
 
 
 def find_tubes(
-    bile: BileMap, phase: Phase, hilum: NDArray[np.float64] | None = None
+    bile: BileMap, phase: Phase, hilum: NDArray[np.float64] | None = None, portal: Beside | None = None
 ) -> tuple[NDArray[np.int32], list[Tube]]:
     """Return the dark bodies of the map, labelled, and those among them that are ducts.
 
@@ -150,6 +182,8 @@ def find_tubes(
         The map, and the contrast phase of its image.
     hilum
         Where the ducts begin, as an index on the map; None where it is not known.
+    portal
+        The portal branches; None where they are not seen.
     """
     labels, bodies = _find_bodies(bile, phase)
     tubes = []
@@ -159,7 +193,9 @@ def find_tubes(
         if held < LEAST_HELD or around > MOST_AROUND:
             continue
         tube = _measure(label, inside, where, bile, hilum)
-        form = replace(tube.form, held=held, around=around, rim=_rim(inside, where, bile))
+        gap = _portal_gap(tube.course, bile, portal)
+        rim = _rim(inside, where, bile)
+        form = replace(tube.form, held=held, around=around, rim=rim, portal_gap_mm=gap)
         tube = replace(tube, form=form)
         if tube.probability >= LEAST_PROBABILITY:
             tubes.append(tube)
@@ -221,6 +257,16 @@ def _rim(inside: NDArray[np.bool_], where: tuple[slice, ...], bile: BileMap) -> 
     return -float(np.percentile(bile.quiet[where][shell], 75)) if shell.any() else 0.0
 
 
+def _portal_gap(course: Course, bile: BileMap, portal: Beside | None) -> float | None:
+    """Return the gap from the nearest portal branch that `BESIDE_SHARE` of a course keeps below."""
+    if portal is None:
+        return None
+    away, which = cKDTree(portal.places_mm).query(course.path * np.asarray(bile.spacing_mm))
+    gaps = away - portal.radii_mm[which] - course.calibres_mm / 2
+    gap = float(np.quantile(gaps, BESIDE_SHARE))
+    return gap if gap < UNSEEN_MM else None
+
+
 def _raggedness(inside: NDArray[np.bool_]) -> float:
     """Return the volume of a body with its gaps closed over its volume."""
     closed = ndimage.binary_closing(np.pad(inside, CLOSING), iterations=CLOSING)
@@ -265,16 +311,32 @@ def _local_form(
     """Return the typical ratios of the extents, second to first and third to second, about the course."""
     scale = np.asarray(spacing)
     voxels = np.argwhere(inside) * scale
-    points = course.path[:: max(1, len(course.path) // 12)] * scale
+    every = max(1, len(course.path) // 12)
+    path = course.path * scale
+    ways = _ways(path, reach_mm)[::every]
+    width = np.median(course.calibres_mm) / 4.0
     ratios = []
-    for near in cKDTree(voxels).query_ball_point(points, reach_mm):
+    for near, way in zip(cKDTree(voxels).query_ball_point(path[::every], reach_mm), ways, strict=True):
         if len(near) >= 4:
             spread = np.linalg.eigvalsh(np.cov(voxels[near].T) + np.diag(scale**2 / 12))[::-1]
-            ratios.append((np.sqrt(spread[1] / spread[0]), np.sqrt(spread[2] / spread[1])))
+            across = np.eye(3) - np.outer(way, way)
+            tube = across @ (np.eye(3) * width**2 + np.diag(scale**2 / 12)) @ across
+            round_one = np.linalg.eigvalsh(tube)[::-1]
+            thin = np.sqrt(spread[2] / spread[1] * round_one[0] / round_one[1])
+            ratios.append((np.sqrt(spread[1] / spread[0]), thin))
     if not ratios:
         return 1.0, 1.0
     flat, thin = np.median(np.array(ratios), axis=0)
     return float(flat), float(thin)
+
+
+def _ways(path: NDArray[np.float64], reach_mm: float) -> NDArray[np.float64]:
+    """Return the direction of a course at each of its points, over the reach in which its form is judged."""
+    step = max(float(np.linalg.norm(np.diff(path, axis=0), axis=1).mean()) if len(path) > 1 else 1.0, 0.1)
+    hop = max(1, round(reach_mm / step))
+    at = np.arange(len(path))
+    ways = path[np.minimum(at + hop, len(path) - 1)] - path[np.maximum(at - hop, 0)]
+    return np.asarray(ways / np.maximum(np.linalg.norm(ways, axis=1, keepdims=True), 1e-6))
 
 
 def judge_form(form: Form) -> float:
@@ -290,15 +352,19 @@ def judge_form(form: Form) -> float:
         or form.flatness > MOST_FLATNESS
     ):
         return 0.0
+    beside = 0.0
+    if form.portal_gap_mm is not None:
+        beside = _bounded((PORTAL_GAP_MM - form.portal_gap_mm) / PORTAL_GAP_SLOPE_MM, -3.0, 0.5)
     odds = (
         PRIOR
+        + beside
         + STONES * form.stones
-        + BRANCH * min(form.branches, 3)
+        + BRANCH * min(form.branches, 3) * _bounded((form.thinness - SHEET) / (TUBULAR - SHEET), 0.0, 1.0)
         + _bounded((form.total_mm - 30.0) / 15.0, -1.5, 2.0)
         + _bounded((form.held - 0.85) / 0.05, -2.0, 1.0)
         + _bounded(form.margin_mm - 5.0, -2.5, 1.0)
         + _bounded((0.80 - form.flatness) / 0.02, -4.0, 0.5)
-        + _bounded((form.thinness - 0.55) / 0.07, -4.0, 0.5)
+        + _bounded((form.thinness - 0.68) / 0.06, -4.0, 0.5)
         + _bounded((form.darkness - 0.68) / 0.04, -4.0, 0.5)
         + _bounded((1.12 - form.darkness) / 0.04, -4.0, 0.0)
         + _bounded((0.09 - form.around) / 0.015, -4.0, 0.5)
