@@ -186,10 +186,10 @@ def _seen_in(
     phase: Phase,
     marks: tuple[NDArray[np.float64] | None, Vessels | None],
 ) -> Ducts:
-    """Return the ducts on a map that can show them, by the hilum and the portal branches they run beside."""
+    """Return the ducts on a map that can show them, by the hilum and the veins they run beside."""
     hilum, vessels = marks
     root = None if hilum is None else bile.from_index(volume.grid.to_index(hilum))
-    labels, tubes = find_tubes(bile, phase, root, _portal_on(bile, volume, vessels))
+    labels, tubes = find_tubes(bile, phase, root, _veins_on(bile, volume, vessels))
     tubes = sorted(tubes, key=lambda t: (-t.calibre_mm, t.label))
     numbers = np.zeros(int(labels.max()) + 1, dtype=np.int32)
     for number, tube in enumerate(tubes, start=1):
@@ -209,11 +209,11 @@ def _seen_in(
     )  # fmt: skip
 
 
-def _portal_on(bile: BileMap, volume: Volume, vessels: Vessels | None) -> Beside | None:
-    """Return the portal branches on the map; None where blood does not show them bright."""
-    if vessels is None or not vessels.bright or not vessels.of_kind("portal"):
+def _veins_on(bile: BileMap, volume: Volume, vessels: Vessels | None) -> Beside | None:
+    """Return the veins on the map; None where blood does not show them bright."""
+    if vessels is None or not vessels.bright or not vessels.branches:
         return None
-    branches = vessels.of_kind("portal")
+    branches = vessels.branches
     middle = volume.grid.to_index(np.concatenate([b.path_lps_mm for b in branches]))
     places = bile.from_index(middle) * np.asarray(bile.spacing_mm)
     return Beside(places, np.concatenate([b.radii_mm for b in branches]))

@@ -65,13 +65,13 @@ and uneven enhancement. Beyond, the surroundings are a mass."""
 CLOSING = 2
 """Half the width, in voxels of the map, of the gaps that are closed to tell how ragged a body is."""
 
-PORTAL_GAP_MM, PORTAL_GAP_SLOPE_MM, BESIDE_SHARE = 6.5, 1.0, 0.3
-"""Gap from the wall of a portal branch, kept along that share of the course, at which a body is as likely a
-duct as something else: duct, artery and portal branch share one sheath. Ducts of the development
-phantoms have 0 to 4 mm, fluid and fat in the fissures of the ligaments 7 to 25 mm."""
+VEIN_GAP_MM, VEIN_GAP_SLOPE_MM, BESIDE_SHARE = 7.0, 1.0, 0.3
+"""Gap from the wall of a vein, kept along that share of the course, at which a body is as likely a duct as
+something else: duct, artery and portal branch share one sheath, but a small portal branch may not show.
+Ducts of the development phantoms have 0 to 7 mm, fluid and fat in the fissures of ligaments 9 to 25."""
 
 UNSEEN_MM = 30.0
-"""Farther from any portal branch that is seen, those of this part of the liver are not seen. Our judgement."""
+"""Farther from any vein that is seen, those of this part of the liver do not show. Our judgement."""
 
 SHEET, TUBULAR = 0.35, 0.65
 """Thinness at and below which side branches are the ragged edge of a sheet, and from which they count."""
@@ -115,9 +115,9 @@ class Form:
     rim
         Brightening of its wall over the parenchyma, as a share of the contrast, on the quarter of its
         surroundings that shows least of it: a portal branch beside it brightens one side only.
-    portal_gap_mm
-        Gap between its wall and that of the nearest portal branch that `BESIDE_SHARE` of its course keeps
-        below; None where no portal branch is seen in this part of the liver.
+    vein_gap_mm
+        Gap between its wall and that of the nearest vein that `BESIDE_SHARE` of its course keeps below; None
+        where no vein is seen in this part of the liver.
     """
 
     length_mm: float
@@ -133,12 +133,12 @@ class Form:
     held: float = 1.0
     around: float = 0.0
     rim: float = 0.0
-    portal_gap_mm: float | None = None
+    vein_gap_mm: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beside:
-    """The portal branches on the map, which ducts run beside.
+    """The veins on the map: ducts run beside portal branches, which may be taken for hepatic ones.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class Tube:
 
 
 def find_tubes(
-    bile: BileMap, phase: Phase, hilum: NDArray[np.float64] | None = None, portal: Beside | None = None
+    bile: BileMap, phase: Phase, hilum: NDArray[np.float64] | None = None, veins: Beside | None = None
 ) -> tuple[NDArray[np.int32], list[Tube]]:
     """Return the dark bodies of the map, labelled, and those among them that are ducts.
 
@@ -182,8 +182,8 @@ def find_tubes(
         The map, and the contrast phase of its image.
     hilum
         Where the ducts begin, as an index on the map; None where it is not known.
-    portal
-        The portal branches; None where they are not seen.
+    veins
+        The veins; None where they are not seen.
     """
     labels, bodies = _find_bodies(bile, phase)
     tubes = []
@@ -193,9 +193,9 @@ def find_tubes(
         if held < LEAST_HELD or around > MOST_AROUND:
             continue
         tube = _measure(label, inside, where, bile, hilum)
-        gap = _portal_gap(tube.course, bile, portal)
+        gap = _vein_gap(tube.course, bile, veins)
         rim = _rim(inside, where, bile)
-        form = replace(tube.form, held=held, around=around, rim=rim, portal_gap_mm=gap)
+        form = replace(tube.form, held=held, around=around, rim=rim, vein_gap_mm=gap)
         tube = replace(tube, form=form)
         if tube.probability >= LEAST_PROBABILITY:
             tubes.append(tube)
@@ -257,12 +257,12 @@ def _rim(inside: NDArray[np.bool_], where: tuple[slice, ...], bile: BileMap) -> 
     return -float(np.percentile(bile.quiet[where][shell], 75)) if shell.any() else 0.0
 
 
-def _portal_gap(course: Course, bile: BileMap, portal: Beside | None) -> float | None:
-    """Return the gap from the nearest portal branch that `BESIDE_SHARE` of a course keeps below."""
-    if portal is None:
+def _vein_gap(course: Course, bile: BileMap, veins: Beside | None) -> float | None:
+    """Return the gap from the nearest vein that `BESIDE_SHARE` of a course keeps below."""
+    if veins is None:
         return None
-    away, which = cKDTree(portal.places_mm).query(course.path * np.asarray(bile.spacing_mm))
-    gaps = away - portal.radii_mm[which] - course.calibres_mm / 2
+    away, which = cKDTree(veins.places_mm).query(course.path * np.asarray(bile.spacing_mm))
+    gaps = away - veins.radii_mm[which] - course.calibres_mm / 2
     gap = float(np.quantile(gaps, BESIDE_SHARE))
     return gap if gap < UNSEEN_MM else None
 
@@ -353,8 +353,8 @@ def judge_form(form: Form) -> float:
     ):
         return 0.0
     beside = 0.0
-    if form.portal_gap_mm is not None:
-        beside = _bounded((PORTAL_GAP_MM - form.portal_gap_mm) / PORTAL_GAP_SLOPE_MM, -3.0, 0.5)
+    if form.vein_gap_mm is not None:
+        beside = _bounded((VEIN_GAP_MM - form.vein_gap_mm) / VEIN_GAP_SLOPE_MM, -2.0, 0.5)
     odds = (
         PRIOR
         + beside
