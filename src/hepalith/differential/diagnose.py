@@ -116,7 +116,7 @@ def _weigh(
     joint /= joint.sum()
     kept = np.flatnonzero(joint[alone:] > WORTH_WEIGHING * of_leader[alone:])
     hypotheses = everything.select(kept)
-    priors = set_priors(question.model, question.setting, question.patient)
+    priors = set_priors(question.model, question.setting, question.patient, bare=question.is_bare)
     statements, shares = share_findings(question, hypotheses)
     weights = weigh_findings(hypotheses.log_prior(priors), shares, hypotheses.leading, len(priors))
     prior_odds, odds = log_odds(np.log(priors)), log_odds(_log_led(belief))

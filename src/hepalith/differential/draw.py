@@ -112,8 +112,8 @@ def _draw_priors(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return draws of P(form alone) and P(pair); the share of what stands beside moves within its range."""
     question, model = belief.question, belief.question.model
-    priors = draw_priors(model, question.setting, question.patient)
-    points = set_priors(model, question.setting, question.patient)
+    priors = draw_priors(model, question.setting, question.patient, bare=question.is_bare)
+    points = set_priors(model, question.setting, question.patient, bare=question.is_bare)
     share = np.asarray(np.exp(chosen.log_share), dtype=np.float32)
     forms = model.share_factors
     drawn = priors[model.diagnosis_of[atoms]] * forms[atoms] * share[atoms, None]

@@ -119,6 +119,8 @@ class Entry(_Strict):
     """Likelihoods are the unweighted mean of all other entries: the picture of "none of these"."""
     coexists: Number | None = None
     """Share of people who have such a calcification beside whatever else explains the reading."""
+    calcified: Number
+    """P(it shows as calcium, or as what is taken for it | this diagnosis, seen on imaging)."""
     prior: dict[str, Number]
     likelihood: dict[str, Any] = Field(default_factory=dict)
     variant: tuple[Variant, ...] = ()

@@ -74,6 +74,20 @@ class Model:
         points = np.array([entry.prior[setting].value for entry in self.knowledge.entries])
         return np.asarray(points / points.sum())
 
+    def bare_odds(self) -> NDArray[np.float64]:
+        """Return the odds that a diagnosis does not show as calcium, shape (diagnoses,)."""
+        shown = np.array([entry.calcified.value for entry in self.knowledge.entries])
+        return np.asarray((1.0 - shown) / shown)
+
+    def draw_bare_odds(self) -> NDArray[np.float32]:
+        """Return draws of `bare_odds`, shape (diagnoses, draws)."""
+        if (key := "bare odds") not in self.draws_made:
+            numbers = [entry.calcified for entry in self.knowledge.entries]
+            points, low_z, high_z = (np.array(v) for v in zip(*map(logit_range, numbers), strict=True))
+            shown = _draw(points, low_z, high_z, np.random.default_rng([SEED, 40_000]))
+            self.draws_made[key] = (1.0 - shown) / shown
+        return self.draws_made[key]
+
     def draw_priors(self, setting: str) -> NDArray[np.float32]:
         """Return draws of the priors of a setting, shape (diagnoses, draws), summing to 1."""
         if (setting_key := f"prior of {setting}") not in self.draws_made:

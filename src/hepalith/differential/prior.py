@@ -11,25 +11,34 @@ from hepalith.study.patient import Patient
 __all__ = ["draw_priors", "set_priors"]
 
 
-def set_priors(model: Model, setting: str, patient: Patient) -> NDArray[np.float64]:
-    """Return P(diagnosis), shape (diagnoses,): the setting's, the metastases divided by the known primary.
+def set_priors(model: Model, setting: str, patient: Patient, *, bare: bool = False) -> NDArray[np.float64]:
+    r"""Return P(diagnosis), shape (diagnoses,): the setting's, the metastases divided by the known primary.
 
     A known primary is a setting and no finding: it moves probability among the metastases, and
-    leaves their sum what the setting says.
+    leaves their sum what the setting says. The setting's priors are those of livers that show calcium;
+    where calcium was looked for and is not there (`bare`), with c the share of a diagnosis that shows it,
+
+    .. math:: P(d \mid \text{bare}) \propto P(d) \, \frac{1 - c_d}{c_d}
     """
     points = model.priors(setting)
     members, weight = _divide(model, points, patient)
-    return np.asarray(np.where(members, points[members].sum() * weight, points))
+    divided = np.asarray(np.where(members, points[members].sum() * weight, points))
+    if bare:
+        divided = divided * model.bare_odds()
+    return np.asarray(divided / divided.sum())
 
 
-def draw_priors(model: Model, setting: str, patient: Patient) -> NDArray[np.float32]:
+def draw_priors(model: Model, setting: str, patient: Patient, *, bare: bool = False) -> NDArray[np.float32]:
     """Return draws of `set_priors`, shape (diagnoses, draws)."""
     draws = model.draw_priors(setting)
     members, weight = _divide(model, model.priors(setting), patient)
-    if not members.any():
+    if members.any():
+        moved = draws[members].sum(axis=0) * weight[:, None]
+        draws = np.where(members[:, None], moved, draws).astype(np.float32)
+    if not bare:
         return draws
-    moved = draws[members].sum(axis=0) * weight[:, None]
-    return np.where(members[:, None], moved, draws).astype(np.float32)
+    drawn = draws * model.draw_bare_odds()
+    return np.asarray(drawn / drawn.sum(axis=0), dtype=np.float32)
 
 
 def _divide(

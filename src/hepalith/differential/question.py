@@ -18,7 +18,7 @@ from hepalith.differential.together import NOTHING_THERE, load_together
 from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.finding.person import findings_from_patient
 from hepalith.study.patient import Patient
-from hepalith.vocabulary import State
+from hepalith.vocabulary import State, load_vocabulary
 
 __all__ = [
     "CHILD_BELOW_YEARS",
@@ -39,6 +39,11 @@ S57; grade K)."""
 NOT_COUNTED = ("metal_density",)
 """Findings that an image gives of what is named and not counted as calcification (a clip, a stent): they say
 nothing of what the calcification is. Where a person states one, the calcification is meant."""
+
+CALCIUM = "intrahepatic_calcification"
+
+WITHOUT_CALCIUM = ("mass_without_calcium", "dense_parenchyma", "within_mass", "bulls_eye")
+"""What there is to explain without calcium, beside what is said of a lesion or of ducts."""
 
 FROM_IMAGES = ("ct", "us")
 """Sources of findings that were read from an image."""
@@ -71,17 +76,36 @@ class Question:
         return say_groups(self.model, self.units, self.groups)
 
     @property
+    def is_bare(self) -> bool:
+        """Whether a lesion or a duct is to be explained in a liver in which calcium was looked for and is not.
+
+        Only where a person or a report says so: what an image shows without calcium is not this product's to
+        explain.
+        """
+        spoken = [f for f in self.heard if f.source not in FROM_IMAGES]
+        calcium = {f.state for f in self.heard if f.id == CALCIUM}
+        denied = calcium == {State.ABSENT} and any(f.id == CALCIUM for f in spoken)
+        return denied and any(_shows_otherwise(f) for f in spoken)
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to explain: no calcification, or a fetus, whose pathway is its own.
 
         A strong echo on ultrasound whose substance nobody could name is something to explain (gas may be it),
-        unless calcium was looked for by a better test and is not there.
+        unless calcium was looked for by a better test and is not there; so is a lesion that somebody states.
         """
-        states = {f.state for f in self.heard if f.id == "intrahepatic_calcification"}
+        states = {f.state for f in self.heard if f.id == CALCIUM}
         echo = any(f.id == "strong_echo" and f.state is State.PRESENT for f in self.heard)
         something = not states or State.PRESENT in states or states == {State.UNKNOWN}
-        something = something or (echo and State.ABSENT not in states)
+        something = something or (echo and State.ABSENT not in states) or self.is_bare
         return self.patient.subject == "fetus" or not something
+
+
+def _shows_otherwise(finding: Finding) -> bool:
+    """Return whether a finding states a lesion, or a changed duct, whatever calcium there is."""
+    term = load_vocabulary()[finding.id]
+    about = term.subject in ("host", "duct") or term.id in WITHOUT_CALCIUM
+    return about and finding.state is State.PRESENT and finding.value != "none"
 
 
 def ask(findings: Sequence[Finding], patterns: Sequence[Pattern], patient: Patient) -> Question:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from hepalith.finding.finding import Finding, Subject
@@ -56,14 +57,14 @@ def _stated(term_id: str, value: Value) -> Finding:
 
 
 def _findings_of_labs(patient: Patient) -> dict[str, Finding]:
-    """Return what the laboratory values say: present if any that bears on it is raised."""
+    """Return what the laboratory values say: present if any that bears on it is out of its limits."""
     found: dict[str, Finding] = {}
     for term_id, lab in patient.labs.items():
-        raised = load_vocabulary()[term_id].raises
-        if raised is not None:
-            finding = _judge(term_id, raised, lab, patient)
-            if raised not in found or _outranks(finding, found[raised]):
-                found[raised] = finding
+        made = load_vocabulary()[term_id].makes
+        if made is not None:
+            finding = _judge(term_id, made, lab, patient)
+            if made not in found or _outranks(finding, found[made]):
+                found[made] = finding
     if (low := _low_albumin(patient.labs)) is not None:
         found[low.id] = low
     return found
@@ -80,6 +81,8 @@ def _judge(term_id: str, raised: str, lab: Lab, patient: Patient) -> Finding:
     if term_id == "afp" and (patient.age_years is not None and patient.age_years < AFP_ADULT_FROM_YEARS):
         reason = "alpha-fetoprotein is high in every healthy infant under six months"
         return Finding(raised, subject, State.NOT_ASSESSABLE, source=SOURCE, reason=reason)
+    if term.lowers is not None:
+        return _judge_low(term, lab, patient)
     limit = _limit(term, lab, patient)
     if limit is None:
         reason = f"{term.en} is given without its upper limit"
@@ -87,6 +90,19 @@ def _judge(term_id: str, raised: str, lab: Lab, patient: Patient) -> Finding:
     state = State.PRESENT if lab.value > limit else State.ABSENT
     value = Measurement(lab.value, lab.unit)
     return Finding(raised, subject, state, float(state is State.PRESENT), value, source=SOURCE)
+
+
+def _judge_low(term: Term, lab: Lab, patient: Patient) -> Finding:
+    """Return the finding of a value that is judged by its lower limit; laboratories differ in it."""
+    made, subject = str(term.lowers), Subject("patient")
+    lowest, highest = term.usual_lower_limit or (0.0, math.inf)
+    young = patient.age_years is not None and patient.age_years < term.usual_from_years
+    if lab.unit != term.unit or young or lowest <= lab.value < highest:
+        reason = f"{term.en} is given without its lower limit"
+        return Finding(made, subject, State.NOT_ASSESSABLE, source=SOURCE, reason=reason)
+    low = lab.value < lowest
+    state = State.PRESENT if low else State.ABSENT
+    return Finding(made, subject, state, float(low), Measurement(lab.value, lab.unit), source=SOURCE)
 
 
 def _limit(term: Term, lab: Lab, patient: Patient) -> float | None:

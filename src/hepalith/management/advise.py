@@ -87,6 +87,7 @@ def _raise_alerts(case: Case) -> tuple[Alert, ...]:
     Where the liver holds no calcium nothing adds to a sign's doubt: it must be present, not merely possible.
     """
     bare = case.is_fact("no_calcification") or case.is_fact("none_in_part")
+    bare = bare and not case.is_fact("something_to_explain")
     wary = case if bare else replace(case, present_from=ALERT_FROM)
     unborn = case.is_fact("fetus")
     return tuple(

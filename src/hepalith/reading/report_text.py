@@ -63,7 +63,7 @@ def _told_by(span: finding.Span) -> str:
     """Return the finding that words make: of a laboratory value, the one that it raises."""
     name = span.about.rpartition(".")[2]
     vocabulary = load_vocabulary()
-    return (vocabulary[name].raises if name in vocabulary else None) or name
+    return (vocabulary[name].makes if name in vocabulary else None) or name
 
 
 def span_entry(span: finding.Span) -> SpanEntry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -44,11 +45,22 @@ KEYS = (
 )
 """Keys of the file that are no tables."""
 
-RAISED = frozenset({"raised", "elevated", "high", "increased", "up", "升高", "增高"})
+RAISED = frozenset(
+    {"raised", "elevated", "high", "increased", "up", "positive", "abnormal", "yes", "升高", "增高", "阳性"}
+)
 """Words for a laboratory value above its upper limit."""
 
-NORMAL = frozenset({"normal", "not_raised", "within_limits", "正常"})
+LOW = frozenset({"low", "lowered", "decreased", "reduced", "down", "降低", "减低", "减少"})
+"""Words for a laboratory value below its lower limit."""
+
+NORMAL = frozenset(
+    {"normal", "not_raised", "not_elevated", "within_limits", "within_normal_limits", "wnl", "negative", "no"}
+    | {"normal_range", "unremarkable", "正常", "阴性"}
+)
 """Words for a laboratory value within its limits."""
+
+STRENGTHS = re.compile(r"^(?:very|slightly|mildly|moderately|markedly|strongly|明显|轻度)_?")
+"""Words before a judgement that say how far, which is not counted."""
 
 
 def home_of(meant: Term | Alias) -> str:
@@ -131,10 +143,19 @@ def _is_amount(said: object) -> bool:
 
 
 def _lab_claim(term: Term, written: Any) -> Claim:
-    """Return a laboratory value, or the finding that "raised" and "normal" make."""
-    word = normalised(written) if isinstance(written, str) else ""
-    if term.raises is not None and word in RAISED | NORMAL:
-        return load_vocabulary()[term.raises], word in RAISED
+    """Return a laboratory value, or the finding that "raised", "low" and "normal" make.
+
+    A share of the white cells, in per cent, is a value of its own.
+    """
+    vocabulary = load_vocabulary()
+    word = STRENGTHS.sub("", normalised(written)) if isinstance(written, str) else ""
+    if isinstance(written, bool):
+        word = "raised" if written else "normal"
+    if term.makes is not None and word in RAISED | NORMAL | LOW:
+        return vocabulary[term.makes], word in (RAISED if term.raises else LOW)
+    unit = written.get("unit") if isinstance(written, Mapping) else written
+    if isinstance(unit, str) and unit.rstrip().endswith("%") and f"{term.id}_share" in vocabulary:
+        term = vocabulary[f"{term.id}_share"]
     return term, read_lab(term, written)
 
 
@@ -182,7 +203,7 @@ def without(patient: Patient, ids: frozenset[str]) -> Patient:
         name: {i: v for i, v in getattr(patient, name).items() if i not in ids}
         for name in ("exposures", "history", "symptoms", "findings")
     }
-    labs = {i: v for i, v in patient.labs.items() if i not in ids and vocabulary[i].raises not in ids}
+    labs = {i: v for i, v in patient.labs.items() if i not in ids and vocabulary[i].makes not in ids}
     return replace(patient, labs=labs, **kept)
 
 
@@ -208,8 +229,8 @@ def terms_of(name: str) -> Iterator[str]:
     meant = _meaning(name, "findings")
     if isinstance(meant, Term):
         yield meant.id
-        if meant.raises is not None:
-            yield meant.raises
+        if meant.makes is not None:
+            yield meant.makes
     alias = meant if isinstance(meant, Alias) else list_aliases().get(meant.id)
     if alias is not None:
         yield from (*alias.when_true, *alias.when_false)

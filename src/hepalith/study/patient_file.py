@@ -284,7 +284,7 @@ def restate(patient: Patient, changes: Mapping[str, Any]) -> tuple[Patient, froz
     rest = {n: v for n, v in changes.items() if n not in keys}
     claims = make_patient({"findings": rest}, where)
     known = make_patient({k: v for k, v in keys.items() if not is_unknown(v)}, where)
-    raised = {load_vocabulary()[i].raises or i for i in claims.labs}
+    raised = {load_vocabulary()[i].makes or i for i in claims.labs}
     taken_back = {i for name, written in rest.items() if is_unknown(written) for i in terms_of(name)}
     touched = frozenset((*said_by(claims), *claims.labs, *raised, *taken_back))
     cleared = without(patient, touched)

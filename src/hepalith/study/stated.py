@@ -35,12 +35,21 @@ STATED_UNJUDGED = "stated as not assessable"
 OPEN_END = 2.0
 """A size given only as "more than X" is taken to lie between X and twice X. Our judgement."""
 
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?![.\d])"
+_POWER = r"[x×*]?\s*10(?:\s*[*^]\s*|[eE]|\s*\()?[369]\)?\s*/.+"
+
 AMOUNT = re.compile(
-    r"(?P<sign><=|>=|[<>≤≥])?\s*(?P<first>\d+(?:\.\d+)?)"
-    r"(?P<more>(?:\s*[x×*]\s*\d+(?:\.\d+)?)*)"
-    r"(?:\s*(?:-|–|~|to|至)\s*(?P<last>\d+(?:\.\d+)?))?\s*(?P<unit>[^\d\s<>].*)?"
+    rf"(?:(?P<sign><=|>=|[<>≤≥~≈])|about|ca\.?)?\s*(?P<first>{_NUMBER})"
+    rf"(?:\s*(?:(?P<power>{_POWER})|"
+    rf"(?P<more>(?:\s*(?:mm|cm)?\s*(?:[x×*]|by)\s*{_NUMBER})*)"
+    rf"(?:\s*(?:-|–|~|to|至)\s*(?P<last>{_NUMBER}))?\s*(?P<unit>[^\d\s<>.,].*)?))",
+    re.IGNORECASE,
 )
-"""A number with its unit as it is typed: "12 mm", "<1 cm", "3 x 4 mm" (the longest counts), "3-5 mm"."""
+"""A number with its unit as it is typed: "12 mm", "<1 cm", "3 x 4 mm" (the longest counts), "3-5 mm",
+"1,200 ng/mL", "17.4 10*9/L", "6.1 x 10^3/uL"."""
+
+RAISED_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+"""Digits of a power, as in 10⁹/L."""
 
 CANCER = re.compile(r"_(?:cancer|carcinoma|adenocarcinoma|tumou?r)$")
 """Words for a malignant tumour at the end of the name of its organ."""
@@ -212,20 +221,26 @@ def read_amount(written: str, wrong: str) -> tuple[float, str, float | None, flo
     --------
     >>> read_amount("<1 cm", ""), read_amount("3 x 4 mm", ""), read_amount("3-5mm", "")
     ((0.5, 'cm', 0.0, 1.0), (4.0, 'mm', None, None), (4.0, 'mm', 3.0, 5.0))
+    >>> read_amount("17,400 /uL", ""), read_amount("6.1 × 10⁹/L", "")
+    ((17400.0, '/uL', None, None), (6.1, '× 109/L', None, None))
     """
-    found = AMOUNT.fullmatch(written.strip())
+    found = AMOUNT.fullmatch(written.strip().translate(RAISED_DIGITS))
     if found is None:
         raise ValueError(f"{wrong}, not {written!r}")
-    unit = (found["unit"] or "1").strip()
-    value = max(float(n) for n in re.findall(r"\d+(?:\.\d+)?", found["first"] + found["more"]))
+    unit = (found["unit"] or found["power"] or "1").strip()
+    value = max(_number(n) for n in re.findall(_NUMBER, found["first"] + " " + (found["more"] or "")))
     if found["sign"] in ("<", "<=", "≤"):
         return value / 2, unit, 0.0, value
     if found["sign"] in (">", ">=", "≥"):
         return value * (1 + OPEN_END) / 2, unit, value, value * OPEN_END
     if found["last"] is not None:
-        last = float(found["last"])
+        last = _number(found["last"])
         return (value + last) / 2, unit, min(value, last), max(value, last)
     return value, unit, None, None
+
+
+def _number(written: str) -> float:
+    return float(written.replace(",", ""))
 
 
 def read_lab(term: Term, written: Any) -> Lab:
@@ -239,14 +254,18 @@ def read_lab(term: Term, written: Any) -> Lab:
     here = f"labs.{term.id}"
     wrong = f"{here} is a value with its unit, as in {{ value = 30, unit = '{term.unit}' }}"
     if isinstance(written, str):
-        middle, own_unit, _, most = read_amount(written, wrong)
-        written = {"value": middle if most is None else most, "unit": own_unit}
+        written = _limited(*read_amount(written, wrong), written)
     if not isinstance(written, Mapping):
         raise ValueError(f"{wrong}, not {written!r}")
     refuse_keys(written, LAB_KEYS, here)
     value: Any = written.get("value")
     limit: Any = written.get("upper_limit")
     unit = written.get("unit")
+    if isinstance(value, str):
+        amount = _limited(*read_amount(value, wrong), value)
+        value, unit = amount["value"], amount["unit"] if amount["unit"] != "1" else unit
+    if isinstance(limit, str):
+        limit = read_amount(limit, wrong)[0]
     if not _is_amount(value) or value < 0:
         raise ValueError(f"{here}: value is a number of zero or more, not {value!r}")
     if limit is not None and not (_is_amount(limit) and limit > 0):
@@ -259,6 +278,15 @@ def read_lab(term: Term, written: Any) -> Lab:
     if factor is None:
         return Lab(float(value), unit, float(limit))
     return Lab(round(factor * value, 9), str(term.unit), None if limit is None else round(factor * limit, 9))
+
+
+def _limited(
+    middle: float, unit: str, least: float | None, most: float | None, written: str
+) -> dict[str, Any]:
+    """Return a laboratory value that was typed: of "<5" and "3-5" the upper end, of ">1000" the lower."""
+    if least is not None and written.lstrip()[:1] in (">", "≥"):
+        return {"value": least, "unit": unit}
+    return {"value": middle if most is None else most, "unit": unit}
 
 
 def _is_amount(value: object) -> bool:

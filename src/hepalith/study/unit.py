@@ -13,6 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field
 __all__ = ["Conversion", "conversion", "known_unit", "list_conversions"]
 
 
+ALIKE = str.maketrans({"µ": "u", "μ": "u", "×": "x", "³": "3", "⁶": "6", "⁹": "9"})
+"""Letters that look alike, and digits that are raised."""
+
+POWER = re.compile(r"^[x*]?10[*^e(]?([369])\)?/")
+"""A power of ten before "per volume", however it is typed: x10^9/L, 10e9/L, 10(9)/L."""
+
+
 class Conversion(BaseModel):
     """A factor between two units: of every quantity, or of the one that `of` names."""
 
@@ -42,11 +49,11 @@ def known_unit(written: str) -> str | None:
 
     Examples
     --------
-    >>> known_unit("µmol/L"), known_unit("× 10^9/L"), known_unit("furlong")
+    >>> known_unit("µmol/L"), known_unit("× 10⁹/L"), known_unit("furlong")
     ('umol/L', '10*3/uL', None)
     """
-    plain = re.sub(r"\s+", "", written).replace("µ", "u").replace("μ", "u").replace("×", "x")
-    return _load()[0].get(plain.lower())
+    plain = re.sub(r"\s+", "", written).translate(ALIKE).lower()
+    return _load()[0].get(POWER.sub(r"10*\1/", plain))
 
 
 def conversion(quantity: str, unit: str, wanted: str) -> float | None:

@@ -57,8 +57,9 @@ class Term(BaseModel):
 
     `group` says what kind of thing it names (a focus label, a finding, a diagnosis, …);
     `subject` what a finding is about; `modalities` who can make it; `raises`, for a
-    laboratory value, the finding that a value above its upper limit makes. Laboratories differ in that
-    limit: `usual_upper_limit` is the lowest and the highest in use, from the age of `usual_from_years`.
+    laboratory value, the finding that a value above its upper limit makes, and `lowers` the one that a value
+    below its lower limit makes. Laboratories differ in that limit: `usual_upper_limit` (`usual_lower_limit`)
+    is the lowest and the highest in use, from the age of `usual_from_years`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,8 +79,10 @@ class Term(BaseModel):
     subject: Literal["focus", "host", "duct", "segment", "liver", "neighbour", "patient"] | None = None
     modalities: tuple[Literal["ct", "us", "person"], ...] = ()
     raises: str | None = None
+    lowers: str | None = None
     upper_limit: float | None = None
     usual_upper_limit: tuple[float, float] | None = None
+    usual_lower_limit: tuple[float, float] | None = None
     usual_from_years: float = 0.0
 
     @model_validator(mode="after")
@@ -89,6 +92,11 @@ class Term(BaseModel):
         if (self.type == "choice") != bool(self.choices or self.choices_from):
             raise ValueError(f"{self.id}: a choice has choices, and nothing else has them")
         return self
+
+    @property
+    def makes(self) -> str | None:
+        """The finding that a laboratory value out of its limits makes, if any."""
+        return self.raises or self.lowers
 
     def display(self, language: str = "en") -> str:
         """Return the term as people read it, in ``en`` or ``zh``."""
@@ -113,8 +121,8 @@ class Vocabulary:
                 raise ValueError(f"the vocabulary has {entry.id} twice")
             by_id[entry.id] = entry
         for entry in tuple(by_id.values()):
-            if entry.raises is not None and entry.raises not in by_id:
-                raise ValueError(f"{entry.id} raises {entry.raises}, which is no term")
+            if entry.makes is not None and entry.makes not in by_id:
+                raise ValueError(f"{entry.id} makes {entry.makes}, which is no term")
             if entry.choices_from is not None:
                 by_id[entry.id] = entry.model_copy(update={"choices": _choices_of(entry.choices_from, by_id)})
         self._terms: Mapping[str, Term] = MappingProxyType(by_id)
