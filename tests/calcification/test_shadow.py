@@ -11,6 +11,7 @@ import pytest
 from tests.calcification.made_sonogram import GREY_PER_DB, LEVEL, Made
 
 from hepalith.calcification.shadow import grade_shadow
+from hepalith.calcification.shadow_cut import MEASURES
 from hepalith.calcification.shadow_expected import expect_shadow
 from hepalith.calcification.shadow_trail import Trail
 from hepalith.calcification.ultrasound import see_bodies
@@ -60,8 +61,13 @@ def test_grade_of_a_plain_shadow(loss_db: float, grade: str) -> None:
 
 
 def test_at_the_same_share_the_deeper_loss_is_the_clean_shadow() -> None:
-    trail = replace(trail_of(Made(0).put(200, 110, 16, 20).shade(206, 110, 20, 7.0)), index=0.4, near=0.4)
-    clean = [grade_shadow(replace(trail, drop_db=db), None).probabilities["clean"] for db in (4.0, 8.0, 14.0)]
+    seen = trail_of(Made(0).put(200, 110, 16, 20).shade(206, 110, 20, 7.0))
+    level = np.array([name in {"loss", "above"} or name[:3] in {"row", "col"} for name in MEASURES])
+    clean = []
+    for db in (4.0, 8.0, 14.0):
+        brighter = np.where(level, seen.cut * db / 7.0, seen.cut)
+        trail = replace(seen, index=0.4, near=0.4, drop_db=db, cut=brighter)
+        clean.append(grade_shadow(trail, None).probabilities["clean"])
     assert clean[0] < 0.3
     assert clean[2] > 0.6
     assert clean == sorted(clean)

@@ -5,13 +5,36 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hepalith.calcification.echo import Shadow
+from hepalith.calcification.forest import Forest, load_forest
+from hepalith.calcification.shadow_cut import MEASURES
 from hepalith.calcification.shadow_trail import Trail
 from hepalith.vocabulary import Measurement, NotAssessable
 
-__all__ = ["GRADES", "grade_shadow"]
+__all__ = ["ASKED", "GRADES", "grade_shadow", "measures_of"]
+
+WEIGHTS = "shadow.npz"
+"""The forest that grades, in `hepalith.calcification.weights`; made by ``python -m hepalith.training
+shadows``."""
+
+OF_TRAIL = ("index", "drop_db", "near", "middle", "far", "before", "sharp", "ripple", "lopsided")
+"""Fields of a trail that the forest is asked with, before its table."""
+
+ASKED = (*OF_TRAIL, *MEASURES)
+"""Names of what the forest is asked with."""
+
+FROM_LAWS, LEAST_SHARE_SAID = 0.4, 0.01
+"""What the laws below count beside the forest, in log probabilities, and the least probability of each: the
+forest knows made pictures, the laws also hold where a real liver is rougher. Clear grades right at 0, 0.25,
+0.5 and 1: of 345 foci of development phantoms, left out in turn, 0.84, 0.83, 0.80 and 0.74; of 89 put into
+real stills, none learned from, 0.76, 0.78, 0.83 and 0.78."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +91,7 @@ LEAST_SHARE = -0.6
 """Missing share that counts at least: how much brighter a tail is beyond that says nothing more."""
 
 UNSURE_SD = 0.30
-"""Standard deviation of the index above which no grade is told: it spans none to clean."""
+"""Standard deviation of the index that counts at most: it spans none to clean."""
 
 
 def grade_shadow(trail: Trail | str, expected: float | None) -> Shadow:
@@ -76,27 +99,52 @@ def grade_shadow(trail: Trail | str, expected: float | None) -> Shadow:
 
     Notes
     -----
-    Each grade is a pair of normal laws, of the missing share along the trail and just behind the body,
-    widened by the trail's own uncertainty. Dirty shadows fill in near the body, comet tails are brighter
-    than their neighbours there, and both are often striped. What is neither is none, faint or clean by how
-    many decibels it loses.
+    Two readers are heard. A forest of trees knows the whole table of a trail, line by line and row by row,
+    from development phantoms. The other holds plain laws: each grade is a pair of normal laws, of the
+    missing share along the trail and just behind the body, widened by the trail's own uncertainty; dirty
+    shadows fill in near the body, comet tails are brighter than their neighbours there, and both are often
+    striped; what is neither is none, faint or clean by how many decibels it loses.
     """
     if isinstance(trail, str):
         return Shadow("not_assessable", NotAssessable(trail), expected=expected, reason=trail)
     low, high = trail.index - 1.96 * trail.index_sd, trail.index + 1.96 * trail.index_sd
     index = Measurement(trail.index, "1", low, high)
-    if trail.index_sd > UNSURE_SD:
-        reason = "what lies behind it is too uneven to tell a shadow"
-        return Shadow("not_assessable", NotAssessable(reason), expected=expected, reason=reason)
+    laws, told = _by_laws(trail), _forest()
+    answer = dict(zip(told.answers, told.ask(measures_of(trail)).tolist(), strict=True))
+    score = {
+        name: math.exp(
+            (1 - FROM_LAWS) * math.log(answer[name] + LEAST_SHARE_SAID)
+            + FROM_LAWS * math.log(law + LEAST_SHARE_SAID)
+        )
+        for name, law in laws.items()
+    }
+    total = sum(score.values())
+    probabilities = {name: value / total for name, value in score.items()}
+    best = max(probabilities, key=lambda name: probabilities[name])
+    return Shadow(best, index, MappingProxyType(probabilities), expected, _words(best, trail))
+
+
+def measures_of(trail: Trail) -> NDArray[np.float64]:
+    """Return what the forest is asked with, in the order of `ASKED`, each bounded."""
+    own = [min(max(float(getattr(trail, name)), -MOST_DB), MOST_DB) for name in OF_TRAIL]
+    return np.concatenate([own, trail.cut])
+
+
+@lru_cache(maxsize=1)
+def _forest() -> Forest:
+    """Return the forest, read once for a process."""
+    return load_forest(resources.files("hepalith.calcification").joinpath("weights", WEIGHTS).read_bytes())
+
+
+def _by_laws(trail: Trail) -> dict[str, float]:
+    """Return the probability of each grade by the laws of `GRADES` and `BY_LOSS`."""
     score = {name: _log_likelihood(trail, grade) + math.log(grade.prior) for name, grade in GRADES.items()}
     top = max(score.values())
     share = {name: math.exp(value - top) for name, value in score.items()}
     total = sum(share.values())
     plain = sum(share[name] for name in BY_LOSS) / total
     probabilities = {name: value / total for name, value in share.items()}
-    probabilities |= {name: plain * part for name, part in _by_loss(trail).items()}
-    best = max(probabilities, key=lambda name: probabilities[name])
-    return Shadow(best, index, MappingProxyType(probabilities), expected, _words(best, trail))
+    return probabilities | {name: plain * part for name, part in _by_loss(trail).items()}
 
 
 def _by_loss(trail: Trail) -> dict[str, float]:

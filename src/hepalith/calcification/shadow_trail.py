@@ -8,10 +8,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.calcification.shadow_cut import DISPLAYED_DB, Ground, cut_trail
 from hepalith.calcification.ultrasound_body import Bright
 from hepalith.calcification.ultrasound_scale import Cell
 
-__all__ = ["Ground", "Trail", "measure_trail"]
+__all__ = ["Trail", "measure_trail"]
 
 LONGEST_SHARE = 0.16
 """How far behind a body its trail is followed, as a share of the picture's depth: about 20 to 25 mm of a
@@ -38,10 +39,6 @@ LEAST_LEVEL = 10.0
 """Grey levels above black that the neighbours must show for a share of them to be missed. Below it noise,
 JPEG and the display's threshold decide. Our judgement."""
 
-DISPLAYED_DB = 65.0
-"""Range of echoes that a display shows from black to white, which no header tells: 50 to 85 dB are in use.
-Our judgement. Speckle is no better measure of it: compounding narrows it."""
-
 LEAST_BINS = 2
 """Fewest windows from which a trail is judged."""
 
@@ -56,27 +53,6 @@ picture's liver is believed: the other holds a shadow, a vessel or a border. Our
 UNEVEN = 0.05
 """Share of brightness by which plain tissue differs across a picture: what lies before a body is believed to
 hold behind it too only beyond that. Our judgement."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ground:
-    """What a trail is measured on, all (sample, line) on the beam grid.
-
-    `levels` are grey levels, `seen` where the picture is, `plain` where a neighbour may be looked at, the
-    strictest first, which also leaves out what lies behind other foci: heard tissue without dark bodies,
-    bright lines and other foci. `spread`, `background`, `dark` and `lines` are the sonogram's. `black` is
-    the picture's darkest level.
-    """
-
-    levels: NDArray[np.float32]
-    seen: NDArray[np.bool_]
-    plain: tuple[NDArray[np.bool_], ...]
-    spread: NDArray[np.float32]
-    background: NDArray[np.float32]
-    dark: NDArray[np.int32]
-    lines: NDArray[np.int32]
-    black: float
-    cell: Cell
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +78,8 @@ class Trail:
         on.
     lopsided
         Difference of the two sides as a share of their mean: what lies behind differs across.
+    cut
+        Its table, `shadow_cut.MEASURES`.
     """
 
     missing: NDArray[np.float64]
@@ -116,6 +94,7 @@ class Trail:
     sharp: float
     ripple: float
     lopsided: float
+    cut: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -355,6 +334,7 @@ def _summary(
         _sharpness(ground, body, rows),
         _ripple(core, ground.cell.samples),
         lopsided,
+        cut_trail(ground, body),
     )
 
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from hepalith.anatomy.sonogram import Sonogram
 from hepalith.calcification.echo import Echo, Echoes, Observation
 from hepalith.calcification.shadow import grade_shadow
+from hepalith.calcification.shadow_cut import Ground
 from hepalith.calcification.shadow_expected import expect_shadow
-from hepalith.calcification.shadow_trail import Ground, measure_trail
+from hepalith.calcification.shadow_trail import measure_trail
 from hepalith.calcification.sono_detectability import smallest_focus
 from hepalith.calcification.sono_judge import Verdict, judge_echo
 from hepalith.calcification.ultrasound_body import Bright, Caliper, find_bodies, measure_caliper
@@ -98,8 +99,10 @@ def _ground(
 ) -> Ground:
     """Return what trails are measured on: tissue without dark bodies, lines and foci counts as plain."""
     loose = scales.usable & (sonogram.dark == 0) & (sonogram.lines == 0)
+    seen = grid.inside.copy()
     for body in bodies:
         loose[body.slices] &= ~body.mask
+        seen[body.slices] &= ~body.mask
     plain = loose.copy()
     for body in bodies:
         rows, columns = body.slices
@@ -109,7 +112,7 @@ def _ground(
     black = float(np.quantile(thin, BLACK_QUANTILE)) if thin.size else 0.0
     return Ground(
         levels,
-        grid.inside,
+        seen,
         (plain, loose),
         sonogram.speckle_sd,
         sonogram.background,
@@ -117,6 +120,7 @@ def _ground(
         sonogram.lines,
         black,
         scales.cell,
+        _in_mm(grid.step_px, grid),
     )
 
 

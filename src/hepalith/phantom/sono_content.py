@@ -15,7 +15,7 @@ from hepalith.phantom.sono_anatomy import ANECHOIC_DB, Anatomy, pick
 from hepalith.phantom.sono_ducts import lay_dilated_ducts, lay_hepatolithiasis
 from hepalith.phantom.sono_scene import DuctPlace, Reflector, Tissue
 from hepalith.phantom.sono_shape import Ellipse, Ring
-from hepalith.phantom.sono_simple import MORPHOLOGIES, calcified_body
+from hepalith.phantom.sono_simple import MORPHOLOGIES, calcified_body, gas_body
 
 __all__ = ["SONO_CONTENTS", "draw_contents", "lay", "lay_extras", "list_sono_contents"]
 
@@ -67,6 +67,51 @@ def lay_mixed(anatomy: Anatomy, rng: Rng) -> str:
     lay_simple(anatomy, rng)
     anatomy.notes.append("simple calcification lies beside the duct stones")
     return diagnosis or "simple_healed"
+
+
+CROWD, CROWD_MM = 9, (1.0, 12.0)
+"""Most bodies of a crowded liver, and their sizes."""
+
+CROWD_APART_MM, CROWD_BEHIND_MM, CROWD_GAS = 3.0, 28.0, 0.12
+"""How far apart across the beams bodies lie that are less than so far behind one another, so that each has a
+shadow of its own; the share of them that is gas."""
+
+
+def lay_crowded(anatomy: Anatomy, rng: Rng) -> str:
+    """Lay many bodies of every size, shape and density, each with its own place for a shadow.
+
+    No liver looks so: it is to measure and to learn from.
+    """
+    placed: list[tuple[float, float, float]] = []
+    radius = anatomy.probe.radius_mm if anatomy.probe.shape != "linear" else 0.0
+    for _ in range(CROWD + 5):
+        size = math.exp(pick(rng, *(math.log(v) for v in CROWD_MM)))
+        spot = anatomy.find(rng, size / 2 + 3.5)
+        if spot is None or len(placed) == CROWD:
+            break
+        deep = math.hypot(spot[0], spot[1] + radius) if radius else spot[1]
+        turn = math.atan2(spot[0], spot[1] + radius) * deep if radius else spot[0]
+        if any(
+            abs(turn - other) < (size + wide) / 2 + CROWD_APART_MM and abs(deep - down) < CROWD_BEHIND_MM
+            for other, down, wide in placed
+        ):
+            continue
+        placed.append((turn, deep, size))
+        if rng.random() < CROWD_GAS:
+            body = gas_body(rng, anatomy.next_id, *spot, max(size, 2.0))
+        else:
+            pin = size < 2.5 and rng.random() < 0.7
+            body = calcified_body(
+                rng,
+                anatomy.next_id,
+                *spot,
+                size,
+                morphology="pin" if pin else None,
+                density=pick(rng, 0, 1) if rng.random() < 0.8 else 0.0,
+            )
+        anatomy.bodies.append(body)
+    anatomy.patterns.append(("scattered", tuple(body.id for body in anatomy.bodies)))
+    return ""
 
 
 def lay_nothing(anatomy: Anatomy, rng: Rng) -> str:
@@ -121,6 +166,7 @@ SONO_CONTENTS: Mapping[str, tuple[Layer, float]] = MappingProxyType(
         "mimic:bowel_gas": (mimics.lay_bowel_gas, 0.5),
         "mimic:kidney": (mimics.lay_kidney, 0.5),
         "case:mixed": (lay_mixed, 0.0),
+        "case:crowded": (lay_crowded, 0.0),
     }
 )
 """What can be laid into a liver, what lays it, and its share of pictures in percent (0: only by name).

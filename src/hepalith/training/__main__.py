@@ -11,7 +11,7 @@ import numpy as np
 
 from hepalith.phantom.abdomen import make_abdomen
 from hepalith.phantom.variation import draw_variation
-from hepalith.training import couinaud
+from hepalith.training import couinaud, shadows
 from hepalith.training.atlas import paint_atlas
 from hepalith.training.export import export
 from hepalith.training.train import Recipe, train
@@ -56,6 +56,9 @@ def _parser() -> argparse.ArgumentParser:
     segments = steps.add_parser("segments", help="make the atlas of Couinaud's planes")
     segments.add_argument("--out", type=Path, required=True)
     segments.add_argument("--count", type=int, default=300, help="how many livers (default: %(default)s)")
+    shading = steps.add_parser("shadows", help="make the forest that grades shadows on ultrasound")
+    shading.add_argument("--out", type=Path, required=True)
+    shading.add_argument("--count", type=int, default=400, help="how many pictures (default: %(default)s)")
     return parser
 
 
@@ -75,6 +78,10 @@ def main() -> int:
         seeds = range(couinaud.FIRST_SEED, couinaud.FIRST_SEED + arguments.count)
         rows = [row for seed in seeds for row in couinaud.make_rows(seed)]
         couinaud.write_atlas(arguments.out, rows, arguments.count)
+    elif arguments.step == "shadows":
+        if shadows.FIRST_SEED + arguments.count - 1 > LAST_SEED:
+            raise SystemExit(f"seeds above {LAST_SEED} are for tests")
+        shadows.write_shadows(arguments.out, arguments.count)
     else:
         log.info("largest difference of a probability: %.4f", export(arguments.weights, arguments.out))
     return 0
