@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from hepalith.anatomy.attached import drop_neighbours, open_ball
 from hepalith.anatomy.body import Body
+from hepalith.anatomy.border import place_border
 from hepalith.anatomy.coarse import SPACING_MM, smooth
 from hepalith.anatomy.diaphragm import find_ceiling
 from hepalith.anatomy.field import average_within, diffuse_within, keep_touching
@@ -61,6 +62,8 @@ CONTRAST_STEPS = 8.0
 own unevenness. Our judgement."""
 CEILING_SLACK = 2.5
 """Voxels by which liver may rise above the diaphragm as filled in under the heart, before it is doubted."""
+HALF = 0.5
+"""The same share where the border is placed by what lies on both sides."""
 AIR_REACH = 2
 """Voxels from air within which a dark voxel is taken to be shared with air rather than fat."""
 
@@ -98,8 +101,10 @@ class Outline:
     mass_share: float
 
 
-def find_tissue(hu: NDArray[np.float32], body: Body, liver_hu: float) -> NDArray[np.bool_]:
-    """Return the voxels that are at least half soft tissue, given what liver measures.
+def find_tissue(
+    hu: NDArray[np.float32], body: Body, liver_hu: float, part: float = LIVER_PART
+) -> NDArray[np.bool_]:
+    """Return the voxels of which this part at least is soft tissue, given what liver measures.
 
     A voxel shared half and half with fat measures midway between liver and fat; shared with
     lung, midway between liver and lung, which is far darker: a border with lung drawn at the
@@ -107,7 +112,7 @@ def find_tissue(hu: NDArray[np.float32], body: Body, liver_hu: float) -> NDArray
     """
     air = ndimage.binary_dilation(body.lung | body.gas, iterations=AIR_REACH)
     light = smooth(hu, 0.5)
-    level = np.where(air, LUNG_LEVEL_HU, LIVER_PART * liver_hu + (1 - LIVER_PART) * FAT_MEAN_HU)
+    level = np.where(air, LUNG_LEVEL_HU, part * liver_hu + (1 - part) * FAT_MEAN_HU)
     return np.asarray(body.inside & ~body.lung & ~body.gas & (light > level), dtype=np.bool_)
 
 
@@ -180,10 +185,17 @@ def find_outline(
         start = mask
         if mass_share < REGROW_SHARE:
             break
-    probability = np.where(mask, np.maximum(probability, 0.51), np.minimum(probability, 0.49)).astype(
-        np.float32
-    )
+    probability = _on_its_side(probability, mask)
+    probability = place_border(hu, find_tissue(hu, body, core.mean_hu, HALF), body, mask, probability)
+    mask = keep_touching(probability > 0.5, core.mask, every=prior is not None)
+    probability = _on_its_side(probability, mask)
     return Outline(probability, mask, local, spread, core.spread_hu, mass_share)
+
+
+def _on_its_side(probability: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the probability, above one half in `mask` and below it elsewhere."""
+    sided: NDArray[np.float32] = np.where(mask, np.maximum(probability, 0.51), np.minimum(probability, 0.49))
+    return sided
 
 
 def _log_odds(probability: NDArray[np.float32]) -> NDArray[np.float32]:
