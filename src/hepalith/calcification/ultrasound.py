@@ -19,6 +19,7 @@ from hepalith.calcification.ultrasound_body import Bright, Caliper, find_bodies,
 from hepalith.calcification.ultrasound_form import see_form
 from hepalith.calcification.ultrasound_scale import Scales, find_scales, find_seeds
 from hepalith.calcification.ultrasound_sight import Sight, count_clutter, look_about
+from hepalith.calcification.ultrasound_size import size_of
 from hepalith.image.beam import BeamGrid
 from hepalith.image.picture import Picture
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable
@@ -79,7 +80,7 @@ def _sight(
     grid = picture.grid
     caliper = measure_caliper(body, grid, scales)
     trail = measure_trail(ground, body)
-    size, depth = _in_mm(caliper.length_px, grid), _depth_mm(body, grid)
+    size, depth = _in_mm(size_of(caliper).value, grid), _depth_mm(body, grid)
     shadow = grade_shadow(trail, expect_shadow(size, depth, picture.cine.sonography))
     form, edge = see_form(body, caliper, scales, grid)
     return Sight(
@@ -141,17 +142,11 @@ def _depth_mm(body: Bright, grid: BeamGrid) -> float | None:
 
 
 def _diameter(caliper: Caliper, grid: BeamGrid) -> Assessed:
-    """Return the longest caliper in mm with an interval that holds the doubt of blur and outline."""
+    """Return the longest diameter in mm with an interval that holds the doubt of blur and outline."""
     if grid.mm_per_px is None:
         return NotAssessable("the size of a pixel is not known")
-    doubt = 0.35 * caliper.blur_px + 0.08 * caliper.length_px
-    low = max(0.0, caliper.length_px - doubt)
-    return Measurement(
-        caliper.length_px * grid.mm_per_px,
-        "mm",
-        low * grid.mm_per_px,
-        (caliper.length_px + doubt) * grid.mm_per_px,
-    )
+    value, low, high = (length * grid.mm_per_px for length in size_of(caliper))
+    return Measurement(value, "mm", low, high)
 
 
 def _echo(number: int, sight: Sight, verdict: Verdict, picture: Picture, where: tuple[str, int]) -> Echo:

@@ -37,6 +37,11 @@ def _middle_tube(spot: tuple[float, float], angle: float, size: float, width: fl
     return bent_tube(start, angle - bend / 2, size, (width / 2, width / 2), bend)
 
 
+def _tip_to_tip(strand: Tube) -> float:
+    """Return the longest caliper of a strand, its round ends with it."""
+    return math.dist(strand.points[0], strand.points[-1]) + strand.radii[0] + strand.radii[-1]
+
+
 SMALL_MM, SMALL_DB = 2.5, 4.0
 """A body thinner than the beam and the slice fills little of either; what reports call a pin-like dot is
 bright all the same, so its echo is drawn stronger (our judgement)."""
@@ -66,20 +71,14 @@ def _equal_sign(rng: np.random.Generator, x: float, z: float, size: float) -> Dr
 
 def _linear(rng: np.random.Generator, x: float, z: float, size: float) -> Drawn:
     width = float(rng.uniform(0.7, 1.2))
-    return (
-        _middle_tube((x, z), float(rng.normal(0, 0.5)), size, width, float(rng.normal(0, 0.4))),
-        size,
-        width,
-    )
+    strand = _middle_tube((x, z), float(rng.normal(0, 0.5)), size, width, float(rng.normal(0, 0.4)))
+    return strand, _tip_to_tip(strand), width
 
 
 def _band(rng: np.random.Generator, x: float, z: float, size: float) -> Drawn:
     width = min(float(rng.uniform(1.6, 2.8)), size / 2.5)
-    return (
-        _middle_tube((x, z), float(rng.normal(0, 0.4)), size, width, float(rng.normal(0, 0.5))),
-        size,
-        width,
-    )
+    strand = _middle_tube((x, z), float(rng.normal(0, 0.4)), size, width, float(rng.normal(0, 0.5)))
+    return strand, _tip_to_tip(strand), width
 
 
 def _nodular(rng: np.random.Generator, x: float, z: float, size: float) -> Drawn:
