@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import edt
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 
 from hepalith.geometry import Box
 from hepalith.image.volume import Volume
 
-__all__ = ["box_around", "find_depth", "share_in_view"]
-
-sitk: Any = SimpleITK
-"""Its functions carry no types."""
+__all__ = ["find_depth", "share_in_view"]
 
 DEPTH_SPACING_MM = 2.0
 """Depth is measured on a grid of about this spacing: finer adds time, not meaning, for an outline
 that is itself good to about a millimetre. Our judgement."""
 LIVER_HEIGHT_MM = 160.0
 """Craniocaudal extent of an adult liver in mm. K (textbook 130-170 in the midclavicular line)."""
-
-
-def box_around(mask: NDArray[np.bool_]) -> Box:
-    """Return the smallest box that holds `mask`; as `Box.around`, but with two passes over the voxels."""
-    (planes,) = np.nonzero(mask.any(axis=(1, 2)))
-    if planes.size == 0:
-        return Box((0, 0, 0), (0, 0, 0))
-    first, last = int(planes[0]), int(planes[-1]) + 1
-    shadow = np.logical_or.reduce(mask[first:last], axis=0)
-    (rows,) = np.nonzero(shadow.any(axis=1))
-    (columns,) = np.nonzero(shadow.any(axis=0))
-    return Box((first, int(rows[0]), int(columns[0])), (last, int(rows[-1]) + 1, int(columns[-1]) + 1))
 
 
 def find_depth(mask: NDArray[np.bool_], box: Box, volume: Volume) -> NDArray[np.float32]:
@@ -69,25 +51,31 @@ def find_depth(mask: NDArray[np.bool_], box: Box, volume: Volume) -> NDArray[np.
 
 
 def _enlarge(field: NDArray[np.float32], stride: list[int], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return `field`, sampled at every `stride`-th voxel from the first, at all voxels of `mask` (linear)."""
-    image = sitk.GetImageFromArray(field)
-    image.SetSpacing([float(n) for n in stride[::-1]])
-    size = [int(n) for n in mask.shape[::-1]]
-    # The nearest value beyond the last sample: pad by one sample of the same value.
-    image = sitk.ZeroFluxNeumannPad(image, [0, 0, 0], [1, 1, 1])
-    out = sitk.Resample(
-        image,
-        size,
-        sitk.Transform(),
-        sitk.sitkLinear,
-        [0.0] * 3,
-        [1.0] * 3,
-        [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        0.0,
-        sitk.sitkFloat32,
-    )
-    whole: NDArray[np.float32] = np.multiply(sitk.GetArrayViewFromImage(out), mask)
+    """Return `field`, sampled at every `stride`-th voxel from the first, at all voxels of `mask` (linear).
+
+    Beyond the last sample its value holds.
+    """
+    fine = field
+    for axis in (2, 1):
+        below, above, share = _between(field.shape[axis], stride[axis], mask.shape[axis])
+        share = share[:, None] if axis == 1 else share
+        fine = fine.take(below, axis) * (1 - share) + fine.take(above, axis) * share
+    whole = np.zeros(mask.shape, dtype=np.float32)
+    for plane, inside, low, high, share in zip(
+        whole, mask, *_between(field.shape[0], stride[0], mask.shape[0]), strict=True
+    ):
+        np.multiply(fine[low] * (1 - share) + fine[high] * share, inside, out=plane)
     return whole
+
+
+def _between(
+    samples: int, stride: int, count: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Return the samples below and above each of `count` voxels, and the share of the one above."""
+    place = np.arange(count)
+    below = place // stride
+    above = np.minimum(below + 1, samples - 1)
+    return below, above, ((place - below * stride) / stride).astype(np.float32)
 
 
 def share_in_view(mask: NDArray[np.bool_], box: Box, volume: Volume) -> float:

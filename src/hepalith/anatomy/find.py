@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy.body import FAT_HU, Body, find_body, find_inside
-from hepalith.anatomy.capsule import box_around, find_depth, share_in_view
+from hepalith.anatomy.capsule import find_depth, share_in_view
 from hepalith.anatomy.coarse import Coarse
 from hepalith.anatomy.coarsen import coarsen
 from hepalith.anatomy.liver import Liver
@@ -91,7 +91,7 @@ def find_builtin(volume: Volume, organs: Organs | None) -> Liver:
     outline = find_outline(coarse.hu, body, core, prior)
     wide = coarse.box_of(Box.around(outline.mask), volume.hu.shape)
     mask = sharpen(volume, outline.probability, coarse, wide)
-    inner = box_around(mask)
+    inner = Box.around(mask)
     if inner.is_empty:
         return no_liver("builtin", "no liver in view")
     start = [a + b for a, b in zip(wide.start, inner.start, strict=True)]
@@ -173,7 +173,7 @@ def given_liver(volume: Volume, mask: NDArray[np.bool_]) -> Liver:
 
 def _liver_of(volume: Volume, mask: NDArray[np.bool_], source: str) -> Liver:
     """Return the liver of a mask made elsewhere, which is taken as it is."""
-    box = box_around(mask)
+    box = Box.around(mask)
     if box.is_empty:
         return no_liver(source, "the mask holds no voxel: no liver in view")
     part = np.ascontiguousarray(mask[box.slices], dtype=np.bool_)

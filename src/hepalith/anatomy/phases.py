@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hepalith.anatomy.capsule import box_around
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.phase import estimate_phase
 from hepalith.errors import InputError
@@ -90,7 +89,7 @@ def _phase_of(
     at = volume.grid.to_index(coarse.grid.to_lps(index) - shift) - np.array(liver.box.start)
     mask = ndimage.map_coordinates(liver.mask, np.moveaxis(at, -1, 0), order=0, cval=0).astype(np.bool_)
     mask &= hu > AIR_HU
-    box = box_around(mask)
+    box = Box.around(mask)
     if box.is_empty:
         return Phase("unknown", 1.0)
     inner = np.ascontiguousarray(mask[box.slices])

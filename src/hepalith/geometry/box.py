@@ -50,13 +50,11 @@ class Box:
     @classmethod
     def around(cls, mask: NDArray[np.bool_]) -> Box:
         """Return the smallest box that holds every true voxel of `mask`; empty if there is none."""
-        start: list[int] = []
-        stop: list[int] = []
-        for axis in range(3):
-            others = tuple(a for a in range(3) if a != axis)
-            (hits,) = np.nonzero(mask.any(axis=others))
-            if hits.size == 0:
-                return cls((0, 0, 0), (0, 0, 0))
-            start.append(int(hits[0]))
-            stop.append(int(hits[-1]) + 1)
-        return cls((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+        (planes,) = np.nonzero(mask.any(axis=(1, 2)))
+        if planes.size == 0:
+            return cls((0, 0, 0), (0, 0, 0))
+        first, last = int(planes[0]), int(planes[-1]) + 1
+        shadow = np.logical_or.reduce(mask[first:last], axis=0)  # whole planes: the other axes are read once
+        (rows,) = np.nonzero(shadow.any(axis=1))
+        (columns,) = np.nonzero(shadow.any(axis=0))
+        return cls((first, int(rows[0]), int(columns[0])), (last, int(rows[-1]) + 1, int(columns[-1]) + 1))
