@@ -41,9 +41,13 @@ class Made:
 
 
 def make(
-    hu: NDArray[np.float64], calcium: NDArray[np.bool_] | None, phase: Phase, noise_hu: float = 10.0
+    hu: NDArray[np.float64],
+    calcium: NDArray[np.bool_] | None,
+    phase: Phase,
+    noise_hu: float = 10.0,
+    form: str = "nodular",
 ) -> Made:
-    """Return the hosts of an image with one focus of calcium."""
+    """Return the hosts of an image with one focus of calcium of some form."""
     random = np.random.default_rng(3)
     values = hu + random.normal(0, noise_hu, SHAPE)
     if calcium is not None:
@@ -61,7 +65,7 @@ def make(
     plain = Measurement(1.0, "mm")
     focus = Focus(
         1, "calcification", 0.95, "", (0.0, 0.0, 0.0), plain, False, plain, plain, plain, plain, plain,
-        plain, plain, "nodular",
+        plain, plain, form, morphology_probabilities={form: 1.0},
     )  # fmt: skip
     detectability = Detectability(NotAssessable("not asked"), 250.0, "")
     foci = Foci((focus,) if calcium is not None else (), box, labels, detectability)
@@ -188,3 +192,55 @@ def test_a_ring_of_calcium_with_blood_in_it_is_an_aneurysm_until_shown_otherwise
     full = make(with_ball(160.0), shell, PORTAL).hosts.hosts[0]
     empty = make(with_ball(6.0), shell, PORTAL).hosts.hosts[0]
     assert full.features["blood_pool_ring"] > 0.5 > empty.features["blood_pool_ring"]
+
+
+def blurred_ball(hu: float, edge_mm: float, diameter_mm: float = 44.0) -> NDArray[np.float64]:
+    """Return a portal venous liver with a ball whose edge fades over a distance."""
+    share = np.clip((diameter_mm / 2 - distance()) / edge_mm + 0.5, 0.0, 1.0)
+    return np.asarray(parenchyma() + share * (hu - 105.0))
+
+
+@pytest.mark.parametrize("thick", [1, 3])
+def test_an_edge_is_blurred_beyond_what_the_scan_itself_blurs(thick: int) -> None:
+    """Slices of 6 mm blur the poles of a sharp ball, not its edge within the slice."""
+    found = {}
+    for edge_mm in (1.0, 10.0):
+        image = ndimage.uniform_filter1d(blurred_ball(55.0, edge_mm), thick, axis=0)
+        found[edge_mm] = make(image, distance() < 3, PORTAL).hosts.of_focus[1]
+    assert found[1.0].kind == "solid"
+    assert found[10.0].kind == "infiltrative"
+
+
+def test_where_the_edge_is_hardly_seen_it_is_not_called_blurred() -> None:
+    noisy = make(blurred_ball(90.0, 1.0), distance() < 3, PORTAL, noise_hu=45.0).hosts
+    assert all(h.probabilities["infiltrative"] < 0.5 for h in (*noisy.hosts, *noisy.masses))
+
+
+def test_a_small_cyst_within_a_shell_of_calcium_is_fluid() -> None:
+    image = parenchyma()
+    image[distance() < 10] = 8.0
+    shell = (distance() >= 9) & (distance() < 10.5)
+    made = make(image, shell, PORTAL, form="eggshell")
+    relation = made.hosts.of_focus[1]
+    assert relation.kind == "fluid"
+    assert made.hosts.hosts[0].mean_hu < 25
+
+
+def test_a_shell_too_small_to_see_into_is_not_assessable() -> None:
+    image = parenchyma()
+    shell = (distance() >= 3) & (distance() < 5)
+    image[distance() < 4] = 8.0
+    relation = make(image, shell, PORTAL, form="eggshell").hosts.of_focus[1]
+    assert relation.kind == "not_assessable"
+
+
+def test_bright_nodules_at_the_edge_of_a_dark_lesion_make_it_a_haemangioma(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hepalith.finding.host_scene.measure_aorta", lambda *_: 150.0)
+    image = with_ball(38.0, 44.0)
+    for k, j, i in ((40, 60, 42), (40, 26, 36), (54, 42, 56), (26, 42, 28)):
+        image[(distance((k, j, i)) < 8) & (distance() < 22)] = 150.0
+    mass = make(image, None, PORTAL).hosts.masses[0]
+    assert mass.kind == "solid"
+    assert mass.enhancement == "peripheral_nodular"

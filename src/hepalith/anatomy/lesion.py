@@ -10,6 +10,7 @@ import edt
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.anatomy.lesion_edge import measure_edge
 from hepalith.anatomy.lesion_field import EDGE_MM, SPACING_MM, LesionField
 from hepalith.anatomy.lesion_outline import Region
 
@@ -37,11 +38,13 @@ POOL_VOXELS = 4
 BRIGHT_HU, BRIGHT_SPREADS = 10.0, 3.0
 """A bright part of a lesion exceeds the parenchyma by so many HU and spreads of the noise."""
 
-EDGE_BINS_MM = tuple(float(v) for v in np.arange(-9.0, 9.5, 1.0))
-"""Distances from the outline between which HU are averaged for the edge's profile."""
+DEEP_SHARE, DEEP_MM = 0.6, 6.0
+"""Share of the greatest distance from the lesion's edge and from calcium, and the distance, from which the
+blur of neither reaches, so that the content is measured as it is: the lesser of the two counts."""
 
-EDGE_SHARES = (0.2, 0.8)
-"""Shares of the contrast between which the edge's width is taken, as in the 20-80 % rise distance."""
+MANY_VOXELS = 200
+"""Voxels of the content from which it is measured on the smoothed copy. Of a smaller one the copy is taken as
+it is: smoothing would carry the wall, and the liver beyond calcium that is left out, into it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,16 +62,17 @@ class Lesion:
     volume_ml
         Of that extent.
     core_hu, contrast_hu
-        Median HU of what lies deeper than the blur of its edge, and how far that is from the parenchyma
-        about it.
+        Median HU of its content, where neither the blur of its edge nor that of calcium reaches; and how far
+        what lies beneath its edge is from the parenchyma about it.
     contrast_error_hu
         Standard error of the contrast: noise, and how far the liver's own texture strays at this size.
     rim_hu
         Median HU of the layer beneath its edge, less that of the core.
-    edge_mm
-        Distance over which the mean HU goes from 20 to 80 % of the contrast.
+    edge_mm, edge_error_mm
+        Width of its own edge, from 20 to 80 % of the contrast, beyond the blur of the scan, and the standard
+        error of that; 0 and infinite where too little of the edge is seen.
     texture_hu
-        Standard deviation of the core beyond what noise explains.
+        Standard deviation of the content beyond what noise explains.
     fat_share, gas_share, fluid_share, bright_share
         Shares of what is seen that measure as fat, as gas, as fluid, and brighter than parenchyma.
     bright_hu
@@ -98,6 +102,7 @@ class Lesion:
     contrast_error_hu: float
     rim_hu: float
     edge_mm: float
+    edge_error_mm: float
     texture_hu: float
     fat_share: float
     gas_share: float
@@ -127,8 +132,8 @@ def look_at_lesion(field: LesionField, region: Region) -> Lesion | None:
         core = seen
     if int(core.sum()) < LEAST_CORE // 2:
         return None
-    about = known & field.inside[where] & ~body & ~field.vessel[where] & (field.depth_mm[where] > EDGE_MM)
-    about &= (outward > ABOUT_MM[0]) & (outward <= ABOUT_MM[1])
+    trusted = known & field.inside[where] & ~field.vessel[where] & (field.depth_mm[where] > EDGE_MM)
+    about = trusted & ~body & (outward > ABOUT_MM[0]) & (outward <= ABOUT_MM[1])
     fine, level, hu = field.fine[where], field.level_hu[where], field.coarse.hu[where]
     around = float(np.median(fine[about])) if int(about.sum()) >= LEAST_CORE else 0.0
     middle = float(np.median(fine[core]))
@@ -144,20 +149,23 @@ def look_at_lesion(field: LesionField, region: Region) -> Lesion | None:
     inner = core & (inward >= np.percentile(inward[body], 90))
     rim = seen & (inward <= CORE_MM + SPACING_MM)
     independent = max(float(core.sum()) / VOXELS_PER_DRAW, 1.0)
+    content, noise_hu = _content(field, where, (inward, body), about)
+    edge = measure_edge(field, where, body, trusted)
     return Lesion(
         region=region,
         centre_lps_mm=(x, y, z),
         diameter_mm=diameter,
         volume_ml=volume_ml,
-        core_hu=float(np.median(absolute[core])),
+        core_hu=float(np.median(content)),
         contrast_hu=middle - around,
         contrast_error_hu=math.hypot(field.fine_sd / math.sqrt(independent), field.broad_sd),
         rim_hu=float(np.median(fine[rim])) - middle,
-        edge_mm=_edge_width(hu - level, body, inward - outward, known & field.inside[where]),
-        texture_hu=_texture(fine[core], field.fine_sd),
+        edge_mm=0.0 if edge is None else edge.blur_mm,
+        edge_error_mm=math.inf if edge is None else edge.error_mm,
+        texture_hu=_texture(content, noise_hu),
         fat_share=float((hu[seen] < FAT_HU).mean()),
         gas_share=float((hu[body] < GAS_HU).mean()),
-        fluid_share=float((absolute[core] < FLUID_HU).mean()),
+        fluid_share=float((content < FLUID_HU).mean()),
         bright_share=float(bright.sum() / seen.sum()),
         bright_hu=float(np.median(absolute[bright])) if bright.any() else float(np.median(absolute[core])),
         pools=pools,
@@ -210,33 +218,30 @@ def _texture(values: NDArray[np.float32], noise_hu: float) -> float:
     return math.sqrt(max(spread**2 - noise_hu**2, 0.0))
 
 
-def _edge_width(
-    excess: NDArray[np.float32],
-    body: NDArray[np.bool_],
-    inward_mm: NDArray[np.float32],
-    known: NDArray[np.bool_],
-) -> float:
-    """Return the 20-80 % width of a lesion's edge, from the mean HU at each distance from its outline.
+def _content(
+    field: LesionField,
+    where: tuple[slice, slice, slice],
+    lesion: tuple[NDArray[np.float32], NDArray[np.bool_]],
+    about: NDArray[np.bool_],
+) -> tuple[NDArray[np.float32], float]:
+    """Return the HU of a lesion's content, and their noise.
 
-    Distances are counted to voxel centres, half a voxel from the outline on either side.
+    Of large lesions from the smoothed copy; of small ones from the copy as it is, with the noise of the
+    parenchyma about them.
     """
-    signed = inward_mm - np.where(body, 0.5, -0.5) * SPACING_MM
-    bins = np.digitize(signed[known], EDGE_BINS_MM)
-    count = np.bincount(bins, minlength=len(EDGE_BINS_MM) + 1)
-    total = np.bincount(bins, weights=excess[known], minlength=len(EDGE_BINS_MM) + 1)
-    good = count >= LEAST_CORE
-    good[0] = good[-1] = False
-    if int(good.sum()) < 6:
-        return 0.0
-    middle = (np.asarray(EDGE_BINS_MM[:-1]) + np.asarray(EDGE_BINS_MM[1:])) / 2
-    at = middle[good[1:-1]]
-    mean = (total[good] / count[good]).astype(np.float64)
-    outside, inside = float(mean[:2].mean()), float(mean[-2:].mean())
-    if abs(inside - outside) < 1.0:
-        return 0.0
-    share = np.maximum.accumulate(np.clip((mean - outside) / (inside - outside), 0, 1))
-    low, high = (float(np.interp(s, share, at)) for s in EDGE_SHARES)
-    return high - low
+    inward, body = lesion
+    known = field.known[where]
+    free = inward if known.all() else np.minimum(inward, edt.edt(known, anisotropy=(SPACING_MM,) * 3))
+    free = np.where(body & known, free, 0)
+    deep = free >= min(DEEP_MM, DEEP_SHARE * float(free.max()))
+    level = field.level_hu[where]
+    if int(deep.sum()) >= MANY_VOXELS:
+        return (field.fine[where] + level)[deep], field.fine_sd
+    hu = field.coarse.hu[where]
+    if int(about.sum()) < LEAST_CORE:
+        return hu[deep], field.fine_sd
+    plain = (hu - level)[about]
+    return hu[deep], 1.4826 * float(np.median(np.abs(plain - np.median(plain))))
 
 
 def _caliper(points_mm: NDArray[np.float64]) -> float:

@@ -48,9 +48,23 @@ FAT_SHARE, FAT_SLOPE = 0.05, 0.012
 """Share of fat at which a lesion is as likely as not called fatty, and how fast that grows: chance voxels and
 the edge of fissures reach 0.02. Our judgement."""
 
-EDGE_MM, EDGE_SLOPE_MM = 5.0, 0.7
-"""Width of the edge (20 to 80 %) at which it is as likely as not called blurred. A sharp edge measures 2 to
-4 mm on the 2 mm copy, an infiltrate's 5 to 8 mm. Our judgement."""
+EDGE_MM, EDGE_SPREAD_MM = 2.8, 0.4
+"""Width of a lesion's own edge (20 to 80 %, the scan's blur taken off) at which it is as likely as not
+blurred, and how that varies. Distinct edges of the development phantoms have 0 to 2 mm, those with a wall or
+a rim up to 2.5, infiltrates 3.4 and more; an edge is called ill-defined from some millimetres on."""
+
+TURNED_HU, TURNED_SLOPE_HU, EVEN_MIXED = 2.0, 0.7, 0.35
+"""Texture beyond noise at which the content of a cyst with a calcified wall is as likely as not uneven, how
+fast that grows, and the weight of content turned solid where it is even: membranes and matrix are not."""
+
+UNSEEN_EDGE = 0.05
+"""Probability of a blurred edge where too little of it is seen to say. Our judgement."""
+
+EVEN_HU, EVEN_SLOPE_HU = 4.0, 0.8
+"""Texture beyond noise up to which the content of a lesion is even, as fluid is. Our judgement."""
+
+BLURRED_FROM_MM = 30.0
+"""Diameter from which an edge can be called blurred: infiltrates are large when seen. Our judgement."""
 
 MIXED_SHARE = (0.15, 0.85)
 """Share of fluid between which a lesion is partly fluid."""
@@ -97,21 +111,31 @@ def kinds_of(lesion: Lesion, phase: Phase, walled: float = 0.0) -> Mapping[str, 
         Probability that its wall is calcified.
     """
     fat = rise(lesion.fat_share, FAT_SHARE, FAT_SLOPE)
-    blurred = (
-        rise(lesion.edge_mm, EDGE_MM, EDGE_SLOPE_MM) * rise(lesion.diameter_mm, 30.0, 5.0) * (1 - walled)
-    )
     nodular = (
         rise(lesion.bright_share, NODULE_SHARE, 0.015)
         if lesion.contrast_hu < 0 and lesion.bright_share
         else 0.0
     )
-    blurred *= 1 - nodular
     plain, old = _by_density(lesion, phase), _by_density_walled(lesion)
+    blurred = _blurred_chance(lesion, plain["fluid"]) * (1 - walled) * (1 - nodular)
     rest = (1.0 - fat) * (1.0 - blurred)
     shares = {n: rest * ((1 - walled) * plain[n] + walled * old[n]) for n in ("solid", "fluid", "mixed")}
     shares = {n: (1 - nodular) * p + (nodular * rest if n == "solid" else 0.0) for n, p in shares.items()}
     shares["fat"], shares["infiltrative"] = fat, (1.0 - fat) * blurred
     return MappingProxyType({name: shares[name] for name in KINDS})
+
+
+def _blurred_chance(lesion: Lesion, fluid: float) -> float:
+    """Return the probability that a lesion's edge is blurred as that of what infiltrates.
+
+    A wall about even fluid makes an edge of two steps, which no infiltrate is; small lesions have no edge to
+    speak of.
+    """
+    if not math.isfinite(lesion.edge_error_mm):
+        return UNSEEN_EDGE
+    away = (lesion.edge_mm - EDGE_MM) / math.hypot(EDGE_SPREAD_MM, lesion.edge_error_mm)
+    even = fluid * rise(-lesion.texture_hu, -EVEN_HU, EVEN_SLOPE_HU)
+    return NormalDist().cdf(away) * (1.0 - even) * rise(lesion.diameter_mm, BLURRED_FROM_MM, 5.0)
 
 
 def _by_density(lesion: Lesion, phase: Phase) -> dict[str, float]:
@@ -133,6 +157,8 @@ def _by_density_walled(lesion: Lesion) -> dict[str, float]:
         name: share * (NormalDist(mean, math.hypot(spread, error)).pdf(lesion.core_hu) + 1e-6)
         for name, (share, mean, spread) in WALLED_LOOKS.items()
     }
+    uneven = rise(lesion.texture_hu, TURNED_HU, TURNED_SLOPE_HU)
+    found["mixed"] *= EVEN_MIXED + (1.0 - EVEN_MIXED) * uneven
     total = sum(found.values())
     return {name: value / total for name, value in found.items()}
 

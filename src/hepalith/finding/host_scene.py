@@ -32,9 +32,9 @@ __all__ = [
     "voxels_of",
 ]
 
-BLUR_MM = 3.0
-"""How far the blur of calcium hides the tissue about it: half a slice, the in-plane blur and the copy's
-own."""
+BLUR_MM, BLUR_BEYOND_MM = 3.0, 1.5
+"""How far the blur of calcium hides the tissue about it at least: the in-plane blur and the copy's own; and
+how far beyond half a slice, where slices are thick."""
 
 ABOUT_MM = 7.0
 """How far about a focus its surroundings are looked at: 4 mm of tissue beyond the blur."""
@@ -111,7 +111,8 @@ def lay_field(
     """
     if not liver.is_in_view:
         return None
-    dense = (np.concatenate(list(voxels.values())), BLUR_MM) if voxels else None
+    blur_mm = max(BLUR_MM, volume.spacing_mm[0] / 2 + BLUR_BEYOND_MM)
+    dense = (np.concatenate(list(voxels.values())), blur_mm) if voxels else None
     blood = (vessels.labels, vessels.box) if vessels is not None and vessels.seen and vessels.bright else None
     bile = (ducts.labels, ducts.box) if ducts is not None and ducts.ducts else None
     return lay_lesion_field(volume, liver, dense=dense, vessels=blood, ducts=bile)

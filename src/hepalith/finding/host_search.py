@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from types import MappingProxyType
 
@@ -34,6 +34,10 @@ from hepalith.image.volume import Volume
 from hepalith.vocabulary import Measurement, NotAssessable
 
 __all__ = ["find_hosts"]
+
+BLOOD_LABELS = ("iodine_in_vessel",)
+"""Bright bodies whose HU are those of blood or tissue: what they fill is seen, not hidden. The nodules
+of a haemangioma are such."""
 
 UNENHANCED_REASON = "on an unenhanced scan a lesion around the calcium can be seen, but never excluded"
 
@@ -98,7 +102,9 @@ def find_hosts(
     """
     calcium = foci.calcifications
     voxels = voxels_of(foci)
-    field = lay_field(volume, liver, voxels, vessels, ducts)
+    blood_like = {f.id for f in foci.foci if f.label in BLOOD_LABELS}
+    dense = {number: places for number, places in voxels.items() if number not in blood_like}
+    field = lay_field(volume, liver, dense, vessels, ducts)
     if field is None:
         relation = HostRelation("not_assessable", 0, NotAssessable(LITTLE_REASON), "", 0.5, LITTLE_REASON)
         return Hosts(
@@ -114,7 +120,9 @@ def find_hosts(
         if number in wanted or may_be_mass(region):
             lesion = look_at_lesion(field, region)
             if lesion is not None:
-                seen[number] = Seen(lesion, credibility(scene, lesion))
+                about = [f for f in calcium if number in near[f.id].regions]
+                chance = max(credibility(scene, lesion), _enclosed(lesion, about, places))
+                seen[number] = Seen(lesion, chance)
     owner = {f.id: _owner(near[f.id], seen, phase) for f in calcium}
     held: dict[int, list[int]] = {}
     for f in calcium:
@@ -155,9 +163,19 @@ def _owner(near: Near, seen: Mapping[int, Seen], phase: Phase) -> tuple[int, flo
     return best, chances.get(best, 0.0)
 
 
+def _enclosed(lesion: Lesion, about: Sequence[Focus], places: Mapping[int, NDArray[np.intp]]) -> float:
+    """Return the probability that a region is what a shell of calcium encloses, which needs no other sign."""
+    chances = [_shell_chance(f) * wall_calcified(lesion, {f.id: places[f.id]}) for f in about]
+    return SHELL_PRIOR * max(chances, default=0.0)
+
+
+def _shell_chance(focus: Focus) -> float:
+    return sum(focus.morphology_probabilities.get(name, 0.0) for name in SHELLS)
+
+
 def _host_prior(focus: Focus) -> float:
     """Return how often calcium of this form lies in a lesion: a shell of it encloses something."""
-    shell = sum(focus.morphology_probabilities.get(name, 0.0) for name in SHELLS)
+    shell = _shell_chance(focus)
     return shell * SHELL_PRIOR + (1.0 - shell) * HOST_PRIOR
 
 
