@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from importlib import resources
+from importlib import import_module, resources
+from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -106,14 +106,16 @@ def weights_sha256() -> str:
 
 
 @functools.cache
-def _session() -> onnxruntime.InferenceSession:
-    """Return the runtime with the weights loaded, once for a process."""
+def _session() -> Any:
+    """Return the runtime with the weights loaded, once for a process; ultrasound needs neither."""
+    onnxruntime = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     options.inter_op_num_threads = 1
     options.use_deterministic_compute = True
     options.log_severity_level = 3
     options.enable_mem_pattern = False
+    options.enable_cpu_mem_arena = False
     return onnxruntime.InferenceSession(_read_weights(), options, providers=["CPUExecutionProvider"])
 
 

@@ -129,9 +129,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     named = next((a for a in argv if not a.startswith("-")), None)
     brief = any(command.name == named and command.is_brief for command in COMMANDS)
     with guarded() as outcome, uncollected() if brief else contextlib.nullcontext():
-        arguments, unknown = build_parser(only=named).parse_known_args(argv)
-        if unknown:  # said by the command, whose help lists what it knows
-            OneLineParser(prog=f"hepalith {arguments.command}").error(f"unknown: {' '.join(unknown)}")
-        run = importlib.import_module(f"hepalith.cli.{arguments.command}").run
+        with uncollected():
+            arguments, unknown = build_parser(only=named).parse_known_args(argv)
+            if unknown:  # said by the command, whose help lists what it knows
+                OneLineParser(prog=f"hepalith {arguments.command}").error(f"unknown: {' '.join(unknown)}")
+            run = importlib.import_module(f"hepalith.cli.{arguments.command}").run
         outcome.status = run(arguments)
     return outcome.status

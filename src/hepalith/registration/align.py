@@ -11,18 +11,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.geometry import Box, Grid
+from hepalith.image.itk import sitk
 from hepalith.image.volume import AIR_HU, Volume
 from hepalith.registration.alignment import Alignment
 
 __all__ = ["align", "lay"]
-
-sitk: Any = SimpleITK
-"""Its functions carry no types."""
 
 SPACING_MM = 3.0
 """Grid on which the images are compared: finer than what breathing leaves unexplained, and quiet."""
