@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hepalith.anatomy.find import find_liver, given_liver, with_organs
 from hepalith.anatomy.liver import Liver
 from hepalith.errors import MaskError, UnreadableFileError, UnsupportedModalityError
+from hepalith.geometry import Box
 from hepalith.image import AIR_HU, Volume
 from hepalith.image.mask import lay_masks
 from hepalith.image.noise import estimate_noise
@@ -71,7 +72,8 @@ def refuse_no_organ(volume: Volume, mask: NDArray[np.bool_], names: str) -> None
     """
     if volume.invalid is not None and volume.invalid[mask].any():
         return  # said by `locate_liver` as what it is
-    inside = volume.hu[mask]
+    box = Box.around(mask).slices
+    inside = volume.hu[box][mask[box]]
     if inside.size < FEWEST_MASK_VOXELS:
         raise MaskError(
             f"{names}: only {inside.size} voxels of the mask lie in the image; give the whole liver"

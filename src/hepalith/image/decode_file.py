@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import math
 import re
 import tempfile
 import zlib
@@ -15,8 +16,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
-import SimpleITK
-from isal import igzip_lib, isal_zlib
+from isal import igzip_lib
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from hepalith.errors import GeometryError, UnreadableFileError
 from hepalith.geometry import Grid, StoredOrder
+from hepalith.image.itk import sitk
 from hepalith.image.volume import AIR_HU, Volume
 from hepalith.study import Series
 from hepalith.study.source import read_whole
@@ -43,6 +44,8 @@ A small file that announces more was built to exhaust the machine, or does not f
 """
 
 _HEADER_BYTES = 544
+_PIECE_BYTES = 1 << 23
+"""Bytes unpacked at once: few enough to stay at hand, many enough to cost nothing to fetch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,12 +137,13 @@ def read_image_file(path: Path, member: str | None, kind: str) -> StoredImage:
 
 def _read_nifti(data: bytes, name: str, digest: str) -> StoredImage:
     try:
-        if data[:2] == b"\x1f\x8b":
-            data = _gunzip(data)
-        loader = nibabel.Nifti2Image if 540 in _header_sizes(data) else nibabel.Nifti1Image
-        image = loader.from_stream(io.BytesIO(data))
+        held = _gunzip(data) if data[:2] == b"\x1f\x8b" else memoryview(data)
+        head = bytes(held[:_HEADER_BYTES])
+        loader = nibabel.Nifti2Image if 540 in _header_sizes(head) else nibabel.Nifti1Image
+        image = loader.from_stream(io.BytesIO(bytes(held[: max(_HEADER_BYTES, _first_voxel(head))])))
         proxy: Any = image.dataobj
-        values = _one_volume(np.asarray(proxy.get_unscaled()).T, name)
+        stored = np.frombuffer(held, proxy.dtype, math.prod(proxy.shape), proxy.offset)
+        values = _one_volume(stored.reshape(proxy.shape[::-1]), name)  # its first axis is its fastest
     except (  # type: ignore[misc]
         ImageFileError,
         HeaderDataError,
@@ -174,36 +178,45 @@ def _header_sizes(data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[:4], "little"), int.from_bytes(data[:4], "big")
 
 
-def _gunzip(data: bytes) -> bytes:
+def _gunzip(data: bytes) -> memoryview:
     """Unpack as much of a gzip stream as its NIfTI header announces, and no more.
 
-    A stream cut short, or a header that announces more than `MAX_UNPACKED_BYTES`, raises.
+    Piece by piece into one block of memory: nothing is held twice. A stream cut short, or a header that
+    announces more than `MAX_UNPACKED_BYTES`, raises.
     """
-    parts: list[bytes] = []
-    wanted, have = _HEADER_BYTES, 0
-    announced = False
-    machine = isal_zlib.decompressobj(wbits=31)
-    while have < wanted:
-        part = machine.decompress(data, wanted - have)
-        parts.append(part)
-        have += len(part)
-        if have < wanted and machine.eof and machine.unused_data[:2] == b"\x1f\x8b":  # a further member
-            data, machine = machine.unused_data, isal_zlib.decompressobj(wbits=31)
-            continue
-        if have < wanted and (machine.eof or not part):
-            if not announced:
-                raise EOFError("the compressed stream ends within the header")
-            raise EOFError("the compressed stream ends early")
-        data = machine.unconsumed_tail
-        if not announced:
-            announced, wanted = True, _announced_bytes(parts[0] if len(parts) == 1 else b"".join(parts))
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    machine = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+    whole, have, announced = np.empty(_HEADER_BYTES, dtype=np.uint8), 0, False
+    while have < len(whole):
+        if machine.eof:  # a further member follows, or nothing does
+            data = machine.unused_data
+            machine = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+        piece = machine.decompress(data, min(_PIECE_BYTES, len(whole) - have))
+        if not piece and not machine.eof and machine.needs_input:
+            raise EOFError(f"the compressed stream ends {'early' if announced else 'within the header'}")
+        data = b""
+        whole[have : have + len(piece)] = np.frombuffer(piece, dtype=np.uint8)
+        have += len(piece)
+        if have == len(whole) and not announced:
+            head, announced = whole, True
+            whole = np.empty(_announced_bytes(head.tobytes()), dtype=np.uint8)
+            whole[:_HEADER_BYTES] = head[: len(whole)]
+    return whole.data
+
+
+def _read_header(head: bytes) -> Any:
+    """Return a file's NIfTI header, as it is."""
+    header_class: Any = nibabel.Nifti2Header if 540 in _header_sizes(head) else nibabel.Nifti1Header
+    return header_class.from_fileobj(io.BytesIO(head), check=False)
+
+
+def _first_voxel(head: bytes) -> int:
+    """Return where a NIfTI file's voxels begin, in bytes, from its header."""
+    return int(_read_header(head)["vox_offset"])
 
 
 def _announced_bytes(head: bytes) -> int:
     """Return how long a NIfTI file is, from its header."""
-    header_class: Any = nibabel.Nifti2Header if 540 in _header_sizes(head) else nibabel.Nifti1Header
-    header = header_class.from_fileobj(io.BytesIO(head), check=False)
+    header = _read_header(head)
     shape = [int(n) for n in header["dim"][1 : 1 + int(header["dim"][0])]]
     size = int(header["vox_offset"]) + int(np.prod(shape, dtype=np.float64)) * int(header["bitpix"]) // 8
     if min(shape, default=0) < 1 or not 0 < size <= MAX_UNPACKED_BYTES:
@@ -246,7 +259,7 @@ def _read_with_itk(path: Path, member: str | None, data: bytes, digest: str) -> 
     io_name = "NrrdImageIO" if text.startswith("NRRD") else "MetaImageIO"
     try:
         with _on_disk(path, member, data) as readable:
-            reader: Any = SimpleITK.ImageFileReader()  # type: ignore[no-untyped-call]
+            reader = sitk.ImageFileReader()
             reader.SetImageIO(io_name)
             reader.SetFileName(str(readable))
             image = reader.Execute()
@@ -257,7 +270,7 @@ def _read_with_itk(path: Path, member: str | None, data: bytes, digest: str) -> 
         ) from error
     if image.GetNumberOfComponentsPerPixel() != 1:
         raise UnreadableFileError(f"{name}: holds several values a voxel, not CT values; give the CT in HU")
-    values = _one_volume(SimpleITK.GetArrayFromImage(image), name)
+    values = _one_volume(sitk.GetArrayFromImage(image), name)
     dimension = image.GetDimension()
     affine = np.eye(4)
     direction = np.eye(3)

@@ -118,12 +118,12 @@ def _lay(source: MaskSource, volume: Volume) -> LaidMask:
                 f"({_sized(stored.shape)}); save it with the image's geometry"
             )
         note = "The liver mask has no geometry; it was laid on the image voxel by voxel"
-        return LaidMask(np.ascontiguousarray(volume.stored_order.to_working(chosen)), (*image.warnings, note))
+        return LaidMask(_copied(volume.stored_order.to_working(chosen)), (*image.warnings, note))
     order = StoredOrder.of(image.grid)
     grid = order.working_grid(image.grid)
     working = order.to_working(chosen)
     if grid.is_close_to(volume.grid, SAME_GRID_SHARE * min(volume.grid.spacing_mm)):
-        return LaidMask(np.ascontiguousarray(working), image.warnings)
+        return LaidMask(_copied(working), image.warnings)
     laid = _resampled(working, grid, volume.grid)
     if not laid.any():
         raise MaskError(f"{name}: the mask lies outside the image; give the mask of this examination")
@@ -132,6 +132,15 @@ def _lay(source: MaskSource, volume: Volume) -> LaidMask:
         note = f"Only {share:.0%} of the liver mask lies in the image: is it of this scan?"
         return LaidMask(laid, (*image.warnings, note))
     return LaidMask(laid, image.warnings)
+
+
+def _copied(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a mask laid out in its own order; beyond the box of what it marks nothing is touched."""
+    if mask.flags.c_contiguous:
+        return mask
+    whole, box = np.zeros(mask.shape, dtype=np.bool_), Box.around(mask)
+    whole[box.slices] = mask[box.slices]
+    return whole
 
 
 def _sized(shape: Sequence[int]) -> str:
@@ -164,14 +173,15 @@ def _scaled(values: NDArray[Any], slope: float, intercept: float) -> NDArray[Any
 
 
 def _take_label(values: NDArray[Any], label: int | None, name: str) -> NDArray[np.bool_]:
-    """Return where the label is; without one, where anything is."""
+    """Return where the label is; without one, where anything is. The values may be written over."""
     if values.dtype.kind == "f":
         values = np.nan_to_num(values, copy=True, nan=0.0, posinf=0.0, neginf=0.0)
         if label is None:
             return np.asarray(values >= 0.5)  # probabilities are cut at one half
         values = np.rint(values)
     if label is None:
-        return np.asarray(values > 0)
+        room = values.view(np.bool_) if values.dtype == np.uint8 and values.flags.writeable else None
+        return np.asarray(np.greater(values, 0, out=room))
     chosen = np.asarray(values == label)
     if not chosen.any():
         there = [str(int(v)) for v in np.unique(values) if v != 0]
