@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
