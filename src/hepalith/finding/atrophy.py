@@ -64,7 +64,8 @@ def find_atrophy(segments: Segments, liver: Liver) -> Finding:
     if liver.in_view < LEAST_IN_VIEW:
         why = "not all of the liver is in view"
         return Finding("lobar_atrophy", subject, State.NOT_ASSESSABLE, reason=why)
-    counts = np.bincount(segments.labels.ravel(), minlength=len(SEGMENTS) + 1)[1 : len(SEGMENTS) + 1]
+    planes = [np.bincount(plane.ravel(), minlength=len(SEGMENTS) + 1) for plane in segments.labels]
+    counts = np.sum(planes, axis=0)[1 : len(SEGMENTS) + 1]  # plane by plane: counting widens what it counts
     total = float(counts.sum())
     if not total:
         why = "the segments hold nothing"

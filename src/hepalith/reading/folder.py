@@ -9,6 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from hepalith.errors import HepalithError, OutputError, OutputExistsError
 from hepalith.geometry import Grid
 from hepalith.image.save import save_map
 from hepalith.reading.document import SCHEMA, to_json
-from hepalith.reading.reading import Reading, Run
+from hepalith.reading.reading import Maps, Reading, Run
 from hepalith.reading.sonogram_maps import OTHER_FOCI, OTHER_PICTURES, stacked
 from hepalith.reading.source import source_json
 
@@ -200,26 +201,37 @@ def must_stage_inside(target: Path) -> bool:
 
 def write_files(reading: Reading, folder: Path, writers: Mapping[str, Writer]) -> None:
     """Write every file of the reading but ``run.json`` into `folder`."""
-    maps = reading.maps
+    with ThreadPoolExecutor(1) as beside:  # the HU take longest to squeeze: the pages are made meanwhile
+        written = beside.submit(write_crop, reading.maps, folder)
+        write_maps(reading.maps, folder)
+        for name in sorted(writers):
+            writers[name](reading, folder / name)
+        if not reading.source.is_hidden:
+            write_private(folder / "source.json", source_json(reading.source))
+        (folder / "reading.json").write_text(to_json(reading.document), encoding="utf-8")
+        written.result()
+
+
+def write_crop(maps: Maps, folder: Path) -> None:
+    """Write the HU that a reading keeps; nothing where no liver is in view."""
+    if not maps.box.is_empty:
+        crop = maps.volume
+        save_map(folder / "liver_box.nii.gz", crop.hu, crop.grid, crop.stored_order)
+
+
+def write_maps(maps: Maps, folder: Path) -> None:
+    """Write every map of labels, and the ultrasound pictures kept beside a CT."""
     save_map(folder / "liver.nii.gz", maps.liver, maps.grid, maps.stored_order, box=maps.box)
     save_map(folder / "foci.nii.gz", maps.foci, maps.grid, maps.stored_order, box=maps.box)
     for name in ("segments", "ducts", "hosts"):
         labels = getattr(maps, name)
         if labels is not None:
             save_map(folder / f"{name}.nii.gz", labels, maps.grid, maps.stored_order, box=maps.box)
-    if not maps.box.is_empty:
-        crop = maps.volume
-        save_map(folder / "liver_box.nii.gz", crop.hu, crop.grid, crop.stored_order)
     if maps.others:
         grey, foci = stacked(maps)
         plain = Grid((grey.shape[0], grey.shape[1], grey.shape[2]), np.eye(4)[[2, 1, 0, 3]])
         save_map(folder / OTHER_PICTURES, grey, plain)
         save_map(folder / OTHER_FOCI, foci, plain)
-    for name in sorted(writers):
-        writers[name](reading, folder / name)
-    if not reading.source.is_hidden:
-        write_private(folder / "source.json", source_json(reading.source))
-    (folder / "reading.json").write_text(to_json(reading.document), encoding="utf-8")
 
 
 def json_text(value: Any) -> str:
