@@ -157,10 +157,14 @@ def wide_blood_level(around: Surroundings, phase: Phase) -> float:
 
 def reduce_sum(array: NDArray[Any], factor: tuple[int, int, int]) -> NDArray[np.float32]:
     """Return the sums over cells of ``factor`` voxels; the last cell of an axis may be smaller."""
-    reduced = array.view(np.uint8) if array.dtype == np.bool_ else array
-    for axis in range(3):  # slices first: whole planes are added, and little is left for the other axes
-        reduced = _sum_along(reduced, axis, factor[axis])
-    return np.asarray(reduced, dtype=np.float32)
+    counted = array.view(np.uint8) if array.dtype == np.bool_ else array
+    layers = []
+    for start in range(0, len(counted), factor[0]):  # a layer of cells at a time stays at hand
+        layer = counted[start : start + factor[0]].sum(axis=0, dtype=np.int32)
+        for axis in range(2):
+            layer = _sum_along(layer, axis, factor[1 + axis])
+        layers.append(layer)
+    return np.array(layers, dtype=np.float32)
 
 
 def _sum_along(array: NDArray[Any], axis: int, factor: int) -> NDArray[np.int32]:

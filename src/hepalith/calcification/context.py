@@ -180,10 +180,16 @@ def lies_at_hilum(places: NDArray[np.intp], liver: NDArray[np.bool_]) -> NDArray
 
     So lie the hilum and all that runs there; ribs, cartilage and spine's processes do not.
     """
-    right = np.where(liver.any(axis=2), liver.argmax(axis=2), liver.shape[2])
-    front = np.where(liver.any(axis=1), liver.argmax(axis=1), liver.shape[1])
-    k, j, i = places.T
-    return np.asarray((right[k, j] < i) & (front[k, i] < j))
+    held = np.zeros(len(places), np.bool_)
+    order = np.argsort(places[:, 0], kind="stable")
+    planes, first = np.unique(places[order, 0], return_index=True)
+    for plane, here in zip(planes, np.split(order, first[1:]), strict=False):  # of no places one empty part
+        mask = liver[plane]
+        right = np.where(mask.any(axis=1), mask.argmax(axis=1), mask.shape[1])
+        front = np.where(mask.any(axis=0), mask.argmax(axis=0), mask.shape[0])
+        _, j, i = places[here].T
+        held[here] = (right[j] < i) & (front[i] < j)
+    return held
 
 
 def _share_at_hilum(bodies: Bodies, liver: NDArray[np.bool_]) -> NDArray[np.float64]:
