@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +89,7 @@ class Ducts:
     box
         Where `labels` lies in the image.
     labels
-        int32, shape of `box`: id of the duct, 0 elsewhere.
+        Integers, shape of `box`: id of the duct, 0 elsewhere.
     ducts
         Widest first, ids from 1.
     seen
@@ -106,7 +107,7 @@ class Ducts:
     """
 
     box: Box
-    labels: NDArray[np.int32]
+    labels: NDArray[np.integer[Any]]
     ducts: tuple[Duct, ...]
     seen: bool
     reason: str
@@ -174,7 +175,7 @@ def find_ducts(volume: Volume, liver: Liver, vessels: Vessels | None, phase: Pha
 def no_ducts(liver: Liver, reason: str) -> Ducts:
     """Return that no duct was seen, and why none could be."""
     return Ducts(
-        liver.box, np.zeros(liver.box.shape, dtype=np.int32), (), seen=False, reason=reason,
+        liver.box, np.zeros(liver.box.shape, dtype=np.uint8), (), seen=False, reason=reason,
         smallest=NotAssessable(reason),
     )  # fmt: skip
 
@@ -191,10 +192,10 @@ def _seen_in(
     root = None if hilum is None else bile.from_index(volume.grid.to_index(hilum))
     labels, tubes = find_tubes(bile, phase, root, _veins_on(bile, volume, vessels))
     tubes = sorted(tubes, key=lambda t: (-t.calibre_mm, t.label))
-    numbers = np.zeros(int(labels.max()) + 1, dtype=np.int32)
+    numbers: NDArray[np.integer[Any]] = np.zeros(int(labels.max()) + 1, np.min_scalar_type(len(tubes)))
     for number, tube in enumerate(tubes, start=1):
         numbers[tube.label] = number
-    whole = np.zeros(liver.box.shape, dtype=np.int32)
+    whole: NDArray[np.integer[Any]] = np.zeros(liver.box.shape, numbers.dtype)
     if tubes:
         marked = numbers[labels]
         for axis, factor in enumerate(bile.factors):

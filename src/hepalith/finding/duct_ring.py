@@ -117,7 +117,7 @@ class Surroundings:
         self,
         hu: NDArray[np.float32],
         away: NDArray[np.float32],
-        ducts: NDArray[np.int32],
+        ducts: NDArray[np.integer[Any]],
         trusted: NDArray[np.bool_],
         spacing: tuple[float, float, float],
     ) -> Ring:
