@@ -12,35 +12,73 @@ from scipy import ndimage
 
 from hepalith.calcification.ultrasound_body import Bright, Caliper
 from hepalith.calcification.ultrasound_scale import Scales
+from hepalith.calcification.ultrasound_size import size_of
 from hepalith.image.beam import BeamGrid
 
 __all__ = ["see_form"]
+
+PLAIN: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {
+        "nodular": (0.0, 0.0, 0.0),
+        "pin": (4.25, -4.96, 1.20),
+        "lump": (-7.30, 3.10, 1.11),
+        "linear": (-6.88, -0.93, 10.47),
+        "band": (-16.63, 4.33, 9.56),
+    }
+)
+"""Log odds of a form against a nodule: a constant, by the logarithm of its diameter in mm, by that of its
+length over its width. Fitted to 1365 bodies of development phantoms that were found, each form as often as it is
+drawn; with a fourth of the pictures left out in turn 0.76 are named rightly, by the rules before 0.52. Lumps
+and nodules differ in the phantoms by little but size."""
+
+USUAL_BLUR_MM = 1.45
+"""Width of the point spread that is assumed where pixels have no size: the median of the same bodies."""
+
+LEAST_WIDTH = 0.35
+"""Least width of a body in speckle cells that its length is taken over."""
+
+PAIRED, UNPAIRED = 2.5, -4.5
+"""Log odds against the best plain form of an equal sign for two parallel strokes, and for anything else. Our
+judgement."""
+
+HOLLOW, HOLLOW_FROM, HOLLOW_MOST = 12.0, 0.19, 0.30
+"""Log odds of a rim by the share that a body encloses, from where it speaks for one, and the most that
+counts. Our judgement."""
 
 
 def see_form(
     body: Bright, caliper: Caliper, scales: Scales, grid: BeamGrid
 ) -> tuple[Mapping[str, float], float]:
-    """Return the probability of each form, and the sharpness of the edge."""
+    """Return the probability of each form, and the sharpness of the edge.
+
+    Notes
+    -----
+    The point spread makes short strands round and dots large, so that a form is known by its size and its
+    length over its width together. Beads on a string are finer than the beam: they are told only where they
+    part into several bodies, and one body of them is a strand or a band here.
+    """
     cell = scales.cell
     across = float(scales.width_px[round(body.centre[0])])
     point = math.hypot(cell.samples * grid.step_px, cell.lines * across)
-    ratio = caliper.length_px / max(caliper.width_px, 0.35 * point)
-    size = caliper.length_px / point
-    holes = _enclosed(body.mask) / max(1.0, float(body.mask.sum()))
-    thick = caliper.width_px / point
+    ratio = math.log(caliper.length_px / max(caliper.width_px, LEAST_WIDTH * point))
+    size = math.log(_size_mm(caliper, grid))
     score = {
-        "pin": -2.0 * max(0.0, size - 1.2) - max(0.0, ratio - 2.0),
-        "equal_sign": 3.0 if body.parts == 2 else -4.0,
-        "linear": 1.2 * min(ratio - 2.5, 2.0) - max(0.0, thick - 1.0),
-        "band": 1.2 * min(ratio - 2.5, 2.0) - 1.0 - max(0.0, 1.5 - thick),
-        "nodular": min(0.5, size - 1.2) - 2.0 * max(0.0, ratio - 1.8) - 1.5 * max(0.0, size - 5),
-        "lump": min(0.5, size - 4.5) - 1.5 * max(0.0, ratio - 2.2),
-        "rim": 12.0 * min(holes - 0.15, 0.3),
+        name: start + by_size * size + by_ratio * ratio for name, (start, by_size, by_ratio) in PLAIN.items()
     }
+    best = max(score.values())
+    holes = _enclosed(body.mask) / max(1.0, float(body.mask.sum()))
+    score["equal_sign"] = best + (PAIRED if body.parts == 2 else UNPAIRED)
+    score["rim"] = best + HOLLOW * min(holes - HOLLOW_FROM, HOLLOW_MOST)
     top = max(score.values())
     share = {name: math.exp(value - top) for name, value in score.items()}
     total = sum(share.values())
     return MappingProxyType({name: value / total for name, value in share.items()}), _edge(body, scales)
+
+
+def _size_mm(caliper: Caliper, grid: BeamGrid) -> float:
+    """Return a body's diameter in mm, by the point spread where pixels have no size."""
+    mm_per_px = USUAL_BLUR_MM / max(caliper.blur_px, 1e-6) if grid.mm_per_px is None else grid.mm_per_px
+    return size_of(caliper).value * mm_per_px
 
 
 def _enclosed(mask: NDArray[np.bool_]) -> float:

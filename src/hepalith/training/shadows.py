@@ -29,27 +29,14 @@ from hepalith.phantom.sono_entry import SonoPhantom
 from hepalith.phantom.sono_make import make_sonogram
 from hepalith.phantom.sono_truth import ShadowTruth, SonoFocus
 
-__all__ = ["FIRST_SEED", "fit_forest", "make_rows", "rows_of", "soft_grades"]
+__all__ = ["fit_forest", "make_rows", "rows_of", "soft_grades"]
 
-FIRST_SEED = 200_000
-"""First seed of the pictures that are learned from: development split, apart from those that are measured."""
+DRAWN_FROM, CROWDED_FROM = 20_000, 40_000
+"""First seeds of the pictures that are learned from, as drawn and crowded, by turns: development split. What is
+reported of development phantoms is measured on other seeds."""
 
-CROWDED = "case:crowded"
-"""What the others hold: most bodies for the time."""
-
-CASES = (
-    *("case:hepatolithiasis", "case:simple_healed") * 4,
-    *("case:metastasis_crc", "case:tb_hepatic", "case:schisto_japonica", "case:ce_inactive_CE4_5"),
-    *("case:abscess_scar", "case:pneumobilia_mimic", "case:mixed", "case:portal_vein_calc"),
-    *(
-        "morphology:band",
-        "morphology:beaded",
-        "morphology:lump",
-        "morphology:equal_sign",
-        "morphology:linear",
-    ),
-)
-"""What every second picture holds, in turn, about as often as phantoms are drawn so."""
+FIRST_OF_TEST = 1_000_000
+"""First seed of the test split."""
 
 TREES, LEAST_LEAF, TRIED = 60, 5, 0.4
 """Trees, bodies in a leaf, and the share of measures tried at a node. Chosen on development phantoms in four
@@ -66,9 +53,12 @@ box, and so many mm."""
 log = logging.getLogger(__name__)
 
 
-def make_rows(seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the measures (body, measure) and grades (body, grade) of one phantom's bodies."""
-    return rows_of(make_sonogram(seed, contents=CROWDED if seed % 2 else CASES[seed // 2 % len(CASES)]))
+def make_rows(number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the measures (body, measure) and grades (body, grade) of one of the pictures, counted from 0."""
+    turn, crowded = divmod(number, 2)
+    if crowded:
+        return rows_of(make_sonogram(CROWDED_FROM + turn, contents="case:crowded"))
+    return rows_of(make_sonogram(DRAWN_FROM + turn))
 
 
 def rows_of(phantom: SonoPhantom) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -162,11 +152,21 @@ def _laid_out(trees: list[Any]) -> Forest:
     )
 
 
-def write_shadows(out: Path, count: int, first: int = FIRST_SEED) -> None:
-    """Make so many pictures, fit the forest and write it."""
+def write_shadows(out: Path, count: int) -> None:
+    """Make so many pictures, fit the forest and write it.
+
+    Raises
+    ------
+    UsageError
+        If that many would use seeds of the test split.
+    """
+    if CROWDED_FROM + count // 2 >= FIRST_OF_TEST:
+        raise UsageError(
+            f"at most {2 * (FIRST_OF_TEST - CROWDED_FROM) - 1} pictures: later seeds are for tests"
+        )
     rows = []
-    for seed in range(first, first + count):
-        rows.append(make_rows(seed))
+    for number in range(count):
+        rows.append(make_rows(number))
         if len(rows) % 50 == 0:
             log.info("%d pictures, %d bodies", len(rows), sum(len(asked) for asked, _ in rows))
     asked, told = (np.concatenate(part) for part in zip(*rows, strict=True))
