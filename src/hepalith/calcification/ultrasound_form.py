@@ -27,9 +27,9 @@ PLAIN: Mapping[str, tuple[float, float, float]] = MappingProxyType(
     }
 )
 """Log odds of a form against a nodule: a constant, by the logarithm of its diameter in mm, by that of its
-length over its width. Fitted to 1365 bodies of development phantoms that were found, each form as often as it is
-drawn; with a fourth of the pictures left out in turn 0.76 are named rightly, by the rules before 0.52. Lumps
-and nodules differ in the phantoms by little but size."""
+length over its width. Fitted to 1365 bodies of development phantoms that were found, each form as often as it
+is drawn; with a fourth of the pictures left out in turn 0.76 are named rightly. Lumps and nodules differ in
+the phantoms by little but size."""
 
 USUAL_BLUR_MM = 1.45
 """Width of the point spread that is assumed where pixels have no size: the median of the same bodies."""

@@ -32,8 +32,8 @@ from hepalith.phantom.sono_truth import ShadowTruth, SonoFocus
 __all__ = ["fit_forest", "make_rows", "rows_of", "soft_grades"]
 
 DRAWN_FROM, CROWDED_FROM = 20_000, 40_000
-"""First seeds of the pictures that are learned from, as drawn and crowded, by turns: development split. What is
-reported of development phantoms is measured on other seeds."""
+"""First seeds of the pictures that are learned from, as drawn and crowded, by turns: development split. What
+is reported of development phantoms is measured on other seeds."""
 
 FIRST_OF_TEST = 1_000_000
 """First seed of the test split."""
