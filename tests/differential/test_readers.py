@@ -29,6 +29,13 @@ TOLD_ONLY = {
     "ldh_up",
     "fatigue",
     "nausea_or_vomiting",
+    # what letters state beside, understood and shown
+    *("appendectomy", "autoantibodies", "autoimmune_disease", "autoimmune_liver_disease", "back_pain"),
+    *("blood_transfusion", "cat_scratch", "chest_pain", "childbirth", "constipation", "drug_use", "dyspnoea"),
+    *("family_cancer", "haematuria", "headache", "heart_disease", "hyperlipidaemia", "hypertension"),
+    *("inflammatory_bowel_disease", "joint_or_bone_pain", "leg_oedema", "lung_disease", "malaria"),
+    *("neck_mass", "obesity", "other_surgery", "outdoor_work", "raw_meat", "skin_rash", "smoking"),
+    *("splenectomy", "thyroid_disease", "travel", "typhoid_or_melioidosis"),
 }
 """Findings that tell no diagnosis from another, or decide what is done and not what it is."""
 

@@ -2,12 +2,13 @@
 
 Like the short vignettes, but with the laboratory's figures, histories and several examinations, and with the
 alerts that must be raised. They are a check against tuning, not proof: who wrote them is no clinician.
-`python tests/differential/test_reported.py` prints the first half's misses, and the second half's totals only.
+`python -m tests.differential.test_reported` tells the first half's misses, of the second only totals.
 """
 
 from __future__ import annotations
 
 import hashlib
+import sys
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -29,11 +30,11 @@ TOP = 3
 NOWHERE = 99
 """Place of a diagnosis that is not in the ranking, an empty one too."""
 
-FIRST_FLOOR = {"first": 0.5, "second": 0.5}
-"""Share whose diagnosis must come first, by half."""
+FIRST_FLOOR = {"first": 0.88, "second": 0.88}
+"""Share whose diagnosis must come first, by half; 60 of 64 and 58 of 61 when the floors were set."""
 
-WITHIN_FLOOR = {"first": 0.5, "second": 0.5}
-"""Share whose diagnosis must be among the first three, by half."""
+WITHIN_FLOOR = {"first": 0.95, "second": 0.95}
+"""Share whose diagnosis must be among the first three, by half; all of either then."""
 
 MALIGNANT = frozenset(e.id for e in load_knowledge().entries if e.malignant)
 
@@ -97,13 +98,17 @@ def main() -> None:
             told = ", ".join(
                 f"{d.diagnosis} {d.probability:.2f}" for d in answer(index).differential.diagnoses[:TOP]
             )
-            print(f"{case['id']}: {case['diagnosis']} at {place(index)}: {told}; {sorted(missing(index))}")
+            sys.stdout.write(
+                f"{case['id']}: {case['diagnosis']} at {place(index)}: {told}; {sorted(missing(index))}\n"
+            )
     for which in ("first", "second"):
         found, of_half = places(which), [i for i, c in enumerate(CASES) if half(c) == which]
         lost = [i for i in of_half if CASES[i]["diagnosis"] in MALIGNANT and place(i) > TOP]
-        print(
-            f"{which}: first {sum(p == 1 for p in found)}, three {sum(p <= TOP for p in found)} of {len(found)}; "
-            f"cancers missed {len(lost)}; alerts missing {sum(len(missing(i)) for i in of_half)}"
+        first, within = sum(p == 1 for p in found), sum(p <= TOP for p in found)
+        unraised = sum(len(missing(i)) for i in of_half)
+        sys.stdout.write(
+            f"{which}: first {first}, three {within} of {len(found)}; "
+            f"cancers missed {len(lost)}; alerts missing {unraised}\n"
         )
 
 

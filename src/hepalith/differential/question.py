@@ -77,7 +77,7 @@ class Question:
 
     @property
     def is_bare(self) -> bool:
-        """Whether a lesion or a duct is to be explained in a liver in which calcium was looked for and is not.
+        """Whether a lesion or a duct is to be explained in a liver that is said to hold no calcium.
 
         Only where a person or a report says so: what an image shows without calcium is not this product's to
         explain.

@@ -80,8 +80,8 @@ class Account:
 
     @property
     def hosts(self) -> list[Lesion]:
-        """The lesions that hold calcium."""
-        return [lesion for lesion in self.lesions if lesion.holds_calcium]
+        """The lesions to be explained: those that hold calcium; all, where no calcium is reported."""
+        return [lesion for lesion in self.lesions if lesion.holds_calcium or self.calcium is None]
 
     def say(
         self, name: str, mention: Mention, value: str | Size | int | None = None, *, scale: float = 1.0

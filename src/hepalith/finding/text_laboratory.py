@@ -23,6 +23,7 @@ _NUMBER = r"\d{1,3}(?:[ ,]\d{3})+(?!\d)|\d{1,7}(?:\.\d{1,4})?"
 _POWER = r"(?:\s?x\s?10\s?\^?\s?(?P<e>[2-6])(?=\s?[a-z]))?"
 _UNIT = (
     r"(?:10\^?\d\s?/\s?u?l|x\s?10\s?\^?\d{1,2}\s?/\s?u?l"
+    r"|(?:cells\s?|个\s?)?/\s?(?:mm3|ul|cu\s?mm)"
     r"|[a-z%]{1,5}\s?/\s?(?:d?l|ml|u?l|mm3|h)|%|iu/l|g/dl|个/l|mm|°?c(?![a-z])|℃)?"
 )
 _VALUE = re.compile(
@@ -57,8 +58,10 @@ _UNITS = {
     "ng/ml": "ng/mL", "ug/l": "ug/L", "iu/ml": "IU/mL", "u/ml": "U/mL", "ku/l": "kU/L", "u/l": "U/L",
     "iu/l": "U/L", "mg/dl": "mg/dL", "umol/l": "umol/L", "mmol/l": "mmol/L", "g/l": "g/L", "g/dl": "g/dL",
     "pg/ml": "pg/mL", "mg/l": "mg/L", "pmol/l": "pmol/L", "%": "%", "ng/l": "ng/L", "nmol/l": "nmol/L",
-    "ng/dl": "ng/dL", "u/dl": "U/dL", "ug/ml": "ug/mL", "kiu/l": "kU/L", "mcg/l": "ug/L", "mu/l": "mU/L",
-    "mm/h": "mm/h", "c": "Cel", "°c": "Cel", "℃": "Cel",
+    "ng/dl": "ng/dL", "ug/ml": "ug/mL", "kiu/l": "kU/L", "mcg/l": "ug/L", "mu/l": "mU/L",
+    "mm/h": "mm/h", "mm/hr": "mm/h", "c": "Cel", "°c": "Cel", "℃": "Cel",
+    "/mm3": "/uL", "/ul": "/uL", "/cumm": "/uL", "cells/mm3": "/uL", "cells/ul": "/uL", "个/ul": "/uL",
+    "mau/ml": "mU/mL", "ug/dl": "ug/dL", "u/dl": "U/dL", "k/ul": "10*3/uL",
 }  # fmt: skip
 """Units as they are written, in lower case, and their UCUM codes."""
 

@@ -34,6 +34,7 @@ _AGE = tuple(
         r"(?<![\d.])(?P<n>\d{1,3})_-?_(?P<u>day|week|month|year)s?_-?_"
         r"(?:infant|boy|girl|baby|male|female|neonate|newborn|man|woman)",
         r"\b(?P<u>day|week|month) (?P<n>\d{1,2}) of life",
+        r"\b(?:man|woman|male|female|gentleman|lady|boy|girl|patient)_,_(?:aged\s)?(?P<n>\d{1,3})(?![\d./]|_(?:mm|cm|%))",
     )
 )
 """How reports write an age; "_" stands for up to two blanks."""

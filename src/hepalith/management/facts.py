@@ -144,14 +144,18 @@ def is_plainly_solid(known: Known) -> bool:
 
 
 def may_be_aneurysm(known: Known) -> bool:
-    """Return whether a ring or curve of calcium fills like an artery.
+    """Return whether a ring or curve of calcium fills like an artery, or may bleed like an aneurysm.
 
     Enhancement like the aorta counts with any form that is not known to be another: a haemangioma's
-    speck is not a ring.
+    speck is not a ring. Bleeding into the bowel counts with a ring whose enhancement nobody tells.
     """
     if known.has("blood_pool_ring") or known.has("doppler_flow_in_focus"):
         return True
+    if known.share(("hepatic_artery_aneurysm",)) >= ALERT_FROM:
+        return True
     ring = known.chose("dominant_morphology", ANEURYSM_FORMS) or known.has("ring_calcification")
+    if ring and known.has("gi_bleeding") and not known.states("enhancement"):
+        return True
     return known.chose("enhancement", ("blood_pool",)) and (ring or not known.states("dominant_morphology"))
 
 

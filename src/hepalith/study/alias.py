@@ -30,6 +30,9 @@ NEAR_ENOUGH = 0.6
 """Likeness from which a name is proposed, a table's own before all others: the default of `difflib`."""
 
 
+ALIAS_FILES = ("aliases.toml", "regions.toml")
+
+
 class Alias(BaseModel):
     """One such name, and what it says where it is true and where it is false, as a patient file says it."""
 
@@ -50,11 +53,11 @@ class Alias(BaseModel):
 @cache
 def list_aliases() -> dict[str, Alias]:
     """Return the aliases by name: those of the file, and one for every morphology."""
-    text = files("hepalith.study").joinpath("aliases.toml").read_text(encoding="utf-8")
-    rows = [Alias.model_validate(row) for row in tomllib.loads(text)["alias"]]
+    texts = [files("hepalith.study").joinpath(name).read_text(encoding="utf-8") for name in ALIAS_FILES]
+    rows = [Alias.model_validate(row) for text in texts for row in tomllib.loads(text)["alias"]]
     aliases = {name: row for row in rows for name in (row.name, *row.also)}
     if len(aliases) != sum(1 + len(row.also) for row in rows):
-        raise ValueError("aliases.toml has a name twice")
+        raise ValueError(f"{' or '.join(ALIAS_FILES)} has a name twice")
     forms = [term.id for term in load_vocabulary().of_group("morphology")]
     for form in forms:
         others = [other for other in forms if other != form]
@@ -91,6 +94,14 @@ def _forms() -> dict[str, str]:
     }
 
 
+@cache
+def _proposed() -> tuple[str, ...]:
+    """Return the aliases that may be proposed for a name: no countries."""
+    text = files("hepalith.study").joinpath(ALIAS_FILES[1]).read_text(encoding="utf-8")
+    places = {n for row in tomllib.loads(text)["alias"] for n in (row["name"], *row.get("also", ()))}
+    return tuple(name for name in list_aliases() if name not in places)
+
+
 def find_named(name: str, groups: tuple[str, ...]) -> Term | Alias:
     """Return what a name means: a term by its id, an alias, a term by its display or a synonym.
 
@@ -122,6 +133,6 @@ def find_named(name: str, groups: tuple[str, ...]) -> Term | Alias:
     near = difflib.get_close_matches(
         wanted, [t.id for t in vocabulary.of_group(*groups)], n=1, cutoff=cutoff
     ) or difflib.get_close_matches(
-        wanted, [*(t.id for t in stated.values()), *list_aliases()], n=1, cutoff=NEAR_ENOUGH
+        wanted, [*(t.id for t in stated.values()), *_proposed()], n=1, cutoff=NEAR_ENOUGH
     )
     raise KeyError(*near)

@@ -9,7 +9,8 @@ from typing import Any
 
 from hepalith.study.alias import Alias, find_named, list_aliases
 from hepalith.study.patient import Doubtful, Lab, Patient, Value
-from hepalith.study.stated import is_unknown, normalised, read_lab, read_value, together
+from hepalith.study.phrase import is_said, sides_of, split_list
+from hepalith.study.stated import AMOUNT, is_unknown, normalised, read_lab, read_value, together
 from hepalith.vocabulary import Term, load_vocabulary
 
 __all__ = [
@@ -45,6 +46,59 @@ KEYS = (
 )
 """Keys of the file that are no tables."""
 
+EXAMINATIONS = frozenset(
+    {
+        "ultrasound",
+        "us",
+        "sonography",
+        "ct",
+        "mri",
+        "mr",
+        "mrcp",
+        "pet",
+        "pet_ct",
+        "x_ray",
+        "imaging",
+        "radiology",
+    }
+    | {"contrast_ct", "ceus", "liver", "lesion", "focus", "calcification", "exam", "examination", "clinical"}
+    | {"blood", "serology", "markers", "tumour_markers", "tumor_markers", "past", "medical", "surgical"}
+)
+"""Names of tables within a table, which only say where its statements come from."""
+
+PLACES = frozenset({"location", "site", "segment", "segments", "lobe", "place", "部位"})
+"""Names for where in the liver the foci lie: of it, the side counts."""
+
+LISTS = frozenset(
+    {"surgery", "operations", "previous_surgery", "past_surgery", "procedures", "medication", "medications"}
+    | {"treatment", "treatments", "drugs", "comorbidities", "conditions", "diseases", "past_medical_history"}
+    | {
+        "country",
+        "origin",
+        "region",
+        "residence",
+        "lives_in",
+        "born_in",
+        "nationality",
+        "birthplace",
+        "travel_to",
+    }
+    | {"occupation", "job", "profession", "pets", "animals", "diet", "complaints", "presenting_complaint"}
+)
+"""Names of lists: what they hold is stated, each by its own name."""
+
+COUNTED = {
+    **dict.fromkeys(("single", "solitary", "one", "单发", "单个"), False),
+    **dict.fromkeys(("multiple", "several", "many", "few", "numerous", "innumerable", "多发", "多个"), True),
+}
+"""Words for how many foci there are."""
+
+ENHANCES = frozenset(
+    {"heterogeneous", "homogeneous", "inhomogeneous", "avid", "intense", "weak", "mild", "moderate", "strong"}
+    | {"enhancing", "enhances", "yes", "present", "heterogeneous_enhancement", "mild_enhancement"}
+)
+"""Words for enhancement whose pattern is not told."""
+
 RAISED = frozenset(
     {"raised", "elevated", "high", "increased", "up", "positive", "abnormal", "yes", "升高", "增高", "阳性"}
 )
@@ -78,18 +132,32 @@ Claim = tuple[Term, Value | Lab]
 def list_claims(tables: Mapping[str, Any]) -> Iterator[Claim]:
     """Give every statement of the tables, aliases spelled out."""
     for table, rows in tables.items():
-        listed = isinstance(rows, Sequence) and not isinstance(rows, str)
-        named = dict.fromkeys(map(str, rows), True) if listed else rows
+        if is_unknown(rows):
+            continue
+        typed = isinstance(rows, str) and any(c.isalpha() for c in rows)
+        entries = split_list(rows) if typed else rows
+        listed = isinstance(entries, Sequence) and not isinstance(entries, str)
+        named = dict.fromkeys(map(str, entries), True) if listed else entries
         if not isinstance(named, Mapping):
             raise ValueError(f"{table} is a table, as in {table} = {{ name = true }}, not {rows!r}")
         for name, written in named.items():
-            yield from _claims(str(name), written, table)
+            if isinstance(written, Mapping) and normalised(str(name)) in EXAMINATIONS:
+                yield from list_claims({table: written})
+            else:
+                yield from _claims(str(name), written, table)
 
 
 def _claims(name: str, written: Any, table: str) -> Iterator[Claim]:
     """Give what one key says."""
+    held = _held(normalised(name), written, table)
+    if held is not None:
+        yield from held
+        return
     meant = _meaning(name, table)
     if is_unknown(written):
+        return
+    if isinstance(written, str) and (said := _spelled_out(meant, written)) is not None:
+        yield from _claims_of(said, table)
         return
     if isinstance(meant, Term) and meant.type == "choice" and isinstance(written, bool):
         meant = _alias_of(name, meant) or meant
@@ -101,6 +169,49 @@ def _claims(name: str, written: Any, table: str) -> Iterator[Claim]:
         yield meant, _named_primary(meant, written)
     else:
         yield meant, read_value(meant, written)
+
+
+def _held(plain: str, written: Any, table: str) -> Iterator[Claim] | None:
+    """Give what a place in the liver or a list of names says; ``None`` where the key is neither."""
+    if plain not in PLACES | LISTS:
+        return None
+    if is_unknown(written):
+        return iter(())
+    if plain in PLACES and isinstance(written, str):
+        side = sides_of(written)
+        return iter(()) if side is None else _claims_of({"side_of_foci": side}, table)
+    if plain in LISTS and isinstance(written, str | list | tuple):
+        parts = split_list(written) if isinstance(written, str) else map(str, written)
+        return _claims_of(dict.fromkeys(parts, True), table)
+    return None
+
+
+def _spelled_out(meant: Term | Alias, written: str) -> dict[str, Any] | None:
+    """Return what a phrase says of a key that it does not answer by yes or no; ``None`` where it does."""
+    name = meant.name if isinstance(meant, Alias) else meant.id
+    if is_said(name, written) is not None:
+        return None
+    is_size = AMOUNT.fullmatch(written.strip()) is not None
+    said: dict[str, Any] | None = None
+    if isinstance(meant, Alias) and "host_kind" in meant.when_true and is_size:
+        said = {**meant.when_true, "host_diameter": written}
+    elif name == "pain":
+        right = any(word in normalised(written) for word in ("right", "ruq", "右"))
+        said = {"right_upper_quadrant_pain" if right else "abdominal_pain": True}
+    elif name == "host_kind" and is_size:
+        said = {**list_aliases()["mass"].when_true, "host_diameter": written}
+    elif name == "cancer_history" and any(c.isalpha() for c in written):
+        said = {"known_primary": written, "cancer_history": True}
+    elif name == "enhancement" and normalised(written) in ENHANCES:
+        said = list_aliases()["enhancement"].when_true
+    elif name == "focus_count" and normalised(written) in COUNTED:
+        said = {"multiple_foci": COUNTED[normalised(written)]}
+    return said
+
+
+def _claims_of(said: Mapping[str, Any], table: str) -> Iterator[Claim]:
+    for name, written in said.items():
+        yield from _claims(name, written, table)
 
 
 def _alias_of(name: str, meant: Term) -> Alias | None:

@@ -54,6 +54,19 @@ KINDS = {
 
 MONTHS_A_YEAR = 12.0
 
+NEAREST = {
+    **dict.fromkeys(("age", "years", "patient_age"), "age_years"),
+    **dict.fromkeys(("gender",), "sex"),
+    **dict.fromkeys(("ct", "mri", "us", "ultrasound", "imaging", "radiology", "sonography"), "findings"),
+    **dict.fromkeys(("country", "origin", "region", "travel", "exposure", "occupation"), "exposures"),
+    **dict.fromkeys(("lab", "laboratory", "blood", "serology", "tests"), "labs"),
+    **dict.fromkeys(("symptom", "complaints", "presentation", "clinical"), "symptoms"),
+    **dict.fromkeys(("medical_history", "past_history", "comorbidities", "surgery"), "history"),
+    **dict.fromkeys(("date", "study_date"), "exam_date"),
+    **dict.fromkeys(("population",), "setting"),
+}
+"""What people call a key, where no spelling is near."""
+
 SEXES = {
     "male": ("m", "man", "boy", "男", "男性"),
     "female": ("f", "w", "woman", "girl", "女", "女性"),
@@ -261,8 +274,10 @@ def _refuse_unknown(table: Mapping[str, Any], where: str) -> None:
             home = None
         if home is not None and not near:
             raise PatientFileError(f"{where}: unknown key {key!r}; it belongs in the table {home!r}")
-        (near_at_all,) = difflib.get_close_matches(str(key), names, n=1, cutoff=0.0)
-        raise PatientFileError(f"{where}: unknown key {key!r}; did you mean {near_at_all!r}?")
+        meant = NEAREST.get(normalised(str(key)))
+        if meant is None:
+            (meant,) = difflib.get_close_matches(normalised(str(key)), names, n=1, cutoff=0.0)
+        raise PatientFileError(f"{where}: unknown key {key!r}; did you mean {meant!r}?")
 
 
 def restate(patient: Patient, changes: Mapping[str, Any]) -> tuple[Patient, frozenset[str]]:

@@ -12,18 +12,16 @@ from importlib.resources import files
 from typing import Any
 
 from hepalith.study.patient import Doubtful, Lab, Value
+from hepalith.study.phrase import is_said, meant_choices
 from hepalith.study.unit import conversion
 from hepalith.vocabulary import Measurement, NotAssessable, Term, load_vocabulary
 
 __all__ = ["UNKNOWN", "is_unknown", "normalised", "read_lab", "read_value", "together"]
 
-YES = frozenset({"true", "yes", "present", "positive", "是", "有", "阳性"})
-"""Words for true, as people type them."""
-
-NO = frozenset({"false", "no", "absent", "negative", "denied", "否", "无", "阴性", "没有"})
-"""Words for false."""
-
-UNKNOWN = frozenset({"unknown", "not_known", "n/a", "na", "?", "", "未知", "不详"})
+UNKNOWN = frozenset(
+    {"unknown", "not_known", "n/a", "na", "?", "", "nd", "not_done", "not_stated", "not_reported", "null"}
+    | {"未知", "不详", "未查"}
+)
 """Words for unknown: the same as leaving the key out."""
 
 UNJUDGED = frozenset({"not_assessable", "无法评估"})
@@ -57,6 +55,16 @@ CANCER = re.compile(r"_(?:cancer|carcinoma|adenocarcinoma|tumou?r)$")
 TABLE_KEYS = ("value", "unit", "low", "high", "p", "probability")
 """Keys of a finding that is written as a table."""
 
+NEAREST_KEYS = {
+    **dict.fromkeys(
+        ("ref", "reference", "normal", "uln", "max", "normal_range", "reference_range"), "upper_limit"
+    ),
+    **dict.fromkeys(("range", "limit", "upper", "upper_normal"), "upper_limit"),
+    "units": "unit",
+    "result": "value",
+}
+"""What people call such a key, where no spelling is near."""
+
 LAB_KEYS = ("value", "unit", "upper_limit")
 """Keys of a laboratory value."""
 
@@ -68,7 +76,7 @@ def normalised(name: str) -> str:
 
 def is_unknown(written: object) -> bool:
     """Return whether a value only says that nothing is known."""
-    return isinstance(written, str) and normalised(written) in UNKNOWN
+    return written is None or (isinstance(written, str) and normalised(written) in UNKNOWN)
 
 
 def read_value(term: Term, written: Any) -> Value:
@@ -94,7 +102,9 @@ def refuse_keys(table: Mapping[str, Any], known: Sequence[str], where: str) -> N
     """Raise `ValueError` for a key that a table does not have, the nearest one named."""
     for key in table:
         if key not in known:
-            (near,) = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+            near = NEAREST_KEYS.get(normalised(key), "")
+            if near not in known:
+                (near,) = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
             raise ValueError(f"unknown key {key!r} in {where}; did you mean {near!r}?")
 
 
@@ -114,8 +124,10 @@ def _read_boolean(term: Term, written: Any) -> Value:
     if isinstance(written, Mapping):
         chance = _chance(written, term.id)
         written = written.get("value", True)
-    if isinstance(written, str) and normalised(written) in YES | NO:
-        written = normalised(written) in YES
+    if isinstance(written, str) and (said := is_said(term.id, written)) is not None:
+        written = said
+    if isinstance(written, int) and written in (0, 1):
+        written = bool(written)
     if not isinstance(written, bool):
         raise ValueError(f"{term.id} is true or false, not {written!r}")
     chance = chance if written else 1.0 - chance
@@ -165,6 +177,9 @@ def _choice_id(term: Term, value: str) -> str:
         if option.id in vocabulary and wanted in map(normalised, vocabulary[option.id].synonyms):
             return option.id
     options = [c.id for c in term.choices]
+    meant = meant_choices(value, {**typed, **{normalised(c.id): c.id for c in term.choices}})
+    if len(meant) == 1:
+        return meant[0]
     (near,) = difflib.get_close_matches(wanted, options, n=1, cutoff=0.0)
     raise ValueError(
         f"{term.id} has no choice {value!r}; did you mean {near!r}? It takes: {', '.join(options)}"
