@@ -39,6 +39,15 @@ def test_a_long_hollow_tube_of_metal_or_with_gas_is_a_stent(
         assert tubes[0].hollow
 
 
+@pytest.mark.parametrize(("inside_hu", "found"), [(20, True), (160, False)])
+def test_a_long_round_tube_of_faint_wire_at_the_hilum_is_a_stent_if_it_holds_bile(
+    inside_hu: int, *, found: bool
+) -> None:
+    hu, liver = _crop(500, inside_hu)
+    liver[:, :20, :] = True  # in front, too
+    assert bool(find_wire_tubes(hu, liver, SPACING, 350.0, NO_BONE)) is found
+
+
 def test_wire_on_the_chest_is_no_stent() -> None:
     hu, liver = _crop(2500, 0)
     assert find_wire_tubes(hu, np.roll(liver, 52, axis=2) & ~liver, SPACING, 350.0, NO_BONE) == ()

@@ -17,6 +17,7 @@ from hepalith.calcification.casting import NO_CAST, Cast, follow_cast
 from hepalith.calcification.change import Change
 from hepalith.calcification.company import ALONE, Company
 from hepalith.calcification.context import Context
+from hepalith.calcification.fading import fading_of
 from hepalith.calcification.form import Form
 from hepalith.calcification.measure import Measured
 from hepalith.geometry import Box
@@ -44,6 +45,10 @@ judgement."""
 
 PLATE_FILL, PLATE_ELONGATION = 0.6, 1.6
 """A plate fills this share of its ellipsoid, and is less elongated."""
+
+TREE_FILL, TREE_SLENDER, TREE_EVEN = 0.12, 12.0, 0.32
+"""Most of its ellipsoid that a tree of tubes fills, the least length of its middle line in widths, and the
+most unevenness along that: so thin, long and even a thing is a tree, whatever its outline resembles."""
 
 MOSTLY = 0.75
 """Probability of other forms from which a body is taken for one of them."""
@@ -140,6 +145,8 @@ class Appearance:
     """The same in mm."""
     texture: float = 0.0
     """Spread of what lies deep within it beyond noise, over its mean."""
+    fading: float = 0.0
+    """How far it thins out beyond what blur explains (`fading_of`)."""
     level_step_hu: float = 0.0
     """How far its surroundings differ from the liver at large."""
     cast: Cast = field(default=NO_CAST)
@@ -157,7 +164,10 @@ def is_tubular(seen: Appearance) -> bool:
     A straight tube is elongated, a winding or branching one leaves most of its ellipsoid empty; a plate is
     flat and fills it.
     """
-    shape = seen.shape
+    shape, cast = seen.shape, seen.cast
+    thin = shape.fill <= TREE_FILL and cast.slender >= TREE_SLENDER and cast.unevenness <= TREE_EVEN
+    if thin and seen.words.any_of("curvilinear_septal", "eggshell", "stellate") < 0.5:
+        return True
     drawn = shape.elongation >= TUBE_ELONGATION or shape.flatness >= TREE_FLATNESS
     plate = shape.fill >= PLATE_FILL and shape.elongation < PLATE_ELONGATION
     clump = seen.words.any_of("granular", "amorphous", "rim", "eggshell", "curvilinear_septal")
@@ -251,6 +261,9 @@ def describe_appearance(
         thickness=thick_mm / max(scene.blur.in_plane_fwhm_mm, 0.1),
         thick_mm=thick_mm,
         texture=_texture(aperture, scene),
+        fading=fading_of(
+            aperture, scene, measured.peak.value, context.blood_hu if context.enhanced > 0.5 else -np.inf
+        ),
         level_step_hu=aperture.level_hu - scene.surroundings.liver_hu,
         cast=_cast(aperture, measured, scene),
         company=company,

@@ -59,6 +59,9 @@ BLUR_SHARE = 0.3
 skin's edge or the grid tells."""
 
 
+OIL_ROUNDS = 4
+"""Most times that pieces of a nodule filled with iodised oil are told by those known already."""
+
 MOST_RESOLVED = 8
 """Most bodies larger than the blur that a sphere is fitted to, to learn the blur from: more add time and
 little to what is known."""
@@ -214,15 +217,18 @@ class _Row:
 
 def _judge_beside_oil(rows: list[_Row], scene: Scene, expected: Mapping[str, float]) -> list[_Row]:
     """Return the bodies, those beside a cloud of iodised oil judged again with that known."""
-    clouds = sure_of_oil([r.verdict.label for r in rows], [r.verdict.probability for r in rows])
-    if not clouds:
-        return rows
-    seen, apertures = [r.seen for r in rows], [r.aperture for r in rows]
-    again = list[_Row]()
-    for n, row in enumerate(rows):
-        beside = None if n in clouds else beside_oil(n, seen, apertures, clouds, scene)
-        again.append(row if beside is None else replace(row, seen=beside, verdict=judge(beside, expected)))
-    return again
+    known: list[int] = []
+    for _ in range(OIL_ROUNDS):  # a piece that is known as oil tells of the next
+        clouds = sure_of_oil([r.verdict.label for r in rows], [r.verdict.probability for r in rows])
+        if clouds == known:
+            break
+        known = clouds
+        seen, apertures = [r.seen for r in rows], [r.aperture for r in rows]
+        for n, row in enumerate(rows):
+            beside = None if n in clouds else beside_oil(n, seen, apertures, clouds, scene)
+            if beside is not None:
+                rows[n] = replace(row, seen=beside, verdict=judge(beside, expected))
+    return rows
 
 
 def _fit_spheres(apertures: list[Aperture], bodies: list[Body], scene: Scene) -> list[SphereFit | None]:

@@ -54,6 +54,12 @@ against 0.93)."""
 NOTHING_EXPECTED: Mapping[str, float] = MappingProxyType({})
 """Of whom no history is known."""
 
+ALIKE, NOT_TOLD = ("calcification", "lipiodol"), 0.2
+"""What density and shape often cannot tell apart, and the probability of both from which the reading says
+so."""
+
+ASK_FOR_OIL = "calcification or iodised oil: ask for a history of chemoembolisation"
+
 FAINT_HU = 130.0
 """HU below which a body is fainter than the convention for calcium; it may still be a small one."""
 
@@ -86,7 +92,10 @@ def judge(appearance: Appearance, expected: Mapping[str, float] = NOTHING_EXPECT
     total = sum(share.values())
     probabilities = {label: value / total for label, value in share.items()}
     best = max(probabilities, key=lambda label: probabilities[label])
-    return Verdict(best, probabilities[best], _reason(best, votes, appearance), probabilities)
+    reason = _reason(best, votes, appearance)
+    if min(probabilities[label] for label in ALIKE) >= NOT_TOLD and best in ALIKE:
+        reason += f"; {ASK_FOR_OIL}"
+    return Verdict(best, probabilities[best], reason, probabilities)
 
 
 def _reason(label: str, votes: list[Vote], seen: Appearance) -> str:

@@ -28,6 +28,9 @@ MOSTLY_OUTSIDE = 0.4
 """Share of liver in its surroundings below which a body lies beside the liver; a body on the capsule has
 about one half."""
 
+IN_VESSEL_SHARE = 0.5
+"""Share of a body in a vessel that the scan shows from which it is no rib."""
+
 DOME_MM = 11.0
 """Distance from lung within which a plate on the liver lies in the diaphragm or the pleura: the diaphragm is
 2-5 mm thick, and its muscle and fat about as much."""
@@ -47,7 +50,8 @@ def judge_bone(seen: Appearance) -> list[Vote]:
     """Return the evidence for bone and cartilage."""
     if seen.metal_mm == 0.0 or seen.company.tube is not None:
         return []
-    votes = [] if is_dense_pool(seen) else _rib(seen)
+    vessel = seen.company.in_vessel >= IN_VESSEL_SHARE  # joined to plaque, it is as dense and long as a rib
+    votes = [] if is_dense_pool(seen) or vessel else _rib(seen)
     plate = 3.5 * max(seen.shape.lengths_mm) >= DOME_PLATE_MM
     outer = seen.company.depth_mm <= DOME_DEPTH_MM and seen.liver_about < 0.64
     if seen.company.gas_mm <= DOME_MM and outer and plate:

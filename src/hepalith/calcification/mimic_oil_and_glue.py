@@ -16,11 +16,17 @@ patchily, calcium of a healed focus is solid."""
 CLOUD_FILL = 0.45
 """Least share of the ellipsoid with its axes that a cloud fills."""
 
-DENSE_CLOUD_HU = (900.0, 1500.0)
-"""Excess at 120 kVp of the brightest part of a cloud between which oil becomes more likely than calcium. Oil
-measures 283 ± 152 HU above the liver on average, 365 and more where it stays for weeks, and in its densest
-parts above 1500 (PMID 24094672, 8402781); faint, cloudy calcium of mucinous metastases stays below 450 on
-average."""
+CLOUD_FADING = (0.15, 0.6)
+"""Fading (`fading_of`) between which a body turns from one that ends at an edge into a cloud. Even calcium
+has 0 to 0.1, lumps of uneven density 0.2 to 0.45, oil 0.4 to 2 and cloudy calcium 0.5 to 1.2 (development
+phantoms)."""
+
+CLOUD, DENSE_CLOUD, DENSE_CLOUD_HU = 4.6, 6.4, (400.0, 1500.0)
+"""Evidence for oil of a cloud, that of its density, and the excess at 120 kVp of its brightest part over
+which that grows: prior and density of calcium are 7, so that a cloud of 800 HU is as likely oil as calcium,
+one of 650 less, one of 1100 more. Oil measures 283 ± 152 HU above the liver on average, 365 and more where it
+stays for weeks, and in its densest parts above 1500 (PMID 24094672, 8402781); faint, cloudy calcium of
+mucinous metastases stays below 450 on average, its densest parts below 1100."""
 
 IN_LIVER = 0.5
 """Least share of liver about what was left in it."""
@@ -82,7 +88,8 @@ def judge_lipiodol(seen: Appearance) -> list[Vote]:
 def _cloud(seen: Appearance) -> list[Vote]:
     """Return the votes for a patchy cloud."""
     size = 3.5 * max(seen.shape.lengths_mm)
-    cloudy = _ramp(max(seen.texture, seen.shape.variation - 0.12), CLOUD_TEXTURE)
+    fading = _ramp(seen.fading, CLOUD_FADING)
+    cloudy = max(_ramp(max(seen.texture, seen.shape.variation - 0.12), CLOUD_TEXTURE), fading)
     if (
         seen.liver_about < IN_LIVER
         or size < LEAST_CLOUD_MM
@@ -92,15 +99,18 @@ def _cloud(seen: Appearance) -> list[Vote]:
     ):
         return []
     peak = at_120_kvp(seen.peak_excess_hu, seen.company.kvp)
-    weight = cloudy * (3.0 + 6.0 * _ramp(peak, DENSE_CLOUD_HU))
-    weight -= COARSE_AGAINST * seen.words.any_of("coarse")
+    dense = DENSE_CLOUD * _ramp(peak, DENSE_CLOUD_HU)
+    weight = max(fading * CLOUD + dense, cloudy * (3.0 + dense)) if fading else cloudy * (3.0 + dense)
+    weight -= COARSE_AGAINST * (1.0 - fading) * seen.words.any_of("coarse")
     words = f"a patchy cloud {size:.0f} mm across, up to {seen.peak_hu:.0f} HU"
+    if fading >= 0.5:
+        words += "; it thins out toward its edge"
     if seen.company.small_others:
         weight += min(2.0, 0.7 * seen.company.small_others)
-        words += ", flecks about it"
+        words += "; flecks lie about it"
     if seen.level_step_hu < IN_MASS_HU:
         weight += 1.0
-        words += ", in a nodule"
+        words += "; it lies in a nodule"
     return [Vote("lipiodol", weight, words)]
 
 

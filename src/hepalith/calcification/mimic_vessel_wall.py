@@ -32,6 +32,29 @@ SHELL_FILL = 0.62
 """Share of the ellipsoid with its axes below which a body is no solid grain but a wall or a piece of one."""
 
 
+IN_VESSEL_SHARE, VESSEL_SLENDER = 0.5, 8.0
+"""Share of a body in a vessel that the scan shows, and length in widths, of an enhanced vessel with
+plaque."""
+
+LIKE_BLOOD_HU, PLAQUE_HU = 60.0, 100.0
+"""How far above blood such a body's core stays, and its brightest place lies at least. Our judgement."""
+
+PLAQUE = 7.5
+"""Evidence of such places for plaque in the wall: it makes up for the prior (4) and for the density of
+calcium (2)."""
+
+
+def _is_vessel_with_plaque(seen: Appearance) -> bool:
+    """Return whether a body is an enhanced vessel, by course and density, with far brighter places in it."""
+    return (
+        seen.enhanced >= 0.5
+        and seen.company.in_vessel >= IN_VESSEL_SHARE
+        and seen.cast.slender >= VESSEL_SLENDER
+        and seen.core_hu <= seen.blood_hu + LIKE_BLOOD_HU
+        and seen.peak_hu >= seen.blood_hu + PLAQUE_HU
+    )
+
+
 def judge_vessel_wall(seen: Appearance) -> list[Vote]:
     """Return the evidence for the wall of a vessel: at the hilum, thin, around blood."""
     company = seen.company
@@ -52,6 +75,9 @@ def judge_vessel_wall(seen: Appearance) -> list[Vote]:
             weight += OUTSIDE_SEEN * (company.organ("background", "pancreas") - 0.3)
         words = "beside the liver at its hilum, where the hepatic artery runs"
         votes.append(Vote("vessel_wall_calcification", weight, words))
+    if _is_vessel_with_plaque(seen):
+        words = f"an enhanced vessel with places of up to {seen.peak_hu:.0f} HU, blood {seen.blood_hu:.0f}"
+        votes.append(Vote("vessel_wall_calcification", PLAQUE, words))
     track = seen.words.any_of("tram_track")
     packed = seen.shape.elongation < TRACK_ELONGATION and 3.5 * max(seen.shape.lengths_mm) < TRACK_MM
     if track > TRACK_LEAST and not packed:

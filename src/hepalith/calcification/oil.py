@@ -19,6 +19,10 @@ SURE = 0.5
 SMALLER = 0.5
 """Volume of a piece over that of the cloud up to which it is a piece of it."""
 
+FADES = 0.3
+"""Fading (`fading_of`) of a larger one that is a piece of the cloud all the same: it thins out as the cloud
+does."""
+
 REACH_MM = 10.0
 """Gap to the cloud beyond which a body is its own: the nodule's rim, and what the vessels about it hold."""
 
@@ -61,11 +65,11 @@ def beside_oil(
     forgotten, too.
     """
     own = _points(apertures[number], scene)
-    size = int(apertures[number].extent.sum())
+    largest = max(int(apertures[cloud].extent.sum()) for cloud in clouds)
+    if int(apertures[number].extent.sum()) > SMALLER * largest and seen[number].fading < FADES:
+        return None
     nearest = np.inf
     for cloud in clouds:
-        if size > SMALLER * int(apertures[cloud].extent.sum()):
-            continue
         away, _ = spatial.KDTree(_points(apertures[cloud], scene)).query(own)
         nearest = min(nearest, float(away.min()))
     if nearest > REACH_MM:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.calcification.candidate import METAL_HU
+from hepalith.calcification.context import lies_at_hilum
 
 __all__ = ["BLOOD_MARGIN_HU", "BRIGHT_HU", "WireTube", "find_wire_tubes"]
 
@@ -64,8 +65,27 @@ LONG_MM, DENSE_WALL_HU = 38.0, 650.0
 """Length and median HU of the wall from which a hollow tube filled with bile is a stent: calcified walls of
 veins are shorter and less dense. Our judgement."""
 
+HELD_HU = 30.0
+"""HU above the liver up to which what a long, evenly round tube at the hilum holds is bile or unenhanced
+blood: a stent without gas, its wires blurred below `DENSE_WALL_HU`, is told by that. Marrow of a rib measures
+60 to 100 above the liver without contrast. Our judgement."""
+
+EVENLY_ROUND = 0.3
+"""Largest spread of the struts' distance from the middle, over its mean, of such a tube."""
+
+HILUM_SHARE = 0.5
+"""Least share of such a tube with liver in front and to the right, or in the liver: cartilage with a
+calcified shell is as round, and runs before the liver."""
+
+SOLID_MM, CLIPPED_HU = 2.0, 3000
+"""Median distance of the voxels of a rod from its middle from which it shows its own density, and the HU at
+which metal so wide clips the scale; a cast of glue reaches 2500 HU."""
+
 LEAST_METAL = 0.01
 """Share of voxels that clip as metal does, from which a long body is metal even where it is not hollow."""
+
+SKIPPED = 7
+"""Every so many voxels of the liver its median is taken from."""
 
 MOST_SAMPLES = 6000
 """Most voxels of one object that are looked at."""
@@ -141,6 +161,7 @@ def find_wire_tubes(
     if len(barred):
         bone = set(np.unique(labels[tuple((barred.astype(np.intp) // step).T)]).tolist())
     found = []
+    held_hu = float(np.median(hu[liver][::SKIPPED])) + HELD_HU if liver.any() else -np.inf
     count = np.bincount(owner)
     for name in np.flatnonzero(count >= 20):
         own = where[owner == name]
@@ -149,7 +170,7 @@ def find_wire_tubes(
         least_mm = CUT_MM if first[0] == 0 or last[0] == hu.shape[0] - 1 else LEAST_MM
         if not least_mm <= float(np.linalg.norm(span)) <= 1.7 * MOST_MM:
             continue
-        tube = _tube(hu, liver, own, np.asarray(spacing_mm), least_mm)
+        tube = _tube(hu, liver, own, np.asarray(spacing_mm), least_mm, held_hu)
         if tube is None:
             continue
         sure = tube.hollow and (tube.metal or tube.gas_within)
@@ -164,14 +185,20 @@ def _has_liver_at_its_right(own: NDArray[np.intp], liver: NDArray[np.bool_]) -> 
     return np.asarray(first[own[:, 0], own[:, 1]] <= own[:, 2])
 
 
-def _tube(
+def _is_at_hilum(own: NDArray[np.intp], liver: NDArray[np.bool_]) -> bool:
+    """Return whether most of some voxels lie in the liver or have it in front and to their right."""
+    return float((liver[tuple(own.T)] | lies_at_hilum(own, liver)).mean()) >= HILUM_SHARE
+
+
+def _tube(  # noqa: PLR0917
     hu: NDArray[np.int16],
     liver: NDArray[np.bool_],
     own: NDArray[np.intp],
     spacing: NDArray[np.float64],
     least_mm: float,
+    held_hu: float,
 ) -> WireTube | None:
-    """Return the tube that an object is; None where it is none."""
+    """Return the tube that an object is, if any; bile measures `held_hu` at most."""
     own = own[:: max(1, len(own) // MOST_SAMPLES)]
     points = own * spacing
     away = points - points.mean(axis=0)
@@ -196,13 +223,19 @@ def _tube(
     inside, gas = _inside(hu, middles, spacing, mean)
     wall = float(np.median(hu[tuple(own.T)]))
     metal = float((hu[tuple(own.T)] >= METAL_HU).mean()) >= LEAST_METAL
-    hollow = inside < wall - DARK_INSIDE_HU and float(radius.std()) <= ROUND * mean
+    round_about = float(radius.std()) <= ROUND * mean
+    hollow = inside < wall - DARK_INSIDE_HU and round_about
     holds_gas = gas >= GAS_SHARE
     slender = length >= SLENDER * float(np.median(radius)) and float((counts > 0).mean()) >= FILLED
-    dense = length >= LONG_MM and wall >= DENSE_WALL_HU
+    dense = length >= LONG_MM and (
+        wall >= DENSE_WALL_HU
+        or (inside <= held_hu and float(radius.std()) <= EVENLY_ROUND * mean and _is_at_hilum(own, liver))
+    )
+    if not hollow and float(np.median(radius)) >= SOLID_MM and int(hu[tuple(own.T)].max()) < CLIPPED_HU:
+        return None
     if float(_has_liver_at_its_right(own, liver).mean()) < LIVER_RIGHT:
         return None
-    if not (hollow and (metal or holds_gas or dense)) and not (metal and slender):
+    if not (hollow and (metal or holds_gas or dense)) and not (metal and slender and round_about):
         return None
     return WireTube(own.astype(np.float64), length, mean, hollow, holds_gas, metal, inside < GAS_HU)
 

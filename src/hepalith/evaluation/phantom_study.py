@@ -51,6 +51,9 @@ SMALL_MATRIX = 320
 COMPANY_SLICES_MM = ((5.0, 5.0), (3.0, 3.0))
 """Slices of the set of company, by turns: what liver protocols use most."""
 
+ENHANCED_ONLY = "mimic_iodine_in_vessel"
+"""What there is only after contrast medium: its scans without are read in the portal phase instead."""
+
 COMPANY_MATRIX = 400
 """Its matrix: pixels near 1 mm, made and read in 15 seconds of processor."""
 
@@ -161,6 +164,8 @@ def draw_company(seed: int, name: str) -> DrawnStudy:
         seed, contents=f"company:{name}", slices_mm=slices, matrix=COMPANY_MATRIX, coverage="whole",
         arms_down=False,
     )  # fmt: skip
+    if name == ENHANCED_ONLY and plan.variation.phase == "none":
+        plan = replace(plan, variation=replace(plan.variation, phase="portal"))
     held = _Made(plan)
     drawn = _drawn(held, f"{name}-{seed}", name)
     return replace(drawn, make=lambda _: _examination(held.study), render=None, noise=None)
