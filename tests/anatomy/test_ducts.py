@@ -7,6 +7,7 @@ import pytest
 from tests.anatomy.made_ducts import SHAPE, Tube, make_scan
 
 from hepalith.anatomy.ducts import Ducts, find_ducts
+from hepalith.anatomy.ducts_bile import map_bile
 from hepalith.anatomy.find import given_liver
 from hepalith.anatomy.liver import Phase
 from hepalith.anatomy.vessels import VesselBranch, Vessels
@@ -163,3 +164,11 @@ def test_a_tube_in_thick_slices_is_no_sheet() -> None:
     mask[liver.box.slices] = liver.mask
     ducts = find_ducts(shown, given_liver(shown, mask[thick // 2 :: thick][:count]), None, PORTAL)
     assert ducts.dilated
+
+
+def test_noise_of_a_sharp_kernel_is_no_stone_in_a_duct() -> None:
+    noisy, liver = make_scan([(RUN, 6.0, 8.0)], noise_hu=70.0)
+    assert not map_bile(noisy, liver).stones.any()
+    stone: Tube = (((31.0, 45.0, 50.0), (31.0, 45.0, 51.0)), 4.0, 600.0)
+    quiet, liver = make_scan([(RUN, 8.0, 8.0), stone])
+    assert map_bile(quiet, liver).stones.any()

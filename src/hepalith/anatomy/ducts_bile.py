@@ -50,6 +50,8 @@ with them has bile's density. Our judgement."""
 BRIGHT_HU = 60.0
 """So far above the parenchyma, what lies in a duct is a stone; it neither darkens the duct nor parts it."""
 
+STONE_SPREADS = 4.5
+"""... and by so many spreads of the parenchyma: sharp kernels scatter single voxels beyond the former."""
 
 GALLBLADDER_CHANCE = 0.25
 """Probability of gallbladder above which bile is none of a duct's: the network's edge lies near 0.5 but blurs
@@ -175,7 +177,9 @@ def map_bile(volume: Volume, liver: Liver) -> BileMap:
     above = hu - parenchyma
     share = np.asarray(-np.minimum(above, BRIGHT_HU) / np.maximum(contrast, LEAST_HU), dtype=np.float32)
     quiet, noise, halo = _quieten(share, inside, spacing)
-    stones = _stones(mask & (above > BRIGHT_HU), quiet > STONE_BILE_SHARE, spacing)
+    spread = 1.4826 * float(np.median(np.abs(above[inside][::EVERY]))) if inside.any() else 0.0
+    bright = mask & (above > max(BRIGHT_HU, STONE_SPREADS * spread))
+    stones = _stones(bright, quiet > STONE_BILE_SHARE, spacing)
     typical = np.float32(usual + BILE_HU)
     ground = np.asarray((typical - parenchyma) / max(usual, LEAST_HU), dtype=np.float32)
     return BileMap(box, steps, spacing, hu, share, quiet, noise, margin, ground, stones, usual, halo)
