@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,10 @@ class FilterBank:
     covariance: Covariance
     blur: Blur
     spacing_mm: tuple[float, float, float]
+    _moved: dict[tuple[int, tuple[float, float, float]], NDArray[np.float32]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+    """What `moved` has worked out: asked for again and again for the same few places."""
 
     @property
     def reach(self) -> tuple[int, int, int]:
@@ -132,6 +136,12 @@ class FilterBank:
 
     def moved(self, size: int, place: tuple[float, float, float]) -> NDArray[np.float32]:
         """Return a kernel moved by a part of voxels or more; its weights about a place there."""
+        if (size, place) not in self._moved:
+            self._moved[size, place] = self._move(size, place)
+        return self._moved[size, place]
+
+    def _move(self, size: int, place: tuple[float, float, float]) -> NDArray[np.float32]:
+        """Return a kernel moved; see `moved`."""
         kernel = self.kernels[size].astype(np.float32)
         whole = tuple(math.floor(p) for p in place)
         kernel = np.roll(kernel, whole, axis=(0, 1, 2))
