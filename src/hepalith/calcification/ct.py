@@ -188,7 +188,7 @@ def find_foci(
     rows = _judge_beside_oil(rows, scene, expected)
     rows = [row for row in rows if row.number <= own or row.verdict.label in NAMED_BESIDE]
     rows.sort(key=lambda row: (-row.measured.integrated_excess.value, row.number))
-    labels = np.zeros(mask.shape, np.int32)
+    labels = np.zeros(mask.shape, np.min_scalar_type(len(rows)))
     foci = []
     for number, row in enumerate(rows, start=1):
         labels[row.candidate.box.slices][row.candidate.extent] = number

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,12 +85,12 @@ class Focus:
 class Foci:
     """All foci of one image, largest integrated excess first, ids from 1.
 
-    `labels` is an int32 label map of `box` (label = focus id); `box` lies in the image.
+    `labels` is a label map of `box` (label = focus id); `box` lies in the image.
     """
 
     foci: tuple[Focus, ...]
     box: Box
-    labels: NDArray[np.int32]
+    labels: NDArray[np.integer[Any]]
     detectability: Detectability
 
     @property
