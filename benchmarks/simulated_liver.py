@@ -26,6 +26,7 @@ __all__ = [
     "draw_shapes",
     "draw_spheres",
     "moved",
+    "sampled",
     "simulate",
     "vessels_of",
 ]
@@ -243,7 +244,7 @@ def _arranged(kind: str, rng: np.random.Generator) -> tuple[NDArray[np.float64],
     return arm * diameter, diameter
 
 
-def _sampled(scan: SimulatedScan, sphere: Ball) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
+def sampled(scan: SimulatedScan, sphere: Ball) -> tuple[tuple[slice, ...], NDArray[np.float64]]:
     """Return where a sphere is seen, and its blurred share there: exact chords in z, a fine grid in plane."""
     z0, y0, x0 = sphere.centre_mm
     radius = sphere.diameter_mm / 2
@@ -336,7 +337,7 @@ def simulate(
     hu = level + blood * _vessel_share(scan, vessels)
     for body in bodies:
         for ball in body.balls:
-            where, share = _sampled(scan, ball)
+            where, share = sampled(scan, ball)
             hu[where] += body.excess_hu * share
     shape = tuple(fft.next_fast_len(n, real=True) for n in scan.shape)
     white = fft.rfftn(rng.standard_normal(shape, dtype=np.float32))
@@ -359,7 +360,7 @@ def bound(scan: SimulatedScan, diameter_mm: float, excess_hu: float) -> tuple[fl
 
     def seen(log_diameter: float, z: float = 0.0, y: float = 0.0, x: float = 0.0) -> NDArray[np.float64]:
         sphere = Ball((middle[0] + z, middle[1] + y, middle[2] + x), math.exp(log_diameter))
-        where, share = _sampled(scan, sphere)
+        where, share = sampled(scan, sphere)
         full = np.zeros(shape)
         full[where] = share / sphere.volume_mm3
         return full

@@ -17,7 +17,7 @@ from hepalith.evaluation.scoring import CUT
 
 __all__ = [
     "SIZES", "Case", "Curve", "above_statement", "cases_of", "claim_found", "curve_of", "false_by_kind",
-    "false_calls", "ideal_sensitivity", "sensitivity", "snr_ratios", "stated_plainly",
+    "false_calls", "ideal_sensitivity", "linear_ratios", "sensitivity", "snr_ratios", "stated_plainly",
 ]  # fmt: skip
 
 SIZES = ((0.0, 2.0), (2.0, 3.0), (3.0, 5.0), (5.0, 8.0), (8.0, math.inf))
@@ -173,6 +173,17 @@ def snr_ratios(records: Sequence[StudyRecord], purpose: str = "foci") -> tuple[f
         if (reading := record.of(purpose)) is not None
         and reading.smallest_focus_snr is not None
         and reading.ideal_focus_snr
+    )
+
+
+def linear_ratios(records: Sequence[StudyRecord], purpose: str = "foci") -> tuple[float, ...]:
+    """Return the same over the best linear observer of that very liver, where one is known."""
+    return tuple(
+        reading.smallest_focus_snr / reading.linear_focus_snr
+        for record in records
+        if (reading := record.of(purpose)) is not None
+        and reading.smallest_focus_snr is not None
+        and reading.linear_focus_snr
     )
 
 

@@ -20,6 +20,7 @@ from hepalith.errors import HepalithError
 from hepalith.evaluation.accompany import found_company, hosts_of, true_company
 from hepalith.evaluation.baseline import BASELINES, Baseline, find_components
 from hepalith.evaluation.examination import DrawnStudy, Examination
+from hepalith.evaluation.hotelling import observe_liver
 from hepalith.evaluation.memory import watch_memory
 from hepalith.evaluation.observer import (
     CLAIM_EXCESS_HU,
@@ -103,10 +104,11 @@ class _Read:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Physics:
-    """The ideal observer's view of a study."""
+    """The ideal observer's view of a study, and what the best linear one finds in its clean scan, in mm."""
 
     noise: NoisePower
     limits: SphereLimits
+    linear_mm: float | None = None
 
 
 def examine(study: DrawnStudy, arms: Arms, fingerprint: str) -> StudyRecord:
@@ -129,7 +131,7 @@ def examine(study: DrawnStudy, arms: Arms, fingerprint: str) -> StudyRecord:
     clean: Examination | None = None
     if study.make_clean is not None and (arms.clean or arms.claim):
         clean = study.make_clean()
-        physics = _physics(study, clean)
+        physics = _with_linear(study, clean, _physics(study, clean))
         reading, bare = _read_one(clean, "clean", settings, physics, baseline=arms.baseline)
         readings.append(reading)
         if arms.claim and study.add_spheres is not None and reading.smallest_focus_mm is not None:
@@ -160,6 +162,16 @@ def _physics(study: DrawnStudy, examination: Examination) -> _Physics | None:
         return None  # too little liver in view to know its noise
     searched = float(np.count_nonzero(examination.liver)) * examination.volume.grid.voxel_mm3
     return _Physics(noise, limits_of(Sight(study.render, noise, max(searched, 1.0))))
+
+
+def _with_linear(study: DrawnStudy, clean: Examination, physics: _Physics | None) -> _Physics | None:
+    """Return the view of a study with what a linear observer finds in its scan without foci."""
+    first = None if physics is None else physics.limits.smallest_mm()
+    if physics is None or study.render is None or first is None:
+        return physics
+    sight = Sight(study.render, physics.noise, float(np.count_nonzero(clean.liver)))
+    observed = observe_liver(sight, clean.volume.hu, clean.liver, first)
+    return physics if observed is None else replace(physics, linear_mm=observed[1])
 
 
 def _read_one(
@@ -324,6 +336,8 @@ def _with_statement(record: ReadingRecord, foci: Foci, physics: _Physics | None)
         smallest_focus_snr=None if size is None else limits.snr_of(size, excess),
         ideal_focus_mm=ideal,
         ideal_focus_snr=None if ideal is None else limits.snr_needed(ideal),
+        linear_focus_mm=physics.linear_mm,
+        linear_focus_snr=None if physics.linear_mm is None else limits.snr_of(physics.linear_mm, excess),
     )
 
 

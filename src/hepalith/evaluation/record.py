@@ -267,6 +267,10 @@ class ReadingRecord:
     """What an ideal observer finds nine times in ten, at as many false calls as the goal allows."""
     ideal_focus_snr: float | None = None
     """The d' that this takes."""
+    linear_focus_mm: float | None = None
+    """What the best linear observer finds nine times in ten in this very liver, vessels and all."""
+    linear_focus_snr: float | None = None
+    """The ideal observer's d' for that sphere, to be compared with that of the statement."""
     baselines: tuple[BaselineRecord, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     processor_s: float | None = None
