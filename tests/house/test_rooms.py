@@ -22,3 +22,14 @@ def test_reasoning_from_a_patient_file_loads_no_image_library() -> None:
 
 def test_importing_the_package_loads_nothing_else() -> None:
     assert loaded_after("import hepalith").isdisjoint({*HEAVY, "numpy", "pydantic", "scipy"})
+
+
+def test_help_loads_nothing_but_the_standard_library() -> None:
+    script = "import contextlib\nfrom hepalith.cli import main\n"
+    script += "with contextlib.redirect_stdout(None), contextlib.suppress(SystemExit):\n    main(['--help'])"
+    assert loaded_after(script).isdisjoint({*HEAVY, "numpy", "pydantic", "scipy"})
+
+
+def test_a_reading_starts_without_what_only_some_readings_need() -> None:
+    loaded = loaded_after("import hepalith.pipeline")
+    assert loaded.isdisjoint({"SimpleITK", "onnxruntime", "matplotlib", "highdicom"})
