@@ -134,8 +134,9 @@ def test_foci_of_one_mass_are_within_it_and_neither_clustered_nor_a_chain() -> N
     assert patterns[0].foci == (1, 2, 3, 4, 5)
 
 
-def test_calcium_on_the_wall_of_a_cyst_is_not_within_a_mass() -> None:
-    patterns = find_patterns(foci(focus(1, (50, 60, 40))), liver(), hosts=host((1,), "fluid", "peripheral"))
+@pytest.mark.parametrize("content", ["fluid", "mixed"])
+def test_calcium_on_the_wall_of_a_cyst_is_not_within_a_mass(content: str) -> None:
+    patterns = find_patterns(foci(focus(1, (50, 60, 40))), liver(), hosts=host((1,), content, "peripheral"))
     assert named(patterns) == {"solitary"}
 
 
@@ -150,6 +151,9 @@ def test_a_bright_centre_in_a_solid_mass_is_a_bulls_eye() -> None:
     one = foci(focus(1, (50, 60, 40)))
     assert "bulls_eye" in named(find_patterns(one, liver(), hosts=host((1,), "solid", "central")))
     assert "bulls_eye" not in named(find_patterns(one, liver(), hosts=host((1,), "solid", "peripheral")))
+    held = host((1,), "solid", "central")
+    bright = replace(held, hosts=(replace(held.hosts[0], enhancement="arterial"),))
+    assert "bulls_eye" not in named(find_patterns(one, liver(), hosts=bright))
 
 
 def test_septa_are_a_network_unless_they_belong_to_a_mass() -> None:

@@ -51,6 +51,14 @@ SHATTERED = frozenset(
 SHELLS = frozenset({"rim", "eggshell"})
 """Forms that lie on a wall."""
 
+WALLED = ("fluid", "mixed")
+"""Kinds of host whose peripheral calcium lies in the wall of a cyst, its content fluid still or turned
+solid."""
+
+BRIGHTER = ("arterial", "blood_pool", "delayed")
+"""Enhancement of a lesion brighter than the liver: calcium in its middle is no bright centre in a dark
+rim."""
+
 SHATTERED_GAP_MM = 3.0
 """Gap between the calipers of two foci of one such form up to which they are pieces of one thing."""
 
@@ -164,11 +172,12 @@ def _in_masses(found: tuple[Focus, ...], hosts: Hosts | None) -> list[Pattern]:
     for host in hosts.hosts if hosts is not None else ():
         ids = tuple(sorted(i for i in host.foci if i in known))
         shells = all(known[i].morphology in SHELLS for i in ids)
-        wall = host.position == "peripheral" and (host.kind == "fluid" or shells)
+        wall = host.position == "peripheral" and (host.kind in WALLED or shells)
         if not ids or wall:
             continue
         patterns.append(Pattern("within_mass", host.probability, ids))
-        if host.position == "central" and host.kind in ("solid", "mixed"):
+        dark = host.enhancement not in BRIGHTER
+        if host.position == "central" and host.kind in ("solid", "mixed") and dark:
             patterns.append(
                 Pattern("bulls_eye", host.probability * (1 - host.probabilities.get("fat", 0.0)), ids)
             )
