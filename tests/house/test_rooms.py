@@ -25,8 +25,12 @@ def test_importing_the_package_loads_nothing_else() -> None:
 
 
 def test_help_loads_nothing_but_the_standard_library() -> None:
-    script = "import contextlib\nfrom hepalith.cli import main\n"
-    script += "with contextlib.redirect_stdout(None), contextlib.suppress(SystemExit):\n    main(['--help'])"
+    script = """
+import contextlib, io
+from hepalith.cli import main
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main(["--help"])
+"""
     assert loaded_after(script).isdisjoint({*HEAVY, "numpy", "pydantic", "scipy"})
 
 
