@@ -99,6 +99,8 @@ class Company:
         Tube voltage.
     oil_mm
         Gap to the nearest larger body that is iodised oil; infinite where there is none near.
+    oil_chance
+        Probability that that body is oil.
     """
 
     organs: Mapping[str, float] = field(default_factory=dict)
@@ -117,6 +119,7 @@ class Company:
     held_hu: float | None = None
     kvp: float = USUAL_KVP
     oil_mm: float = float("inf")
+    oil_chance: float = 1.0
 
     def organ(self, *names: str) -> float:
         """Return the probability that the body lies in one of some organs; 0 where nobody knows."""

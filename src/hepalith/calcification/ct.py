@@ -219,13 +219,14 @@ def _judge_beside_oil(rows: list[_Row], scene: Scene, expected: Mapping[str, flo
     """Return the bodies, those beside a cloud of iodised oil judged again with that known."""
     known: list[int] = []
     for _ in range(OIL_ROUNDS):  # a piece that is known as oil tells of the next
-        clouds = sure_of_oil([r.verdict.label for r in rows], [r.verdict.probability for r in rows])
+        chances = [r.verdict.probability for r in rows]
+        clouds = sure_of_oil([r.verdict.label for r in rows], chances)
         if clouds == known:
             break
         known = clouds
         seen, apertures = [r.seen for r in rows], [r.aperture for r in rows]
         for n, row in enumerate(rows):
-            beside = None if n in clouds else beside_oil(n, seen, apertures, clouds, scene)
+            beside = None if n in clouds else beside_oil(n, seen, apertures, clouds, scene, chances)
             if beside is not None:
                 rows[n] = replace(row, seen=beside, verdict=judge(beside, expected))
     return rows

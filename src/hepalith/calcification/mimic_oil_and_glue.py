@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hepalith.calcification.appearance import Appearance, is_tubular
 from hepalith.calcification.candidate import METAL_HU
 from hepalith.calcification.mimic_metal import at_120_kvp
@@ -21,12 +23,15 @@ CLOUD_FADING = (0.15, 0.6)
 has 0 to 0.1, lumps of uneven density 0.2 to 0.45, oil 0.4 to 2 and cloudy calcium 0.5 to 1.2 (development
 phantoms)."""
 
-CLOUD, DENSE_CLOUD, DENSE_CLOUD_HU = 4.6, 6.4, (400.0, 1500.0)
+CLOUD, DENSE_CLOUD, DENSE_CLOUD_HU = 3.6, 6.4, (400.0, 1500.0)
 """Evidence for oil of a cloud, that of its density, and the excess at 120 kVp of its brightest part over
-which that grows: prior and density of calcium are 7, so that a cloud of 800 HU is as likely oil as calcium,
-one of 650 less, one of 1100 more. Oil measures 283 ± 152 HU above the liver on average, 365 and more where it
-stays for weeks, and in its densest parts above 1500 (PMID 24094672, 8402781); faint, cloudy calcium of
-mucinous metastases stays below 450 on average, its densest parts below 1100."""
+which that grows: prior and density of calcium are 7, so that a cloud of 1000 HU is as likely oil as calcium.
+Oil measures 283 ± 152 HU above the liver on average, 365 and more where it stays for weeks, and in its
+densest parts above 1500 (PMID 24094672, 8402781); faint, cloudy calcium of mucinous metastases stays below
+450 on average, its densest parts below 1100 (development phantoms)."""
+
+SUREST = 0.99
+"""Most that a cloud is taken to be surely oil."""
 
 IN_LIVER = 0.5
 """Least share of liver about what was left in it."""
@@ -40,10 +45,13 @@ COARSE_AGAINST = 2.5
 IN_MASS_HU = -6.0
 """How far below the liver the surroundings of oil measure, kept in a nodule."""
 
-PIECE, PIECE_MM = 13.0, 10.0
-"""Evidence for oil of a body that touches a cloud of it, and the gap over which it falls to nothing. That oil
-was given at all is known by the cloud, so this makes up for the prior against oil (5) and its density (2),
-and leaves six to one at a gap of 3 mm. Calcium beside oil is not told from it. Our judgement."""
+PIECE, PIECE_MM = 6.0, 14.0
+"""Evidence, beyond prior and density of calcium (`EVEN_ODDS`), for oil of a body that touches a sure cloud of
+it, and the gap over which it turns into as much against. Calcium beside oil is not told from it. Our
+judgement."""
+
+EVEN_ODDS = 7.0
+"""Evidence that makes oil as likely as calcium: the prior against oil (5) and the density of calcium (2)."""
 
 GLUE_RIDGE_HU = (500.0, 900.0)
 """Excess at 120 kVp along the middle of a drawn-out body between which it becomes a cast of glue: glue is
@@ -81,8 +89,17 @@ def judge_lipiodol(seen: Appearance) -> list[Vote]:
     """Return the evidence for iodised oil: a dense, patchy cloud in a nodule, or a piece beside one."""
     if seen.company.oil_mm < PIECE_MM:
         words = f"{seen.company.oil_mm:.0f} mm from a cloud of iodised oil, a piece of the same nodule"
-        return [Vote("lipiodol", PIECE * (1.0 - seen.company.oil_mm / PIECE_MM), words), *_cloud(seen)]
+        own = _cloud(seen)
+        piece = Vote("lipiodol", _piece_weight(seen), words)
+        return [piece] if not own or piece.weight >= own[0].weight else own
     return _cloud(seen)
+
+
+def _piece_weight(seen: Appearance) -> float:
+    """Return the evidence that a body is a piece of a cloud: no surer than the cloud itself is oil."""
+    near = 1.0 / (1.0 + math.exp(-PIECE * (1.0 - 2.0 * seen.company.oil_mm / PIECE_MM)))
+    chance = near * min(seen.company.oil_chance, SUREST)
+    return EVEN_ODDS + math.log(chance / (1.0 - chance))
 
 
 def _cloud(seen: Appearance) -> list[Vote]:

@@ -44,6 +44,26 @@ PLAQUE = 7.5
 calcium (2)."""
 
 
+STANDS_OUT_HU = 120.0
+"""How far blood stands above the liver, at least, for what a shell holds to be known as blood: in the
+arterial phase, before the liver is enhanced as well."""
+
+HELD_SHARE, HELD_ABOVE_HU, HELD_BEYOND_HU = 0.75, 80.0, 60.0
+"""Least share of blood's HU and HU above the liver that the content of such a shell measures, and how far
+above blood the blur of its wall may lift it. Our judgement."""
+
+SHELL = 7.5
+"""Evidence of a shell about blood for the wall of an aneurysm: one until shown otherwise."""
+
+
+def _holds_blood(seen: Appearance) -> bool:
+    """Return whether a shell holds what measures as the arteries do, far above the liver."""
+    held, level = seen.company.held_hu, seen.peak_hu - seen.peak_excess_hu
+    if held is None or seen.enhanced < 0.5 or seen.blood_hu < level + STANDS_OUT_HU:
+        return False
+    return max(HELD_SHARE * seen.blood_hu, level + HELD_ABOVE_HU) <= held <= seen.blood_hu + HELD_BEYOND_HU
+
+
 def _is_vessel_with_plaque(seen: Appearance) -> bool:
     """Return whether a body is an enhanced vessel, by course and density, with far brighter places in it."""
     return (
@@ -78,6 +98,11 @@ def judge_vessel_wall(seen: Appearance) -> list[Vote]:
     if _is_vessel_with_plaque(seen):
         words = f"an enhanced vessel with places of up to {seen.peak_hu:.0f} HU, blood {seen.blood_hu:.0f}"
         votes.append(Vote("vessel_wall_calcification", PLAQUE, words))
+    if _holds_blood(seen):
+        words = (
+            f"a shell about blood, {seen.company.held_hu:.0f} HU within: an aneurysm until shown otherwise"
+        )
+        votes.append(Vote("vessel_wall_calcification", SHELL, words))
     track = seen.words.any_of("tram_track")
     packed = seen.shape.elongation < TRACK_ELONGATION and 3.5 * max(seen.shape.lengths_mm) < TRACK_MM
     if track > TRACK_LEAST and not packed:

@@ -23,7 +23,7 @@ FADES = 0.3
 """Fading (`fading_of`) of a larger one that is a piece of the cloud all the same: it thins out as the cloud
 does."""
 
-REACH_MM = 10.0
+REACH_MM = 14.0
 """Gap to the cloud beyond which a body is its own: the nodule's rim, and what the vessels about it hold."""
 
 MOST_POINTS = 600
@@ -39,12 +39,13 @@ def sure_of_oil(labels: Sequence[str], chances: Sequence[float]) -> list[int]:
     ]
 
 
-def beside_oil(
+def beside_oil(  # noqa: PLR0917
     number: int,
     seen: Sequence[Appearance],
     apertures: Sequence[Aperture],
     clouds: Sequence[int],
     scene: Scene,
+    chances: Sequence[float],
 ) -> Appearance | None:
     """Return how a body looks once a cloud of oil is known beside it; None where none is.
 
@@ -58,6 +59,8 @@ def beside_oil(
         Places of those that are oil.
     scene
         The crop.
+    chances
+        Probability of each body's own name.
 
     Notes
     -----
@@ -68,13 +71,13 @@ def beside_oil(
     largest = max(int(apertures[cloud].extent.sum()) for cloud in clouds)
     if int(apertures[number].extent.sum()) > SMALLER * largest and seen[number].fading < FADES:
         return None
-    nearest = np.inf
+    nearest, chance = np.inf, 0.0
     for cloud in clouds:
         away, _ = spatial.KDTree(_points(apertures[cloud], scene)).query(own)
-        nearest = min(nearest, float(away.min()))
+        nearest, chance = min((nearest, chance), (float(away.min()), chances[cloud]), key=lambda one: one[0])
     if nearest > REACH_MM:
         return None
-    company = replace(seen[number].company, oil_mm=nearest)
+    company = replace(seen[number].company, oil_mm=nearest, oil_chance=chance)
     return replace(seen[number], company=company, metal_mm=np.inf)
 
 
