@@ -317,6 +317,10 @@ def test_accepted_files_fit_the_schema_that_is_printed() -> None:
         {"symptoms": ["fever"], "findings": {"enhancement": ["arterial", "rim"], "largest_calcium": "3 mm"}},
         {"sex": "unknown", "age_years": "unknown", "pregnancy": "unknown", "exam_date": "unknown"},
         {"setting": "unknown", "subject": "fetus", "gestation_weeks": 20},
+        {
+            "symptoms": "fever, jaundice",
+            "findings": {"ultrasound": {"largest_calcium": {"value": 3, "unit": "mm"}}},
+        },
         {"labs": {"afp": {"value": 3, "unit": "ng/mL"}, "cea": "raised"}, "exam_date": "2026-03-01"},
     ):
         jsonschema.validate(table, schema)

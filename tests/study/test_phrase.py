@@ -118,6 +118,11 @@ def test_a_laboratory_value_makes_its_finding(labs: dict[str, Any], finding: str
         ({"findings": {"duct dilatation": "mild"}}, {"dilated_ducts": True}),
         ({"findings": {"portal vein thrombosis": "yes (left branch)"}}, {"portal_thrombosis": True}),
         ({"findings": {"host_kind": None, "calcification": 1}}, {"intrahepatic_calcification": True}),
+        (
+            {"findings": {"calcification": "punctate"}},
+            {"intrahepatic_calcification": True, "dominant_morphology": "punctate"},
+        ),
+        ({"labs": {"liver enzymes": "abnormal"}, "symptoms": None}, {}),
         ({"findings": {"T2": "hyperintense"}}, {"t2_signal": "bright"}),
         ({"findings": {"calcification pattern": "eggshell"}}, {"dominant_morphology": "eggshell"}),
     ],

@@ -200,6 +200,9 @@ def _spelled_out(meant: Term | Alias, written: str) -> dict[str, Any] | None:
         said = {"right_upper_quadrant_pain" if right else "abdominal_pain": True}
     elif name == "host_kind" and is_size:
         said = {**list_aliases()["mass"].when_true, "host_diameter": written}
+    elif name in ("calcification", "intrahepatic_calcification"):
+        about = "largest_calcium" if is_size else "dominant_morphology"
+        said = {"intrahepatic_calcification": True, about: written}
     elif name == "cancer_history" and any(c.isalpha() for c in written):
         said = {"known_primary": written, "cancer_history": True}
     elif name == "enhancement" and normalised(written) in ENHANCES:

@@ -79,13 +79,16 @@ _STATE = {
     "anyOf": [
         *_SCALAR,
         {"type": "array", "items": {"type": "string"}, "minItems": 1},
-        {"type": "object", "additionalProperties": {"anyOf": _SCALAR}},
+        {"type": "object"},
+        {"type": "null"},
     ]
 }
 _STATES = {
     "anyOf": [
         {"type": "object", "additionalProperties": _STATE},
         {"type": "array", "items": {"type": "string"}},
+        {"type": "string"},
+        {"type": "null"},
     ],
     "default": {},
 }

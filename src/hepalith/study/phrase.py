@@ -8,7 +8,21 @@ from collections.abc import Sequence
 __all__ = ["is_said", "meant_choices", "sides_of", "split_list"]
 
 YES = frozenset(
-    {"true", "yes", "y", "present", "positive", "seen", "known", "confirmed", "raised", "elevated", "high"}
+    {
+        "abnormal",
+        "deranged",
+        "true",
+        "yes",
+        "y",
+        "present",
+        "positive",
+        "seen",
+        "known",
+        "confirmed",
+        "raised",
+        "elevated",
+        "high",
+    }
     | {
         "mild",
         "slight",

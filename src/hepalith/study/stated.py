@@ -129,7 +129,7 @@ def _read_boolean(term: Term, written: Any) -> Value:
     if isinstance(written, int) and written in (0, 1):
         written = bool(written)
     if not isinstance(written, bool):
-        raise ValueError(f"{term.id} is true or false, not {written!r}")
+        raise ValueError(f"{term.id} is true or false (doubtful: {{ p = 0.7 }}), not {written!r}")
     chance = chance if written else 1.0 - chance
     return chance == 1.0 if chance in (0.0, 1.0) else Doubtful(chance)
 
