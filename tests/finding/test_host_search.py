@@ -244,3 +244,14 @@ def test_bright_nodules_at_the_edge_of_a_dark_lesion_make_it_a_haemangioma(
     mass = make(image, None, PORTAL).hosts.masses[0]
     assert mass.kind == "solid"
     assert mass.enhancement == "peripheral_nodular"
+
+
+def test_a_calcified_wall_is_no_ring_of_nodules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hepalith.finding.host_scene.measure_aorta", lambda *_: 150.0)
+    image = parenchyma()
+    image[distance() < 16] = 30.0
+    shell = (distance() >= 14) & (distance() < 16)
+    image[(distance() >= 16) & (distance() < 20)] = 140.0  # the blur of dense calcium
+    host = make(image, shell, PORTAL, form="eggshell").hosts.hosts[0]
+    assert host.kind == "fluid"
+    assert host.enhancement != "peripheral_nodular"

@@ -116,6 +116,7 @@ def kinds_of(lesion: Lesion, phase: Phase, walled: float = 0.0) -> Mapping[str, 
         if lesion.contrast_hu < 0 and lesion.bright_share
         else 0.0
     )
+    nodular *= 1 - walled  # what is bright at a calcified wall is its blur
     plain, old = _by_density(lesion, phase), _by_density_walled(lesion)
     blurred = _blurred_chance(lesion, plain["fluid"]) * (1 - walled) * (1 - nodular)
     rest = (1.0 - fat) * (1.0 - blurred)
@@ -163,6 +164,9 @@ def _by_density_walled(lesion: Lesion) -> dict[str, float]:
     return {name: value / total for name, value in found.items()}
 
 
+WALLED = 0.5
+"""Probability of a calcified wall from which nothing bright at it is called a nodule."""
+
 POOL_SHARE = 0.15
 """How near, as a share of the rise of blood over the liver, a lesion must come to blood to enhance like
 it."""
@@ -177,10 +181,13 @@ PLAIN_HU = 50.0
 """HU below which a lesion cannot have enhanced: the densest tumour without contrast measures about that."""
 
 
-def enhancement_of(lesion: Lesion, phase: Phase, blood: Blood, parenchyma_hu: float) -> Mapping[str, float]:
+def enhancement_of(
+    lesion: Lesion, phase: Phase, blood: Blood, parenchyma_hu: float, walled: float = 0.0
+) -> Mapping[str, float]:
     """Return what this one phase says of a lesion's enhancement; empty where it says nothing.
 
-    Washout needs a second phase: a bright lesion in the arterial phase is ``arterial``.
+    Washout needs a second phase: a bright lesion in the arterial phase is ``arterial``. What is bright at a
+    wall that is calcified, with the probability `walled`, are no nodules.
     """
     if phase.label in ("none", "unknown"):
         return MappingProxyType({})
@@ -188,7 +195,8 @@ def enhancement_of(lesion: Lesion, phase: Phase, blood: Blood, parenchyma_hu: fl
     weights["blood_pool"] = 0.005
     reference = blood.level(phase)
     bright = lesion.contrast_hu > RISE_HU
-    if lesion.contrast_hu < 0 and lesion.bright_share > NODULE_SHARE and reference is not None:
+    nodules = lesion.contrast_hu < 0 and lesion.bright_share > NODULE_SHARE and walled < WALLED
+    if nodules and reference is not None:
         near = abs(lesion.bright_hu - reference) < 2 * POOL_SHARE * max(reference - parenchyma_hu, 20.0)
         weights["peripheral_nodular"] += 1.0 if near else 0.3
     elif lesion.core_hu < PLAIN_HU and lesion.rim_hu < RIM_HU:

@@ -199,7 +199,7 @@ def _host(
         near = NEAR_BLOOD * (level - scene.field.parenchyma_hu)
         features["blood_pool_ring"] = walled * (1.0 - rise(abs(lesion.core_hu - level), near, 4.0))
     kind = max(kinds, key=lambda k: kinds[k])
-    enhancements = enhancement_of(lesion, scene.phase, blood, scene.field.parenchyma_hu)
+    enhancements = enhancement_of(lesion, scene.phase, blood, scene.field.parenchyma_hu, walled)
     enhancement = max(enhancements, key=lambda e: enhancements[e]) if enhancements else ""
     return Host(
         id=rank,
