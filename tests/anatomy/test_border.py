@@ -76,3 +76,10 @@ def test_calcium_below_the_capsule_stays_in_the_liver() -> None:
     hu[13:15, 13:15, FACE - 2 : FACE] = 400
     found = placed(hu, half(FACE))
     assert found[13:15, 13:15, FACE - 2 : FACE].all()
+
+
+def test_a_vein_full_of_contrast_is_not_added() -> None:
+    hu = scan(30)
+    hu[10:18, 8:20, FACE:] = 260
+    rough = half(FACE)
+    assert not (placed(hu, rough) & ~rough)[10:18, 8:20].any()

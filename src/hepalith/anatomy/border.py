@@ -39,7 +39,8 @@ WALL_MM = 3.0
 """Less deep than this inside the wall nothing is added: diaphragm and muscles between the ribs often measure
 what the liver does, and the ribs brighten what they share a voxel with."""
 BRIGHT_SPREADS = 3.0
-"""A voxel brighter than both by so many spreads is calcium or a vessel, and says nothing."""
+"""A voxel brighter than both by so many spreads is calcium or a vessel, and says nothing; one so much
+brighter than the liver, a vein full of contrast or the heart, is never added to it."""
 PASSES = 3
 """Times that liver and neighbour are measured anew; the border no longer moves after that."""
 MOVED = 0.8
@@ -83,12 +84,14 @@ def place_border(
     near = (np.abs(first) < REACH_MM) & tissue
     voting = ndimage.binary_erosion(tissue, border_value=1) & ~body.bone
     noise = _noise(hu, first > DEEP_MM)
+    usual = average_within(hu, first > SURE_MM, LIVER_VOXELS)[0]
+    closed = (body.wall_depth_mm < WALL_MM) | (hu > usual + BRIGHT_SPREADS * noise)
     moved, distance = mask, first
     score = first / STAY_MM
     for _ in range(PASSES):
         odds = _log_odds(hu, moved, distance, voting, noise)
         vote = VOXEL_WORTH * average_within(odds, voting, SMOOTH_VOXELS)[0]
-        score = np.where(body.wall_depth_mm < WALL_MM, np.minimum(vote, 0), vote) + first / STAY_MM
+        score = np.where(closed, np.minimum(vote, 0), vote) + first / STAY_MM
         moved = np.where(near, score > 0, mask)
         distance = _signed_distance(moved)
     likely = 1 / (1 + np.exp(-np.clip(score, -8, 8)))

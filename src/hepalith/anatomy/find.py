@@ -101,7 +101,9 @@ def find_builtin(volume: Volume, organs: Organs | None) -> Liver:
     millilitres = float(np.count_nonzero(mask)) * volume.grid.voxel_mm3 / 1000
     cut = box.start[0] == 0 or box.stop[0] == volume.hu.shape[0]
     quality = judge_outline(coarse.hu, outline, body, millilitres, prior, cut=cut)
-    return _assemble(volume, box, mask, "builtin", quality, error=volume_error(quality.score), organs=organs)
+    return _assemble(
+        volume, box, mask, "builtin", quality, error=volume_error(quality.weakness), organs=organs
+    )
 
 
 def _without_bile(coarse: Coarse, organs: Organs) -> Coarse:
