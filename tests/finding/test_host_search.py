@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.anatomy.find import given_liver
+from hepalith.anatomy.lesion import Lesion
+from hepalith.anatomy.lesion_outline import Region
 from hepalith.anatomy.liver import Phase
 from hepalith.calcification.focus import Detectability, Foci, Focus
 from hepalith.finding.host import Hosts
 from hepalith.finding.host_finding import describe_hosts
+from hepalith.finding.host_kind import Blood, enhancement_of, kinds_of
 from hepalith.finding.host_search import find_hosts
 from hepalith.geometry import Box, Grid
 from hepalith.image.volume import Volume
@@ -246,12 +249,22 @@ def test_bright_nodules_at_the_edge_of_a_dark_lesion_make_it_a_haemangioma(
     assert mass.enhancement == "peripheral_nodular"
 
 
-def test_a_calcified_wall_is_no_ring_of_nodules(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hepalith.finding.host_scene.measure_aorta", lambda *_: 150.0)
-    image = parenchyma()
-    image[distance() < 16] = 30.0
-    shell = (distance() >= 14) & (distance() < 16)
-    image[(distance() >= 16) & (distance() < 20)] = 140.0  # the blur of dense calcium
-    host = make(image, shell, PORTAL, form="eggshell").hosts.hosts[0]
-    assert host.kind == "fluid"
-    assert host.enhancement != "peripheral_nodular"
+def dark_with_bright_parts() -> Lesion:
+    """Return a dark lesion of 30 mm in the portal phase, a fifth of which is as bright as blood."""
+    body = np.ones((2, 2, 2), np.bool_)
+    return Lesion(
+        Region((0, 0, 0), body, body), (0.0, 0.0, 0.0), diameter_mm=30.0, volume_ml=14.0, core_hu=30.0,
+        contrast_hu=-75.0, contrast_error_hu=2.0, rim_hu=5.0, edge_mm=0.5, edge_error_mm=0.3, texture_hu=0.0,
+        fat_share=0.0, gas_share=0.0, fluid_share=0.3, bright_share=0.2, bright_hu=150.0, pools=0,
+        pool_share=0.0, central_hu=0.0, roundness=0.9, compactness=0.9, seen_ml=12.0, edge_share=0.0,
+    )  # fmt: skip
+
+
+def test_bright_parts_are_nodules_unless_the_wall_is_calcified() -> None:
+    lesion, blood = dark_with_bright_parts(), Blood(150.0, 150.0)
+    free, walled = (kinds_of(lesion, PORTAL, w) for w in (0.0, 0.95))
+    assert max(free, key=lambda k: free[k]) == "solid"
+    assert max(walled, key=lambda k: walled[k]) == "fluid"
+    free, walled = (enhancement_of(lesion, PORTAL, blood, 105.0, w) for w in (0.0, 0.95))
+    assert max(free, key=lambda e: free[e]) == "peripheral_nodular"
+    assert max(walled, key=lambda e: walled[e]) == "none"
