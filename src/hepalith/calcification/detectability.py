@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -13,12 +12,18 @@ from scipy import ndimage
 from hepalith.calcification.aperture import Scene
 from hepalith.calcification.background import Surroundings, reduce_sum
 from hepalith.calcification.blur_belief import first_blur_sd
-from hepalith.calcification.candidate import BLOOD_MARGIN_HU, MIN_EXCESS_HU, MIN_PEAK_HU, SURE_DEVIATIONS
+from hepalith.calcification.candidate import (
+    BLOOD_MARGIN_HU,
+    LEADING_SHARE,
+    MIN_EXCESS_HU,
+    MIN_PEAK_HU,
+    SURE_DEVIATIONS,
+    Asked,
+)
 from hepalith.calcification.evidence import STEPS_PER_UNIT, Evidence
 from hepalith.calcification.focus import Detectability
-from hepalith.calcification.hit import PATH_LEAST, PATH_MM, PATH_SHARE
 from hepalith.calcification.matched_filter import sphere_images
-from hepalith.calcification.output import Output
+from hepalith.calcification.ray import SIZES, leads_on
 from hepalith.vocabulary import Measurement, NotAssessable
 
 __all__ = ["AT_EXCESS_HU", "find_detectability"]
@@ -38,20 +43,21 @@ BISECTIONS = 9
 PLACES = 600
 """Places of the liver at which the sphere is imagined: the share found is then known to about 1 %."""
 
+LOCAL = 1
+"""Size of the bank about which it is asked what leads away: near to what is stated at all."""
+
+BESIDE_LEAST = 1 / 3
+"""Least share of foci that are taken to lie on what goes on (vessels), or within a cell of it, where there is
+any: calcifications follow ducts and portal triads more often than chance would have them. Our judgement."""
+
 CENTRES = 4
 """Sub-voxel places of its centre that are tried at each."""
 
 WAYS = ((0, 0, 0), (1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1))
 """Samples of an output that are looked at: the nearest, and those about it."""
 
-BESIDE_MM = 3.0
-"""How far from a vessel a focus of the stated size runs into it in an enhanced scan: the reach of its own
-evidence above `PATH_SHARE`. Our judgement; `benchmarks/detection.py` checks what comes of it."""
-
-BESIDE_MOST = 1.6
-"""Most that vessels beside a focus raise the stated size, as a factor. Where vessels are wide, the rule alone
-would lose places at which larger foci are found all the same: on development seed 700010 it gave no size at
-all, while of spheres of 1.3 times the size without it 30 of 30 were found."""
+ABOUT = np.argwhere(np.ones((3, 3, 3), np.bool_)) - 1
+"""The voxels about one, with itself."""
 
 DOUBT = 1.22
 """Standard deviations from the mean of the outer two of three nodes that stand for a normal distribution: the
@@ -74,7 +80,7 @@ SEED = 1
 
 def find_detectability(
     evidence: Evidence,
-    asked: NDArray[np.float32],
+    asked: Asked,
     surroundings: Surroundings,
     scene: Scene,
     *,
@@ -103,13 +109,8 @@ def find_detectability(
     vessels and all, that of a sphere is added, which is right because they are linear; the sums are compared
     with what the places ask for. Checked by `benchmarks/detection.py`.
     """
-    places = _sample(evidence, asked, surroundings, scene)
+    places = _sample(evidence, asked, surroundings, scene, enhanced=enhanced)
     low, diameter = _smallest(evidence, places, (blood_hu, wide_hu))
-    if enhanced and diameter <= 0.99 * LARGEST_MM:
-        beside = _vessels_beside(evidence, scene.spacing_mm)[tuple(places.cell.T)]
-        raised = _smallest(evidence, places.beside(beside), (blood_hu, wide_hu))[1] / diameter
-        raised = max(1.0, min(raised, BESIDE_MOST))
-        low, diameter = low * raised, diameter * raised
     blur = scene.blur
     size = int(np.argmin([abs(math.log(diameter / d)) for d in evidence.bank.diameter_mm]))
     least = max(MIN_EXCESS_HU, evidence.threshold * evidence.peak_hu(size))
@@ -140,28 +141,32 @@ class _Places:
         What a focus must reach at each, and what one no brighter than blood must.
     level_hu
         Background at each.
+    held
+        What goes on there, of which anything weaker is taken for a part.
+    leads
+        (places, sizes): what leads away from each (`leads_on`).
+    weight
+        Share of foci that each stands for.
     found
         (places, sizes, neighbours): what the outputs are there, without the sphere.
+    lacking_hu
+        (places, voxels): what the voxel there and those about it lack to be outlined in the image itself.
     """
 
     cell: NDArray[np.intp]
     scale: NDArray[np.float64]
     least: NDArray[np.float64]
     asked: NDArray[np.float64]
+    held: NDArray[np.float64]
+    leads: NDArray[np.float32]
+    weight: NDArray[np.float64]
     level_hu: NDArray[np.float64]
     found: NDArray[np.float32]
-
-    def beside(self, vessels: NDArray[np.float32]) -> _Places:
-        """Return the places with the evidence of vessels on them or beside them.
-
-        There a focus must outshine the vessel, not to be taken for part of what goes on.
-        """
-        asked = np.where(vessels > PATH_LEAST, np.maximum(self.asked, vessels / PATH_SHARE), self.asked)
-        return replace(self, asked=asked)
+    lacking_hu: NDArray[np.float32]
 
 
 def _sample(
-    evidence: Evidence, asked: NDArray[np.float32], surroundings: Surroundings, scene: Scene
+    evidence: Evidence, asked: Asked, surroundings: Surroundings, scene: Scene, *, enhanced: bool
 ) -> _Places:
     """Return places all over the liver, with what is there."""
     cells = np.array(surroundings.factor)
@@ -179,15 +184,37 @@ def _sample(
     at = tuple(places.T)
     level = surroundings.level_hu[at].astype(np.float64)
     scale = evidence.scale[at].astype(np.float64)
-    sampled = _Places(
+    leads = np.zeros((len(places), len(SIZES)), np.float32)
+    if enhanced:
+        leads = leads_on(evidence, voxel, evidence.bank.diameter_mm[LOCAL], scene.spacing_mm)
+    return _Places(
         places,
         scale,
         evidence.threshold * scale,
-        asked[at].astype(np.float64),
+        asked.least[at].astype(np.float64),
+        asked.held[at].astype(np.float64),
+        leads,
+        _weights(asked, places),
         level,
         np.stack(found, axis=1),
+        _lacking(places, voxel, scene),
     )
-    return sampled.beside(sampled.found[:, :, 0].max(axis=1))
+
+
+def _weights(asked: Asked, places: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return the share of foci that each place stands for: those beside vessels, at least `BESIDE_LEAST`."""
+    beside = ndimage.maximum_filter(asked.held, 3)[tuple(places.T)] > 0
+    share = float(beside.mean())
+    if not 0 < share < BESIDE_LEAST:
+        return np.full(len(places), 1 / len(places))
+    return np.where(beside, BESIDE_LEAST / share, (1 - BESIDE_LEAST) / (1 - share)) / len(places)
+
+
+def _lacking(places: NDArray[np.intp], voxel: NDArray[np.intp], scene: Scene) -> NDArray[np.float32]:
+    """Return what the voxels at some places and about them lack to be outlined in the image itself, in HU."""
+    about = np.clip(voxel[:, None] + ABOUT, 0, np.array(scene.hu.shape) - 1)
+    seed = scene.bright.seed_hu[tuple(places.T)]
+    return np.asarray(seed[:, None] - scene.hu[tuple(np.moveaxis(about, 2, 0))], dtype=np.float32)
 
 
 def _smallest(evidence: Evidence, places: _Places, blood_hu: tuple[float, float]) -> tuple[float, float]:
@@ -198,35 +225,6 @@ def _smallest(evidence: Evidence, places: _Places, blood_hu: tuple[float, float]
         found = _share_found(math.exp(middle), evidence, places, blood_hu)
         low, high = (middle, high) if found < POWER else (low, middle)
     return math.exp(low), math.exp(high)
-
-
-def _vessels_beside(evidence: Evidence, spacing_mm: tuple[float, float, float]) -> NDArray[np.float32]:
-    """Return, by coarse cell, the greatest evidence within `BESIDE_MM` of something that goes on."""
-    stride = evidence.outputs[-1].stride
-    best = np.max([_most(output, stride) for output in evidence.outputs], axis=0)
-    least = PATH_LEAST * float(np.median(evidence.scale))
-    labels = cc3d.connected_components(best > least, connectivity=26)
-    boxes = cc3d.statistics(labels)["bounding_boxes"]
-    size = [s * n for s, n in zip(spacing_mm, stride, strict=True)]
-    long = np.array(
-        [any((a.stop - a.start) * s > 2 * PATH_MM for a, s in zip(b, size, strict=True)) for b in boxes]
-    )
-    long[0] = False
-    best[~long[labels]] = 0.0
-    for axis, step in enumerate(size):
-        best = ndimage.maximum_filter1d(best, 2 * max(1, round(BESIDE_MM / step)) + 1, axis=axis)
-    few = tuple(slice(f // s // 2, None, f // s) for f, s in zip(evidence.cells, stride, strict=True))
-    return np.asarray(best[few])
-
-
-def _most(output: Output, stride: tuple[int, int, int]) -> NDArray[np.float32]:
-    """Return the greatest of an output in cells of a stride, in deviations."""
-    values = output.values
-    for axis, (whole, part) in enumerate(zip(stride, output.stride, strict=True)):
-        if whole > part:
-            starts = np.arange(0, values.shape[axis], whole // part)
-            values = np.maximum.reduceat(values, starts, axis=axis)
-    return values * np.float32(output.unit)
 
 
 def _steps(stride: tuple[int, int, int]) -> list[tuple[float, float, float]]:
@@ -244,9 +242,10 @@ def _share_found(
 ) -> float:
     """Return the share of spheres found, over places of the liver and sub-voxel places of their centres.
 
-    Found is, as in the search, what exceeds the threshold and stands out enough, and either outshines blood
-    or is denser than blood and reaches what the place asks of what is not. `blood_hu` is that of all vessels,
-    and that of those which are no small arteries.
+    Found is, as in the search, what exceeds the threshold and stands out enough, and is either bright enough
+    to be outlined in the image, or outshines blood, or is denser than blood, reaches what the place asks of
+    what is not, and ends all about. `blood_hu` is that of all vessels, and that of those which are no small
+    arteries.
     """
     shares = [
         _share_found_in(images * AT_EXCESS_HU, evidence, places, blood_hu)
@@ -282,6 +281,7 @@ def _share_found_in(
 ) -> float:
     """Return the share found of spheres that look like these images."""
     bank = evidence.bank
+    bright = images[(slice(None), *(slice(n - 1, n + 2) for n in bank.reach))].reshape(len(images), -1)
     images = images.reshape(len(images), -1)
     tried = np.arange(CENTRES) * (len(images) // CENTRES) + np.arange(len(places.cell))[:, None]
     best = []
@@ -296,5 +296,10 @@ def _share_found_in(
     seen = (value > places.least[:, None]) & (peak >= np.maximum(MIN_EXCESS_HU, MIN_PEAK_HU - level))
     surely = peak * (1 - SURE_DEVIATIONS * places.scale[:, None] / value)
     outshines = level + surely >= blood_hu[0] + BLOOD_MARGIN_HU
-    denser = level + AT_EXCESS_HU >= blood_hu[1] + BLOOD_MARGIN_HU
-    return float((seen & (outshines | (denser & (value >= places.asked[:, None])))).mean())
+    denser = level + evidence.densest_of(np.stack(best)) >= blood_hu[1] + BLOOD_MARGIN_HU
+    outlined = (bright[tried % len(images)] > places.lacking_hu[:, None]).any(axis=2)
+    ends = np.all(
+        [LEADING_SHARE * best[size] > places.leads[:, n, None] for n, size in enumerate(SIZES)], axis=0
+    )
+    apart = denser & ends & (value >= np.maximum(places.asked, places.held)[:, None])
+    return float((seen & (outlined | outshines | apart)).mean(axis=1) @ places.weight)

@@ -102,16 +102,21 @@ class Evidence:
         return max(float(output.within(box)[body].max()) for output in self.outputs[:2])
 
     def densest_hu(self, place: tuple[int, int, int]) -> float:
-        """Return the greatest contrast of a sphere at a voxel among the sizes that are nearly as likely.
+        """Return the greatest contrast of a sphere at a voxel among the sizes that are nearly as likely."""
+        at = np.array([place])
+        return float(self.densest_of(np.stack([output.at(at) for output in self.outputs]))[0])
+
+    def densest_of(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return the same for outputs given by size along the first axis.
 
         The logarithm of a size's likelihood is half of the square of its evidence; those within
         `LIKELY` of the greatest make the 95 % interval of the size.
         """
-        at = np.array([place])
-        values = np.array([max(float(output.at(at)[0]), 0.0) for output in self.outputs])
-        likely = values**2 > values.max() ** 2 - 2 * LIKELY
-        contrasts = [v * self.peak_hu(n) / self.bank.recovery[n] for n, v in enumerate(values) if likely[n]]
-        return float(max(contrasts))
+        values = np.maximum(values, 0.0)
+        factors = [self.peak_hu(n) / self.bank.recovery[n] for n in range(len(values))]
+        likely = values**2 >= values.max(axis=0) ** 2 - 2 * LIKELY
+        contrasts = np.stack([v * f for v, f in zip(values, factors, strict=True)])
+        return np.asarray(np.where(likely, contrasts, 0.0).max(axis=0))
 
     def best_at(self, place: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
         """Return the greatest evidence at some voxels, in deviations, and the size that gives it."""

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from hepalith.calcification.evidence import Evidence
 
-__all__ = ["share_leading_on"]
+__all__ = ["SIZES", "leads_on", "share_leading_on"]
 
 RAYS = 60
 """Directions looked along, even over the sphere: neighbours are 23 degrees apart, 2 mm at the middle of the
@@ -35,10 +35,6 @@ def share_leading_on(
 ) -> float:
     """Return the evidence of what leads away from a place, as a share of the place's own.
 
-    Of each ray the weaker of its two parts counts, each by its mean; of all rays the strongest. What merely
-    lies near shows in one part only; noise averages out along a part, which the connectedness of single
-    voxels does not use.
-
     Parameters
     ----------
     evidence
@@ -50,28 +46,40 @@ def share_leading_on(
     spacing_mm
         Voxel spacing.
     """
+    at = np.array([place])
+    leads = leads_on(evidence, at, diameter_mm, spacing_mm)[0]
+    own = [float(evidence.outputs[size].at(at)[0]) for size in SIZES]
+    return max((float(lead) / v for lead, v in zip(leads, own, strict=True) if v > 0), default=0.0)
+
+
+def leads_on(
+    evidence: Evidence,
+    places: NDArray[np.intp],
+    diameter_mm: float,
+    spacing_mm: tuple[float, float, float],
+) -> NDArray[np.float32]:
+    """Return the evidence of what leads away from some voxels, (n, 3), in each of `SIZES`: shape (n, sizes).
+
+    Of each ray the weaker of its two parts counts, each by its mean; of all rays the strongest. What merely
+    lies near shows in one part only; noise averages out along a part, which the connectedness of single
+    voxels does not use.
+    """
     radius = 0.5 * diameter_mm
-    parts = []
-    for low, high in ((NEAR_MM, FAR_MM), (FAR_MM, END_MM)):
-        along = np.arange(radius + low + 0.5 * STEP_MM, radius + high, STEP_MM)
-        parts.append(
-            np.array(place) + _directions()[:, None, :] * along[None, :, None] / np.array(spacing_mm)
-        )
-    most = 0.0
-    for size in SIZES:
+    rays = _directions()[:, None, :] / np.array(spacing_mm)
+    found = np.zeros((len(places), len(SIZES)), np.float32)
+    for n, size in enumerate(SIZES):
         output = evidence.outputs[size]
-        own = float(output.at(np.array([place]))[0])
-        if own <= 0:
-            continue
         means = []
-        for points in parts:
+        for low, high in ((NEAR_MM, FAR_MM), (FAR_MM, END_MM)):
+            along = np.arange(radius + low + 0.5 * STEP_MM, radius + high, STEP_MM)
+            points = places[:, None, None] + rays * along[None, :, None]
             cells = (points + 0.5) / np.array(output.stride) - 0.5
-            found = ndimage.map_coordinates(
+            values = ndimage.map_coordinates(
                 output.values, cells.reshape(-1, 3).T, output=np.float32, order=1, mode="nearest"
             )
-            means.append(found.reshape(points.shape[:2]).mean(axis=1) * output.unit)
-        most = max(most, float(np.minimum(*means).max()) / own)
-    return most
+            means.append(values.reshape(points.shape[:3]).mean(axis=2) * np.float32(output.unit))
+        found[:, n] = np.minimum(*means).max(axis=1)
+    return found
 
 
 def _directions() -> NDArray[np.float64]:
