@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from hepalith.anatomy.sonogram import Sonogram
-from hepalith.calcification.sono_evidence import BLAZING, PLAIN_CONTRAST, WEIGHTS
+from hepalith.calcification.sono_evidence import BARE, BLAZING, PLAIN_CONTRAST, WEIGHTS
 from hepalith.calcification.ultrasound_scale import THRESHOLD, Scales
 from hepalith.calcification.ultrasound_sight import LEAST_CONTRAST
 from hepalith.image.beam import BeamGrid
@@ -69,13 +69,16 @@ def _is_called(size: float, apart: float, scales: Scales, samples: int) -> bool:
         sure = contrast * filled - NINE_IN_TEN * scale.spread
         if sure < THRESHOLD * scale.spread:
             continue
-        if _log_odds(sure, seen[0] / samples) >= 0.0:
+        if _log_odds(sure, contrast, seen[0] / samples) >= 0.0:
             return True
     return False
 
 
-def _log_odds(contrast: float, share: float) -> float:
-    """Return the log odds for a round bare body in plain liver, `share` of the depth across."""
+def _log_odds(contrast: float, true: float, share: float) -> float:
+    """Return the log odds for a round bare body in plain liver, `share` of the depth across.
+
+    `contrast` is what its box shows, `true` what its echo is, in deviations of speckle.
+    """
     seen = {
         "start": 1.0,
         "contrast": min(contrast, PLAIN_CONTRAST),
@@ -87,4 +90,6 @@ def _log_odds(contrast: float, share: float) -> float:
         "width": math.log(100 * share + 0.3),
         "length": math.log(100 * share + 0.3),
     }
+    network = sum(BARE[name] * value for name, value in (seen | {"contrast": true}).items() if name in BARE)
+    seen |= {"network": network, "network_sure": max(network, 0.0), "network_bare": network}
     return sum(WEIGHTS[name] * value for name, value in seen.items())

@@ -2,47 +2,46 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import math
 from collections.abc import Mapping
+from importlib import resources
 from types import MappingProxyType
 
 from hepalith.calcification.ultrasound_sight import Sight
 
-__all__ = ["WEIGHTS", "log_odds_of_focus", "weigh"]
+__all__ = ["BARE", "WEIGHTS", "log_odds_of_focus", "weigh"]
 
-WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {
-        "start": -9.40,
-        "contrast": 1.23,
-        "blaze": 0.43,
-        "missing": 0.47,
-        "tail": -1.35,
-        "unjudged": -0.62,
-        "elongation": -0.63,
-        "goes_on": -2.11,
-        "on_line": -1.79,
-        "liver": 1.70,
-        "edge": 4.53,
-        "near_wall": -8.33,
-        "tilt": -1.86,
-        "unrest": -1.03,
-        "company": -1.14,
-        "clutter": -0.46,
-        "standing_out": 0.62,
-        "width": 0.17,
-        "length": -0.35,
-        "at_side": -2.0,
-    }
-)
-"""Log odds for a focus by each measure of `weigh`: a logistic regression, signs held to what is meant, over
-the bright bodies of 140 development phantoms, of 30 stills with foci put in, and of the same stills without
-(foci seen by eye left out). That it separates new pictures was measured with whole pictures left out.
-`at_side` is our judgement: of 14 false calls on the stills several were marks of the scanner at the fan's
-slanted side."""
+
+@functools.cache
+def _fitted() -> dict[str, dict[str, float]]:
+    """Return what `python -m hepalith.training sono-fit` wrote."""
+    text = (resources.files("hepalith.calcification") / "weights" / "foci.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+WEIGHTS: Mapping[str, float] = MappingProxyType(_fitted()["weights"])
+"""Log odds for a focus by each measure of `weigh`: a logistic regression, held to what they weighed before
+there was a network, over the bright bodies of development phantoms, of stills with foci put in, and of the
+same stills without (two that hold foci of their own left out). That it separates new pictures was measured with
+whole stills left out."""
+
+BARE: Mapping[str, float] = MappingProxyType(_fitted()["bare"])
+"""What the network says of a bare body in plain liver, by its true contrast in deviations of speckle and its
+`length` as `weigh` measures it: a straight line through the foci of the same phantoms that have no shadow."""
+
+ELSEWHERE = ("gallstone", "stent_or_catheter", "bowel_content", "bone_or_cartilage")
+"""Mimics that are told by the place they lie in, and by a form that no focus has: pictures to fit on hold few
+of them, so what their judges say counts in full, and no fit takes from it. Our judgement."""
 
 SURE_SHADOW, SHADOW_STEP = 1.5, 0.5
 """Deviations of the missing share from which a shadow is there rather than not, and how sharply: what a bare
 bright body would be taken for (a wall, a bright mass) then counts no more. Our judgement."""
+
+LITTLE_HAZE = 0.25
+"""Probability of a dirty shadow or a comet tail up to which it is no evidence of gas: most bodies have as
+much. Our judgement."""
 
 UNEVEN = 0.06
 """Share of brightness by which plain tissue differs between neighbouring beams: added to a trail's own
@@ -58,13 +57,16 @@ PLAIN_CONTRAST, BLAZING = 5.0, 6.0
 """Deviations of speckle up to which contrast speaks most, and beyond it how many more count."""
 
 
-def log_odds_of_focus(sight: Sight) -> float:
-    """Return the log odds that a body is a focus in the liver rather than speckle, a wall or a mass."""
-    seen = weigh(sight)
+def log_odds_of_focus(sight: Sight, mimics: Mapping[str, float]) -> float:
+    """Return the log odds that a body is a focus in the liver rather than speckle, a wall or a mimic.
+
+    `mimics` are the log odds of each by its own judge (`weigh_mimics`).
+    """
+    seen = weigh(sight, mimics)
     return sum(WEIGHTS[name] * value for name, value in seen.items())
 
 
-def weigh(sight: Sight) -> dict[str, float]:
+def weigh(sight: Sight, mimics: Mapping[str, float]) -> dict[str, float]:
     """Return the measures that `WEIGHTS` weighs, each bounded.
 
     Those that count only where no shadow lies behind the body (company, clutter) are scaled by the chance
@@ -76,6 +78,7 @@ def weigh(sight: Sight) -> dict[str, float]:
     else:
         missing, tail, unjudged = _within(trail.index, 0.0, 0.8), _within(-trail.near, 0.0, 0.6), 0.0
         shadow = _within(trail.index / math.hypot(trail.index_sd, UNEVEN), -2.0, 5.0)
+    hazy = sum(sight.shadow.probabilities.get(grade, 0.0) for grade in ("dirty", "comet_tail"))
     bare = 1.0 / (1.0 + math.exp((shadow - SURE_SHADOW) / SHADOW_STEP))
     return {
         "start": 1.0,
@@ -98,6 +101,12 @@ def weigh(sight: Sight) -> dict[str, float]:
         "width": math.log(sight.width_share * 100 + 0.3),
         "length": math.log(sight.share_of_depth * 100 + 0.3),
         "at_side": float(about.at_side),
+        "hazy": max(0.0, hazy - LITTLE_HAZE) / (1.0 - LITTLE_HAZE),
+        "network": sight.network,
+        "network_sure": max(sight.network, 0.0),
+        "network_mimic": sight.network_mimic,
+        "network_bare": sight.network * bare,
+        "elsewhere": math.log1p(sum(math.exp(mimics[label]) for label in ELSEWHERE)),
     }
 
 

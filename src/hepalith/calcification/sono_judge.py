@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from hepalith.calcification.echo import COUNTED
 from hepalith.calcification.sono_evidence import log_odds_of_focus
-from hepalith.calcification.sono_mimic import MIMICS, PRIORS
+from hepalith.calcification.sono_mimic import PRIORS, weigh_mimics
 from hepalith.calcification.ultrasound_sight import Sight
 from hepalith.calcification.vote import Vote
 
@@ -49,31 +49,28 @@ def judge_echo(sight: Sight) -> Verdict | None:
 
     Notes
     -----
-    Log odds are added and normalised. The focus's share is parted between calcification and echogenic focus
-    by its shadow.
+    The focus is judged against all else, what the mimics' judges say being one measure of it; what is left is
+    parted among the mimics by their own log odds. The focus's share is parted between calcification and
+    echogenic focus by its shadow.
     """
-    votes = [vote for ask in MIMICS for vote in ask(sight)]
-    score = dict(PRIORS)
-    for vote in votes:
-        score[vote.label] += vote.weight
-    focus = log_odds_of_focus(sight)
-    top = max(focus, *score.values())
+    score, votes = weigh_mimics(sight)
+    likely = 1.0 / (1.0 + math.exp(-log_odds_of_focus(sight, score)))
+    top = max(score.values())
     share = {label: math.exp(value - top) for label, value in score.items()}
-    counted = math.exp(focus - top)
-    total = counted + sum(share.values())
+    total = sum(share.values())
     calcium = _calcium(sight)
     probabilities = {
-        "calcification": counted / total * calcium,
-        "echogenic_focus": counted / total * (1.0 - calcium),
-        **{label: value / total for label, value in share.items()},
+        "calcification": likely * calcium,
+        "echogenic_focus": likely * (1.0 - calcium),
+        **{label: (1.0 - likely) * value / total for label, value in share.items()},
     }
-    likely = counted / total
     pool = COUNTED if likely >= OPERATING_POINT else tuple(PRIORS)
     best = max(pool, key=lambda label: probabilities[label])
     if best not in COUNTED and not _is_worth_naming(best, probabilities[best], likely, sight):
         return None
     probability = likely if best in COUNTED else probabilities[best]
-    return Verdict(best, probability, _reason(best, sight, votes), probabilities, 1.0 - _noise(sight))
+    bright = max(1.0 - _noise(sight), likely)
+    return Verdict(best, probability, _reason(best, sight, votes), probabilities, bright)
 
 
 def _is_worth_naming(label: str, probability: float, likely: float, sight: Sight) -> bool:

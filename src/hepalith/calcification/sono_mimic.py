@@ -11,7 +11,7 @@ from hepalith.calcification.sono_evidence import BLAZING, PLAIN_CONTRAST
 from hepalith.calcification.ultrasound_sight import Sight
 from hepalith.calcification.vote import Vote
 
-__all__ = ["MIMICS", "PRIORS"]
+__all__ = ["MIMICS", "PRIORS", "weigh_mimics"]
 
 PRIORS: dict[str, float] = {
     "gas": -8.3,
@@ -192,3 +192,12 @@ MIMICS: tuple[Callable[[Sight], list[Vote]], ...] = (
     judge_border,
 )
 """The judges; their order does not change the verdict."""
+
+
+def weigh_mimics(seen: Sight) -> tuple[Mapping[str, float], list[Vote]]:
+    """Return the log odds of each mimic against `undetermined`, and the votes that they are the sums of."""
+    votes = [vote for ask in MIMICS for vote in ask(seen)]
+    score = dict(PRIORS)
+    for vote in votes:
+        score[vote.label] += vote.weight
+    return score, votes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -15,9 +16,11 @@ from hepalith.calcification.shadow_expected import expect_shadow
 from hepalith.calcification.shadow_trail import measure_trail
 from hepalith.calcification.sono_detectability import smallest_focus
 from hepalith.calcification.sono_judge import Verdict, judge_echo
+from hepalith.calcification.sono_network import Belief, see_foci
 from hepalith.calcification.ultrasound_body import Bright, Caliper, find_bodies, measure_caliper
 from hepalith.calcification.ultrasound_form import see_form
-from hepalith.calcification.ultrasound_scale import Scales, find_scales, find_seeds
+from hepalith.calcification.ultrasound_join import join_bodies_of_one_focus
+from hepalith.calcification.ultrasound_scale import Scales, Seed, find_scales, find_seeds, seed_at
 from hepalith.calcification.ultrasound_sight import Sight, count_clutter, look_about
 from hepalith.calcification.ultrasound_size import size_of
 from hepalith.image.beam import BeamGrid
@@ -29,6 +32,10 @@ __all__ = ["find_echoes", "see_bodies"]
 SHADING = 4.0
 """Contrast, in deviations of speckle, from which a body may throw a shadow of its own: the beams behind it
 are no neighbours to compare another body's with. Our judgement."""
+
+LEAST_ODDS, MOST_PLACES = -1.0, 10
+"""Log odds of the network from which a body is looked for where none stands out, and at how many places, the
+likeliest first. Our judgement."""
 
 BLACK_QUANTILE = 0.002
 """Share of the picture's samples at or below its black: dips of speckle in a bright picture are rarer."""
@@ -67,13 +74,35 @@ def see_bodies(
     levels: NDArray[np.float32], picture: Picture, sonogram: Sonogram, scales: Scales
 ) -> list[Sight]:
     """Return all bright bodies of one frame with what is seen of them, the most certain first."""
-    bodies = find_bodies(scales, find_seeds(scales))
+    belief = see_foci(levels, scales.inside)
+    found = find_bodies(scales, find_seeds(scales) + _believed(belief, scales))
+    joined = join_bodies_of_one_focus(found, belief, scales.cell)
+    bodies = [body for body, _ in joined]
     ground = _ground(levels, picture.grid, sonogram, scales, bodies)
-    return count_clutter([_sight(body, bodies, ground, (scales, sonogram), picture) for body in bodies])
+    sights = [_sight(body, bodies, ground, (scales, sonogram), picture) for body in bodies]
+    return count_clutter(
+        [
+            replace(
+                s, network=odds, network_mimic=float(belief.mimic[belief.places_of(*b.slices, b.mask)].max())
+            )
+            for s, (b, odds) in zip(sights, joined, strict=True)
+        ]
+    )
+
+
+def _believed(belief: Belief, scales: Scales) -> list[Seed]:
+    """Return the places where the network sees a focus: after those that stand out by themselves."""
+    places = sorted(belief.tops(LEAST_ODDS), key=lambda place: (-place[2], place[0], place[1]))
+    seeds = [seed_at(scales, sample, line) for sample, line, _ in places[:MOST_PLACES]]
+    return [seed for seed in seeds if seed is not None]
 
 
 def _sight(
-    body: Bright, bodies: list[Bright], ground: Ground, seen: tuple[Scales, Sonogram], picture: Picture
+    body: Bright,
+    bodies: list[Bright],
+    ground: Ground,
+    seen: tuple[Scales, Sonogram],
+    picture: Picture,
 ) -> Sight:
     """Return what is seen of one body."""
     scales, sonogram = seen

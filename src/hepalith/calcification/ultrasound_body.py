@@ -12,7 +12,7 @@ from scipy import ndimage
 from hepalith.calcification.ultrasound_scale import Cell, Scales, Seed
 from hepalith.image.beam import BeamGrid
 
-__all__ = ["Bright", "Caliper", "find_bodies", "measure_caliper"]
+__all__ = ["Bright", "Caliper", "find_bodies", "join_bodies", "measure_caliper"]
 
 HALF = 0.5
 """Share of the local contrast, in grey and so in decibels, at which a body ends."""
@@ -269,7 +269,7 @@ def pair_up(bodies: list[Bright], cell: Cell) -> list[Bright]:
         partner = next((other for other in left if _is_pair(body, other, cell)), None)
         if partner is not None:
             left.remove(partner)
-            body = _joined(body, partner)
+            body = join_bodies(body, partner)
         out.append(body)
     return out
 
@@ -290,7 +290,7 @@ def _is_pair(a: Bright, b: Bright, cell: Cell) -> bool:
     return gap <= PAIR_GAP * cell.samples and min(a.contrast, b.contrast) > 0.5 * max(a.contrast, b.contrast)
 
 
-def _joined(a: Bright, b: Bright) -> Bright:
+def join_bodies(a: Bright, b: Bright) -> Bright:
     """Return two bodies as one."""
     top, left = min(a.start[0], b.start[0]), min(a.start[1], b.start[1])
     bottom = max(a.start[0] + a.mask.shape[0], b.start[0] + b.mask.shape[0])

@@ -12,7 +12,7 @@ from hepalith.anatomy.sonogram import Sonogram
 from hepalith.image.beam import BeamGrid
 from hepalith.image.picture import Picture
 
-__all__ = ["Cell", "Scale", "Scales", "Seed", "find_scales", "find_seeds"]
+__all__ = ["Cell", "Scale", "Scales", "Seed", "find_scales", "find_seeds", "seed_at"]
 
 DARKEST_Z, BRIGHTEST_Z = -2.5, 10.0
 """Deviations at which the picture is clipped before contrasts are taken: a black tube in the ring around a
@@ -293,6 +293,34 @@ def find_seeds(scales: Scales) -> list[Seed]:
     beside = [seed for seed in seeds if not scales.where[seed.sample, seed.line]]
     kept = inside[:MOST_SEEDS] + beside[:MOST_BESIDE]
     return sorted(kept, key=lambda seed: (-seed.deviates, seed.sample, seed.line))
+
+
+def seed_at(scales: Scales, sample: int, line: int) -> Seed | None:
+    """Return the place that stands out most within a speckle cell of one; ``None`` where nothing is heard.
+
+    Parameters
+    ----------
+    scales
+        The contrasts of the frame.
+    sample, line
+        A place on the beam grid at which something is believed to be.
+    """
+    best: Seed | None = None
+    for k, scale in enumerate(scales.scales):
+        stride = scale.stride
+        tall, wide = (max(1, round(n / stride)) for n in (scales.cell.samples, scales.cell.lines))
+        top, left = max(0, sample // stride - tall), max(0, line // stride - wide)
+        near = scale.deviates[top : sample // stride + tall + 1, left : line // stride + wide + 1]
+        if not near.size:
+            continue
+        i, j = np.unravel_index(int(near.argmax()), near.shape)
+        at = (
+            min((top + int(i)) * stride + stride // 2, scales.z.shape[0] - 1),
+            min((left + int(j)) * stride + stride // 2, scales.z.shape[1] - 1),
+        )
+        if scales.usable[at] and (best is None or near[i, j] > best.deviates):
+            best = Seed(*at, k, float(near[i, j]), float(scale.contrast[top + int(i), left + int(j)]))
+    return best
 
 
 def _tops(

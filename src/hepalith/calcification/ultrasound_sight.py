@@ -102,6 +102,10 @@ class Sight:
     standing_out: float = 1.0
     """Contrast over the median contrast of the liver's other bright bodies, or over the least that is
     seen."""
+    network: float = 0.0
+    """Log odds for a focus, as the network sees the picture (`sono_network`)."""
+    network_mimic: float = 0.0
+    """Log odds for a bright body that is no focus of the liver: gas, gut, a stent, a gallstone."""
     clutter: int = 0
     """Other bright bodies of the liver, no dimmer than two thirds of this one and without a shadow: where
     many walls and portal triads shine, one more is no news."""

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from hepalith import __version__
+from hepalith.calcification.sono_network import weights_sha256 as foci_weights_sha256
 from hepalith.reading import entries, focus_entries
 from hepalith.reading.ct_entries import (
     PRIMARY_IMAGE,
@@ -231,6 +232,7 @@ def list_sides(examination: Examination, key: bytes, *, hidden: bool) -> list[_S
                 liver_of_sonogram(sonography),
                 detectability_of_sonogram(sonography.sighted.foci),
                 focus_entries_of(sonography),
+                foci_weights_sha256(),
                 image_of_findings=sonography.primary.id,
             )
         )

@@ -1,4 +1,4 @@
-"""`python -m hepalith.training`: phantoms, training and export, one after another."""
+"""`python -m hepalith.training`: phantoms, training and export, step by step; for CT and for ultrasound."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ from hepalith.phantom.variation import draw_variation
 from hepalith.training import couinaud, shadows
 from hepalith.training.atlas import paint_atlas
 from hepalith.training.export import export
+from hepalith.training.sono_export import export_sono
+from hepalith.training.sono_fit import fit_file
+from hepalith.training.sono_measures import measure_set
+from hepalith.training.sono_planes import simulate_planes
+from hepalith.training.sono_train import SonoRecipe, train_sono
 from hepalith.training.train import Recipe, train
 
 FIRST_SEED, LAST_SEED = 100_000, 999_999
@@ -53,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     exporting = steps.add_parser("export", help="write weights as ONNX")
     exporting.add_argument("--weights", type=Path, required=True)
     exporting.add_argument("--out", type=Path, required=True)
+    _add_foci_steps(steps)
     segments = steps.add_parser("segments", help="make the atlas of Couinaud's planes")
     segments.add_argument("--out", type=Path, required=True)
     segments.add_argument("--count", type=int, default=300, help="how many livers (default: %(default)s)")
@@ -62,11 +68,62 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_foci_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the steps that make the judge of bright foci on ultrasound."""
+    recipe = SonoRecipe()
+    planes = steps.add_parser("foci-planes", help="simulate planes of sonograms")
+    planes.add_argument("--out", type=Path, required=True)
+    planes.add_argument("--count", type=int, default=2600, help="how many (default: %(default)s)")
+    planes.add_argument("--first", type=int, default=410_000, help="first seed (default: %(default)s)")
+    training = steps.add_parser("foci-train", help="train the judge of bright foci on planes")
+    training.add_argument("--planes", type=Path, required=True)
+    training.add_argument("--out", type=Path, required=True)
+    training.add_argument("--start", type=Path, help="weights to go on from")
+    for name in ("steps", "batch", "seed", "warm_up", "report_every"):
+        training.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(recipe, name))
+    for name in ("minutes", "rate"):
+        training.add_argument(f"--{name}", type=float, default=getattr(recipe, name))
+    exporting = steps.add_parser("foci-export", help="write its weights, or the mean of several, as ONNX")
+    exporting.add_argument("--weights", type=Path, nargs="+", required=True)
+    exporting.add_argument("--out", type=Path, required=True)
+    measuring = steps.add_parser("foci-measure", help="measure bright bodies of pictures with known answers")
+    measuring.add_argument("--set", choices=("phantoms", "implants", "stills"), required=True)
+    measuring.add_argument("--out", type=Path, required=True, help="file of JSON lines, added to")
+    measuring.add_argument("--first", type=int, default=700_000, help="first seed (default: %(default)s)")
+    measuring.add_argument("--count", type=int, required=True)
+    fitting = steps.add_parser("foci-fit", help="fit the last weights on measures")
+    fitting.add_argument("--measures", type=Path, nargs="+", required=True)
+    fitting.add_argument("--out", type=Path, required=True)
+
+
+def _run_foci_step(arguments: argparse.Namespace) -> None:
+    """Run one step of the judge of bright foci."""
+    if (
+        arguments.step in {"foci-planes", "foci-measure"}
+        and arguments.first + arguments.count - 1 > LAST_SEED
+    ):
+        raise SystemExit(f"seeds above {LAST_SEED} are for tests")
+    if arguments.step == "foci-planes":
+        simulate_planes(arguments.out, arguments.count, arguments.first)
+    elif arguments.step == "foci-train":
+        recipe = SonoRecipe(**{name: getattr(arguments, name) for name in SonoRecipe.__dataclass_fields__})
+        train_sono(arguments.planes, arguments.out, recipe, start=arguments.start)
+    elif arguments.step == "foci-export":
+        log.info("largest difference of a logit: %.4f", export_sono(arguments.weights, arguments.out))
+    elif arguments.step == "foci-measure":
+        seeds = range(arguments.first, arguments.first + arguments.count)
+        measure_set(arguments.set, seeds, arguments.out)
+    else:
+        log.info("with whole stills left out:\n%s", fit_file(arguments.measures, arguments.out))
+
+
 def main() -> int:
     """Run one step."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     arguments = _parser().parse_args()
-    if arguments.step == "phantoms":
+    if arguments.step.startswith("foci-"):
+        _run_foci_step(arguments)
+    elif arguments.step == "phantoms":
         if arguments.first + arguments.count - 1 > LAST_SEED:
             raise SystemExit(f"seeds above {LAST_SEED} are for tests")
         make_phantoms(arguments.out, arguments.count, arguments.first)

@@ -11,7 +11,7 @@ from hepalith.anatomy.network import CHANNELS
 from hepalith.anatomy.totalsegmentator import import_extra
 from hepalith.training.network import import_torch, make_network
 
-__all__ = ["LARGEST_BYTES", "export"]
+__all__ = ["LARGEST_BYTES", "export", "halve"]
 
 LARGEST_BYTES = 8 * 2**20
 """Largest file of weights that goes into the package."""
@@ -52,7 +52,7 @@ def export(weights: Path, out: Path) -> float:
             dynamo=False,
         )
     model = onnx.load(str(part))
-    _halve(onnx, model)
+    halve(onnx, model)
     model.producer_name, model.doc_string = "hepalith", "trained on synthetic livers alone"
     onnx.checker.check_model(model)
     part.write_bytes(model.SerializeToString(deterministic=True))
@@ -70,7 +70,7 @@ def export(weights: Path, out: Path) -> float:
     return difference
 
 
-def _halve(onnx: object, model: object) -> None:
+def halve(onnx: object, model: object) -> None:
     """Store every large tensor in half precision, with a cast to single precision behind it."""
     helper, numpy_helper = onnx.helper, onnx.numpy_helper  # type: ignore[attr-defined]
     graph = model.graph  # type: ignore[attr-defined]
