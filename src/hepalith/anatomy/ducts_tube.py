@@ -66,9 +66,10 @@ CLOSING = 2
 """Half the width, in voxels of the map, of the gaps that are closed to tell how ragged a body is."""
 
 VEIN_GAP_MM, VEIN_GAP_SLOPE_MM, BESIDE_SHARE = 7.0, 1.0, 0.3
-"""Gap from the wall of a vein, kept along that share of the course, at which a body is as likely a duct as
-something else: duct, artery and portal branch share one sheath, but a small portal branch may not show.
-Ducts of the development phantoms have 0 to 7 mm, fluid and fat in the fissures of ligaments 9 to 25."""
+"""Gap from the wall of a vein, kept along that share of the course, beyond which it speaks against a duct:
+duct, artery and portal branch share one sheath, but a small portal branch may not show. Ducts of the
+development phantoms have 0 to 7 mm, fluid and fat in the fissures of ligaments 9 to 25. Nearness speaks for
+nothing: a third of a liver lies as near to a vein."""
 
 UNSEEN_MM = 30.0
 """Farther from any vein that is seen, those of this part of the liver do not show. Our judgement."""
@@ -354,7 +355,7 @@ def judge_form(form: Form) -> float:
         return 0.0
     beside = 0.0
     if form.vein_gap_mm is not None:
-        beside = _bounded((VEIN_GAP_MM - form.vein_gap_mm) / VEIN_GAP_SLOPE_MM, -2.0, 0.5)
+        beside = _bounded((VEIN_GAP_MM - form.vein_gap_mm) / VEIN_GAP_SLOPE_MM, -2.0, 0.0)
     odds = (
         PRIOR
         + beside
