@@ -24,8 +24,8 @@ def _fitted() -> dict[str, dict[str, float]]:
 WEIGHTS: Mapping[str, float] = MappingProxyType(_fitted()["weights"])
 """Log odds for a focus by each measure of `weigh`: a logistic regression, held to what they weighed before
 there was a network, over the bright bodies of development phantoms, of stills with foci put in, and of the
-same stills without (two that hold foci of their own left out). That it separates new pictures was measured with
-whole stills left out."""
+same stills without (two that hold foci of their own left out). That it separates new pictures was measured
+with whole stills left out."""
 
 BARE: Mapping[str, float] = MappingProxyType(_fitted()["bare"])
 """What the network says of a bare body in plain liver, by its true contrast in deviations of speckle and its
