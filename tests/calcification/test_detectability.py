@@ -35,7 +35,7 @@ def test_what_goes_on_holds_its_cells_and_what_ends_holds_none() -> None:
     assert held.sum() == pytest.approx(12 * 12.0)
 
 
-def test_foci_beside_vessels_count_for_a_third_at_least() -> None:
+def test_foci_beside_vessels_count_for_half_at_least() -> None:
     held = np.zeros(SHAPE, np.float32)
     asked = Asked(np.ones(SHAPE, np.float32), held)
     places = places_of(SHAPE)

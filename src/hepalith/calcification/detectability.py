@@ -46,9 +46,10 @@ PLACES = 600
 LOCAL = 1
 """Size of the bank about which it is asked what leads away: near to what is stated at all."""
 
-BESIDE_LEAST = 1 / 3
+BESIDE_LEAST = 0.5
 """Least share of foci that are taken to lie on what goes on (vessels), or within a cell of it, where there is
-any: calcifications follow ducts and portal triads more often than chance would have them. Our judgement."""
+any: calcifications follow ducts and portal triads more often than chance would have them. Our judgement; at
+1/3 fewer foci of the stated size were found on development phantoms in slices of 5 mm (32 of 48, then 34)."""
 
 CENTRES = 4
 """Sub-voxel places of its centre that are tried at each."""
@@ -284,19 +285,22 @@ def _share_found_in(
     bright = images[(slice(None), *(slice(n - 1, n + 2) for n in bank.reach))].reshape(len(images), -1)
     images = images.reshape(len(images), -1)
     tried = np.arange(CENTRES) * (len(images) // CENTRES) + np.arange(len(places.cell))[:, None]
-    best = []
+    each = []
     for size, output in enumerate(evidence.outputs):
         moved = np.stack([bank.moved(size, step).ravel() for step in _steps(bank.strides[size])])
         added = images @ moved.T * (STEPS_PER_UNIT * output.unit)
-        best.append((added[tried % len(images)] + places.found[:, None, size, :]).max(axis=2))
-    value = np.maximum(np.max(best, axis=0), 1e-3)
+        each.append(added[tried % len(images)] + places.found[:, None, size, :])
+    every = np.stack(each)  # all sizes are read where the greatest of them stands, as a hit is
+    top = every.max(axis=0).argmax(axis=2)
+    best = np.take_along_axis(every, top[None, ..., None], axis=3)[..., 0]
+    value = np.maximum(best.max(axis=0), 1e-3)
     peaks = np.array([evidence.peak_hu(n) for n in range(len(evidence.outputs))])
     peak = value * peaks[np.argmax(best, axis=0)]
     level = places.level_hu[:, None]
     seen = (value > places.least[:, None]) & (peak >= np.maximum(MIN_EXCESS_HU, MIN_PEAK_HU - level))
     surely = peak * (1 - SURE_DEVIATIONS * places.scale[:, None] / value)
     outshines = level + surely >= blood_hu[0] + BLOOD_MARGIN_HU
-    denser = level + evidence.densest_of(np.stack(best)) >= blood_hu[1] + BLOOD_MARGIN_HU
+    denser = level + evidence.densest_of(best) >= blood_hu[1] + BLOOD_MARGIN_HU
     outlined = (bright[tried % len(images)] > places.lacking_hu[:, None]).any(axis=2)
     ends = np.all(
         [LEADING_SHARE * best[size] > places.leads[:, n, None] for n, size in enumerate(SIZES)], axis=0
