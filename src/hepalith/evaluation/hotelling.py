@@ -97,7 +97,7 @@ class Hotelling:
         at = np.stack(np.broadcast_arrays(*places)).reshape(2, -1)
         told = ndi.map_coordinates(self.halves[half], at, order=1, mode="nearest")
         whole = told.reshape(shape[0], shape[1], -1) * math.prod(shape)
-        return np.maximum(whole, self.noise.at(shape))
+        return np.asarray(np.maximum(whole, self.noise.at(shape)))
 
     def snr(self, signal: NDArray[np.floating]) -> float:
         """Return d' of a signal in HU, each half seen by what the other tells: a bound from below."""
@@ -284,7 +284,7 @@ def _measure_power(
     folded = 0.5 * (total + total[(-np.arange(size[0])) % size[0]])[: size[0] // 2 + 1]
     counts = np.bincount(near.ravel(), minlength=in_plane.size)
     table = np.stack([np.bincount(near.ravel(), plane.ravel(), minlength=in_plane.size) for plane in folded])
-    table[:, counts > 0] /= counts[counts > 0]
+    table[:, counts > 0] = table[:, counts > 0] / counts[counts > 0]
     held = np.flatnonzero(counts)
     # the window spreads the mean that was taken off over the bins beside it: nothing is told there
     table[0, :2] = table[0, 2]
