@@ -512,6 +512,7 @@ REACHED = [
     {"age_years": 45, "findings": SMALL},
     {"age_years": 50, "findings": DUCTS},
     {"age_years": 60, "findings": {"host_kind": "solid"}},
+    {"age_years": 55, "sex": "male", "findings": {"host_kind": "solid", "enhancement": "arterial_washout"}},
     {"age_years": 60, "findings": {"duct_stricture": True, "dilated_ducts": True, "host_kind": "none"}},
     {"age_years": 40, "setting": "ce_endemic", "findings": RING},
     {"age_years": 50, "exposures": {"schistosoma_water": True}, "findings": {"septal_network": True}},
