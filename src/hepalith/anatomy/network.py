@@ -107,7 +107,7 @@ def weights_sha256() -> str:
 
 @functools.cache
 def _session() -> Any:
-    """Return the runtime with the weights loaded, once for a process; ultrasound needs neither."""
+    """Return the runtime with the weights loaded, once for a process."""
     onnxruntime = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS

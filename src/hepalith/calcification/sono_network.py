@@ -10,10 +10,10 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass
-from importlib import resources
+from importlib import import_module, resources
+from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -171,11 +171,13 @@ def weights_sha256() -> str:
 
 
 @functools.cache
-def _session() -> onnxruntime.InferenceSession:
+def _session() -> Any:
     """Return the network, ready to run, on one thread."""
+    onnxruntime = import_module("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    options.use_deterministic_compute = True
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(_weights(), options, providers=["CPUExecutionProvider"])
 

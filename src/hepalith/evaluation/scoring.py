@@ -64,7 +64,7 @@ class Scored:
 
 
 def score_calls(
-    calls: Sequence[Call], box: Box, labels: NDArray[np.int32], examination: Examination
+    calls: Sequence[Call], box: Box, labels: NDArray[np.integer], examination: Examination
 ) -> Scored:
     """Match calls, whose label map fills `box`, with what truly lies in the examination.
 
@@ -138,7 +138,7 @@ def _mimic_under(call: Call, voxels: NDArray[np.int64], mimics: Sequence[FocusTr
 
 
 def _organs_under(
-    calls: Sequence[Call], box: Box, labels: NDArray[np.int32], examination: Examination
+    calls: Sequence[Call], box: Box, labels: NDArray[np.integer], examination: Examination
 ) -> tuple[str, ...]:
     """Return the organ that most voxels of each call lie in."""
     if examination.organs is None:
