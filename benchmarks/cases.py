@@ -151,9 +151,10 @@ def answer(case: Case) -> Result:
 
 
 def rank_of(ranking: Guess, accepted: frozenset[str]) -> int:
-    """Return the place of the first accepted diagnosis, from 1; one past the end where there is none."""
+    """Return the place of the first accepted diagnosis, from 1; past the end, and past what counts as named,
+    where there is none: a case without a ranking is no case named."""
     places = [place for place, (name, _) in enumerate(ranking, start=1) if name in accepted]
-    return places[0] if places else len(ranking) + 1
+    return places[0] if places else max(len(ranking), TOP) + 1
 
 
 def log_score(ranking: Guess, accepted: frozenset[str]) -> float:
