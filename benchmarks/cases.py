@@ -151,8 +151,10 @@ def answer(case: Case) -> Result:
 
 
 def rank_of(ranking: Guess, accepted: frozenset[str]) -> int:
-    """Return the place of the first accepted diagnosis, from 1; past the end, and past what counts as named,
-    where there is none: a case without a ranking is no case named."""
+    """Return the place of the first accepted diagnosis, from 1.
+
+    Where there is none: past the end, and past what counts as named, so that no ranking names nothing.
+    """
     places = [place for place, (name, _) in enumerate(ranking, start=1) if name in accepted]
     return places[0] if places else max(len(ranking), TOP) + 1
 
