@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, sparse
 
 __all__ = ["CHANNELS", "GRID", "Belief", "make_input", "resample", "see_foci", "taper", "weights_sha256"]
 
@@ -89,15 +89,25 @@ def taper(count: int, size: int, start: float = 0.0, stop: float = 1.0) -> NDArr
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
+@functools.lru_cache(maxsize=32)
+def _banded(count: int, size: int) -> sparse.csr_array:
+    """Return `taper` of a whole stretch without its zeros: a few places count, and one thread is enough."""
+    return sparse.csr_array(taper(count, size))
+
+
+def _laid(field: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return a field laid onto a grid of another shape."""
+    down, right = _banded(shape[0], field.shape[0]), _banded(shape[1], field.shape[1])
+    return np.asarray((right @ (down @ field).T).T, dtype=np.float32)
+
+
 def resample(
     levels: NDArray[np.float32], inside: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return a picture's grey levels on the network's grid, and how much of each place lies inside."""
-    down, right = taper(GRID[0], levels.shape[0]), taper(GRID[1], levels.shape[1])
     held = inside.astype(np.float32)
-    share = down @ held @ right.T
-    grey = down @ (levels * held) @ right.T
-    return np.asarray(grey / np.maximum(share, np.float32(1e-3)), np.float32), np.asarray(share, np.float32)
+    share, grey = _laid(held, GRID), _laid(levels * held, GRID)
+    return np.asarray(grey / np.maximum(share, np.float32(1e-3)), dtype=np.float32), share
 
 
 def make_input(grey: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -144,7 +154,7 @@ def _local(grey: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.
     total = (grey * share).reshape(shape).mean(axis=(1, 3))
     blurred = [ndimage.gaussian_filter(a, 1.2, mode="nearest", truncate=3.0) for a in (total, held)]
     coarse = blurred[0] / np.maximum(blurred[1], np.float32(1e-3))
-    return np.asarray(taper(GRID[0], shape[0]) @ coarse @ taper(GRID[1], shape[2]).T, dtype=np.float32)
+    return _laid(coarse, GRID)
 
 
 def _behind(z: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.float32]:
