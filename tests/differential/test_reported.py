@@ -7,7 +7,6 @@ alerts that must be raised. They are a check against tuning, not proof: who wrot
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import tomllib
 from functools import cache
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.differential.halves import MALIGNANT, TOP, half
 
 from hepalith.differential import load_knowledge
 from hepalith.reading.opinion import Opinion, diagnose
@@ -24,9 +24,6 @@ CASES: list[dict[str, Any]] = tomllib.loads(
     (Path(__file__).parent / "reported.toml").read_text(encoding="utf-8")
 )["case"]
 
-TOP = 3
-"""How many of the first diagnoses a clinician is shown at once."""
-
 NOWHERE = 99
 """Place of a diagnosis that is not in the ranking, an empty one too."""
 
@@ -35,13 +32,6 @@ FIRST_FLOOR = {"first": 0.88, "second": 0.88}
 
 WITHIN_FLOOR = {"first": 0.95, "second": 0.95}
 """Share whose diagnosis must be among the first three, by half; all of either then."""
-
-MALIGNANT = frozenset(e.id for e in load_knowledge().entries if e.malignant)
-
-
-def half(case: dict[str, Any]) -> str:
-    """Return ``first`` or ``second``, by the last bit of the SHA-256 of the id."""
-    return "second" if hashlib.sha256(case["id"].encode()).digest()[-1] % 2 else "first"
 
 
 @cache

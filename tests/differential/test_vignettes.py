@@ -6,7 +6,6 @@ half in view only (`half`); the second says whether what was mended holds for wh
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.differential.halves import MALIGNANT, TOP, half
 
 from hepalith.differential import load_knowledge
 from hepalith.differential.belief import hypothesise
@@ -23,21 +23,11 @@ VIGNETTES: list[dict[str, Any]] = tomllib.loads(
     (Path(__file__).parent / "vignettes.toml").read_text(encoding="utf-8")
 )["vignette"]
 
-TOP = 3
-"""How many of the first diagnoses a clinician is shown at once."""
-
 FIRST_FLOOR = {"first": 0.82, "second": 0.86}
 """Share whose diagnosis must come first, by half; 0.87 of 120 and 0.91 of 152 when the floors were set."""
 
 WITHIN_FLOOR = {"first": 0.93, "second": 0.93}
 """Share whose diagnosis must be among the first three, by half; 0.97 of either then."""
-
-MALIGNANT = frozenset(e.id for e in load_knowledge().entries if e.malignant)
-
-
-def half(vignette: dict[str, Any]) -> str:
-    """Return ``first`` or ``second``, by the last bit of the SHA-256 of the id."""
-    return "second" if hashlib.sha256(vignette["id"].encode()).digest()[-1] % 2 else "first"
 
 
 @cache
