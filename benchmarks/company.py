@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hepalith.evaluation.company import tell_company
 from hepalith.evaluation.run import Order, run_order
-from hepalith.phantom.company import COMPANY
+from hepalith.phantom.cases.company import COMPANY
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -38,10 +38,10 @@ from pydicom.sr.codedict import codes
 from hepalith.geometry import Box, Grid, StoredOrder
 from hepalith.reading import Maps, Reading
 from hepalith.reading.source import SourceInstance
-from hepalith.report.dicom_context import source_slices
-from hepalith.report.dicom_seg import write_seg
-from hepalith.report.dicom_seg_frames import lay_labels
-from hepalith.report.dicom_segments import list_segments
+from hepalith.report.dicom.context import source_slices
+from hepalith.report.dicom.seg import write_seg
+from hepalith.report.dicom.seg_frames import lay_labels
+from hepalith.report.dicom.segments import list_segments
 from hepalith.settings import Formats
 
 HERE = Path(__file__).resolve().parent

@@ -33,11 +33,11 @@ from pydicom.sr.codedict import codes
 
 from hepalith.reading import Reading
 from hepalith.reading.source import SourceInstance
-from hepalith.report.dicom_context import source_dataset
-from hepalith.report.dicom_segments import SEG_SOP_CLASS
-from hepalith.report.dicom_sr import write_sr
-from hepalith.report.dicom_sr_content import SrContent, SrGroup, SrNumber
-from hepalith.report.dicom_sr_read import read_sr
+from hepalith.report.dicom.context import source_dataset
+from hepalith.report.dicom.segments import SEG_SOP_CLASS
+from hepalith.report.dicom.sr import write_sr
+from hepalith.report.dicom.sr_content import SrContent, SrGroup, SrNumber
+from hepalith.report.dicom.sr_read import read_sr
 from hepalith.settings import Formats
 
 HERE = Path(__file__).resolve().parent

@@ -29,7 +29,7 @@ import pydicom  # noqa: E402
 from dicomweb_client.api import DICOMwebClient  # noqa: E402
 from tests.server.orthanc import Orthanc  # noqa: E402
 
-from hepalith.server.dicomweb import DicomwebRemote  # noqa: E402
+from hepalith.server.dicomweb.node import DicomwebRemote  # noqa: E402
 from hepalith.server.remote import Query, parse_address  # noqa: E402
 
 ROUNDS = 3

@@ -20,9 +20,9 @@ from fhir.resources.bundle import Bundle as BundleR5
 from fhir.resources.R4B.bundle import Bundle as BundleR4
 
 from hepalith.reading import load_reading
-from hepalith.report.fhir import FILE, make_bundle, write_fhir
-from hepalith.report.fhir_check import check_bundle
-from hepalith.report.fhir_read import read_fhir
+from hepalith.report.fhir.bundle import FILE, make_bundle, write_fhir
+from hepalith.report.fhir.check import check_bundle
+from hepalith.report.fhir.read import read_fhir
 from hepalith.settings import Formats
 
 ROUNDS = 7

@@ -6,8 +6,8 @@ Each body is a phantom's liver into which every form is laid once, alone, and sc
 view with a slice, a kernel and a dose of its own draw. The product searches, measures and names; the
 largest piece found counts, as in the evaluation. Without `--write` the forms named rightly are printed, by
 form and by slice, and how the probabilities held. With it, what was measured becomes the table
-`src/hepalith/calcification/forms.toml`. Seeds below 1,000,000 are for development and alone may be written;
-tables quote test seeds.
+`src/hepalith/calcification/form/forms.toml`. Seeds below 1,000,000 are for development and alone may be
+written; tables quote test seeds.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ import hepalith.calcification.ct as finding
 from hepalith.anatomy import Phase
 from hepalith.anatomy.find import given_liver
 from hepalith.calcification import Focus
-from hepalith.calcification.form import Form
-from hepalith.calcification.morphology import LUMP, describe_morphology, measures_of
+from hepalith.calcification.form.form import Form
+from hepalith.calcification.form.morphology import LUMP, describe_morphology, measures_of
 from hepalith.errors import UsageError
 from hepalith.phantom import ORGANS
-from hepalith.phantom.abdomen import Abdomen, make_abdomen
+from hepalith.phantom.body.abdomen import Abdomen, make_abdomen
+from hepalith.phantom.contents.morphology import MORPHOLOGIES, make_morphology
 from hepalith.phantom.insert import Insert
-from hepalith.phantom.morphology import MORPHOLOGIES, make_morphology
-from hepalith.phantom.scanner import Scanner
+from hepalith.phantom.scanner.scanner import Scanner
 from hepalith.phantom.scene import Scene as PhantomScene
 from hepalith.phantom.scene import scan
 from hepalith.phantom.study_plan import StudyPlan, draw_plan
@@ -46,7 +46,7 @@ from hepalith.vocabulary import Measurement
 TEST_SEED = 1_000_000
 """First of the seeds that nothing is tuned on."""
 
-TABLE = Path(__file__).parents[1] / "src/hepalith/calcification/forms.toml"
+TABLE = Path(__file__).parents[1] / "src/hepalith/calcification/form/forms.toml"
 
 ROOM_MM = 22.0
 """Liver about a form in the field of view: enough for its background and the scan's noise."""
@@ -237,7 +237,7 @@ def _written(
 
     lines = [
         "# What each form of calcium usually measures: mean and spread of every measure of",
-        "# `hepalith.calcification.morphology.measures_of`, and how they go together within a form.",
+        "# `hepalith.calcification.form.morphology.measures_of`, and how they go together within a form.",
         '# Made as benchmarks/forms.py makes it. "lump" is compact and rounded: a dot or a nodule, by size.',
         "# Odds say how often a form is met as one body, over the others: our judgement.",
         "",

@@ -18,9 +18,9 @@ from pathlib import Path
 from pydicom import dcmread
 
 from hepalith.errors import DeliveryError
-from hepalith.server.dimse_receiver import DimseReceiver, Door
-from hepalith.server.incoming import Incoming
-from hepalith.server.job import Persistence
+from hepalith.server.dimse.incoming import Incoming
+from hepalith.server.dimse.receiver import DimseReceiver, Door
+from hepalith.server.job.job import Persistence
 from hepalith.server.listen import Listener, Plan
 from hepalith.server.remote import Address, Fetched, FoundStudy, Query, Stored
 from hepalith.server.worker import Reader

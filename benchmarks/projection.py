@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from skimage.transform import iradon, radon
 
 from hepalith.phantom.deposit import make_rod
-from hepalith.phantom.noise import CELL_MM2, ELECTRONIC_QUANTA, VIEWS
-from hepalith.phantom.scanner import DETECTOR_BLUR_MM, EXPOSURE_SHARE, Scanner
+from hepalith.phantom.scanner.noise import CELL_MM2, ELECTRONIC_QUANTA, VIEWS
+from hepalith.phantom.scanner.scanner import DETECTOR_BLUR_MM, EXPOSURE_SHARE, Scanner
 from hepalith.phantom.scene import Body, Scene, scan
-from hepalith.phantom.shape import Oval
+from hepalith.phantom.shape.shape import Oval
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hepalith.geometry import Grid
 from hepalith.image import Volume
 from hepalith.phantom import ORGANS, Scanner, SeriesHeader, make_demo, write_dicom_series, write_nifti
-from hepalith.phantom.noise import make_noise
+from hepalith.phantom.scanner.noise import make_noise
 
 MATRIX, SLICES = 512, 400
 """Size of the series: 200 MiB of int16."""

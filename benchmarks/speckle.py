@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hepalith.phantom.sono_paint import paint
-from hepalith.phantom.sono_probe import Probe, beam_space
-from hepalith.phantom.sono_render import echoes, make_speckle
-from hepalith.phantom.sono_scene import SonoScene
+from hepalith.phantom.ultrasound.paint import paint
+from hepalith.phantom.ultrasound.probe import Probe, beam_space
+from hepalith.phantom.ultrasound.render import echoes, make_speckle
+from hepalith.phantom.ultrasound.scene import SonoScene
 
 PROBE = Probe(
     shape="linear",

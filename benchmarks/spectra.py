@@ -1,4 +1,4 @@
-"""Derive the constants of `hepalith.phantom.spectrum` from published attenuation coefficients.
+"""Derive the constants of `hepalith.phantom.scanner.spectrum` from published attenuation coefficients.
 
 Run: ``python benchmarks/spectra.py`` in an environment with ``spekpy`` and ``xraydb``. Prints the
 tables as they stand in the package. Tube spectra are SpekPy's (tungsten, 7 degrees, 3 mm Al and

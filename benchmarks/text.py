@@ -30,8 +30,8 @@ from typing import Any
 
 import numpy as np
 
-from hepalith.finding.text import ReportText, read_report
-from hepalith.finding.text_lexicon import Tag, expand, load_concepts
+from hepalith.finding.text.lexicon import Tag, expand, load_concepts
+from hepalith.finding.text.read import ReportText, read_report
 from hepalith.vocabulary import Measurement, State, load_vocabulary
 
 REPORTS = Path(__file__).resolve().parents[1] / "tests" / "finding" / "reports"

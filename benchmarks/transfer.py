@@ -88,8 +88,8 @@ def serve(kind: str, port: int, folder: Path) -> None:
 
 def serve_hepalith(kind: str, port: int, folder: Path) -> Callable[[], None]:
     """Start our receiver; return what stops it."""
-    from hepalith.server.dimse_receiver import DimseReceiver, Door  # noqa: PLC0415 - one import a process
-    from hepalith.server.incoming import Incoming  # noqa: PLC0415
+    from hepalith.server.dimse.incoming import Incoming  # noqa: PLC0415
+    from hepalith.server.dimse.receiver import DimseReceiver, Door  # noqa: PLC0415 - one import a process
 
     receiver = DimseReceiver(Incoming(folder, durable=kind == "hepalith"), Door(port=port))
     receiver.start()
@@ -129,7 +129,7 @@ def send(kind: str, port: int, folder: Path) -> None:
         ]
         association.release()
     else:
-        from hepalith.server.dimse import DimseRemote  # noqa: PLC0415
+        from hepalith.server.dimse.node import DimseRemote  # noqa: PLC0415
         from hepalith.server.remote import parse_address  # noqa: PLC0415
 
         began, cpu = time.perf_counter(), spent()

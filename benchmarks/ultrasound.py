@@ -23,14 +23,14 @@ import numpy as np
 
 from hepalith.errors import UsageError
 from hepalith.evaluation.proportion import wilson
-from hepalith.evaluation.sono_measure import cases_of, false_calls, found_share, stone_area
-from hepalith.evaluation.sono_record import SonoRecord
-from hepalith.evaluation.sono_run import SonoOrder, run_sono_order
-from hepalith.evaluation.sono_set import shared_stills
-from hepalith.evaluation.sono_summary import detection, false_tables, goals, naming, summarise_sonograms
 from hepalith.evaluation.tables import share, table
-from hepalith.phantom.sono_dicom import SonoHeader, write_sono_dicom
-from hepalith.phantom.sono_make import make_sonogram
+from hepalith.evaluation.ultrasound.measure import cases_of, false_calls, found_share, stone_area
+from hepalith.evaluation.ultrasound.pictures import shared_stills
+from hepalith.evaluation.ultrasound.record import SonoRecord
+from hepalith.evaluation.ultrasound.run import SonoOrder, run_sono_order
+from hepalith.evaluation.ultrasound.summary import detection, false_tables, goals, naming, summarise_sonograms
+from hepalith.phantom.ultrasound.dicom import SonoHeader, write_sono_dicom
+from hepalith.phantom.ultrasound.make import make_sonogram
 
 ROOT = Path(__file__).resolve().parents[1]
 

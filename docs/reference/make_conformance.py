@@ -12,11 +12,11 @@ from pathlib import Path
 
 from pydicom.uid import UID
 
-from hepalith.report.dicom_segments import SEG_SOP_CLASS
+from hepalith.report.dicom.segments import SEG_SOP_CLASS
 from hepalith.report.formats import FORMATS
-from hepalith.server.dimse_fetch import COMPRESSED
-from hepalith.server.dimse_peer import STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, UNCOMPRESSED
-from hepalith.server.dimse_receiver import VERIFICATION
+from hepalith.server.dimse.fetch import COMPRESSED
+from hepalith.server.dimse.peer import STUDY_ROOT_FIND, STUDY_ROOT_GET, STUDY_ROOT_MOVE, UNCOMPRESSED
+from hepalith.server.dimse.receiver import VERIFICATION
 from hepalith.study.header import CT_CLASSES, SECONDARY_CAPTURE, US_CLASSES
 from hepalith.vocabulary import Code, load_vocabulary
 from hepalith.vocabulary.coding import DESIGNATORS, SCHEME_URIS, Coded, coded, concept, read_concepts
@@ -37,8 +37,8 @@ NAMED = {
 }
 """UIDs that are newer than pydicom's table (DICOM PS3.6, annex A)."""
 
-WRITERS = {"sr": "dicom_sr", "dicompdf": "dicom_pdf", "keyimages": "dicom_capture"}
-"""Modules that set the SOP class of a format's object, by the name of the format."""
+WRITERS = {"sr": "sr", "dicompdf": "pdf", "keyimages": "capture"}
+"""Modules of `report.dicom` that set the SOP class of a format's object, by the name of the format."""
 
 SERVICES = (
     (VERIFICATION, "yes", "yes"),
@@ -68,7 +68,7 @@ def sop_class_of(module: str) -> str:
     ValueError
         If it sets none, or several.
     """
-    tree = ast.parse((PACKAGE / "report" / f"{module}.py").read_text(encoding="utf-8"))
+    tree = ast.parse((PACKAGE / "report" / "dicom" / f"{module}.py").read_text(encoding="utf-8"))
     found = {
         node.value.id
         for node in ast.walk(tree)
@@ -187,7 +187,7 @@ def find_faults() -> list[str]:
 def fixed_codes() -> str:
     """Return the table of the codes that writers fix since DICOM's templates do."""
     found: set[tuple[str, str, str]] = set()
-    for path in sorted((PACKAGE / "report").glob("dicom_*.py")):
+    for path in sorted((PACKAGE / "report" / "dicom").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
                 continue

@@ -19,12 +19,12 @@ from hepalith.anatomy.phase import estimate_phase
 from hepalith.anatomy.phases import PhaseImage, lay_phases
 from hepalith.calcification import Foci
 from hepalith.calcification.ct import find_foci
-from hepalith.calcification.history import expect_materials
-from hepalith.calcification.judge import NOTHING_EXPECTED
-from hepalith.calcification.renumber import number_after
-from hepalith.calcification.track import Followed
-from hepalith.calcification.track_follow import follow
-from hepalith.calcification.track_gather import gather_examination
+from hepalith.calcification.mimic.history import expect_materials
+from hepalith.calcification.mimic.judge import NOTHING_EXPECTED
+from hepalith.calcification.track.follow import follow
+from hepalith.calcification.track.gather import gather_examination
+from hepalith.calcification.track.renumber import number_after
+from hepalith.calcification.track.track import Followed
 from hepalith.differential import diagnose
 from hepalith.differential.contradiction import with_disagreements
 from hepalith.errors import InputError, UsageError
@@ -33,7 +33,7 @@ from hepalith.finding.article_picture import compare_with_article
 from hepalith.finding.ct import describe
 from hepalith.finding.description import Description
 from hepalith.finding.together import Joined, join
-from hepalith.finding.ultrasound import describe_ultrasound
+from hepalith.finding.ultrasound.describe import describe_ultrasound
 from hepalith.image import Volume
 from hepalith.image.decode import decode
 from hepalith.image.decode_ultrasound import decode_examination

@@ -22,8 +22,8 @@ from hepalith.anatomy.network import (
     weights_sha256,
 )
 from hepalith.image.volume import Volume
-from hepalith.phantom.abdomen import make_abdomen
-from hepalith.phantom.variation import draw_variation
+from hepalith.phantom.body.abdomen import make_abdomen
+from hepalith.phantom.body.variation import draw_variation
 from hepalith.settings import Settings
 from hepalith.training.atlas import SPACING_MM as ATLAS_MM
 from hepalith.training.atlas import paint_atlas

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from tests.anatomy.made_body import make_trunk
 
+from hepalith.anatomy.atlas.couinaud import PARAMETERS, PLANES, Planes, load_atlas
+from hepalith.anatomy.atlas.landmarks import FEATURES, VIEWS
 from hepalith.anatomy.find import given_liver
 from hepalith.anatomy.liver import Liver
 from hepalith.anatomy.segments import SEGMENTS, find_lobes, find_segments
-from hepalith.anatomy.segments_atlas import PARAMETERS, PLANES, Planes, load_atlas
-from hepalith.anatomy.segments_landmarks import FEATURES, VIEWS
 from hepalith.image.volume import Volume
 
 

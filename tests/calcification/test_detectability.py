@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tests.calcification.made_liver import ball, scan
-from tests.calcification.test_evidence import evidence_of as evidence_in
+from tests.calcification.search.test_evidence import evidence_of as evidence_in
 
-from hepalith.calcification.candidate import Asked, _held
 from hepalith.calcification.detectability import BESIDE_LEAST, _weights
-from hepalith.calcification.evidence import Evidence
-from hepalith.calcification.hit import Hit
-from hepalith.calcification.output import Output
-from hepalith.calcification.ray import leads_on, share_leading_on
+from hepalith.calcification.search.candidate import Asked, _held
+from hepalith.calcification.search.evidence import Evidence
+from hepalith.calcification.search.hit import Hit
+from hepalith.calcification.search.output import Output
+from hepalith.calcification.search.ray import leads_on, share_leading_on
 from hepalith.geometry import Box
 
 SHAPE = (12, 12, 12)

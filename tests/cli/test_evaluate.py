@@ -10,8 +10,8 @@ from hepalith.cli.main import main
 from hepalith.errors import MissingExtraError
 from hepalith.evaluation.record import StudyRecord
 from hepalith.evaluation.run import Order
-from hepalith.evaluation.sono_record import SonoRecord
-from hepalith.evaluation.sono_run import SonoOrder
+from hepalith.evaluation.ultrasound.record import SonoRecord
+from hepalith.evaluation.ultrasound.run import SonoOrder
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from tests.ultrasound_files import make_us, region, save_us
 
-from hepalith.phantom.sono_make import SonoPhantom, make_sonogram
+from hepalith.phantom.ultrasound.make import SonoPhantom, make_sonogram
 
 STONES, SIMPLE, NORMAL = "case:hepatolithiasis", "case:simple_healed", "case:normal"
 """What the phantoms of these tests hold."""

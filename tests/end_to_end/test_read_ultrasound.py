@@ -31,7 +31,7 @@ from tests.end_to_end.made_sonograms import (
 
 import hepalith as product
 from hepalith.cli import main
-from hepalith.phantom.sono_make import SonoPhantom
+from hepalith.phantom.ultrasound.make import SonoPhantom
 from hepalith.report import write_folder
 from hepalith.report.html import render_html
 

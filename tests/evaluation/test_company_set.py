@@ -12,10 +12,10 @@ from hepalith.evaluation.company import calcium_called_mimic, mimic_rows, studie
 from hepalith.evaluation.record import StudyRecord, TrueRecord
 from hepalith.evaluation.run import Order
 from hepalith.evaluation.study_set import plan_of
-from hepalith.phantom.abdomen import make_abdomen
-from hepalith.phantom.company import COMPANY, make_ducted
-from hepalith.phantom.site import depth_at
-from hepalith.phantom.variation import Variation
+from hepalith.phantom.body.abdomen import make_abdomen
+from hepalith.phantom.body.variation import Variation
+from hepalith.phantom.cases.company import COMPANY, make_ducted
+from hepalith.phantom.contents.site import depth_at
 
 
 def mimic(number: int, label: str, named: str, depth_mm: float) -> TrueRecord:

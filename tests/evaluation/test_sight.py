@@ -7,7 +7,7 @@ import pytest
 
 from hepalith.evaluation.sight import noise_in_liver, noise_of_scanner, power_of, sphere_renderer
 from hepalith.phantom import Scanner
-from hepalith.phantom.noise import make_noise
+from hepalith.phantom.scanner.noise import make_noise
 
 SCANNER = Scanner(matrix=128, slices=10, pixel_mm=0.8, slice_spacing_mm=3.0, slice_thickness_mm=3.0)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.finding.drawn_sonogram import Drawing, foci_of
-from tests.finding.test_ultrasound import bulls_eye, liver, simple, stones
+from tests.finding.ultrasound.drawn_sonogram import Drawing, foci_of
+from tests.finding.ultrasound.test_describe import bulls_eye, liver, simple, stones
 
 from hepalith.finding.article_picture import ArticlePicture, ArticlePoint, compare_with_article, load_pictures
 from hepalith.finding.description import Description
 from hepalith.finding.finding import Finding, Subject
-from hepalith.finding.ultrasound import describe_ultrasound
+from hepalith.finding.ultrasound.describe import describe_ultrasound
 from hepalith.vocabulary import State
 
 

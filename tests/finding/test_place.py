@@ -9,8 +9,8 @@ import pytest
 from tests.finding.test_ct import SHAPE, foci, focus, liver, volume
 
 from hepalith.anatomy.segments import Segments
-from hepalith.anatomy.vessels import Vessels, no_vessels
-from hepalith.anatomy.vessels_kind import VesselBranch
+from hepalith.anatomy.vessels.kind import VesselBranch
+from hepalith.anatomy.vessels.vessels import Vessels, no_vessels
 from hepalith.finding.place import find_places
 from hepalith.geometry import Box, Grid
 from hepalith.vocabulary import Measurement, NotAssessable

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from tests.finding.drawn_sonogram import foci_of
-from tests.finding.test_ultrasound import simple, stones
+from tests.finding.ultrasound.drawn_sonogram import foci_of
+from tests.finding.ultrasound.test_describe import simple, stones
 
 from hepalith.differential import diagnose
 from hepalith.differential.contradiction import with_disagreements
 from hepalith.finding.description import Description
 from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.finding.together import Joined, join, load_modality_rules
-from hepalith.finding.ultrasound import describe_ultrasound
+from hepalith.finding.ultrasound.describe import describe_ultrasound
 from hepalith.study.patient import Patient
 from hepalith.vocabulary import Measurement, State, load_vocabulary
 

@@ -11,8 +11,8 @@ from scipy import ndimage
 
 from hepalith.anatomy.find import given_liver
 from hepalith.anatomy.liver import Liver, Phase
-from hepalith.anatomy.vessels import Vessels, find_vessels
-from hepalith.anatomy.vessels_kind import Roots
+from hepalith.anatomy.vessels.kind import Roots
+from hepalith.anatomy.vessels.vessels import Vessels, find_vessels
 from hepalith.finding.vein import find_vein_occlusion
 from hepalith.geometry import Grid
 from hepalith.image.volume import Volume

@@ -17,7 +17,7 @@ from hepalith.image.cine import Cine
 from hepalith.image.decode_ultrasound import decode_ultrasound
 from hepalith.image.overlay_identity import hide_identity
 from hepalith.image.picture import find_pictures
-from hepalith.phantom.sono_make import make_sonogram
+from hepalith.phantom.ultrasound.make import make_sonogram
 from hepalith.settings import Settings
 from hepalith.study.open import open_study
 

@@ -16,7 +16,7 @@ from hepalith.image.cine import Cine
 from hepalith.image.overlay import find_overlay
 from hepalith.image.overlay_print import find_print
 from hepalith.image.picture import find_pictures
-from hepalith.phantom.sono_make import make_sonogram
+from hepalith.phantom.ultrasound.make import make_sonogram
 
 FAN = fan((400.0, -60.0), 120.0, 560.0, -0.55, 0.55)
 MASK = sector_mask(FAN, (600, 800))

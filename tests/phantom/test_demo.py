@@ -10,7 +10,7 @@ import pytest
 import scipy.ndimage as ndi
 
 from hepalith.phantom import ORGANS, DemoStudy, Scanner, load_truth, make_demo, make_demo_study, scan
-from hepalith.phantom.abdomen import LIVER_HU, make_abdomen
+from hepalith.phantom.body.abdomen import LIVER_HU, make_abdomen
 from hepalith.phantom.demo import make_scene
 
 COARSE = Scanner(matrix=180, slices=42, pixel_mm=2.0, slice_spacing_mm=5.0, slice_thickness_mm=5.0)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from hepalith.phantom.deposit import make_rod, make_sphere
-from hepalith.phantom.lattice import Lattice, Outline
-from hepalith.phantom.scanner import Scanner
+from hepalith.phantom.scanner.lattice import Lattice, Outline
+from hepalith.phantom.scanner.scanner import Scanner
 from hepalith.phantom.scene import ORGANS, Body, Scene, Streak, scan
-from hepalith.phantom.shape import Capsule, Cut, Ellipsoid, HalfSpace, Joined, Oval, Shape, Tube
+from hepalith.phantom.shape.shape import Capsule, Cut, Ellipsoid, HalfSpace, Joined, Oval, Shape, Tube
 
 SMALL = Scanner(
     matrix=128, slices=9, pixel_mm=1.5, slice_spacing_mm=3.0, slice_thickness_mm=3.0, low_z_mm=-12.0,

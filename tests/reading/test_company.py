@@ -10,8 +10,8 @@ import pytest
 
 from hepalith.finding import Finding, Subject
 from hepalith.finding.description import Description
-from hepalith.finding.duct import DuctRelation
-from hepalith.finding.host import HostRelation, Hosts
+from hepalith.finding.duct.duct import DuctRelation
+from hepalith.finding.host.host import HostRelation, Hosts
 from hepalith.finding.place import Place
 from hepalith.geometry import Box
 from hepalith.reading import Document

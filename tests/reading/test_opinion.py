@@ -10,7 +10,7 @@ import pytest
 
 import hepalith
 from hepalith.errors import PatientFileError
-from hepalith.finding.text import Span, read_report
+from hepalith.finding.text.read import Span, read_report
 from hepalith.reading.opinion import Opinion, diagnose
 from hepalith.reading.opinion_document import opinion_schema
 from hepalith.reading.sheet import NARROWEST, columns

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hepalith.finding.text import read_report
+from hepalith.finding.text.read import read_report
 from hepalith.reading.opinion import diagnose
 
 TEXTS: list[dict[str, Any]] = tomllib.loads(

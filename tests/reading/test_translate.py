@@ -55,7 +55,7 @@ GIVES_A_REASON = re.compile(r"NotAssessable|_unable|_unjudged|no_liver|_not_asse
 def reasons_given() -> Iterator[str]:
     """Give every plain sentence that the rooms of the image hand to such a call."""
     for room in ("anatomy", "calcification", "finding"):
-        for module in sorted(Path(str(files("hepalith"))).joinpath(room).glob("*.py")):
+        for module in sorted(Path(str(files("hepalith"))).joinpath(room).rglob("*.py")):
             for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and GIVES_A_REASON.fullmatch(ast.unparse(node.func)):
                     said = [c.value for a in node.args for c in ast.walk(a) if isinstance(c, ast.Constant)]

@@ -6,8 +6,8 @@ import pytest
 
 from hepalith.errors import MissingExtraError
 from hepalith.server.connect import connect
-from hepalith.server.dicomweb import DicomwebRemote
-from hepalith.server.dimse import DimseRemote
+from hepalith.server.dicomweb.node import DicomwebRemote
+from hepalith.server.dimse.node import DimseRemote
 from hepalith.server.remote import parse_address
 
 

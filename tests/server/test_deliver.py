@@ -13,9 +13,9 @@ from pydicom import dcmread
 
 from hepalith.errors import DeliveryError, FetchError
 from hepalith.server.deliver import deliver, plan_deliveries
-from hepalith.server.job import Job, State
-from hepalith.server.job_folder import JobFolder
-from hepalith.server.job_store import JobStore
+from hepalith.server.job.folder import JobFolder
+from hepalith.server.job.job import Job, State
+from hepalith.server.job.store import JobStore
 from hepalith.server.remote import Address, Fetched, FoundStudy, Query, Stored
 
 

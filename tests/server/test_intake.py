@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from tests.server.arrivals import CAPTURE, MR_IMAGE, SEGMENTATION, STUDY, put
 
-from hepalith.report.dicom_context import MAKER
-from hepalith.server.incoming import Incoming
+from hepalith.report.dicom.context import MAKER
+from hepalith.server.dimse.incoming import Incoming
 from hepalith.server.intake import OURS, Intake, Readable, sop_class_of
-from hepalith.server.job import Job, State
-from hepalith.server.job_folder import DataFolder
-from hepalith.server.job_store import JobStore
+from hepalith.server.job.folder import DataFolder
+from hepalith.server.job.job import Job, State
+from hepalith.server.job.store import JobStore
 
 QUIET = 10.0
 

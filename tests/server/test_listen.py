@@ -20,7 +20,7 @@ from benchmarks.nothing_lost_listener import CountingArchive
 from tests.server.arrivals import MR_IMAGE, put
 
 from hepalith.errors import OutputError, OutputExistsError, UsageError
-from hepalith.server.job import Job, Persistence, State
+from hepalith.server.job.job import Job, Persistence, State
 from hepalith.server.listen import Listener, Plan, retry
 from hepalith.server.remote import Address, Stored
 from hepalith.server.worker import Reader

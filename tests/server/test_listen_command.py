@@ -21,9 +21,9 @@ from tests.server.orthanc import Orthanc, free_ports
 
 from hepalith.cli import main
 from hepalith.phantom import make_demo_study
-from hepalith.server.job import State
-from hepalith.server.job_folder import DataFolder
-from hepalith.server.job_store import JobStore
+from hepalith.server.job.folder import DataFolder
+from hepalith.server.job.job import State
+from hepalith.server.job.store import JobStore
 from hepalith.server.listen import Listener
 from hepalith.server.retention import Retention
 

@@ -10,9 +10,9 @@ import pytest
 from tests.server.arrivals import MR_IMAGE, SEGMENTATION, STUDY, put
 
 from hepalith.server.intake import Intake, Readable
-from hepalith.server.job import Job, State
-from hepalith.server.job_folder import DataFolder
-from hepalith.server.job_store import JobStore
+from hepalith.server.job.folder import DataFolder
+from hepalith.server.job.job import Job, State
+from hepalith.server.job.store import JobStore
 from hepalith.server.retention import DAY_S, Retention, sweep
 
 KEEP = Retention(days=7, failed_days=30)

@@ -15,7 +15,7 @@ import pytest
 from pydicom import dcmread, dcmwrite
 from tests.server.arrivals import put
 
-from hepalith.server.job_folder import JobFolder
+from hepalith.server.job.folder import JobFolder
 from hepalith.server.worker import (
     Ending,
     Reader,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hepalith.phantom.scene import Body
-from hepalith.phantom.shape import Ellipsoid, Tube
+from hepalith.phantom.shape.shape import Ellipsoid, Tube
 from hepalith.training.atlas import CLASSES, SPACING_MM, Atlas, paint_atlas
 
 LIVER = CLASSES.index("liver")

@@ -7,7 +7,7 @@ import pytest
 
 from hepalith.anatomy.network import LEAST_SLICES, MULTIPLE, SPACING_MM
 from hepalith.phantom.scene import Body
-from hepalith.phantom.shape import Ellipsoid
+from hepalith.phantom.shape.shape import Ellipsoid
 from hepalith.training.appearance import dress
 from hepalith.training.atlas import CLASSES, Atlas, paint_atlas
 from hepalith.training.deformation import draw_sample

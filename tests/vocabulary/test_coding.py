@@ -15,7 +15,7 @@ from pydicom.sr._cid_dict import cid_concepts
 from pydicom.sr._concepts_dict import concepts as dicom_concepts
 
 import hepalith
-from hepalith.report.dicom_sr_code import STATES
+from hepalith.report.dicom.sr_code import STATES
 from hepalith.vocabulary import Code, load_vocabulary
 from hepalith.vocabulary.coding import (
     DESIGNATORS,
@@ -164,7 +164,7 @@ def test_what_was_checked_in_dicoms_standard_stands_there_in_those_words() -> No
 
 def test_codes_written_into_a_writer_by_hand_stand_in_dicoms_standard() -> None:
     wrong, seen = [], 0
-    for path in sorted((PACKAGE / "report").glob("*.py")):
+    for path in sorted((PACKAGE / "report").rglob("*.py")):
         for function, texts in calls(path):
             if function == "Coded" and len(texts) == 3 and texts[1] in {"DCM", "SCT"}:
                 value, scheme, meaning = texts
@@ -199,7 +199,7 @@ def test_every_concept_and_term_that_a_module_names_exists() -> None:
     expected = {"concept": names, "thing": names, "coded": {entry.id for entry in load_vocabulary()}}
     missing = []
     for path in sorted(
-        [*PACKAGE.glob("report/*.py"), *PACKAGE.glob("server/*.py"), *PACKAGE.glob("reading/*.py")]
+        [*PACKAGE.glob("report/**/*.py"), *PACKAGE.glob("server/**/*.py"), *PACKAGE.glob("reading/*.py")]
     ):
         for function, texts in calls(path):
             expected = {"concept": list_concepts(), "thing": list_concepts(), "coded": load_vocabulary()}.get(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hepalith.anatomy.ducts import Ducts, find_ducts
+from hepalith.anatomy.ducts.ducts import Ducts, find_ducts
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.neighbours import Neighbours, find_neighbours
 from hepalith.anatomy.phases import PhaseImage
 from hepalith.anatomy.segments import Segments, find_segments
-from hepalith.anatomy.vessels import Vessels, find_vessels
+from hepalith.anatomy.vessels.vessels import Vessels, find_vessels
 from hepalith.image.volume import Volume
 
 __all__ = ["Anatomy", "map_anatomy"]

@@ -7,18 +7,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.anatomy.body import FAT_HU, Body, find_body, find_inside
 from hepalith.anatomy.capsule import find_depth, share_in_view
 from hepalith.anatomy.coarse import Coarse
 from hepalith.anatomy.coarsen import coarsen
 from hepalith.anatomy.liver import Liver
 from hepalith.anatomy.network import find_organs, weights_sha256
 from hepalith.anatomy.organs import Organs
-from hepalith.anatomy.outline import FAT_MEAN_HU, find_outline
+from hepalith.anatomy.outline.body import FAT_HU, Body, find_body, find_inside
+from hepalith.anatomy.outline.outline import FAT_MEAN_HU, find_outline
+from hepalith.anatomy.outline.solid_core import Core, find_core
 from hepalith.anatomy.quality import Quality, judge_outline, volume_error
 from hepalith.anatomy.segments import find_lobes
 from hepalith.anatomy.sharpen import fill_holes, sharpen
-from hepalith.anatomy.solid_core import Core, find_core
 from hepalith.anatomy.totalsegmentator import segment_liver
 from hepalith.geometry import Box
 from hepalith.image.volume import Volume

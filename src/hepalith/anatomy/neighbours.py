@@ -13,7 +13,6 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hepalith.anatomy.body import FAT_HU, LUNG_HU, find_midline
 from hepalith.anatomy.coarse import SPACING_MM, Coarse
 from hepalith.anatomy.coarsen import coarsen
 from hepalith.anatomy.find import LEAST_HEIGHT_MM
@@ -28,6 +27,7 @@ from hepalith.anatomy.neighbours_density import (
 )
 from hepalith.anatomy.network import find_organs, find_trunk
 from hepalith.anatomy.organs import Organs
+from hepalith.anatomy.outline.body import FAT_HU, LUNG_HU, find_midline
 from hepalith.geometry import Box, Grid
 from hepalith.image.volume import Volume
 

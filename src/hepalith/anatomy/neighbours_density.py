@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hepalith.anatomy.body import BONE_HU, FAT_HU, LUNG_HU
 from hepalith.anatomy.coarse import SPACING_MM, Coarse, smooth
 from hepalith.anatomy.organs import CLASSES, Organs
+from hepalith.anatomy.outline.body import BONE_HU, FAT_HU, LUNG_HU
 from hepalith.geometry import Box
 
 __all__ = ["Densities", "decide", "find_fluid", "grow_even", "keep_largest", "learn_densities"]

@@ -1,7 +1,7 @@
 """The organs as a small network sees them: trained on synthetic livers alone, run on the CPU.
 
 The network says roughly where liver is and what else there is; where its border runs is left to
-the densities of the scan itself (`hepalith.anatomy.outline`).
+the densities of the scan itself (`hepalith.anatomy.outline.outline`).
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hepalith.anatomy.body import Body
 from hepalith.anatomy.coarse import SPACING_MM
-from hepalith.anatomy.outline import Outline
+from hepalith.anatomy.outline.body import Body
+from hepalith.anatomy.outline.outline import Outline
 
 __all__ = ["Quality", "chance_of_good", "judge_outline", "volume_error"]
 

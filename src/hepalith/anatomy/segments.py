@@ -1,7 +1,7 @@
 """Couinaud's segments of the liver, each point with the probability of every segment.
 
 The segments are those that the planes of the hepatic veins and the level of the portal bifurcation make. The
-planes come from landmarks (`hepalith.anatomy.segments_landmarks`, `hepalith.anatomy.segments_atlas`). A
+planes come from landmarks (`hepalith.anatomy.atlas.landmarks`, `hepalith.anatomy.atlas.couinaud`). A
 probability says how likely the true planes leave a point in a segment. True borders are not quite plane and
 segments interlock; that much the probability does not know.
 """
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hepalith.anatomy.atlas.couinaud import SEGMENTS, Planes, place_planes
+from hepalith.anatomy.atlas.landmarks import find_landmarks
 from hepalith.anatomy.liver import LOBES, Liver
-from hepalith.anatomy.segments_atlas import SEGMENTS, Planes, place_planes
 from hepalith.anatomy.segments_evidence import narrow_by_fissure, narrow_by_gallbladder, narrow_by_veins
-from hepalith.anatomy.segments_landmarks import find_landmarks
-from hepalith.anatomy.vessels import Vessels
+from hepalith.anatomy.vessels.vessels import Vessels
 from hepalith.geometry import Box, Grid
 from hepalith.image.volume import Volume
 

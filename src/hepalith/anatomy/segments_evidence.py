@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hepalith.anatomy.atlas.couinaud import PARAMETERS, PLANES, Planes
+from hepalith.anatomy.atlas.landmarks import Landmarks
 from hepalith.anatomy.liver import Liver
-from hepalith.anatomy.segments_atlas import PARAMETERS, PLANES, Planes
-from hepalith.anatomy.segments_landmarks import Landmarks
-from hepalith.anatomy.vessels import Vessels
+from hepalith.anatomy.vessels.vessels import Vessels
 from hepalith.image.volume import Volume
 
 __all__ = ["narrow_by_fissure", "narrow_by_gallbladder", "narrow_by_veins"]

@@ -9,32 +9,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy import LOBES, Liver, Phase
-from hepalith.anatomy.ducts import Ducts
+from hepalith.anatomy.ducts.ducts import Ducts
 from hepalith.anatomy.neighbours import Neighbours
 from hepalith.anatomy.phase import measure_aorta
 from hepalith.anatomy.phases import PhaseImage
-from hepalith.anatomy.vessels import Vessels
-from hepalith.calcification.agatston import score_agatston
-from hepalith.calcification.aperture import Aperture, Scene, lay_aperture
-from hepalith.calcification.appearance import Appearance, Words, blurs_across, describe_appearance
-from hepalith.calcification.background import blood_level, describe_surroundings, wide_blood_level
-from hepalith.calcification.beside import NAMED_BESIDE, Outside, find_beside
-from hepalith.calcification.blur_model import sphere_response
-from hepalith.calcification.body import Body, look_at_body
-from hepalith.calcification.candidate import Candidate, find_candidates
-from hepalith.calcification.change import changes_of
-from hepalith.calcification.company import Anatomy, keep_company, survey
-from hepalith.calcification.context import look_about
+from hepalith.anatomy.vessels.vessels import Vessels
 from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectability
-from hepalith.calcification.evidence import lay_evidence
+from hepalith.calcification.extent.agatston import score_agatston
+from hepalith.calcification.extent.aperture import Aperture, Scene, lay_aperture
+from hepalith.calcification.extent.blur_model import sphere_response
+from hepalith.calcification.extent.body import Body, look_at_body
+from hepalith.calcification.extent.measure import Measured, mass_of, measure
+from hepalith.calcification.extent.sphere import sphere_view
+from hepalith.calcification.extent.sphere_fit import SphereFit, believe_blur, fit_sphere
 from hepalith.calcification.focus import Detectability, Foci, Focus
-from hepalith.calcification.form import look_at_form
-from hepalith.calcification.judge import NOTHING_EXPECTED, Verdict, judge
-from hepalith.calcification.measure import Measured, mass_of, measure
-from hepalith.calcification.morphology import FORMLESS_BLURS, describe_morphology
-from hepalith.calcification.oil import beside_oil, sure_of_oil
-from hepalith.calcification.sphere import sphere_view
-from hepalith.calcification.sphere_fit import SphereFit, believe_blur, fit_sphere
+from hepalith.calcification.form.form import look_at_form
+from hepalith.calcification.form.morphology import FORMLESS_BLURS, describe_morphology
+from hepalith.calcification.mimic.appearance import Appearance, Words, blurs_across, describe_appearance
+from hepalith.calcification.mimic.beside import NAMED_BESIDE, Outside, find_beside
+from hepalith.calcification.mimic.change import changes_of
+from hepalith.calcification.mimic.company import Anatomy, keep_company, survey
+from hepalith.calcification.mimic.context import look_about
+from hepalith.calcification.mimic.judge import NOTHING_EXPECTED, Verdict, judge
+from hepalith.calcification.mimic.oil import beside_oil, sure_of_oil
+from hepalith.calcification.search.background import blood_level, describe_surroundings, wide_blood_level
+from hepalith.calcification.search.candidate import Candidate, find_candidates
+from hepalith.calcification.search.evidence import lay_evidence
 from hepalith.geometry import Box
 from hepalith.image import Volume
 from hepalith.image.noise import estimate_blur, estimate_noise

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hepalith.calcification.aperture import Scene
-from hepalith.calcification.background import Surroundings, reduce_sum
-from hepalith.calcification.blur_belief import first_blur_sd
-from hepalith.calcification.candidate import (
+from hepalith.calcification.extent.aperture import Scene
+from hepalith.calcification.extent.blur_belief import first_blur_sd
+from hepalith.calcification.focus import Detectability
+from hepalith.calcification.search.background import Surroundings, reduce_sum
+from hepalith.calcification.search.candidate import (
     BLOOD_MARGIN_HU,
     LEADING_SHARE,
     MIN_EXCESS_HU,
@@ -20,10 +21,9 @@ from hepalith.calcification.candidate import (
     SURE_DEVIATIONS,
     Asked,
 )
-from hepalith.calcification.evidence import STEPS_PER_UNIT, Evidence
-from hepalith.calcification.focus import Detectability
-from hepalith.calcification.matched_filter import sphere_images
-from hepalith.calcification.ray import SIZES, leads_on
+from hepalith.calcification.search.evidence import STEPS_PER_UNIT, Evidence
+from hepalith.calcification.search.matched_filter import sphere_images
+from hepalith.calcification.search.ray import SIZES, leads_on
 from hepalith.vocabulary import Measurement, NotAssessable
 
 __all__ = ["AT_EXCESS_HU", "find_detectability"]

@@ -13,11 +13,11 @@ from hepalith.errors import MissingExtraError, OutputError, UsageError
 from hepalith.evaluation.lines import RESULTS
 from hepalith.evaluation.plots import draw_plots
 from hepalith.evaluation.run import Order, run_order
-from hepalith.evaluation.sono_run import SonoOrder, run_sono_order
-from hepalith.evaluation.sono_set import SONO_SETS
-from hepalith.evaluation.sono_summary import summarise_sonograms
 from hepalith.evaluation.study_set import SETS
 from hepalith.evaluation.summary import summarise
+from hepalith.evaluation.ultrasound.pictures import SONO_SETS
+from hepalith.evaluation.ultrasound.run import SonoOrder, run_sono_order
+from hepalith.evaluation.ultrasound.summary import summarise_sonograms
 
 __all__ = ["add_arguments", "run"]
 

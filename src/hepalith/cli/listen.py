@@ -22,12 +22,12 @@ from hepalith.management import load_policy
 from hepalith.report.formats import check_extras
 from hepalith.server.connect import connect
 from hepalith.server.credentials import read_credentials
-from hepalith.server.dimse_receiver import DimseReceiver, Door
-from hepalith.server.incoming import Incoming
+from hepalith.server.dimse.incoming import Incoming
+from hepalith.server.dimse.receiver import DimseReceiver, Door
 from hepalith.server.intake import Readable
-from hepalith.server.job import Job, State
-from hepalith.server.job_folder import DataFolder
-from hepalith.server.job_store import JobStore
+from hepalith.server.job.folder import DataFolder
+from hepalith.server.job.job import Job, State
+from hepalith.server.job.store import JobStore
 from hepalith.server.listen import Listener, Plan, retry
 from hepalith.server.remote import DICOM_PORT, parse_address
 from hepalith.server.retention import Retention

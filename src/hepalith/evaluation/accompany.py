@@ -12,7 +12,7 @@ import numpy as np
 from hepalith.evaluation.examination import Examination
 from hepalith.evaluation.record import FoundRecord, HostRecord, Range, TrueRecord
 from hepalith.finding.description import Description
-from hepalith.finding.host import Host
+from hepalith.finding.host.host import Host
 from hepalith.phantom import FocusTruth
 from hepalith.phantom.truth import HostEntry
 

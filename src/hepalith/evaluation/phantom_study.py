@@ -20,10 +20,10 @@ from hepalith.evaluation.sight import (
     sphere_renderer,
 )
 from hepalith.phantom import ORGANS, Deposit, FocusTruth, Scanner
-from hepalith.phantom.company import COMPANY
+from hepalith.phantom.cases.company import COMPANY
+from hepalith.phantom.contents.sphere_set import make_sphere_set
 from hepalith.phantom.deposit import CALCIUM_HU_PER_MG_ML
 from hepalith.phantom.family import PhantomStudy, make_study
-from hepalith.phantom.sphere_set import make_sphere_set
 from hepalith.phantom.study_plan import StudyPlan, draw_plan
 from hepalith.phantom.truth import split_of, truth_of
 from hepalith.study import Acquisition
@@ -158,7 +158,7 @@ def draw_family(seed: int, contents: str) -> DrawnStudy:
 
 
 def draw_company(seed: int, name: str) -> DrawnStudy:
-    """Return one of `hepalith.phantom.company.COMPANY` in a whole liver; no ideal observer looks at it."""
+    """Return one of `hepalith.phantom.cases.company.COMPANY` in a whole liver; no ideal observer looks."""
     slices = COMPANY_SLICES_MM[seed // len(COMPANY) % len(COMPANY_SLICES_MM)]
     plan = draw_plan(
         seed, contents=f"company:{name}", slices_mm=slices, matrix=COMPANY_MATRIX, coverage="whole",

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from hepalith.evaluation.observer import NoisePower, Render
 from hepalith.geometry import Box, Grid
 from hepalith.phantom.deposit import Solid, make_sphere
-from hepalith.phantom.noise import make_noise
-from hepalith.phantom.render import Rendered, render
-from hepalith.phantom.scanner import Scanner
+from hepalith.phantom.scanner.noise import make_noise
+from hepalith.phantom.scanner.render import Rendered, render
+from hepalith.phantom.scanner.scanner import Scanner
 
 __all__ = ["noise_in_liver", "noise_of_scanner", "power_of", "render_with", "sphere_renderer"]
 

@@ -11,7 +11,7 @@ from hepalith.evaluation.examination import DrawnStudy
 from hepalith.evaluation.examine import Arms
 from hepalith.evaluation.phantom_study import draw_company, draw_family, draw_small, draw_spheres
 from hepalith.evaluation.real_study import draw_implant
-from hepalith.phantom.company import COMPANY
+from hepalith.phantom.cases.company import COMPANY
 from hepalith.phantom.truth import TEST_SEEDS_FROM
 
 __all__ = ["SETS", "Plan", "draw", "plan_of", "seeds_of"]

@@ -17,6 +17,6 @@ def __getattr__(name: str) -> object:
     """Load a name of the reader of free text."""
     if name not in _OF_TEXT:
         raise AttributeError(f"module 'hepalith.finding' has no attribute {name!r}")
-    value: object = getattr(_import_module("hepalith.finding.text"), name)
+    value: object = getattr(_import_module("hepalith.finding.text.read"), name)
     globals()[name] = value
     return value

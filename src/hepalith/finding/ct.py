@@ -11,14 +11,14 @@ from hepalith.anatomy.liver import Liver, Phase
 from hepalith.calcification.focus import Foci, Focus
 from hepalith.finding.around import describe_around
 from hepalith.finding.description import Description
-from hepalith.finding.duct import relate_to_ducts
-from hepalith.finding.duct_findings import describe_ducts
-from hepalith.finding.enhancement import follow_hosts
+from hepalith.finding.duct.duct import relate_to_ducts
+from hepalith.finding.duct.findings import describe_ducts
 from hepalith.finding.finding import Finding, Pattern, Subject
-from hepalith.finding.host_finding import describe_hosts
-from hepalith.finding.host_search import find_hosts
+from hepalith.finding.host.enhancement import follow_hosts
+from hepalith.finding.host.findings import describe_hosts
+from hepalith.finding.host.search import find_hosts
 from hepalith.finding.parenchyma import describe_parenchyma
-from hepalith.finding.pattern import SUBCAPSULAR_MM, find_patterns, share_below
+from hepalith.finding.pattern.pattern import SUBCAPSULAR_MM, find_patterns, share_below
 from hepalith.finding.place import find_places
 from hepalith.finding.vein import find_vein_occlusion
 from hepalith.image.volume import Volume

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from hepalith.finding.duct import DuctRelation
+from hepalith.finding.duct.duct import DuctRelation
 from hepalith.finding.finding import Finding, Pattern
-from hepalith.finding.host import Hosts
+from hepalith.finding.host.host import Hosts
 from hepalith.finding.place import Place
 
 __all__ = ["Description", "Limit"]

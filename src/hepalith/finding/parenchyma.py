@@ -10,7 +10,7 @@ from scipy import ndimage
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.neighbours import Neighbours
 from hepalith.finding.finding import Finding, Subject
-from hepalith.finding.pattern import share_below
+from hepalith.finding.pattern.pattern import share_below
 from hepalith.image.volume import Volume
 from hepalith.vocabulary import Measurement, State
 

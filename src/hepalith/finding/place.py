@@ -11,7 +11,7 @@ import numpy as np
 
 from hepalith.anatomy.liver import Liver
 from hepalith.anatomy.segments import SEGMENT_LOBE, Segments
-from hepalith.anatomy.vessels import Vessels
+from hepalith.anatomy.vessels.vessels import Vessels
 from hepalith.calcification.focus import Foci, Focus
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 

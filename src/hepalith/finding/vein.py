@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy.liver import Liver, Phase
-from hepalith.anatomy.vessels import Vessels
-from hepalith.anatomy.vessels_field import look_for_dark_veins
-from hepalith.anatomy.vessels_kind import VesselBranch
-from hepalith.anatomy.vessels_tree import find_nodes
+from hepalith.anatomy.vessels.field import look_for_dark_veins
+from hepalith.anatomy.vessels.kind import VesselBranch
+from hepalith.anatomy.vessels.tree import find_nodes
+from hepalith.anatomy.vessels.vessels import Vessels
 from hepalith.finding.finding import Finding, Subject
 from hepalith.image.volume import Volume
 from hepalith.vocabulary import State

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from hepalith.phantom.abdomen import Abdomen, make_abdomen
+from hepalith.phantom.body.abdomen import Abdomen, make_abdomen
+from hepalith.phantom.body.variation import Variation
+from hepalith.phantom.contents.duct import choose_duct, dilate
+from hepalith.phantom.contents.mimic import make_clip_at, mark_rib
+from hepalith.phantom.contents.site import add, depth_at, spaced_along
 from hepalith.phantom.deposit import DuctTruth, make_calcium
-from hepalith.phantom.duct import choose_duct, dilate
 from hepalith.phantom.folder import write_study_folder
 from hepalith.phantom.insert import HostTruth, Insert, PatternTruth
-from hepalith.phantom.mimic import make_clip_at, mark_rib
-from hepalith.phantom.scanner import Scanner
+from hepalith.phantom.scanner.scanner import Scanner
 from hepalith.phantom.scene import ORGANS, Body, Scan, Scene, scan
-from hepalith.phantom.shape import Capsule, Point, Shell
-from hepalith.phantom.site import add, depth_at, spaced_along
+from hepalith.phantom.shape.shape import Capsule, Point, Shell
 from hepalith.phantom.truth import Truth, host_entries, pattern_entries, truth_of
-from hepalith.phantom.variation import Variation
 
 __all__ = ["DemoStudy", "make_demo", "make_demo_insert", "make_demo_study", "make_scene"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from hepalith.phantom.caliper import longest_caliper_mm
-from hepalith.phantom.render import Rendered, render
-from hepalith.phantom.shape import Capsule, Point, Shell
-from hepalith.phantom.solid import Solid
+from hepalith.phantom.scanner.render import Rendered, render
+from hepalith.phantom.shape.caliper import longest_caliper_mm
+from hepalith.phantom.shape.shape import Capsule, Point, Shell
+from hepalith.phantom.shape.solid import Solid
 
 __all__ = [
     "CALCIUM_HU_PER_MG_ML",

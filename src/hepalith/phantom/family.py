@@ -18,18 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.errors import UsageError
-from hepalith.phantom.abdomen import Abdomen, make_abdomen
-from hepalith.phantom.cases import make_case
-from hepalith.phantom.company import COMPANY
+from hepalith.phantom.body.abdomen import Abdomen, make_abdomen
+from hepalith.phantom.cases.catalogue import make_case
+from hepalith.phantom.cases.company import COMPANY
+from hepalith.phantom.contents.host import HOSTS, make_host
+from hepalith.phantom.contents.mimic import MIMICS, make_mimic
+from hepalith.phantom.contents.morphology import MORPHOLOGIES, make_morphology
+from hepalith.phantom.contents.sphere_set import make_sphere_set
 from hepalith.phantom.deposit import Deposit
-from hepalith.phantom.host import HOSTS, make_host
 from hepalith.phantom.insert import EMPTY, Insert, join_inserts, settle_solitary
-from hepalith.phantom.mimic import MIMICS, make_mimic
-from hepalith.phantom.morphology import MORPHOLOGIES, make_morphology
-from hepalith.phantom.scanner import Scanner
+from hepalith.phantom.scanner.scanner import Scanner
 from hepalith.phantom.scene import ORGANS, Scan, Scene, scan
-from hepalith.phantom.shape import Bounds
-from hepalith.phantom.sphere_set import make_sphere_set
+from hepalith.phantom.shape.shape import Bounds
 from hepalith.phantom.study_plan import StudyPlan
 from hepalith.phantom.truth import (
     FocusTruth,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hepalith.phantom.dicom import SeriesHeader, write_dicom_series
 from hepalith.phantom.nifti import write_nifti
-from hepalith.phantom.scanner import Scanner
+from hepalith.phantom.scanner.scanner import Scanner
 from hepalith.phantom.scene import ORGANS, Scan
 from hepalith.phantom.truth import Truth, write_truth
 

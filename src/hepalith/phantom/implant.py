@@ -30,7 +30,7 @@ from hepalith.phantom.deposit import (
 )
 from hepalith.phantom.dicom import SeriesHeader, write_dicom_series
 from hepalith.phantom.nifti import write_nifti
-from hepalith.phantom.scanner import KERNEL_BLUR_MM, SliceProfile
+from hepalith.phantom.scanner.scanner import KERNEL_BLUR_MM, SliceProfile
 from hepalith.phantom.truth import Truth, truth_of, write_truth
 
 __all__ = ["Implanted", "Recipe", "implant", "make_implant", "write_implant"]

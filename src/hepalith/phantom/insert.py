@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from hepalith.phantom.deposit import Deposit
 from hepalith.phantom.scene import Body, Streak
-from hepalith.phantom.shape import Point, Shape
+from hepalith.phantom.shape.shape import Point, Shape
 
 __all__ = ["EMPTY", "HostTruth", "Insert", "PatternTruth", "join_inserts", "settle_solitary"]
 
@@ -21,7 +21,7 @@ class HostTruth:
         One of the contract's ``foci[].host.kind``: ``"solid"``, ``"fluid"``, ``"fat"``, ``"mixed"``,
         ``"infiltrative"``.
     name
-        What it imitates, one of `hepalith.phantom.host.HOSTS`.
+        What it imitates, one of `hepalith.phantom.contents.host.HOSTS`.
     centre_lps_mm
         Its centre.
     diameter_mm

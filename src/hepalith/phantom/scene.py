@@ -15,15 +15,13 @@ import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
 from hepalith.image import Volume
-from hepalith.phantom import exact
 from hepalith.phantom.deposit import Deposit, Rendered, render
-from hepalith.phantom.hardening import find_hardening, water_and_mineral
-from hepalith.phantom.lattice import AIR, BLOCK, Lattice, Outline
-from hepalith.phantom.noise import NoiseScale, draw_noise, scale_noise
-from hepalith.phantom.projector import FIELD
-from hepalith.phantom.scanner import GAIN_OF, Scanner
-from hepalith.phantom.shape import Capsule, Shape, Tube
-from hepalith.phantom.streak import (
+from hepalith.phantom.scanner.hardening import find_hardening, water_and_mineral
+from hepalith.phantom.scanner.lattice import AIR, BLOCK, Lattice, Outline
+from hepalith.phantom.scanner.noise import NoiseScale, draw_noise, scale_noise
+from hepalith.phantom.scanner.projector import FIELD
+from hepalith.phantom.scanner.scanner import GAIN_OF, Scanner
+from hepalith.phantom.scanner.streak import (
     SUPERSEDED_MM,
     Metal,
     Rays,
@@ -32,6 +30,8 @@ from hepalith.phantom.streak import (
     add_streak,
     between,
 )
+from hepalith.phantom.shape import exact
+from hepalith.phantom.shape.shape import Capsule, Shape, Tube
 
 __all__ = ["AIR", "ORGANS", "Body", "Scan", "Scene", "Streak", "scan"]
 

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from hepalith.errors import UsageError
-from hepalith.phantom.cases import CASES, case_variation
-from hepalith.phantom.company import COMPANY
-from hepalith.phantom.host import HOSTS
-from hepalith.phantom.mimic import MIMICS
-from hepalith.phantom.morphology import MORPHOLOGIES
-from hepalith.phantom.scanner import KERNELS
-from hepalith.phantom.variation import Variation, draw_variation
+from hepalith.phantom.body.variation import Variation, draw_variation
+from hepalith.phantom.cases.catalogue import CASES, case_variation
+from hepalith.phantom.cases.company import COMPANY
+from hepalith.phantom.contents.host import HOSTS
+from hepalith.phantom.contents.mimic import MIMICS
+from hepalith.phantom.contents.morphology import MORPHOLOGIES
+from hepalith.phantom.scanner.scanner import KERNELS
 
 __all__ = ["CONTENTS", "StudyPlan", "draw_plan", "list_contents"]
 
@@ -67,7 +67,7 @@ class StudyPlan:
     slice_thickness_mm, slice_spacing_mm
         Of the slices.
     kernel
-        One of `hepalith.phantom.scanner.KERNELS`.
+        One of `hepalith.phantom.scanner.scanner.KERNELS`.
     kvp
         Tube voltage in kV, 80 to 140.
     noise_hu

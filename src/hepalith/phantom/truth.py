@@ -49,7 +49,7 @@ from hepalith.errors import OutputError, UnreadableFileError
 from hepalith.geometry import Grid
 from hepalith.phantom.deposit import Deposit, DuctTruth, Rendered
 from hepalith.phantom.insert import HostTruth, PatternTruth
-from hepalith.phantom.shape import Point
+from hepalith.phantom.shape.shape import Point
 
 __all__ = [
     "TEST_SEEDS_FROM",

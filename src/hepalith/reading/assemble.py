@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 
 from hepalith import __version__
-from hepalith.calcification.sono_network import weights_sha256 as foci_weights_sha256
+from hepalith.calcification.ultrasound.network import weights_sha256 as foci_weights_sha256
 from hepalith.reading import entries, focus_entries
 from hepalith.reading.ct_entries import (
     PRIMARY_IMAGE,

@@ -13,7 +13,7 @@ from hepalith.anatomy import Liver, Phase
 from hepalith.anatomy.anatomy import Anatomy
 from hepalith.anatomy.phases import PhaseImage
 from hepalith.calcification import Foci
-from hepalith.calcification.track import ExaminationLooks, Followed
+from hepalith.calcification.track.track import ExaminationLooks, Followed
 from hepalith.differential import Differential
 from hepalith.finding import Finding, Pattern
 from hepalith.finding.article_picture import ArticlePicture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hepalith.calcification import Detectability, Focus
 from hepalith.finding.description import Description
-from hepalith.finding.duct import DuctRelation
-from hepalith.finding.host import HostRelation
+from hepalith.finding.duct.duct import DuctRelation
+from hepalith.finding.host.host import HostRelation
 from hepalith.finding.place import Place
 from hepalith.reading.document import (
     DetectabilityEntry,

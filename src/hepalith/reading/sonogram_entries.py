@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from hepalith.calcification import Foci, Focus
 from hepalith.calcification.echo import Observation, Shadow
-from hepalith.calcification.look import Look
+from hepalith.calcification.track.look import Look
 from hepalith.finding.article_picture import ArticlePicture
 from hepalith.finding.description import Description
 from hepalith.finding.together import Disagreement

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hepalith.calcification.look import Look
+from hepalith.calcification.track.look import Look
 from hepalith.geometry import Box, Grid, StoredOrder
 from hepalith.image.overlay_identity import hide_identity
 from hepalith.reading.ct_maps import narrowed

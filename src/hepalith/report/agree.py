@@ -25,12 +25,12 @@ from hepalith.reading.document import (
     Quantity,
 )
 from hepalith.report.calendar import list_appointments, read_calendar
-from hepalith.report.dicom_seg_read import compare_frames, read_seg
-from hepalith.report.dicom_segments import list_segments
-from hepalith.report.dicom_sr_code import STATES
-from hepalith.report.dicom_sr_content import SrContent, SrFinding, SrGroup, SrNumber
-from hepalith.report.dicom_sr_read import read_sr
-from hepalith.report.fhir_read import FhirCode, FhirComponent, FhirContent, FhirFinding, FhirNumber, read_fhir
+from hepalith.report.dicom.seg_read import compare_frames, read_seg
+from hepalith.report.dicom.segments import list_segments
+from hepalith.report.dicom.sr_code import STATES
+from hepalith.report.dicom.sr_content import SrContent, SrFinding, SrGroup, SrNumber
+from hepalith.report.dicom.sr_read import read_sr
+from hepalith.report.fhir.read import FhirCode, FhirComponent, FhirContent, FhirFinding, FhirNumber, read_fhir
 from hepalith.vocabulary import coded, concept
 
 __all__ = ["CHECKS", "MEASURES", "Disagreement", "disagreements"]

@@ -76,14 +76,14 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
             "pdf",
             PDF_IMPORTS,
         ),
-        "seg": Format("DICOM segmentation", ("segmentation.dcm",), "dicom_seg", "write_seg"),
-        "sr": Format("DICOM measurement report", ("measurements.dcm",), "dicom_sr", "write_sr", ("seg",)),
-        "fhir": Format("FHIR bundle", ("bundle.fhir.json",), "fhir", "write_fhir"),
+        "seg": Format("DICOM segmentation", ("segmentation.dcm",), "dicom.seg", "write_seg"),
+        "sr": Format("DICOM measurement report", ("measurements.dcm",), "dicom.sr", "write_sr", ("seg",)),
+        "fhir": Format("FHIR bundle", ("bundle.fhir.json",), "fhir.bundle", "write_fhir"),
         "calendar": Format("follow-up dates", ("follow_up.ics",), "calendar", "write_calendar"),
         "dicompdf": Format(
-            "report as DICOM", ("report_pdf.dcm",), "dicom_pdf", "write_dicom_pdf", (), "pdf", PDF_IMPORTS
+            "report as DICOM", ("report_pdf.dcm",), "dicom.pdf", "write_dicom_pdf", (), "pdf", PDF_IMPORTS
         ),
-        "keyimages": Format("key images as DICOM", ("key_images.dcm",), "dicom_capture", "write_key_images"),
+        "keyimages": Format("key images as DICOM", ("key_images.dcm",), "dicom.capture", "write_key_images"),
     }
 )
 """Every format, by the name that ``--write`` takes, in the order they are written."""

@@ -14,7 +14,7 @@ __all__ = ["connect"]
 EXTRA = "pacs"
 """The extra that brings what archives are reached with."""
 
-PLACES = {"dimse": ("dimse", "DimseRemote"), "dicomweb": ("dicomweb", "DicomwebRemote")}
+PLACES = {"dimse": ("dimse.node", "DimseRemote"), "dicomweb": ("dicomweb.node", "DicomwebRemote")}
 """Module of this room and class, by kind of address; loaded when asked for."""
 
 

@@ -18,9 +18,9 @@ from typing import Final
 from pydicom import dcmread
 
 from hepalith.errors import HepalithError
-from hepalith.server.job import Delivery, Job
-from hepalith.server.job_folder import JobFolder
-from hepalith.server.job_store import JobStore
+from hepalith.server.job.folder import JobFolder
+from hepalith.server.job.job import Delivery, Job
+from hepalith.server.job.store import JobStore
 from hepalith.server.remote import Address, Remote
 
 __all__ = ["Connect", "Sent", "deliver", "plan_deliveries"]

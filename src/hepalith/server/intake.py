@@ -19,9 +19,9 @@ from typing import Final
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
-from hepalith.server.job import Job, State
-from hepalith.server.job_folder import DataFolder
-from hepalith.server.job_store import JobStore
+from hepalith.server.job.folder import DataFolder
+from hepalith.server.job.job import Job, State
+from hepalith.server.job.store import JobStore
 from hepalith.study.header import CT_CLASSES, SECONDARY_CAPTURE, US_CLASSES
 
 __all__ = ["Intake", "Readable"]
@@ -39,7 +39,7 @@ HEAD: Final = 512
 """Bytes of a file that hold its SOP class: 132 before the first element, two short ones, and the UID."""
 
 OURS: Final = "hepalith"
-"""Manufacturer of what hepalith made; `hepalith.report.dicom_context.MAKER`, without its libraries, which a
+"""Manufacturer of what hepalith made; `hepalith.report.dicom.context.MAKER`, without its libraries, which a
 receiver does without."""
 
 

@@ -21,11 +21,11 @@ from typing import Any, Final, Self
 
 from hepalith.errors import HepalithError, OutputError, OutputExistsError, UsageError
 from hepalith.server.deliver import Connect, Sent, deliver, plan_deliveries
-from hepalith.server.dimse_receiver import Callbacks
+from hepalith.server.dimse.receiver import Callbacks
 from hepalith.server.intake import Intake, Readable
-from hepalith.server.job import ENDED, Job, Persistence, State
-from hepalith.server.job_folder import DataFolder, JobFolder
-from hepalith.server.job_store import JobMovedError, JobStore
+from hepalith.server.job.folder import DataFolder, JobFolder
+from hepalith.server.job.job import ENDED, Job, Persistence, State
+from hepalith.server.job.store import JobMovedError, JobStore
 from hepalith.server.remote import Address
 from hepalith.server.retention import Retention, sweep
 from hepalith.server.worker import Ending, Reader, Reading, try_lock

@@ -11,7 +11,7 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
 from hepalith.errors import UnreadableFileError, UsageError
-from hepalith.report.dicom_context import MAKER
+from hepalith.report.dicom.context import MAKER
 from hepalith.report.formats import FORMATS
 
 __all__ = ["choose_sent", "is_nameless", "list_outgoing", "reading_status"]

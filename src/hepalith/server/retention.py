@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from hepalith.server.intake import Intake
-from hepalith.server.job import Job, State
-from hepalith.server.job_folder import DataFolder
-from hepalith.server.job_store import JobStore
+from hepalith.server.job.folder import DataFolder
+from hepalith.server.job.job import Job, State
+from hepalith.server.job.store import JobStore
 
 __all__ = ["Retention", "sweep"]
 

@@ -27,7 +27,7 @@ from typing import Final
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 
-from hepalith.server.job_folder import JobFolder
+from hepalith.server.job.folder import JobFolder
 
 __all__ = ["Ending", "Reader", "Reading", "hide_identity", "read_command"]
 

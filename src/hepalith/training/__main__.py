@@ -9,17 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from hepalith.phantom.abdomen import make_abdomen
-from hepalith.phantom.variation import draw_variation
-from hepalith.training import couinaud, shadows
+from hepalith.phantom.body.abdomen import make_abdomen
+from hepalith.phantom.body.variation import draw_variation
+from hepalith.training import couinaud
 from hepalith.training.atlas import paint_atlas
 from hepalith.training.export import export
-from hepalith.training.sono_export import export_sono
-from hepalith.training.sono_fit import fit_file
-from hepalith.training.sono_measures import measure_set
-from hepalith.training.sono_planes import simulate_planes
-from hepalith.training.sono_train import SonoRecipe, train_sono
 from hepalith.training.train import Recipe, train
+from hepalith.training.ultrasound import shadows
+from hepalith.training.ultrasound.export import export_sono
+from hepalith.training.ultrasound.fit import fit_file
+from hepalith.training.ultrasound.measures import measure_set
+from hepalith.training.ultrasound.planes import simulate_planes
+from hepalith.training.ultrasound.train import SonoRecipe, train_sono
 
 FIRST_SEED, LAST_SEED = 100_000, 999_999
 """Seeds of training phantoms: a part of the development split; test phantoms begin at 1,000,000."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hepalith.anatomy.organs import CLASSES
 from hepalith.phantom.scene import Body
-from hepalith.phantom.shape import Tube
+from hepalith.phantom.shape.shape import Tube
 
 __all__ = ["CLASSES", "SPACING_MM", "Atlas", "paint_atlas"]
 

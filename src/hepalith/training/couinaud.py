@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.anatomy.atlas.couinaud import PLANES
+from hepalith.anatomy.atlas.landmarks import FEATURES, VIEWS, Landmarks, find_landmarks
 from hepalith.anatomy.coarse import Coarse
 from hepalith.anatomy.find import given_liver
 from hepalith.anatomy.organs import CLASSES, Organs
-from hepalith.anatomy.segments_atlas import PLANES
-from hepalith.anatomy.segments_landmarks import FEATURES, VIEWS, Landmarks, find_landmarks
 from hepalith.geometry import Grid
 from hepalith.image.volume import Volume
-from hepalith.phantom.abdomen import make_abdomen
-from hepalith.phantom.atlas import AtlasGrid, paint_atlas
-from hepalith.phantom.liver import LiverModel
+from hepalith.phantom.body.abdomen import make_abdomen
+from hepalith.phantom.body.atlas import AtlasGrid, paint_atlas
+from hepalith.phantom.body.liver import LiverModel
+from hepalith.phantom.body.variation import draw_variation
 from hepalith.phantom.scene import ORGANS
-from hepalith.phantom.variation import draw_variation
 
 __all__ = ["FIRST_SEED", "Row", "fit_atlas", "make_rows", "write_atlas"]
 
@@ -156,7 +156,7 @@ def fit_atlas(rows: Sequence[Row]) -> tuple[Floats, Floats]:
 
 
 def write_atlas(path: Path, rows: Sequence[Row], livers: int) -> None:
-    """Write the atlas that `hepalith.anatomy.segments_atlas` loads."""
+    """Write the atlas that `hepalith.anatomy.atlas.couinaud` loads."""
     views = {}
     for view in VIEWS.values():
         held = [r for r in rows if r.view == view]

@@ -1,0 +1,1 @@
+"""Where the Couinaud segments lie by landmarks, before any vessel is seen."""

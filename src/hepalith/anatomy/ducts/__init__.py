@@ -1,0 +1,1 @@
+"""Bile ducts and the gas in them."""

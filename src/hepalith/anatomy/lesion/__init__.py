@@ -1,0 +1,1 @@
+"""Lesions of the liver and their edges, with or without calcium."""

@@ -1,0 +1,1 @@
+"""The liver's outline, grown from its core to the organs that touch it."""

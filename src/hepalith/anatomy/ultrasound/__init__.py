@@ -1,0 +1,1 @@
+"""The sonogram: its liver, its dark structures, its lesions."""

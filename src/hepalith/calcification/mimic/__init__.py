@@ -1,0 +1,1 @@
+"""What a bright thing is: calcification, or which of the things that look like it."""

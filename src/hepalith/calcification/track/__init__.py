@@ -1,0 +1,1 @@
+"""One focus over the frames of a loop and the pictures of an examination."""

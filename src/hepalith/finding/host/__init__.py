@@ -1,0 +1,1 @@
+"""The host: the lesion around the calcium, its kind and its enhancement."""

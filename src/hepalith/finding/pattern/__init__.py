@@ -1,0 +1,1 @@
+"""Patterns: how the foci are laid out over the liver."""

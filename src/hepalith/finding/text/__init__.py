@@ -1,0 +1,1 @@
+"""Findings from the words of a report, in English or Chinese."""

@@ -1,0 +1,1 @@
+"""Findings from the pictures of an ultrasound examination."""

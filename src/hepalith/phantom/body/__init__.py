@@ -1,0 +1,1 @@
+"""The patient: an upper abdomen that varies by seed."""

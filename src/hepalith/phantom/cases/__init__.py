@@ -1,0 +1,1 @@
+"""Whole cases of the source article."""

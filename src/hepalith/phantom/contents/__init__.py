@@ -1,0 +1,1 @@
+"""What is laid into a liver: morphologies, hosts and mimics."""

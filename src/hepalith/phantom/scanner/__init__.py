@@ -1,0 +1,1 @@
+"""The scanner: projection, blur, noise, streaks and what they make of a body."""

@@ -1,0 +1,1 @@
+"""Shapes and solids: distances, volumes and exact arithmetic."""

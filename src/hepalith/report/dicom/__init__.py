@@ -1,0 +1,1 @@
+"""DICOM objects: segmentation, structured report, encapsulated PDF, key images."""

@@ -1,0 +1,1 @@
+"""FHIR bundles, R4 and R5, and their check."""

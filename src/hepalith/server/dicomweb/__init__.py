@@ -1,0 +1,1 @@
+"""DICOMweb: finding, fetching and storing over HTTP."""

@@ -1,0 +1,1 @@
+"""DIMSE: associations, receiving, sending, fetching."""

@@ -1,0 +1,1 @@
+"""What the weights of the ultrasound reader are made by."""
