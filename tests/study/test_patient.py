@@ -106,6 +106,11 @@ def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path, text: str, n
         "gestation_weeks = 20",
         'subject = "fetus"\ngestation_weeks = 20\nage_years = 1',
         "exam_date = 2026-13-01",
+        "exam_date = 20260504",
+        "exam_date = 0206-05-04",
+        "exam_date = 2926-05-04",
+        "age_years = true",
+        "age_months = true",
         'exam_date = "yesterday"',
         "findings = { dilated_ducts = 3 }",
         "findings = { largest_calcium = 3 }",
@@ -139,6 +144,34 @@ def test_a_value_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, text
         read_patient(path)
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("age_years = -3", "age_years is at least 0, not -3"),
+        ("age_years = 126", "age_years is at most 125, not 126"),
+        ("exam_date = 20260504", "exam_date is a date as in 2026-05-04, not 20260504"),
+        ("exam_date = 2026-05-04T12:30:00", "exam_date is a date as in 2026-05-04, not 2026-05-04T12:30:00"),
+        ("dob = 1980-01-01", "did you mean 'age_years'?"),
+        ("birth_date = 1980-01-01", "did you mean 'age_years'?"),
+        ('patient_id = "7"', "There are: age_years, age_months, sex"),
+    ],
+)
+def test_what_is_refused_is_said_in_plain_words(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(PatientFileError) as refused:
+        read_patient(write(tmp_path, text))
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"age_years": 46, "age_years": 64}', '{"findings": {"fever": true, "fever": false}}']
+)
+def test_json_that_says_a_key_twice_is_refused_as_toml_is(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "patient.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(PatientFileError, match="stands twice"):
+        read_patient(path)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

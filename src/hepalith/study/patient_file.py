@@ -20,6 +20,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from hepalith.errors import PatientFileError
 from hepalith.study.alias import find_named
@@ -46,16 +47,26 @@ MOST_BYTES = 1_000_000
 KINDS = {
     **dict.fromkeys(("float_parsing", "float_type", "int_parsing", "int_type"), "a number"),
     **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
-    **dict.fromkeys(("date_parsing", "date_from_datetime_parsing", "date_type"), "a date as in 2026-05-04"),
+    **dict.fromkeys(
+        ("date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact", "date_type"),
+        "a date as in 2026-05-04",
+    ),
     "literal_error": "one of the words that hepalith schema patient lists",
     "string_type": "a word in quotation marks",
 }
 """What pydantic's kinds of error ask for, in a patient file's words."""
 
+BOUNDS = {"greater_than_equal": "at least", "less_than_equal": "at most"}
+"""What pydantic's kinds of error say of a value out of range, in words."""
+
 MONTHS_A_YEAR = 12.0
+
+FIRST_EXAM, LAST_EXAM = date(1900, 1, 1), date(2199, 12, 31)
+"""Dates beyond which an examination's is a slip of the fingers, as 0206 or 2926. Our judgement; never today."""
 
 NEAREST = {
     **dict.fromkeys(("age", "years", "patient_age"), "age_years"),
+    **dict.fromkeys(("birth_date", "birthdate", "birthday", "born", "date_of_birth", "dob"), "age_years"),
     **dict.fromkeys(("gender",), "sex"),
     **dict.fromkeys(("ct", "mri", "us", "ultrasound", "imaging", "radiology", "sonography"), "findings"),
     **dict.fromkeys(("country", "origin", "region", "travel", "exposure", "occupation"), "exposures"),
@@ -102,6 +113,14 @@ def _plain_sex(written: object) -> object:
     return next((sex for sex, words in SEXES.items() if plain in (sex, *words)), written)
 
 
+def _no_truth_value(written: object) -> object:
+    if isinstance(written, bool):
+        raise PydanticCustomError("float_type", "true and false are no number")
+    return written
+
+
+_Figure = Annotated[float | None, BeforeValidator(_no_truth_value)]
+"""A number. JSON's ``true`` is none, though Python counts it as 1: an infant of one year, say."""
 _Sex = Annotated[
     Literal["male", "female", "other"] | None,
     BeforeValidator(_plain_sex),
@@ -115,13 +134,13 @@ class _PatientFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    age_years: float | None = Field(default=None, ge=0, le=125, description="age in years")
-    age_months: float | None = Field(
+    age_years: _Figure = Field(default=None, ge=0, le=125, description="age in years")
+    age_months: _Figure = Field(
         default=None, ge=0, le=1500, description="age in months, instead of age_years"
     )
     sex: _Sex = Field(default=None, description="male, female or other")
     subject: Literal["patient", "fetus"] = Field(default="patient", description="of whom the findings are")
-    gestation_weeks: float | None = Field(
+    gestation_weeks: _Figure = Field(
         default=None, ge=4, le=45, description="weeks of gestation; of a fetus only"
     )
     setting: str | None = Field(default=None, description="which population is read: an id of that group")
@@ -134,7 +153,9 @@ class _PatientFile(BaseModel):
         default_factory=dict, description="by id of the vocabulary: value, unit, upper_limit"
     )
     pregnancy: bool | None = Field(default=None, description="whether pregnant")
-    exam_date: date | None = Field(default=None, description="the date from which a plan counts")
+    exam_date: date | None = Field(
+        default=None, ge=FIRST_EXAM, le=LAST_EXAM, description="the date from which a plan counts"
+    )
     findings: _Statements = Field(
         default_factory=dict, description="by id of the vocabulary: true, false, a choice, a size, a doubt"
     )
@@ -222,12 +243,17 @@ def _in_one_line(error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"][:2]) or "the file as a whole"
     given = first["input"]
+    shown = given.isoformat() if isinstance(given, date) else repr(given)
     if key == "age_years" and isinstance(given, str) and "month" in given:
         return "age_years is a number of years; for an infant write age_months = 8, say"
     if key == "sex":
         return f"sex is male, female or other, not {given!r}"
     if first["type"] in KINDS:
-        return f"{key} is {KINDS[first['type']]}, not {given!r}"
+        return f"{key} is {KINDS[first['type']]}, not {shown}"
+    if first["type"] in BOUNDS:
+        (bound,) = first["ctx"].values()
+        limit = f"{bound:g}" if isinstance(bound, float) else str(bound)
+        return f"{key} is {BOUNDS[first['type']]} {limit}, not {shown}"
     return f"{key}: {first['msg'].removeprefix('Value error, ')}"
 
 
@@ -256,12 +282,22 @@ def _load_table(path: Path) -> dict[str, Any]:
         raise PatientFileError(f"{path}: the patient file cannot be read: {reason}") from None
     try:
         as_json = path.suffix.lower() == ".json" or text.lstrip().startswith("{")
-        table = json.loads(text) if as_json else tomllib.loads(text)
+        table = json.loads(text, object_pairs_hook=_each_key_once) if as_json else tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits among them
         what = " ".join(str(error).split())
         raise PatientFileError(f"{path}: neither TOML nor JSON as its name says: {what}") from None
     if not isinstance(table, dict):
         raise PatientFileError(f"{path}: a patient file is a table of keys, not a {type(table).__name__}")
+    return table
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object's keys and values; TOML refuses a key said twice by itself, JSON takes the last."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        names = [key for key, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one table")
     return table
 
 
@@ -277,10 +313,12 @@ def _refuse_unknown(table: Mapping[str, Any], where: str) -> None:
             home = None
         if home is not None and not near:
             raise PatientFileError(f"{where}: unknown key {key!r}; it belongs in the table {home!r}")
-        meant = NEAREST.get(normalised(str(key)))
+        meant, others = NEAREST.get(normalised(str(key))), ""
         if meant is None:
             (meant,) = difflib.get_close_matches(normalised(str(key)), names, n=1, cutoff=0.0)
-        raise PatientFileError(f"{where}: unknown key {key!r}; did you mean {meant!r}?")
+            if not difflib.get_close_matches(normalised(str(key)), [meant], n=1):  # nothing is near
+                others = f" There are: {', '.join(names)}"
+        raise PatientFileError(f"{where}: unknown key {key!r}; did you mean {meant!r}?{others}")
 
 
 def restate(patient: Patient, changes: Mapping[str, Any]) -> tuple[Patient, frozenset[str]]:
