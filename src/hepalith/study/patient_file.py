@@ -62,7 +62,7 @@ BOUNDS = {"greater_than_equal": "at least", "less_than_equal": "at most"}
 MONTHS_A_YEAR = 12.0
 
 FIRST_EXAM, LAST_EXAM = date(1900, 1, 1), date(2199, 12, 31)
-"""Dates beyond which an examination's is a slip of the fingers, as 0206 or 2926. Our judgement; never today."""
+"""Dates beyond which an examination's is a slip of the fingers, as 0206 or 2926. Our judgement."""
 
 NEAREST = {
     **dict.fromkeys(("age", "years", "patient_age"), "age_years"),
@@ -292,7 +292,7 @@ def _load_table(path: Path) -> dict[str, Any]:
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object's keys and values; TOML refuses a key said twice by itself, JSON takes the last."""
+    """Return a JSON object's keys and values; TOML refuses a key said twice by itself."""
     table = dict(pairs)
     if len(table) < len(pairs):
         names = [key for key, _ in pairs]
