@@ -156,9 +156,21 @@ def _compile(word: str, patterns: list[tuple[str, Tags]]) -> Node | None:
             for part in words:
                 node = node.setdefault(part, {})
             if words:
-                node[END] = Tags(dict.fromkeys((*node[END], *tags))) if END in node else tags
+                made = _in_liver(tags) if not _LIVER_WORDS.isdisjoint(words) else tags
+                node[END] = Tags(dict.fromkeys((*node[END], *made))) if END in node else made
     found: Node | None = root.get(word)
     return found
+
+
+_LIVER_WORDS = frozenset(("liver", "hepatic", "intrahepatic", "肝"))
+"""Words that put a thing into the liver where its name holds them: "hepatic metastasis", 肝囊肿."""
+
+
+def _in_liver(tags: Tags) -> Tags:
+    """Return the tags of a thing that is named with the liver, placed there."""
+    if "thing" not in tags.by_kind or "organ" in tags.by_kind:
+        return tags
+    return Tags((*tags, Tag("organ", "liver")))
 
 
 @lru_cache(maxsize=3)

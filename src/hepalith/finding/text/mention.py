@@ -179,8 +179,9 @@ def find_sizes(normal: str, tokens: Tokens, sentence: Sentence) -> None:
         last = _token_at(tokens.starts, match.end(), sentence)
         sentence.sizes.append(Size(value, None, None, first, last, part_of(sentence, first)))
     for match in _SIZE.finditer(normal, begin, end):
-        unit = match["unit"] or match["bu"] or match["au"]
-        if unit is None or unit.startswith("in"):
+        units = (match["unit"], match["bu"], match["au"])
+        unit = next((u for u in units if u is not None and not u.startswith("in")), None)
+        if unit is None:
             continue
         size = _measure(match, unit)
         if size is None:

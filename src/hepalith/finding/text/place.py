@@ -107,9 +107,11 @@ class Topic:
 
 def place_mentions(tokens: Tokens, sentence: Sentence, topic: Topic) -> None:
     """Fill in the organs of every mention of a sentence."""
-    organs = [m for m in sentence.mentions if m.has("organ")]
+    organs = [m for m in sentence.mentions if m.has("organ") and not _is_whole_belly(tokens, m)]
     if _is_heading(tokens, sentence, organs):
         topic.heading = tuple(n for m in organs if m.part == 0 for n in m.names("organ"))
+    elif _is_section(tokens, sentence):
+        topic.heading, topic.last = (), HOME
     running = topic.begin(tokens, sentence)
     for part in range(len(sentence.parts)):
         mine = [m for m in organs if m.part == part]
@@ -136,6 +138,20 @@ def _is_heading(tokens: Tokens, sentence: Sentence, organs: Sequence[Mention]) -
         return False
     end = sentence.parts[0][1]
     return end < len(tokens.words) and tokens.words[end] == ":" and organs[0].first <= sentence.first + 2
+
+
+def _is_section(tokens: Tokens, sentence: Sentence) -> bool:
+    """Say whether a sentence begins with the heading of a section: "IMPRESSION:", 诊断意见：."""
+    for mention in sentence.mentions[:1]:
+        end = mention.last
+        return mention.has("head") and end < len(tokens.words) and tokens.words[end] == ":"
+    return False
+
+
+def _is_whole_belly(tokens: Tokens, mention: Mention) -> bool:
+    """Say whether the abdomen is named as what was examined, with nothing "in" it: the liver is part of it."""
+    before = tokens.words[max(mention.first - 2, 0) : mention.first]
+    return mention.has("organ", "abdomen") and not any(w in word_set("into") - {"of"} for w in before)
 
 
 def _begin(mention: Mention) -> int:

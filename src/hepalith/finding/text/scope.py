@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 
 from hepalith.finding.text.lexicon import word_set
 from hepalith.finding.text.mention import Mention, Sentence
@@ -76,27 +77,45 @@ def _sweep(tokens: Tokens, mentions: Sequence[Mention], carried: tuple[bool, flo
     """Judge the mentions of one part, left to right."""
     absent, doubt, _ = carried
     waiting: Mention | None = None
+    unused: tuple[Mention, float] | None = None
+    denied: Mention | None = None
     for place, mention in enumerate(mentions):
         for tag in mention.tags:
             if tag.kind != "cue":
                 continue
             if tag.name == "stop":
-                absent, doubt, waiting = False, None, None
+                absent, doubt, waiting, unused = False, None, None, None
             elif tag.name == "no":
                 absent, waiting = True, mention
             elif tag.name == "maybe":
                 doubt, absent = float(tag.value or 0.5), absent and waiting is not None
+                unused = (mention, doubt)
             elif tag.name in ("no_before", "maybe_before"):
                 probability = 0.0 if tag.name == "no_before" else float(tag.value or 0.5)
                 if not _reach_back(tokens, mentions[:place], mention, probability) and probability:
                     doubt = probability
         if _is_key(mention):
+            unused = None
+            if denied is not None and _is_spoken_of(tokens, denied, mention):
+                absent = False
             if absent or (place and _shares_denial(tokens, mentions[place - 1], mention)):
                 mention.probability = 0.0
+                denied = mention
                 waiting = None if absent else waiting
             elif doubt is not None:
                 mention.probability = doubt
     _deny_before(tokens, mentions, waiting)
+    if unused is not None and _is_last(tokens, unused[0]):
+        before = [m for m in mentions if m.last <= unused[0].first and m.probability]
+        _reach_back(tokens, before, *unused)
+
+
+def _is_spoken_of(tokens: Tokens, denied: Mention, mention: Mention) -> bool:
+    """Say whether what follows a denied thing is where that is not: "no shadow behind the focus"."""
+    between = tokens.words[denied.last : mention.first]
+    return any(
+        before in word_set("where") and after in word_set("definite") for before, after in pairwise(between)
+    )
 
 
 def _deny_before(tokens: Tokens, mentions: Sequence[Mention], waiting: Mention | None) -> None:
@@ -167,7 +186,8 @@ def _ending(
             if tag.kind == "cue" and tag.name == "maybe":
                 doubt = float(tag.value or 0.5)
     chinese = any("\u3400" <= w[0] <= "\u9fff" for w in tokens.words[first:last])
-    verbs = any(w in word_set("verbs") for w in tokens.words[first:last])
+    turn = max((m.last for m in mentions if m.has("cue", "no", "maybe")), default=first)
+    verbs = any(w in word_set("verbs") for w in tokens.words[turn:last])
     goes_on = (absent or doubt is not None) and not verbs
     if chinese:
         goes_on = absent and (denial or carried[2])
