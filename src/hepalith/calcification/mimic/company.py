@@ -17,6 +17,7 @@ from hepalith.anatomy.organs import CLASSES, Organs
 from hepalith.anatomy.vessels.vessels import Vessels
 from hepalith.calcification.extent.aperture import Aperture, Scene
 from hepalith.calcification.mimic.context import Context, lies_at_hilum
+from hepalith.calcification.mimic.gas_tube import find_gas_tubes
 from hepalith.calcification.mimic.wire_tube import BLOOD_MARGIN_HU, BRIGHT_HU, WireTube, find_wire_tubes
 from hepalith.calcification.search.candidate import Candidate
 from hepalith.geometry import Box
@@ -188,9 +189,11 @@ def survey(
     """Return what is known of the whole crop."""
     spacing = scene.spacing_mm
     level = max(scene.surroundings.liver_hu + BRIGHT_HU, context.blood_hu + BLOOD_MARGIN_HU)
-    tubes = find_wire_tubes(scene.hu, scene.liver, spacing, level, context.bone)
+    tubes = find_wire_tubes(scene.hu, scene.liver, spacing, level, context.bone_seen)
     if not tubes:  # at low voltage or after contrast much is as bright as the struts' edges
-        tubes = find_wire_tubes(scene.hu, scene.liver, spacing, level + DENSER_HU, context.bone)
+        tubes = find_wire_tubes(scene.hu, scene.liver, spacing, level + DENSER_HU, context.bone_seen)
+    if not tubes:
+        tubes = find_gas_tubes(scene.hu, scene.liver, spacing, scene.surroundings.liver_hu)
     centres = np.zeros((len(found), 3))
     volumes = np.zeros(len(found))
     for n, candidate in enumerate(found):

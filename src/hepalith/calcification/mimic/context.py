@@ -58,6 +58,8 @@ class Context:
     ----------
     metal, bone
         Voxels of metal and of bone in the crop, shape (n, 3), evenly thinned.
+    bone_seen
+        Those of the bones that the network sees as bone, too; of all where it was not asked.
     blood_hu
         The most that blood reaches in this scan.
     enhanced
@@ -66,6 +68,7 @@ class Context:
 
     metal: NDArray[np.float64]
     bone: NDArray[np.float64]
+    bone_seen: NDArray[np.float64]
     blood_hu: float
     enhanced: float
 
@@ -96,9 +99,10 @@ def look_about(
         What the network saw, and where the crop lies in the image; without them, size and place tell bone.
     """
     given = ENHANCED.get(phase.label, 0.5)
+    soft_hu = around.liver_hu + around.vessel_excess_hu
     return Context(
         _metal(hu, liver, spacing_mm),
-        _bone(hu, liver, around.liver_hu + around.vessel_excess_hu, spacing_mm, _bone_seen(organs, box)),
+        *_bone(hu, liver, soft_hu, spacing_mm, _bone_seen(organs, box)),
         blood_level(around, phase),
         phase.probability * given + (1 - phase.probability) * 0.5,
     )
@@ -164,15 +168,20 @@ def _bone(
     soft_hu: float,
     spacing_mm: tuple[float, float, float],
     seen: _BoneSeen | None,
-) -> NDArray[np.float64]:
-    """Return dense bodies of some size that lie mostly outside the liver: ribs and spine."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return dense bodies of some size that lie mostly outside the liver: ribs and spine.
+
+    And those of them that the network sees as bone: all where it was not asked.
+    """
     bodies = bodies_above(hu, liver, int(soft_hu + BONE_EXCESS_HU), spacing_mm)
     large = bodies.size * float(np.prod(spacing_mm)) >= BONE_MM3
     outer = bodies.inside < BONE_INSIDE * bodies.size
     chosen = large & outer & (bodies.dense <= METAL_SHARE * bodies.size)
+    sure = chosen
     if seen is not None:
-        chosen &= (seen.of(bodies, hu.shape) >= BONE_SEEN) | (_share_at_hilum(bodies, liver) < HILUM_SHARE)
-    return bodies.chosen(chosen, hu.shape)
+        sure = chosen & (seen.of(bodies, hu.shape) >= BONE_SEEN)
+        chosen = sure | (chosen & (_share_at_hilum(bodies, liver) < HILUM_SHARE))
+    return bodies.chosen(chosen, hu.shape), bodies.chosen(sure, hu.shape)
 
 
 def lies_at_hilum(places: NDArray[np.intp], liver: NDArray[np.bool_]) -> NDArray[np.bool_]:
