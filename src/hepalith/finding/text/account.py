@@ -65,10 +65,16 @@ class Lesion:
 
 @dataclass(slots=True)
 class Account:
-    """What has been said so far; the last lesion and `calcium` are what the report speaks of now."""
+    """What has been said so far; the last lesion and `calcium` are what the report speaks of now.
+
+    `names_calcium`: calcium or a stone was stated by that name, not only by a strong echo or a density;
+    `denies_calcium`: calcium was denied for the liver as a whole.
+    """
 
     said: list[Said] = field(default_factory=list)
     calcium: Mention | None = None
+    names_calcium: bool = False
+    denies_calcium: bool = False
     lesions: list[Lesion] = field(default_factory=list)
     site: Site = field(default_factory=Site)
     speaks_of_lesion: bool = False

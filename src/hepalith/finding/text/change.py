@@ -25,7 +25,7 @@ _DATES = (
     re.compile(rf"(?<!\d){_D}?(?:st|nd|rd|th)?[ -]?{_NAME},?[ -]{_Y}(?!\d)"),
     re.compile(rf"{_NAME} {_D}(?:st|nd|rd|th)?,? {_Y}(?!\d)"),
     re.compile(rf"(?<!\d)(?:{_D}[/.])?{_M}[/.]{_Y}(?!\d)"),
-    re.compile(rf"(?<![\d.-]){_Y}(?![\d.]|\s?(?:mm|cm|hu|u/|ng|iu))"),
+    re.compile(rf"(?<![\d.-]){_Y}(?!\d|\.\d|\s?(?:mm|cm|hu|u/|ng|iu))"),
 )
 """How reports write a date, the most exact first."""
 

@@ -76,6 +76,9 @@ _CALCIUM_ONLY = frozenset(
 """Findings that are about the calcium: they count only where calcium in the liver is spoken of."""
 
 
+_GROUPED = frozenset(("clustered", "beaded_chain"))
+"""How several foci lie: of lesions that lie so, the same words say nothing of the calcium."""
+
 _HOST_ONLY = frozenset(
     (
         "ill_defined_margin", "cyst_septa", "thick_wall", "enhancing_capsule", "lesion_necrosis",
@@ -120,7 +123,7 @@ def _is_misplaced(account: Account, sentence: Sentence, mention: Mention, name: 
     """Say whether a finding is named where there is nothing it could be about."""
     foreign = is_foreign(mention)
     if name in _CALCIUM_ONLY:
-        of_lesion = not account.hosts and _is_of_lesion(sentence, mention)
+        of_lesion = (not account.hosts or name in _GROUPED) and _is_of_lesion(sentence, mention)
         empty = name == "duct_relation" and _is_empty(sentence, mention)
         return account.calcium is None or foreign or of_lesion or empty
     if name in _HOST_ONLY and not account.lesions:
@@ -189,6 +192,8 @@ def _joined(sentence: Sentence) -> Iterator[Said]:
     for mention in sentence.mentions:
         if mention.probability is None or mention.prior or mention.family:
             continue
+        if _is_large_liver(sentence, mention):
+            yield Said("hepatomegaly", mention.probability, mention.first, mention.last)
         for name in (*mention.names("thing"), *mention.names("quality")):
             for organ in mention.organs:
                 for finding in joins.get((name, organ), ()):
@@ -196,6 +201,14 @@ def _joined(sentence: Sentence) -> Iterator[Said]:
                     named = "lobar_atrophy" if finding == "small_liver" and in_part else finding
                     chance = -1.0 if mention.unseen else mention.probability
                     yield Said(named, chance, mention.first, mention.last)
+
+
+def _is_large_liver(sentence: Sentence, mention: Mention) -> bool:
+    """Say whether "enlarged" is said of the whole liver: of no lobe, no other organ, no lesion."""
+    if not mention.has("quality", "enlarged") or mention.organs != ("liver",) or mention.unseen:
+        return False
+    part = [m for m in sentence.mentions if m.part == mention.part or m.last <= mention.first]
+    return not any(m.has("thing") or m.has("place") or m.has("cue", "compared") for m in part)
 
 
 def _normal(sentence: Sentence) -> Iterator[Said]:
@@ -240,6 +253,9 @@ def _segments(site: Site) -> Iterator[Composed]:
         )
 
 
+CALLED_SOLID = 0.9
+"""From this on the word itself is "solid": necrosis in such a mass leaves it a solid one."""
+
 _STRENGTH = ("fat", "infiltrative", "mixed", "fluid", "solid")
 """Kinds of host, the one that tells most first: a fatty or necrotic mass is a mass as well."""
 
@@ -247,6 +263,8 @@ _STRENGTH = ("fat", "infiltrative", "mixed", "fluid", "solid")
 def _hosts(account: Account) -> Iterator[Said]:
     """Yield kind and size of the lesions that hold the calcium."""
     kinds = [kind for host in account.hosts for kind in host.kinds]
+    if any(name == "solid" and chance >= CALLED_SOLID for name, chance, _ in kinds):
+        kinds = [kind for kind in kinds if not kind[2].has("finding", "lesion_necrosis")]
     for wanted in _STRENGTH:
         own = [(chance, m) for name, chance, m in kinds if name == wanted]
         if own:
@@ -297,6 +315,9 @@ def _tidy(account: Account, by_id: dict[str, list[Said]]) -> None:
     if account.calcium is None:
         for name in ("side_of_foci", "dominant_morphology", "change_since_prior", "unchanged_two_years"):
             by_id.pop(name, None)
+    if account.denies_calcium and not account.names_calcium:
+        said = by_id.get("intrahepatic_calcification", [])
+        by_id["intrahepatic_calcification"] = [s for s in said if s.probability == 0.0] or said
     washout = [s for s in by_id.pop("washout", []) if s.probability >= FEWEST_SURE]
     arterial = [
         s for s in by_id.get("enhancement", []) if s.value == "arterial" and s.probability >= FEWEST_SURE

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from hepalith.finding.text.account import SURE, Account, Lesion, Site, calcium_of, goes_on
-from hepalith.finding.text.lexicon import word_set
+from hepalith.finding.text.lexicon import Tag, Tags, word_set
 from hepalith.finding.text.mention import Mention, Sentence, part_of
 from hepalith.finding.text.number import take_counts, take_sizes
 from hepalith.finding.text.place import NEAR_WORDS, is_foreign, read_segments, side_of
@@ -18,6 +18,7 @@ __all__ = ["follow"]
 def follow(account: Account, tokens: Tokens, sentence: Sentence) -> None:
     """Take in one sentence of the report."""
     here = [m for m in sentence.mentions if not is_foreign(m)]
+    _take_shadowing(here)
     calcium = [m for m in here if calcium_of(m)]
     lesions = [m for m in here if m.has("thing", "mass", "cyst", "lesion", "abscess")]
     asserted = [m for m in calcium if m.probability and not m.prior]
@@ -25,6 +26,8 @@ def follow(account: Account, tokens: Tokens, sentence: Sentence) -> None:
         account.say("intrahepatic_calcification", mention, scale=calcium_of(mention))
         if mention.has("thing", "stone") and "duct" in mention.organs:
             account.say("duct_relation", mention, "in_lumen")
+        account.names_calcium |= bool(mention.probability) and mention.has("thing", "calcium", "stone")
+        account.denies_calcium |= _is_denied_whole(tokens, sentence, mention)
     _take_lesions(account, tokens, sentence, lesions, calcium)
     if asserted:
         account.calcium = asserted[0]
@@ -39,6 +42,36 @@ def follow(account: Account, tokens: Tokens, sentence: Sentence) -> None:
         _take_attributes(account, tokens, sentence, here, asserted)
     _take_sites(account, tokens, sentence, asserted, lesions)
     take_sizes(account, tokens, sentence, lesions)
+
+
+def _is_denied_whole(tokens: Tokens, sentence: Sentence, mention: Mention) -> bool:
+    """Say whether calcium is denied for the whole liver: for no lobe, and not only "other" calcium."""
+    if mention.probability != 0.0 or mention.prior or not mention.has("thing", "calcium"):
+        return False
+    first, last = sentence.parts[mention.part]
+    placed = any(m.part == mention.part and m.has("place") for m in sentence.mentions)
+    inside = any(m.part == mention.part and m.has("rel", "inside") for m in sentence.mentions)
+    return not (placed or inside or word_set("further") & set(tokens.words[first:last]))
+
+
+_BRIGHT = Tags((Tag("thing", "bright"),))
+
+
+def _take_shadowing(here: Sequence[Mention]) -> None:
+    """Take a "hyperechoic lesion" that casts a shadow for a strong echo: a tumour casts none.
+
+    Not where calcium is named between the two: then that casts it, and the lesion holds it.
+    """
+    lesion: Mention | None = None
+    for mention in here:
+        if mention.has("echo", "hyperechoic") and mention.probability:
+            lesion = mention
+        elif calcium_of(mention):
+            lesion = None
+        elif lesion is not None and mention.has("quality", "shadow", "comet") and mention.probability:
+            if not any(t.name == "acoustic_shadow" and t.value == "none" for t in mention.tags):
+                lesion.tags = _BRIGHT
+            lesion = None
 
 
 def _take_lesions(
@@ -125,7 +158,8 @@ def _holds(tokens: Tokens, sentence: Sentence, present: Sequence[Mention], real:
             own = any(
                 calcium.first - 6 <= m.first <= calcium.last + 6 and not low <= m.first < high for m in places
             )
-            if len(between) < 30 and not (own and ("and" in between or "另" in between) and len(places) > 1):
+            length = sum(0.5 if w[0] > "\u3400" else 1.0 for w in between)
+            if length < 30 and not (own and ("and" in between or "另" in between) and len(places) > 1):
                 return True
     return False
 

@@ -17,7 +17,7 @@ _BETWEEN = (
     r"levels?|concentration|count|值|水平|浓度|is|was|were|of|:|=|为|约|达|at|a|to|level of|明显|显著|轻度|"
     r"升高至|升至|增高至|高达|"
     r"(?:由|从|from)\s?\d{1,7}(?:\.\d{1,3})?\s?(?:[a-z]{1,3}/[a-z]{1,3})?\s?(?:降至|升至|降到|升到|下降至|上升至|to)|"
-    r"升高|增高|elevated|raised|increased|markedly|mildly|slightly|high|low|about|up|still|only|normal|within|正常|\(|,"
+    r"升高|增高|elevated|raised|increased|rising|falling|rose|fell|now|today|markedly|mildly|slightly|high|low|about|up|still|only|normal|within|正常|\(|,"
 )
 _NUMBER = r"\d{1,3}(?:[ ,]\d{3})+(?!\d)|\d{1,7}(?:\.\d{1,4})?"
 _POWER = r"(?:\s?x\s?10\s?\^?\s?(?P<e>[2-6])(?=\s?[a-z]))?"
@@ -65,6 +65,14 @@ _UNITS = {
 }  # fmt: skip
 """Units as they are written, in lower case, and their UCUM codes."""
 
+SHORT_NAME = 2
+"""Letters of a name ("Ca") that is a laboratory value only where its unit is written: it means other things."""
+
+CELLS_FROM = 1000.0
+"""A count of cells from this number on, without a unit, is one of cells a microlitre: "Plt 74,000"."""
+
+_PER_THOUSAND = ("10*3/uL", "10*9/L")
+
 _THOUSANDS = re.compile(r"10\s?\^?9\s?/\s?l|10\s?\^?3\s?/\s?ul|10e9/l|k/ul|/nl")
 
 
@@ -94,7 +102,7 @@ def take_labs(person: Person, tokens: Tokens, sentence: Sentence, normal: str) -
 
 
 _LAST_WORD = re.compile(r"[a-z]*(?: serum)?\s*$")
-_RAISED = re.compile(r"elevated|raised|increased|high|升高|增高|升至|高达")
+_RAISED = re.compile(r"elevated|rising|rose|raised|increased|high|升高|增高|升至|高达")
 _ARROW = re.compile(r"\s?[↑]")
 _BEFORE_VALUE = re.compile(r"normal|正常")
 
@@ -126,14 +134,19 @@ def _take_value(
     unit = _UNITS.get(written) or ("10*3/uL" if _THOUSANDS.search(written) else None)
     if unit is None and "/" in written:
         unit = written
+    if unit is None and end - start <= SHORT_NAME:
+        return None
     value = float(match["n"].replace(",", "").replace(" ", "")) * 10.0 ** int(match["e"] or 0)
+    usual = str(load_vocabulary()[name].unit)
+    if unit is None and value >= CELLS_FROM and usual in _PER_THOUSAND:
+        value /= 1000.0
     if name == "temperature":
         value = value if value <= MOST_CELSIUS else round((value - 32.0) / 1.8, 1)
         if not LEAST_CELSIUS <= value <= MOST_CELSIUS:
             return None
     lab: dict[str, Any] = {
         "value": value,
-        "unit": unit or str(load_vocabulary()[name].unit),
+        "unit": unit or usual,
     }
     upper = _upper_limit(normal[match.end() : max(min(match.end() + LIMIT_REACH, upto), match.end())])
     if upper is not None:

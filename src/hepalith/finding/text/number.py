@@ -113,7 +113,8 @@ def take_sizes(account: Account, tokens: Tokens, sentence: Sentence, lesions: Se
             for m in sentence.mentions
         ):
             continue
-        owner = _owner(tokens, sentence, size, things)
+        spoken_of = lesion.mention if account.speaks_of_lesion and lesion else None
+        owner = _owner(tokens, sentence, size, things, spoken_of)
         if owner is None:
             organs = [
                 m
@@ -124,7 +125,7 @@ def take_sizes(account: Account, tokens: Tokens, sentence: Sentence, lesions: Se
                 tokens, sentence, size
             ):
                 continue
-            owner = lesion.mention if account.speaks_of_lesion and lesion else account.calcium
+            owner = spoken_of or account.calcium
         if owner is None or owner.prior or is_foreign(owner) or not owner.probability:
             continue
         is_lesion = owner.has("thing", "mass", "cyst", "lesion", "abscess")
@@ -141,10 +142,15 @@ def take_sizes(account: Account, tokens: Tokens, sentence: Sentence, lesions: Se
 
 def _may_go_on(tokens: Tokens, sentence: Sentence, size: Size) -> bool:
     """Say whether a size without a thing of its own belongs to what was spoken of."""
-    if goes_on(tokens, sentence) or size.first - sentence.first <= 2:
-        return True
     lead = tokens.words[sentence.first : size.first]
+    if goes_on(tokens, sentence) or (len(lead) <= 2 and not any(map(_is_name, lead))):
+        return True
     return not any(m.has("thing") for m in sentence.mentions) and any(w in ("者", "枚", "个") for w in lead)
+
+
+def _is_name(word: str) -> bool:
+    """Say whether a word before a size may name what is measured, in a way that this reader does not know."""
+    return word.isalpha() and word.isascii() and word not in word_set("before_sizes") | word_set("continuing")
 
 
 def _of_largest(tokens: Tokens, size: Size, lesions: Sequence[Mention]) -> bool:
@@ -164,10 +170,29 @@ def _subject(sentence: Sentence, size: Size, before: Sequence[Mention]) -> Menti
     return before[-1] if sized or calcium_of(head) or not head.probability else head
 
 
-def _owner(tokens: Tokens, sentence: Sentence, size: Size, things: Sequence[Mention]) -> Mention | None:
-    """Return the thing a size belongs to: the next one, or the last one where the words say so."""
+def _named_after(sentence: Sentence, size: Size, things: Sequence[Mention]) -> Mention | None:
+    """Return what the next clause takes a sized thing for: "a spot of 8 mm, suggestive of calcification"."""
+    following = [m for m in things if m.first >= size.last and m.part == size.part + 1]
+    guesses = [m for m in sentence.mentions if m.part == size.part + 1 and m.has("cue", "maybe")]
+    return following[0] if following and guesses and guesses[0].first < following[0].first else None
+
+
+def _owner(
+    tokens: Tokens, sentence: Sentence, size: Size, things: Sequence[Mention], spoken_of: Mention | None
+) -> Mention | None:
+    """Return the thing a size belongs to: the next one, or the last one where the words say so.
+
+    What the sized thing holds ("measures 5 cm and contains calcification") is not it: then it is the one
+    before, or the lesion that was `spoken_of`.
+    """
     before = [m for m in things if m.last <= size.first]
     after = [m for m in things if m.first >= size.last and m.part == size.part and not m.has("rel", "inside")]
+    if after and word_set("holding") & set(tokens.words[size.last : after[0].first]):
+        if not before and spoken_of is not None:
+            return spoken_of
+        after = [] if before else after
+    if not before and not after:
+        return _named_after(sentence, size, things)
     if not after and {"a", "an", "one", "一"} & set(tokens.words[max(size.first - 2, 0) : size.first]):
         after = [m for m in things if m.first >= size.last and m.part == size.part + 1]
     lead = tokens.words[max(size.first - 2, sentence.first) : size.first]

@@ -34,6 +34,7 @@ _AGE = tuple(
         r"(?<![\d.])(?P<n>\d{1,3})_-?_(?P<u>day|week|month|year)s?_-?_"
         r"(?:infant|boy|girl|baby|male|female|neonate|newborn|man|woman)",
         r"\b(?P<u>day|week|month) (?P<n>\d{1,2}) of life",
+        r"\b(?:mr|mrs|ms|miss)\.? [a-z]{1,20},?_\(?(?P<n>\d{1,3})_[,)]",
         r"\b(?:man|woman|male|female|gentleman|lady|boy|girl|patient)_,_(?:aged\s)?(?P<n>\d{1,3})(?![\d./]|_(?:mm|cm|%))",
     )
 )
@@ -53,11 +54,14 @@ _IN_YEARS = {
     "日": 365.25,
 }
 _WEEKS = re.compile(
-    r"(?<![\d.])(?P<n>[1-4]\d)\s{0,2}(?:\+\s{0,2}\d\s{0,2})?-?\s{0,2}"
+    r"(?<![\d.])(?P<n>[1-4]\d)\s{0,2}(?:\+\s{0,2}(?P<d>[0-6])\s{0,2})?-?\s{0,2}"
     r"(?:weeks?|wks?|w(?![a-z])|gestational weeks?|周)"
-    r"|孕\s{0,2}(?P<z>[1-4]\d)|gestation(?:al age)?\s{0,2}:?\s{0,2}(?:of\s)?(?P<g>[1-4]\d)"
+    r"|孕\s{0,2}(?P<z>[1-4]\d)(?:\s?\+\s?(?P<e>[0-6]))?|gestation(?:al age)?\s{0,2}:?\s{0,2}(?:of\s)?(?P<g>[1-4]\d)"
     r"|\bga\s{0,2}:?\s{0,2}(?P<h>[1-4]\d)"
 )
+_DAYS_BEHIND = re.compile(r"(?:周|\s?weeks?)?\s?(?:\+\s?|and )?(?P<d>[0-6])(?:\s?(?:days?|d\b|天)|(?![\d.]))")
+"""Days behind the weeks: 28周+2, "21 weeks 3 days"."""
+
 _MOST_YEARS = 120
 
 
@@ -103,6 +107,8 @@ def read_fetus(normal: str, person: Person, start: int, end: int) -> None:
     match = _WEEKS.search(normal)
     if match is not None and ("", "age_years") not in person.facts:
         weeks = float(match["n"] or match["z"] or match["g"] or match["h"])
+        if days := match["d"] or match["e"] or _DAYS_BEHIND.match(normal, match.end()):
+            weeks = round(weeks + int(days if isinstance(days, str) else days["d"]) / 7, 2)
         person.note("", "subject", "fetus", start, end)
         person.note("", "gestation_weeks", weeks, match.start(), match.end())
 
@@ -122,6 +128,8 @@ def take_person(person: Person, tokens: Tokens, sentence: Sentence, normal: str)
                 _take_fact(person, mention, tag, (start, end))
             elif tag.kind == "past_only" and mention.past and mention.probability is not None:
                 person.note("history", tag.name, mention.probability >= SURE, start, end)
+            elif tag.kind in ("primary", "cancer") and mention.family and mention.probability:
+                person.note("history", "family_cancer", True, start, end)
             elif tag.kind == "primary" and mention.past and (mention.probability or 0) >= SURE:
                 person.note("history", "known_primary", tag.name, start, end)
                 person.note("history", "cancer_history", True, start, end)

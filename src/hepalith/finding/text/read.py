@@ -138,9 +138,12 @@ def _mute(sentence: Sentence) -> None:
     """Take what a section asks, advises or compares with for no statement, but for facts of the patient."""
     if sentence.heading in _INLINE:
         for mention in sentence.mentions:
-            if not any(mention.has(kind) for kind in ("history", "sex", "symptom", "exposure")):
+            if not any(mention.has(kind) for kind in _FACTS):
                 mention.probability = None
 
+
+_FACTS = ("history", "sex", "symptom", "exposure", "lab", "lab_name", "serology")
+"""What is known of the patient whatever the section says it for."""
 
 _INLINE = frozenset(("technique", "indication", "comparison", "recommendation"))
 """Sections that end with the sentence behind their heading: reports seldom mark where they end."""
