@@ -19,6 +19,7 @@ from hepalith.calcification.mimic.change import Change
 from hepalith.calcification.mimic.company import ALONE, Company
 from hepalith.calcification.mimic.context import Context
 from hepalith.calcification.mimic.fading import fading_of
+from hepalith.calcification.mimic.leading import NOTHING_LEADS, Leading, leading_of
 from hepalith.calcification.search.candidate import Candidate
 from hepalith.geometry import Box
 
@@ -34,6 +35,9 @@ __all__ = [
 
 GAS_HU = -300
 """HU below which a voxel holds gas; fat stays above −150."""
+
+DIAMETERS = 3.5
+"""Diameter of a rounded body in standard deviations along an axis: 3.5 of a disc across, 4.5 of a ball."""
 
 NEAR_MM = 12.0
 """How far around a focus gas is looked for."""
@@ -156,6 +160,8 @@ class Appearance:
     changes: tuple[Change, ...] = ()
     """What becomes of it in other phases of the examination."""
     words: Words = field(default_factory=Words)
+    leading: Leading = field(default=NOTHING_LEADS)
+    """What leads away from it."""
 
 
 def is_tubular(seen: Appearance) -> bool:
@@ -237,6 +243,8 @@ def describe_appearance(
     core_hu, core_se = float((hu * weights).sum()), float(np.sqrt(scene.noise.variance_of(weights)))
     thick_mm = _thickness(aperture, scene)
     metal_mm, same = _distance_mm(aperture, context.metal, scene)
+    shape = describe_shape(aperture, measured, scene)
+    width_mm = DIAMETERS * min(shape.lengths_mm)
     return Appearance(
         peak_hu=measured.peak.value,
         peak_excess_hu=candidate.peak_excess_hu,
@@ -257,7 +265,7 @@ def describe_appearance(
         core_se_hu=core_se,
         enhanced=context.enhanced,
         bone_mm=_distance_mm(aperture, context.bone, scene)[0],
-        shape=describe_shape(aperture, measured, scene),
+        shape=shape,
         thickness=thick_mm / max(scene.blur.in_plane_fwhm_mm, 0.1),
         thick_mm=thick_mm,
         texture=_texture(aperture, scene),
@@ -266,6 +274,7 @@ def describe_appearance(
         ),
         level_step_hu=aperture.level_hu - scene.surroundings.liver_hu,
         cast=_cast(aperture, measured, scene),
+        leading=leading_of(measured.centroid, width_mm, aperture.level_hu, scene.hu, scene.spacing_mm),
         company=company,
         words=words or Words(),
     )
