@@ -6,7 +6,8 @@ import pytest
 from tests.evaluation.made_records import body, study, true
 
 from hepalith.errors import UnreadableFileError
-from hepalith.evaluation.record import load_records, to_line
+from hepalith.evaluation.lines import to_line
+from hepalith.evaluation.record import load_records
 
 
 def test_a_line_read_back_is_the_same_line(tmp_path: Path) -> None:

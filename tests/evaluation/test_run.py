@@ -8,8 +8,7 @@ from tests.evaluation.made_records import study
 
 from hepalith.errors import UsageError
 from hepalith.evaluation import run as run_module
-from hepalith.evaluation.lines import RESULTS
-from hepalith.evaluation.record import to_line
+from hepalith.evaluation.lines import RESULTS, to_line
 from hepalith.evaluation.run import Order, fingerprint_of, run_order
 from hepalith.evaluation.study_set import SETS, plan_of, seeds_of
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from typing import Any, TypeVar
 
-from hepalith.errors import OutputError
+from pydantic import TypeAdapter, ValidationError
 
-__all__ = ["RESULTS", "drop_torn_line", "end_with_parent", "write_lines"]
+from hepalith.errors import OutputError, UnreadableFileError
+
+__all__ = ["RESULTS", "drop_torn_line", "end_with_parent", "load_lines", "to_line", "write_lines"]
+
+Record = TypeVar("Record")
 
 RESULTS = "results.jsonl"
 """The file of lines in the output folder."""
@@ -63,6 +69,63 @@ def write_lines(
                     progress(f"{number} of {len(seeds)} studies")
     except OSError as error:
         raise OutputError(f"{path}: {error.strerror}; choose another --out") from error
+
+
+def to_line(record: object) -> str:
+    """Return a record (a dataclass) as one line of JSON, floats with six significant digits, no NaN."""
+    return json.dumps(_plain(record), allow_nan=False, separators=(",", ":"))
+
+
+def _plain(value: Any) -> Any:
+    """Return dataclasses and mapping proxies as dicts, floats cut, all the way down."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+def load_lines(path: Path, adapter: TypeAdapter[Record], schema: str) -> tuple[Record, ...]:
+    """Return the records of a file of lines; none where there is no file yet.
+
+    A last line that was cut short (a killed run) is passed over.
+
+    Parameters
+    ----------
+    path
+        The file.
+    adapter
+        Of the kind of record.
+    schema
+        Its name, for the words of an error.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file cannot be read, or another line is no such record.
+    """
+    if not path.exists():
+        return ()
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.strip()]
+    except OSError as error:
+        raise UnreadableFileError(f"{path}: {error.strerror}") from error
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(adapter.validate_json(line))
+        except ValidationError as error:
+            if number == len(lines) and not line.endswith("\n"):
+                break
+            what = error.errors()[0]["msg"]
+            raise UnreadableFileError(
+                f"{path.name} line {number} is no record of {schema} ({what}); move the file away"
+            ) from error
+    return tuple(records)
 
 
 def drop_torn_line(path: Path) -> None:

@@ -6,16 +6,14 @@ lines of several machines laid together, and a table put differently without rea
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 
-from hepalith.errors import UnreadableFileError
+from hepalith.evaluation.lines import load_lines
 
 __all__ = [
     "BaselineRecord",
@@ -29,7 +27,6 @@ __all__ = [
     "StudyRecord",
     "TrueRecord",
     "load_records",
-    "to_line",
 ]
 
 SCHEMA = "hepalith/evaluation/1"
@@ -322,57 +319,6 @@ class StudyRecord:
 _ADAPTER: TypeAdapter[StudyRecord] = TypeAdapter(StudyRecord)
 
 
-def to_line(record: StudyRecord) -> str:
-    """Return the record as one line of JSON, floats with six significant digits, no NaN."""
-    return json.dumps(plain(record), allow_nan=False, separators=(",", ":"))
-
-
-def plain(value: Any) -> Any:
-    """Return dataclasses and mapping proxies as dicts, floats cut, all the way down."""
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    if isinstance(value, Mapping):
-        return {k: plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    return value
-
-
-def parse_lines(lines: Iterable[str], name: str) -> Iterator[StudyRecord]:
-    """Yield the records of lines; a last line that was cut short (a killed run) is passed over.
-
-    Raises
-    ------
-    UnreadableFileError
-        If another line is no record of this schema.
-    """
-    held = [line for line in lines if line.strip()]
-    for number, line in enumerate(held, start=1):
-        try:
-            yield _ADAPTER.validate_json(line)
-        except ValidationError as error:
-            if number == len(held) and not line.endswith("\n"):
-                return
-            what = error.errors()[0]["msg"]
-            raise UnreadableFileError(
-                f"{name} line {number} is no record of {SCHEMA} ({what}); move the file away"
-            ) from error
-
-
 def load_records(path: Path) -> tuple[StudyRecord, ...]:
-    """Return the records of a results file; none where there is no file yet.
-
-    Raises
-    ------
-    UnreadableFileError
-        If it cannot be read.
-    """
-    if not path.exists():
-        return ()
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    except OSError as error:
-        raise UnreadableFileError(f"{path}: {error.strerror}") from error
-    return tuple(parse_lines(lines, path.name))
+    """Return the records of a results file; none where there is no file yet (`load_lines`)."""
+    return load_lines(path, _ADAPTER, SCHEMA)

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from hepalith.evaluation.examine import examine
-from hepalith.evaluation.lines import RESULTS, write_lines
-from hepalith.evaluation.record import StudyRecord, load_records, to_line
+from hepalith.evaluation.lines import RESULTS, to_line, write_lines
+from hepalith.evaluation.record import StudyRecord, load_records
 from hepalith.evaluation.study_set import Plan, draw, plan_of, seeds_of
 
 __all__ = [
@@ -22,12 +22,14 @@ __all__ = [
     "run_order",
 ]
 
-ROOMS = ("geometry", "image", "anatomy", "calcification", "phantom", "vocabulary")
+ROOMS = ("geometry", "image", "anatomy", "calcification", "finding", "phantom", "vocabulary")
 """Rooms whose code decides what a study looks like and what is found in it."""
 
 OWN = (
+    "accompany",
     "baseline",
     "examine",
+    "hotelling",
     "matching",
     "observer",
     "overlap",

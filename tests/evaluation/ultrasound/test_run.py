@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from hepalith.errors import UsageError
-from hepalith.evaluation.lines import RESULTS
+from hepalith.evaluation.lines import RESULTS, to_line
 from hepalith.evaluation.ultrasound import run as sono_run
-from hepalith.evaluation.ultrasound.record import SonoRecord, to_sono_line
+from hepalith.evaluation.ultrasound.record import SonoRecord
 from hepalith.evaluation.ultrasound.run import SonoOrder, run_sono_order, sono_fingerprint_of
 
 
@@ -18,7 +18,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def line(set_name: str, seed: int, fingerprint: str) -> str:
         seeds.append(seed)
-        return to_sono_line(SonoRecord(f"{set_name}-{seed}", seed, "development", set_name, fingerprint, "x"))
+        return to_line(SonoRecord(f"{set_name}-{seed}", seed, "development", set_name, fingerprint, "x"))
 
     monkeypatch.setattr(sono_run, "_line", line)
     return seeds

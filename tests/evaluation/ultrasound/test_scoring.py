@@ -9,6 +9,7 @@ import pytest
 from hepalith.calcification.echo import Observation, Shadow
 from hepalith.calcification.focus import Focus
 from hepalith.errors import UnreadableFileError
+from hepalith.evaluation.lines import to_line
 from hepalith.evaluation.record import Range
 from hepalith.evaluation.ultrasound.measure import (
     cases_of,
@@ -27,7 +28,6 @@ from hepalith.evaluation.ultrasound.record import (
     SonoRecord,
     TruthRecord,
     load_sono_records,
-    to_sono_line,
 )
 from hepalith.evaluation.ultrasound.scoring import score_sonogram
 from hepalith.evaluation.ultrasound.summary import summarise_sonograms
@@ -172,10 +172,10 @@ def test_stone_against_simple_is_judged_by_their_own_odds() -> None:
 def test_a_line_comes_back_as_it_was(tmp_path: Path) -> None:
     kept = record(7, (true(1, 1),), (called(1, 1, index=Range(0.5, 0.4, 0.6)),), seconds={"picture": 0.25})
     path = tmp_path / "results.jsonl"
-    path.write_text(to_sono_line(kept) + "\n" + to_sono_line(kept)[:-20], encoding="utf-8")
+    path.write_text(to_line(kept) + "\n" + to_line(kept)[:-20], encoding="utf-8")
     (again,) = load_sono_records(path)
     assert again == kept
-    path.write_text("{}\n" + to_sono_line(kept) + "\n", encoding="utf-8")
+    path.write_text("{}\n" + to_line(kept) + "\n", encoding="utf-8")
     with pytest.raises(UnreadableFileError, match="line 1"):
         load_sono_records(path)
 

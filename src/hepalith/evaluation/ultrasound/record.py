@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 
-from hepalith.errors import UnreadableFileError
-from hepalith.evaluation.record import Range, plain
+from hepalith.evaluation.lines import load_lines
+from hepalith.evaluation.record import Range
 
-__all__ = ["CallRecord", "SonoRecord", "TruthRecord", "load_sono_records", "to_sono_line"]
+__all__ = ["CallRecord", "SonoRecord", "TruthRecord", "load_sono_records"]
 
 SCHEMA = "hepalith/evaluation-us/1"
 """Name and version of the layout of a line."""
@@ -153,36 +152,6 @@ class SonoRecord:
 _ADAPTER: TypeAdapter[SonoRecord] = TypeAdapter(SonoRecord)
 
 
-def to_sono_line(record: SonoRecord) -> str:
-    """Return the record as one line of JSON, floats with six significant digits, no NaN."""
-    return json.dumps(plain(record), allow_nan=False, separators=(",", ":"))
-
-
 def load_sono_records(path: Path) -> tuple[SonoRecord, ...]:
-    """Return the records of a results file; none where there is no file yet.
-
-    A last line that was cut short (a killed run) is passed over.
-
-    Raises
-    ------
-    UnreadableFileError
-        If it cannot be read, or another line is no record of this schema.
-    """
-    if not path.exists():
-        return ()
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    except OSError as error:
-        raise UnreadableFileError(f"{path}: {error.strerror}") from error
-    records = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            records.append(_ADAPTER.validate_json(line))
-        except ValidationError as error:
-            if number == len(lines) and not line.endswith("\n"):
-                break
-            what = error.errors()[0]["msg"]
-            raise UnreadableFileError(
-                f"{path.name} line {number} is no record of {SCHEMA} ({what}); move the file away"
-            ) from error
-    return tuple(records)
+    """Return the records of a results file; none where there is no file yet (`load_lines`)."""
+    return load_lines(path, _ADAPTER, SCHEMA)

@@ -8,12 +8,12 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from hepalith.evaluation.lines import RESULTS, write_lines
+from hepalith.evaluation.lines import RESULTS, to_line, write_lines
 from hepalith.evaluation.run import digest_of
 from hepalith.evaluation.study_set import seeds_of
 from hepalith.evaluation.ultrasound.examine import examine_sonogram
 from hepalith.evaluation.ultrasound.pictures import sono_plan_of
-from hepalith.evaluation.ultrasound.record import SonoRecord, load_sono_records, to_sono_line
+from hepalith.evaluation.ultrasound.record import SonoRecord, load_sono_records
 
 __all__ = ["SonoOrder", "run_sono_order", "sono_fingerprint_of"]
 
@@ -117,6 +117,6 @@ def _line(set_name: str, seed: int, fingerprint: str) -> str:
     """Return the line of one sonogram; runs in a worker."""
     phantom, contents = sono_plan_of(set_name).make(seed)
     key = f"{set_name}-{seed}"
-    return to_sono_line(
+    return to_line(
         examine_sonogram(phantom, key=key, kind=set_name, fingerprint=fingerprint, contents=contents)
     )
