@@ -162,6 +162,42 @@ def test_nan_in_the_liver_is_refused(
     assert "NaN" in refuse(hepalith, 3, out, save_nifti(tmp_path / "nan.nii.gz", hu, scan.affine))
 
 
+@pytest.mark.parametrize("value", [np.nan, -1024.0, 0.0], ids=["no number", "air", "water"])
+def test_a_slice_lost_within_the_liver_is_refused(
+    hepalith: Any, phantom_nifti: Path, read_phantom: ReadPhantom, out: Path, value: float
+) -> None:
+    """The liver that is found ends there: the rest was left out without a word, and called whole."""
+    scan = nib.load(phantom_nifti)
+    liver = np.asarray(nib.load(read_phantom.study / "liver.nii.gz").dataobj)
+    hu = np.asarray(scan.dataobj).astype(np.float32)
+    middle = int(np.argmax(np.count_nonzero(liver, axis=(0, 1))))
+    hu[:, :, middle] = value
+    line = refuse(hepalith, 3, out, save_nifti(out.parent / "lost.nii.gz", hu, scan.affine))
+    assert "lost.nii.gz: one slice holds nothing" in line
+
+
+def test_no_numbers_where_the_liver_ends_are_refused(
+    hepalith: Any, phantom_nifti: Path, read_phantom: ReadPhantom, tmp_path: Path, out: Path
+) -> None:
+    scan = nib.load(phantom_nifti)
+    liver = np.asarray(nib.load(read_phantom.study / "liver.nii.gz").dataobj) > 0
+    hu = np.asarray(scan.dataobj).astype(np.float32)
+    middle = int(np.argmax(np.count_nonzero(liver, axis=(0, 1))))
+    hu[:, : hu.shape[1] // 2, middle - 2 : middle + 3] = np.nan
+    assert "NaN" in refuse(hepalith, 3, out, save_nifti(tmp_path / "nan.nii.gz", hu, scan.affine))
+
+
+@pytest.mark.parametrize("factor", [0.001, 0.01, 100.0, 1000.0])
+def test_a_slip_of_the_unit_is_refused_before_it_fills_the_memory(
+    hepalith: Any, phantom_nifti: Path, tmp_path: Path, out: Path, factor: float
+) -> None:
+    scan = nib.load(phantom_nifti)
+    affine = scan.affine.copy()
+    affine[:3] *= factor
+    slipped = save_nifti(tmp_path / "slipped.nii.gz", np.asarray(scan.dataobj), affine)
+    assert "are no CT of a body" in refuse(hepalith, 3, out, slipped)
+
+
 def test_zero_spacing_is_refused(hepalith: Any, tmp_path: Path, out: Path) -> None:
     image = nib.Nifti1Image(np.zeros((20, 20, 20), np.int16), np.diag([2.0, 2.0, 2.0, 1.0]))
     image.set_sform(np.diag([2.0, 2.0, 0.0, 1.0]), code=1)

@@ -43,6 +43,13 @@ def test_the_reading_follows_its_schema(read_phantom: ReadPhantom) -> None:
     jsonschema.validate(read_phantom.document, product.reading_schema())
 
 
+def test_what_could_not_be_judged_of_a_focus_says_why(read_phantom: ReadPhantom) -> None:
+    assert len(read_phantom.document["foci"]) > 3
+    for focus in read_phantom.document["foci"]:
+        for name, key in (("duct", "relation"), ("host", "kind"), ("shadow", "grade")):
+            assert focus[name][key] != "not_assessable" or focus[name]["reason"], (focus["id"], name)
+
+
 def test_every_calcification_of_the_phantom_is_found_and_no_other(read_phantom: ReadPhantom) -> None:
     wanted = read_phantom.truth["foci"]
     found = [f for f in read_phantom.document["foci"] if f["label"] == "calcification"]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from hepalith.anatomy.find import find_liver, given_liver, with_organs
 from hepalith.anatomy.liver import Liver
@@ -54,12 +55,27 @@ def locate_liver(volume: Volume, settings: Settings) -> tuple[Volume, Liver]:
     else:
         liver = find_liver(volume, settings)
     if liver.is_in_view and volume.invalid is not None:
-        missing = int(np.count_nonzero(volume.invalid[liver.box.slices] & liver.mask))
+        missing = count_missing(volume.invalid, liver)
         if missing:
+            voxels = "voxels hold" if missing > 1 else "voxel holds"
             raise UnreadableFileError(
-                f"{missing} voxels inside the liver hold no number (NaN): export the image again without them"
+                f"{missing} {voxels} no number (NaN) in the liver or where it ends: export the image again "
+                "without them"
             )
     return volume, liver
+
+
+def count_missing(invalid: NDArray[np.bool_], liver: Liver) -> int:
+    """Return how many voxels without a number lie in the liver or against it.
+
+    What holds no number is taken as air, and the liver that is found ends there: a lost slice would cut it in
+    two, and the smaller part would be gone without a word. Between liver and what no scanner measured lies
+    the wall of the body.
+    """
+    inside = np.zeros(invalid.shape, dtype=np.bool_)
+    inside[liver.box.slices] = liver.mask
+    near = liver.box.grown((1, 1, 1), invalid.shape).slices
+    return int(np.count_nonzero(invalid[near] & ndimage.binary_dilation(inside[near])))
 
 
 def refuse_no_organ(volume: Volume, mask: NDArray[np.bool_], names: str) -> None:

@@ -27,7 +27,7 @@ from pydicom.pixels.utils import iter_pixels, pixel_array
 from hepalith.errors import UnreadableFileError
 from hepalith.geometry import StoredOrder
 from hepalith.image.decode_file import decode_file
-from hepalith.image.judge import judge_values
+from hepalith.image.judge import judge_grid, judge_values
 from hepalith.image.regular import even_out, place_slice
 from hepalith.image.stack import Stack, plan_stack
 from hepalith.image.stored import stored_type, write_hu
@@ -87,6 +87,7 @@ def decode(series: Series) -> Decoded:
         volume, digest = decode_file(series)
         return Decoded(judge_values(volume, series), digest, series)
     stack = plan_stack(series)
+    judge_grid(stack.grid, series.instances[0].name)
     order = StoredOrder.of(stack.grid)
     working = order.working_grid(stack.grid)
     if stack.weights is None:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from hepalith.errors import GeometryError, UnreadableFileError
 from hepalith.geometry import Grid, StoredOrder
 from hepalith.image.itk import sitk
+from hepalith.image.judge import judge_grid
 from hepalith.image.volume import AIR_HU, Volume
 from hepalith.study import Series
 from hepalith.study.source import read_whole
@@ -80,6 +81,7 @@ def decode_file(series: Series) -> tuple[Volume, str]:
                 f"{instance.name}: neither spacing nor orientation in the file; export it with geometry"
             )
         notes.append("The file gives no orientation; the axes were taken as its format's default")
+    judge_grid(image.grid, instance.name)
     axes = image.grid.affine[:3, :3] / np.array(image.grid.spacing_mm)
     if np.abs(axes.T @ axes - np.eye(3)).max() > SHEARED_COSINE:
         raise GeometryError(

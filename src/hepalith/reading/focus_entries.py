@@ -76,7 +76,11 @@ def focus_entry(focus: Focus, tracking_uid: str, seen: Description) -> FocusEntr
         ),
         duct=duct_entry(seen.ducts.get(focus.id)),
         host=host_entry(None if seen.hosts is None else seen.hosts.of_focus.get(focus.id)),
-        shadow=ShadowEntry(grade="not_assessable", index=Unassessed(not_assessable=NO_SHADOW_ON_CT)),
+        shadow=ShadowEntry(
+            grade="not_assessable",
+            index=Unassessed(not_assessable=NO_SHADOW_ON_CT),
+            reason=NO_SHADOW_ON_CT,
+        ),
     )
 
 
@@ -102,7 +106,9 @@ def duct_entry(relation: DuctRelation | None) -> DuctEntry:
     """Return how a focus lies to the bile ducts."""
     if relation is None:
         unread = Unassessed(not_assessable=DUCTS_NOT_READ)
-        return DuctEntry(relation="not_assessable", calibre=unread, dilated="unknown", side=None)
+        return DuctEntry(
+            relation="not_assessable", calibre=unread, dilated="unknown", side=None, reason=DUCTS_NOT_READ
+        )
     known = relation.dilated.value in ("present", "absent")
     return DuctEntry(
         relation=relation.relation,
@@ -119,7 +125,7 @@ def host_entry(relation: HostRelation | None) -> HostEntry:
     """Return what lies around a focus."""
     if relation is None:
         unread = Unassessed(not_assessable=HOSTS_NOT_READ)
-        return HostEntry(kind="not_assessable", diameter=unread, position=None)
+        return HostEntry(kind="not_assessable", diameter=unread, position=None, reason=HOSTS_NOT_READ)
     return HostEntry(
         kind=relation.kind,
         id=relation.host or None,

@@ -61,6 +61,9 @@ ONE_PLANE = "one plane shows no volume"
 NO_PLACE = "an ultrasound picture does not say where in the liver it lies"
 """Why lobe, segment and distance from the capsule are not given."""
 
+UNMEASURED = "it was not measured"
+"""Why nothing is said of the shadow behind a focus."""
+
 NO_PICTURE = "no B-mode picture was found"
 """Why an ultrasound file answers nothing."""
 
@@ -240,8 +243,8 @@ def _focus_entry(focus: Focus, read: UltrasoundRead, digests: dict[str, str]) ->
 def shadow_entry(shadow: Shadow | None) -> ShadowEntry:
     """Return what lies behind a focus along the beam."""
     if shadow is None:
-        unseen = Unassessed(not_assessable="it was not measured")
-        return ShadowEntry(grade="not_assessable", index=unseen)
+        unseen = Unassessed(not_assessable=UNMEASURED)
+        return ShadowEntry(grade="not_assessable", index=unseen, reason=UNMEASURED)
     return ShadowEntry(
         grade=shadow.grade,
         index=measured(shadow.index),
