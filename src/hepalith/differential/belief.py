@@ -211,9 +211,8 @@ def believe(question: Question) -> Belief:
     model, hypotheses = question.model, load_hypotheses(question.setting)
     if question.is_empty:
         return Belief(question, hypotheses, (), np.zeros(0), np.zeros(0))
-    log_prior = hypotheses.log_prior(
-        set_priors(model, question.setting, question.patient, bare=question.is_bare)
-    )
+    priors = set_priors(model, question.setting, question.patient, bare=question.is_bare)
+    log_prior = hypotheses.log_prior(priors, echo=question.is_echo)
     diagnoses = tuple(entry.id for entry in model.knowledge.entries)
     silent = replace(question, units={}, groups={})
     return Belief(silent, hypotheses, diagnoses, log_prior, np.zeros(0))._hear(question)

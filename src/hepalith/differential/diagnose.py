@@ -118,8 +118,10 @@ def _weigh(
     hypotheses = everything.select(kept)
     priors = set_priors(question.model, question.setting, question.patient, bare=question.is_bare)
     statements, shares = share_findings(question, hypotheses)
-    weights = weigh_findings(hypotheses.log_prior(priors), shares, hypotheses.leading, len(priors))
-    prior_odds, odds = log_odds(np.log(priors)), log_odds(_log_led(belief))
+    log_prior = hypotheses.log_prior(priors, echo=question.is_echo)
+    weights = weigh_findings(log_prior, shares, hypotheses.leading, len(priors))
+    before = everything.gather(np.exp(everything.log_prior(priors, echo=question.is_echo)))
+    prior_odds, odds = log_odds(np.log(before)), log_odds(_log_led(belief))
     return prior_odds, odds, statements, settle(weights, odds - prior_odds)
 
 

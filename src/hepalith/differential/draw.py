@@ -115,12 +115,12 @@ def _draw_priors(
     priors = draw_priors(model, question.setting, question.patient, bare=question.is_bare)
     points = set_priors(model, question.setting, question.patient, bare=question.is_bare)
     share = np.asarray(np.exp(chosen.log_share), dtype=np.float32)
-    forms = model.share_factors
+    forms = model.share_factors * model.draw_echo_odds() if question.is_echo else model.share_factors
     drawn = priors[model.diagnosis_of[atoms]] * forms[atoms] * share[atoms, None]
     alone = chosen.count_alone
     paired = priors[chosen.leading[alone:]] * forms[chosen.atoms[alone:]] * share[alone:, None]
     for place, number in enumerate(chosen.numbers):
-        paired[place] *= forms[chosen.pairs.beside[place]] * _vary(number)
+        paired[place] *= model.share_factors[chosen.pairs.beside[place]] * _vary(number)
         if chosen.by_chance[place]:
             owner = int(chosen.beside[alone + place])
             paired[place] *= priors[owner] / np.float32(points[owner])

@@ -106,6 +106,8 @@ class Variant(_Strict):
 
     id: str
     share: Number
+    echo: Number | None = None
+    """Of a form without calcium: P(ultrasound shows it as a bright echo | this diagnosis, seen on imaging)."""
     likelihood: dict[str, Any] = Field(default_factory=dict)
 
 

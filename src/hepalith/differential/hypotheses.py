@@ -44,9 +44,16 @@ class Hypotheses:
         """How many hypotheses are of one process."""
         return len(self.model.share)
 
-    def log_prior(self, priors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return natural log P(hypothesis), shape (hypotheses,), from P(diagnosis)."""
-        return np.asarray(np.log(priors)[self.leading] + self.log_share)
+    def log_prior(self, priors: NDArray[np.float64], *, echo: bool = False) -> NDArray[np.float64]:
+        """Return natural log P(hypothesis), shape (hypotheses,), from P(diagnosis).
+
+        Where only a bright echo is known (`echo`), forms without calcium count as well.
+        """
+        log_prior = np.log(priors)[self.leading] + self.log_share
+        if echo:
+            log_prior += np.log(self.model.echo_odds())[self.atoms]
+            log_prior -= np.log(np.exp(log_prior).sum())
+        return np.asarray(log_prior)
 
     def gather(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the sum over the hypotheses that each diagnosis leads; shape (.., diagnoses)."""

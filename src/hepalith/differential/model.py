@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.differential.compiled import load_compiled
-from hepalith.differential.entry import Knowledge, load_knowledge
+from hepalith.differential.entry import Knowledge, Number, load_knowledge
 from hepalith.differential.table import Table, list_atoms, logit_range, tabulate, unpack_tables
 
 __all__ = ["DRAWS", "SEED", "Model", "Table", "load_model", "make_model", "make_tables"]
@@ -87,6 +87,37 @@ class Model:
             shown = _draw(points, low_z, high_z, np.random.default_rng([SEED, 40_000]))
             self.draws_made[key] = (1.0 - shown) / shown
         return self.draws_made[key]
+
+    def echo_odds(self) -> NDArray[np.float64]:
+        r"""Return how many times likelier each form is where only a bright echo is known, shape (atoms,).
+
+        The priors are those of livers that show calcium, with which a form without any hardly counts. With e
+        the share of the diagnosis that ultrasound shows as a bright echo without calcium, c that which shows
+        as calcium, and s the form's share of the latter, it is e / (c s); of all other forms it is 1.
+        """
+        odds = np.ones(len(self.share))
+        for atom, number in self._echoes():
+            shown = self.knowledge.entries[self.diagnosis_of[atom]].calcified.value
+            odds[atom] = number.value / (shown * self.share[atom])
+        return odds
+
+    def draw_echo_odds(self) -> NDArray[np.float32]:
+        """Return draws of `echo_odds`, shape (atoms, draws)."""
+        if (key := "echo odds") not in self.draws_made:
+            drawn = np.ones((len(self.share), DRAWS), dtype=np.float32)
+            bare = self.draw_bare_odds()
+            for place, (atom, number) in enumerate(self._echoes()):
+                point, low_z, high_z = (np.array([v]) for v in logit_range(number))
+                seen = _draw(point, low_z, high_z, np.random.default_rng([SEED, 50_000, place]))[0]
+                share = np.float32(self.share[atom]) * self.share_factors[atom]
+                drawn[atom] = seen * (1.0 + bare[self.diagnosis_of[atom]]) / share
+            self.draws_made[key] = drawn
+        return self.draws_made[key]
+
+    def _echoes(self) -> list[tuple[int, Number]]:
+        """Return the forms that are a bright echo without calcium, and how often they are."""
+        variants = (variant for _, variant in list_atoms(self.knowledge))
+        return [(atom, v.echo) for atom, v in enumerate(variants) if v is not None and v.echo is not None]
 
     def draw_priors(self, setting: str) -> NDArray[np.float32]:
         """Return draws of the priors of a setting, shape (diagnoses, draws), summing to 1."""

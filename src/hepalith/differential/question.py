@@ -88,6 +88,17 @@ class Question:
         return denied and any(_shows_otherwise(f) for f in spoken)
 
     @property
+    def is_echo(self) -> bool:
+        """Whether a bright echo on ultrasound is all that is known of the calcium: it may hold none.
+
+        A person, a report or a CT that says calcium settles it; ultrasound alone cannot.
+        """
+        echo = any(f.id == "strong_echo" and f.state is State.PRESENT for f in self.heard)
+        return echo and not any(
+            f.id == CALCIUM and f.source != "us" and f.state is State.PRESENT for f in self.heard
+        )
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing to explain: no calcification, or a fetus, whose pathway is its own.
 
