@@ -156,7 +156,7 @@ def test_the_organ_names_the_finding(text: str, found: set[str]) -> None:
         ("Calcification 5 mm in the liver.", 5, None, None),
         ("肝右叶钙化灶，大小约1.2×0.8cm。", 12, 9.36, 15),
         ("Hepatic calcification of 0.8 x 0.5 x 0.4 cm.", 8, None, None),
-        ("Hepatic calcifications ranging from 4-6 mm.", 5, 4, 6),
+        ("Hepatic calcifications ranging from 4-6 mm.", 6, 4, 6),
         ("肝内钙化灶4～6mm。", 5, 4, 6),
         ("Calcifications of 4 and 7 mm in the liver.", 7, None, None),
         ("Hepatic calcification, about 5 mm.", 5, 3.9, 6.25),

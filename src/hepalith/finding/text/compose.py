@@ -3,38 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from hepalith.finding.text.account import Account, Said, Site, calcium_of
 from hepalith.finding.text.change import LONG_YEARS, find_exam_date, list_dates, list_intervals
 from hepalith.finding.text.mention import Mention, Sentence, Size
+from hepalith.finding.text.merge import FEWEST_SURE, Composed, merge
 from hepalith.finding.text.person import Person
 from hepalith.finding.text.place import LIVER, NEAR_WORDS, is_foreign, load_joins, load_normals
 from hepalith.finding.text.token import Tokens
-from hepalith.vocabulary import Measurement, State, load_vocabulary
+from hepalith.vocabulary import State, load_vocabulary
 
 __all__ = ["Composed", "compose"]
-
-FEWEST_SURE = 0.5
-"""Below this probability a finding is neither present nor absent: it is named, and unknown."""
 
 SEGMENTS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
 
 SILENT = frozenset(("technique", "indication", "recommendation", "comparison"))
 """Sections that state no findings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """One finding as the whole report has it, with the tokens that say so."""
-
-    id: str
-    subject: str
-    state: State
-    probability: float | None
-    value: Measurement | str | None
-    places: tuple[tuple[int, int], ...]
-    reason: str | None = None
 
 
 def compose(
@@ -58,12 +43,24 @@ def compose(
         by_id.setdefault(one.id, []).append(one)
     _tidy(account, by_id)
     _imply(by_id)
+    if any(s.probability >= FEWEST_SURE for s in by_id.get("multiple_foci", ())) and (
+        sizes := by_id.get("largest_calcium")
+    ):
+        by_id["largest_calcium"] = [_at_most(s) for s in sizes]
     merged = [
-        _merge(t.id, t.type, t.subject or "liver", t.unit, by_id[t.id])
+        merge(t.id, t.type, t.subject or "liver", t.unit, by_id[t.id])
         for t in load_vocabulary()
         if t.id in by_id
     ]
     return (*merged, *(_segments(site) if account.calcium is not None else ()))
+
+
+def _at_most(said: Said) -> Said:
+    """Return the upper end of a range that spans several foci: the size of the largest."""
+    size = said.value
+    if not isinstance(size, Size) or not size.is_range or size.high is None:
+        return said
+    return replace(said, value=replace(size, value=size.high))
 
 
 _CALCIUM_ONLY = frozenset(
@@ -192,6 +189,10 @@ def _joined(sentence: Sentence) -> Iterator[Said]:
     for mention in sentence.mentions:
         if mention.probability is None or mention.prior or mention.family:
             continue
+        if mention.has("quality", "irregular_edge") and not is_foreign(mention):
+            of_lesion = any(m.has("thing") and m.probability for m in sentence.mentions)
+            edge = "ill_defined_margin" if of_lesion else "nodular_surface"
+            yield Said(edge, mention.probability, mention.first, mention.last)
         if _is_large_liver(sentence, mention):
             yield Said("hepatomegaly", mention.probability, mention.first, mention.last)
         for name in (*mention.names("thing"), *mention.names("quality")):
@@ -350,70 +351,3 @@ def _imply(by_id: dict[str, list[Said]]) -> None:
                 by_id.setdefault("multiple_foci", []).append(
                     Said("multiple_foci", one.probability, one.first, one.last)
                 )
-
-
-def _merge(name: str, kind: str, subject: str, unit: str | None, said: Sequence[Said]) -> Composed:
-    """Return one statement of a finding from all that is said of it."""
-    seen = [s for s in said if s.probability >= 0]
-    if not seen:
-        places = tuple(dict.fromkeys((s.first, s.last) for s in said))[:3]
-        return Composed(
-            name, subject, State.NOT_ASSESSABLE, None, None, places, "the report says it could not be judged"
-        )
-    if kind == "quantity":
-        return _merge_quantity(name, subject, str(unit), seen)
-    best = _choose(name, seen) if kind == "choice" else max(seen, key=lambda s: s.probability)
-    agreeing = [s for s in seen if (s.probability >= FEWEST_SURE) == (best.probability >= FEWEST_SURE)]
-    places = tuple(
-        dict.fromkeys((s.first, s.last) for s in agreeing if kind != "choice" or s.value == best.value)
-    )[:3]
-    value = best.value if kind == "choice" and isinstance(best.value, str) else None
-    if best.probability >= FEWEST_SURE:
-        return Composed(name, subject, State.PRESENT, round(best.probability, 3), value, places)
-    if best.probability > 0:
-        chance = round(best.probability, 3)
-        return Composed(name, subject, State.UNKNOWN, chance, value, places, "the report leaves it open")
-    if kind == "choice":
-        return Composed(
-            name, subject, State.UNKNOWN, None, None, places, "one value is denied, none is stated"
-        )
-    return Composed(name, subject, State.ABSENT, 0.0, None, places)
-
-
-_ORDER = {
-    "enhancement": (
-        "arterial_washout", "blood_pool", "peripheral_nodular", "septal", "rim", "delayed", "arterial",
-        "none",
-    ),
-    "acoustic_shadow": ("comet_tail", "dirty", "faint", "clean", "none"),
-    "dominant_morphology": (
-        "eggshell", "tram_track", "equal_sign", "stellate", "curvilinear_septal", "rim", "beaded",
-        "branching", "granular", "plaque", "linear", "amorphous", "coarse", "band", "nodular", "punctate",
-        "lump", "pin",
-    ),
-    "change_since_prior": ("new", "grown", "shrunk", "gone", "stable"),
-    "duct_relation": ("apart", "in_wall", "in_lumen", "along_portal_triad"),
-}  # fmt: skip
-"""Where several values are stated, the one that says most is heard first (our judgement)."""
-
-
-def _choose(name: str, said: Sequence[Said]) -> Said:
-    """Return the value of a choice: the surest, then the one that says most, then the first."""
-    ranks = {value: place for place, value in enumerate(_ORDER.get(name, ()))}
-    sure = [s for s in said if s.probability >= FEWEST_SURE] or [max(said, key=lambda s: s.probability)]
-    if ranks:
-        return min(sure, key=lambda s: ranks.get(str(s.value), 99))
-    return max(sure, key=lambda s: s.probability)
-
-
-def _merge_quantity(name: str, subject: str, unit: str, said: Sequence[Said]) -> Composed:
-    sizes = [(s, s.value) for s in said if isinstance(s.value, Size)]
-    counts = [(s, s.value) for s in said if isinstance(s.value, int)]
-    if sizes:
-        best, size = max(sizes, key=lambda p: p[1].high or p[1].value)
-        measured = Measurement(size.value, unit, size.low, size.high)
-        return Composed(name, subject, State.PRESENT, 1.0, measured, ((best.first, best.last),))
-    best, count = max(counts, key=lambda p: p[1])
-    return Composed(
-        name, subject, State.PRESENT, 1.0, Measurement(float(count), unit), ((best.first, best.last),)
-    )

@@ -19,7 +19,7 @@ def follow(account: Account, tokens: Tokens, sentence: Sentence) -> None:
     """Take in one sentence of the report."""
     here = [m for m in sentence.mentions if not is_foreign(m)]
     _take_shadowing(here)
-    calcium = [m for m in here if calcium_of(m)]
+    calcium = [m for m in here if calcium_of(m) and not (m.probability == 0.0 and m.has("change", "new"))]
     lesions = [m for m in here if m.has("thing", "mass", "cyst", "lesion", "abscess")]
     asserted = [m for m in calcium if m.probability and not m.prior]
     for mention in calcium:

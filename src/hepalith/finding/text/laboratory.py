@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hepalith.finding.text.mention import Mention, Sentence
@@ -66,7 +67,7 @@ _UNITS = {
 """Units as they are written, in lower case, and their UCUM codes."""
 
 SHORT_NAME = 2
-"""Letters of a name ("Ca") that is a laboratory value only where its unit is written: it means other things."""
+"""Letters of a name ("Ca") that means other things too: it is a test only where a unit is written."""
 
 CELLS_FROM = 1000.0
 """A count of cells from this number on, without a unit, is one of cells a microlitre: "Plt 74,000"."""
@@ -95,10 +96,28 @@ def take_labs(person: Person, tokens: Tokens, sentence: Sentence, normal: str) -
                 before = word.group()
             between = before + " " + normal[end : value_at[0]]
             _judge_near_value(person, mention, between, normal[value_at[1] : value_at[1] + 2])
+            if place and normal[tokens.ends[names[place - 1].last - 1] : tokens.starts[mention.first]] == "/":
+                _share_values(person, names[place - 1], mention, normal[value_at[0] :])
             continue
         pending.append(mention)
         if _judge_words(person, verdicts, pending, mention.last, following):
             pending = []
+
+
+_PAIR = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s?/\s?(\d{1,6}(?:\.\d{1,3})?)(?![\d/])")
+"""Two values behind two names: "ALT/AST 45/38"."""
+
+
+def _share_values(person: Person, first: Mention, second: Mention, rest: str) -> None:
+    """Give each of two tests that are named together its own of two values."""
+    pair = _PAIR.match(rest)
+    known = person.facts.get(("labs", second.names("lab")[0]))
+    if pair is None or known is None or not first.has("lab"):
+        return
+    for mention, written in ((first, pair[1]), (second, pair[2])):
+        name = mention.names("lab")[0]
+        unit = str(load_vocabulary()[name].unit)
+        person.facts["labs", name] = replace(known, key=name, value={"value": float(written), "unit": unit})
 
 
 _LAST_WORD = re.compile(r"[a-z]*(?: serum)?\s*$")

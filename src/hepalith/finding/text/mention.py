@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from hepalith.finding.text.lexicon import END, Tags, Tree
 from hepalith.finding.text.token import Tokens
 
-__all__ = ["Mention", "Sentence", "Size", "find_sizes", "list_sentences", "mention_all", "part_of"]
+__all__ = [
+    "ABOUT_HIGH",
+    "ABOUT_LOW",
+    "Mention",
+    "Sentence",
+    "Size",
+    "find_sizes",
+    "list_sentences",
+    "mention_all",
+    "part_of",
+]
 
 ARTICLES = frozenset(("the", "a", "an", "of", "its", "their", "his", "her", "this", "these"))
 """Words that may stand inside a phrase of the lexicon without being written there."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from hepalith.finding.text.account import Account, Said, calcium_of, goes_on
 from hepalith.finding.text.lexicon import Tags, word_set
-from hepalith.finding.text.mention import Mention, Sentence, Size
+from hepalith.finding.text.mention import ABOUT_HIGH, ABOUT_LOW, Mention, Sentence, Size
 from hepalith.finding.text.place import is_foreign
 from hepalith.finding.text.scope import reaches
 from hepalith.finding.text.token import Tokens
@@ -107,11 +107,14 @@ def take_sizes(account: Account, tokens: Tokens, sentence: Sentence, lesions: Se
     """Give every size of a sentence to the calcium or to the lesion it belongs to."""
     things = [m for m in sentence.mentions if m.has("thing")]
     lesion = account.lesion
+    past: list[Size] = []
+    today: list[Size] = []
     for size in sentence.sizes:
         if any(
             m.has("cue", "prior_study") and m.part == size.part and reaches(tokens, m.last, size.first)
             for m in sentence.mentions
         ):
+            past.append(size)
             continue
         spoken_of = lesion.mention if account.speaks_of_lesion and lesion else None
         owner = _owner(tokens, sentence, size, things, spoken_of)
@@ -138,6 +141,17 @@ def take_sizes(account: Account, tokens: Tokens, sentence: Sentence, lesions: Se
             lesion.sizes.append(size)
         elif calcium_of(owner):
             account.said.append(Said("largest_calcium", owner.probability, size.first, size.last, size))
+            today.append(size)
+    if len(past) == 1 and len(today) == 1:
+        ratio = today[0].value / past[0].value
+        change = "grown" if ratio > ABOUT_HIGH else "shrunk" if ratio < ABOUT_LOW else "stable"
+        first, last = sorted((past[0], today[0]), key=lambda s: s.first)
+        account.said.append(Said("change_since_prior", FROM_SIZES, first.first, last.last, change))
+
+
+FROM_SIZES = 0.8
+"""How surely two sizes, of an earlier day and of today, tell growth where they differ by more than two
+readers of one diameter do (`ABOUT_LOW`, `ABOUT_HIGH`); words of change outweigh it (our judgement, C)."""
 
 
 def _may_go_on(tokens: Tokens, sentence: Sentence, size: Size) -> bool:

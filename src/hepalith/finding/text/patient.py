@@ -40,6 +40,8 @@ _AGE = tuple(
 )
 """How reports write an age; "_" stands for up to two blanks."""
 
+_SEX = re.compile(r"\b(?:sex|gender)\s{0,2}:?\s{0,2}(?P<sex>m|f)(?![a-z0-9])")
+
 _IN_YEARS = {
     "month": 12,
     "mo": 12,
@@ -56,7 +58,8 @@ _IN_YEARS = {
 _WEEKS = re.compile(
     r"(?<![\d.])(?P<n>[1-4]\d)\s{0,2}(?:\+\s{0,2}(?P<d>[0-6])\s{0,2})?-?\s{0,2}"
     r"(?:weeks?|wks?|w(?![a-z])|gestational weeks?|周)"
-    r"|孕\s{0,2}(?P<z>[1-4]\d)(?:\s?\+\s?(?P<e>[0-6]))?|gestation(?:al age)?\s{0,2}:?\s{0,2}(?:of\s)?(?P<g>[1-4]\d)"
+    r"|孕\s{0,2}(?P<z>[1-4]\d)(?:\s?\+\s?(?P<e>[0-6]))?"
+    r"|gestation(?:al age)?\s{0,2}:?\s{0,2}(?:of\s)?(?P<g>[1-4]\d)"
     r"|\bga\s{0,2}:?\s{0,2}(?P<h>[1-4]\d)"
 )
 _DAYS_BEHIND = re.compile(r"(?:周|\s?weeks?)?\s?(?:\+\s?|and )?(?P<d>[0-6])(?:\s?(?:days?|d\b|天)|(?![\d.]))")
@@ -70,6 +73,8 @@ def read_age(normal: str, person: Person) -> None:
     found = [
         match for pattern in _AGE if (match := pattern.search(normal)) and int(match["n"]) <= _MOST_YEARS
     ]
+    if sex := _SEX.search(normal):
+        person.note("", "sex", "male" if sex["sex"] == "m" else "female", sex.start(), sex.end())
     best = min(found, key=lambda m: (m.start("n"), -m.end()), default=None)
     if best is None:
         return
@@ -165,6 +170,8 @@ def _take_fact(person: Person, mention: Mention, tag: Tag, span: tuple[int, int]
     if name == "known_primary":
         if holds:
             person.note("history", name, tag.value, *span)
+        return
+    if tag.value == "denied" and holds:
         return
     if tag.value == "false":
         holds = not holds

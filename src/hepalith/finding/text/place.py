@@ -149,9 +149,11 @@ def _is_section(tokens: Tokens, sentence: Sentence) -> bool:
 
 
 def _is_whole_belly(tokens: Tokens, mention: Mention) -> bool:
-    """Say whether the abdomen is named as what was examined, with nothing "in" it: the liver is part of it."""
+    """Say whether the abdomen is what was examined, with nothing "in" it: the liver is part of it."""
+    if not mention.has("organ", "abdomen") or tokens.words[mention.last - 1] in ("cavity", "腔", "内"):
+        return False
     before = tokens.words[max(mention.first - 2, 0) : mention.first]
-    return mention.has("organ", "abdomen") and not any(w in word_set("into") - {"of"} for w in before)
+    return not any(w in word_set("into") and w != "of" for w in before)
 
 
 def _begin(mention: Mention) -> int:

@@ -77,27 +77,23 @@ def _sweep(tokens: Tokens, mentions: Sequence[Mention], carried: tuple[bool, flo
     """Judge the mentions of one part, left to right."""
     absent, doubt, _ = carried
     waiting: Mention | None = None
-    unused: tuple[Mention, float] | None = None
     denied: Mention | None = None
     for place, mention in enumerate(mentions):
         for tag in mention.tags:
             if tag.kind != "cue":
                 continue
             if tag.name == "stop":
-                absent, doubt, waiting, unused = False, None, None, None
+                absent, doubt, waiting = False, None, None
             elif tag.name == "no":
                 absent, waiting = True, mention
             elif tag.name == "maybe":
                 doubt, absent = float(tag.value or 0.5), absent and waiting is not None
-                unused = (mention, doubt)
-            elif tag.name in ("no_before", "maybe_before"):
+            elif tag.name in ("no_before", "maybe_before") and not _is_of_then(mentions[place:]):
                 probability = 0.0 if tag.name == "no_before" else float(tag.value or 0.5)
                 if not _reach_back(tokens, mentions[:place], mention, probability) and probability:
                     doubt = probability
         if _is_key(mention):
-            unused = None
-            if denied is not None and _is_spoken_of(tokens, denied, mention):
-                absent = False
+            absent = absent and not (denied and _is_spoken_of(tokens, denied, mention))
             if absent or (place and _shares_denial(tokens, mentions[place - 1], mention)):
                 mention.probability = 0.0
                 denied = mention
@@ -105,9 +101,26 @@ def _sweep(tokens: Tokens, mentions: Sequence[Mention], carried: tuple[bool, flo
             elif doubt is not None:
                 mention.probability = doubt
     _deny_before(tokens, mentions, waiting)
-    if unused is not None and _is_last(tokens, unused[0]):
-        before = [m for m in mentions if m.last <= unused[0].first and m.probability]
-        _reach_back(tokens, before, *unused)
+    _doubt_before(tokens, mentions)
+
+
+def _doubt_before(tokens: Tokens, mentions: Sequence[Mention]) -> None:
+    """Let a doubt behind which nothing follows be about what stands before it: "calcification likely"."""
+    cues = [m for m in mentions if m.has("cue", "maybe")]
+    if (
+        not cues
+        or not _is_last(tokens, cues[-1])
+        or any(_is_key(m) for m in mentions if m.first > cues[-1].first)
+    ):
+        return
+    doubt = next(float(t.value or 0.5) for t in cues[-1].tags if t.kind == "cue" and t.name == "maybe")
+    before = [m for m in mentions if m.last <= cues[-1].first and m.probability]
+    _reach_back(tokens, before, cues[-1], doubt)
+
+
+def _is_of_then(ahead: Sequence[Mention]) -> bool:
+    """Say whether absence is told of an earlier day: "which was not present on the prior study"."""
+    return ahead[0].has("change", "new") and any(m.has("cue", "prior_study") for m in ahead[1:])
 
 
 def _is_spoken_of(tokens: Tokens, denied: Mention, mention: Mention) -> bool:
