@@ -166,6 +166,18 @@ def test_what_is_read_is_never_written_over(tmp_path: Path, capsys: pytest.Captu
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_what_is_read_is_known_under_another_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, PATIENT)
+    (tmp_path / "link.toml").symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    for out in (str(path), "../" + tmp_path.name + "/patient.toml", "link.toml"):
+        assert main(["diagnose", "patient.toml", "--out", out, "--overwrite"]) == 2
+        assert "is what is read" in capsys.readouterr().err
+    assert path.read_text(encoding="utf-8") == PATIENT
+
+
 def test_no_image_library_is_loaded(tmp_path: Path) -> None:
     words = ["diagnose", str(write(tmp_path, PATIENT)), "--explain", "--out", str(tmp_path / "o")]
     script = (

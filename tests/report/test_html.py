@@ -71,6 +71,12 @@ def chinese(factories: ModuleType) -> str:
     return render_html(factories.make_reading(), language="zh")
 
 
+def test_settings_are_those_that_somebody_chose(english: str) -> None:
+    text = plain(english)
+    assert "policy article" in text
+    assert not any(word in text for word in ("hu_per_mg_ml", "False", "[]"))
+
+
 def unanswerable(factories: ModuleType, language: str = "en") -> str:
     reading = factories.assemble(
         factories.make_examined(), factories.unanswerable_assessment(), Patient(), Settings()

@@ -127,7 +127,8 @@ def refuse_contradictions(arguments: argparse.Namespace) -> None:
     """Raise `UsageError` where options do not fit each other."""
     if arguments.file is None and arguments.text is None:
         raise UsageError("diagnose needs a patient FILE, or a report with --text FILE")
-    if arguments.out is not None and arguments.out in (arguments.file, arguments.text):
+    given = [path.resolve() for path in (arguments.file, arguments.text) if path is not None]
+    if arguments.out is not None and arguments.out.resolve() in given:
         raise UsageError(f"--out {arguments.out} is what is read; choose another --out")
 
 

@@ -21,5 +21,5 @@ def tell(reading: Reading, folder: Path, language: str) -> int:
         return NOT_ANSWERABLE
     summary = reading.document.summary.radiology
     show(summary.zh if language == "zh" else summary.en)
-    show(f"\n{reading.document.notice}\nreport: {report}")
+    show(f"\nreport: {report}")
     return 0

@@ -104,7 +104,7 @@ def _placed(series: Series, warnings: list[str]) -> list[Instance]:
     for instance in instances:
         spacing = _plane(instance).spacing_mm
         if spacing is None or min(spacing) <= 0:
-            what = "no pixel spacing" if spacing is None else "a pixel spacing of zero"
+            what = "no pixel spacing" if spacing is None else f"a pixel spacing of {min(spacing):g}"
             raise GeometryError(
                 f"{instance.name}: {what} in its header; export the series again with geometry"
             )

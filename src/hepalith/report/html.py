@@ -134,8 +134,14 @@ def page_content(reading: Reading, *, language: str | None = None) -> dict[str, 
         "limits": page.list_limits(document, chosen),
         "nothing": nothing_text(document, chosen),
         "text": document.summary.radiology.zh if chosen == "zh" else document.summary.radiology.en,
-        "settings": "; ".join(f"{k} {v}" for k, v in sorted(document.provenance.settings.items())),
+        "settings": list_settings(document),
     }
+
+
+def list_settings(document: Document) -> str:
+    """Return what the user chose; what was left as it is, is left out (``reading.json`` holds all)."""
+    chosen = {k: v for k, v in sorted(document.provenance.settings.items()) if v not in (None, False, 0, [])}
+    return "; ".join(name if value is True else f"{name} {value}" for name, value in chosen.items())
 
 
 def list_warnings(document: Document, language: str) -> tuple[str, ...]:
