@@ -24,14 +24,20 @@ KNOWLEDGE, TOGETHER = load_knowledge(), load_together()
 ATOMS: list[Atom] = [(e, v) for e in KNOWLEDGE.entries for v in (e.variant or (None,))]
 
 
-def posterior(said: Said, groups: list[list[str]], setting: str) -> dict[str, float]:
-    """Return P(diagnosis leads | what was said); `groups` holds the units about one group of foci each."""
+def posterior(said: Said, groups: list[list[str]], setting: str, *, echo: bool = False) -> dict[str, float]:
+    """Return P(diagnosis leads | what was said); `groups` holds the units about one group of foci each.
+
+    Where only a bright echo is known (`echo`), a form that is one without calcium counts as often as it is seen.
+    """
     raw: dict[str, float] = {entry.id: 0.0 for entry in KNOWLEDGE.entries}
     total = sum(e.prior[setting].value for e in KNOWLEDGE.entries)
     own = {root for group in groups for root in group}
     shared = [r for r in _roots(said) if r not in own]
     for a in ATOMS:
-        prior = a[0].prior[setting].value / total * _share(a)
+        share_of_form = _share(a)
+        if echo and a[1] is not None and a[1].echo is not None:
+            share_of_form = a[1].echo.value / a[0].calcified.value
+        prior = a[0].prior[setting].value / total * share_of_form
         beside = {e.id: TOGETHER.share_beside(a[0], e, setting) for e in KNOWLEDGE.entries}
         alone = 1.0 - sum(share for share, _ in beside.values())
         one = math.prod(_alone(root, a, said) for root in (*shared, *own))

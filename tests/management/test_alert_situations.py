@@ -118,6 +118,14 @@ MUST: list[tuple[str, dict[str, Any]]] = [
     ("alert_chronic_liver_disease", {"history": {"portal_hypertension": True}, "findings": {**C}}),
     ("alert_child", {"age_months": 20, "findings": {**C}}),
     ("alert_child", {"age_years": 4, "findings": {**C, "palpable_mass": True}}),
+    (
+        "alert_exclude_cholangiocarcinoma",
+        {
+            "age_years": 68,
+            "symptoms": {"jaundice": True, "weight_loss": True},
+            "findings": {"dilated_ducts": True, "host_kind": "infiltrative", **C},
+        },
+    ),
     ("alert_jaundice", {"symptoms": {"jaundice": True}, "findings": {**C}}),
     ("alert_jaundice", {"labs": {"bilirubin": "88 umol/L"}, "findings": {**C}}),
     ("alert_jaundice", {"symptoms": {"dark_urine": True}, "findings": {**C}}),
