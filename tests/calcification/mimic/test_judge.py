@@ -9,12 +9,15 @@ from hepalith.calcification.mimic.appearance import Appearance, Shape
 from hepalith.calcification.mimic.casting import Cast
 from hepalith.calcification.mimic.company import ALONE
 from hepalith.calcification.mimic.judge import LABELS, judge
+from hepalith.calcification.mimic.leading import Leading
 from hepalith.calcification.mimic.wire_tube import WireTube
 
 COMPACT = Shape((1.0, 1.0, 1.0), 1.0, 1.0, 0.0, 0, 1.0, 3.0, 0.3)
 DRAWN_OUT = dataclasses.replace(COMPACT, lengths_mm=(6.0, 1.0, 1.0), elongation=6.0)
 CLOUD = dataclasses.replace(COMPACT, lengths_mm=(4.0, 3.5, 3.0), fill=0.6, variation=0.5, blurs=8.0)
 BENT = dataclasses.replace(COMPACT, lengths_mm=(4.0, 3.5, 2.0), fill=0.4, hollow=0.1)
+LOOPS = dataclasses.replace(COMPACT, lengths_mm=(2.4, 2.0, 1.9), elongation=1.2, fill=0.58)
+WOUND = Cast(22.0, 14.0, 3, 0.1, 800.0, 1100.0, 2.6)
 STENT = WireTube(np.zeros((1, 3)), 54.0, 4.8, hollow=True, gas=True, metal=False)
 GLUE = Cast(28.0, 20.0, 2, 0.1, 1100.0, 1300.0, 3.0)
 IN_GALLBLADDER = dataclasses.replace(ALONE, organs={"gallbladder": 0.7}, depth_mm=-3.0, fluid=0.8)
@@ -80,6 +83,8 @@ def test_probabilities_cover_every_label_and_sum_to_one() -> None:
             },
             "lipiodol",
         ),
+        ({"shape": LOOPS, "cast": WOUND, "peak_hu": 1170.0, "peak_excess_hu": 1075.0}, "clip_or_coil"),
+        ({"shape": LOOPS, "cast": WOUND, "peak_hu": 700.0, "peak_excess_hu": 640.0}, "calcification"),
         ({"company": BY_OIL}, "lipiodol"),
         ({"company": FAR_FROM_OIL}, "calcification"),
         ({"shape": DRAWN_OUT, "peak_hu": 1160.0, "cast": GLUE}, "glue"),
@@ -131,6 +136,21 @@ def test_each_mimic_is_named_by_its_evidence(change: dict[str, object], label: s
     verdict = judge(dataclasses.replace(CALCIUM, **change))  # type: ignore[arg-type]
     assert verdict.label == label
     assert verdict.reason
+
+
+def test_what_goes_on_as_blood_does_is_a_vessel_though_it_looks_round() -> None:
+    end_on = dataclasses.replace(
+        CALCIUM,
+        enhanced=0.8,
+        blood_hu=131.0,
+        core_hu=133.0,
+        peak_hu=151.0,
+        peak_excess_hu=103.0,
+        goes_on=True,
+        leading=Leading(away=0.7, through=0.0),
+    )
+    assert judge(end_on).label == "iodine_in_vessel"
+    assert judge(dataclasses.replace(end_on, core_hu=260.0, peak_hu=330.0)).label == "calcification"
 
 
 def test_bright_bodies_far_above_blood_stay_calcium_in_an_enhanced_scan() -> None:

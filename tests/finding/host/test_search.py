@@ -114,6 +114,19 @@ def test_plain_calcium_in_an_enhanced_liver_has_no_host() -> None:
     assert not made.hosts.hosts
 
 
+def test_a_large_cyst_that_the_outline_cuts_straight_is_the_host_of_the_calcium_in_its_wall() -> None:
+    image = parenchyma()
+    image[distance((40.0, 10.0, 10.0)) < 43] = 6.0
+    relation = make(image, distance((40.0, 38.0, 38.0)) < 3, PORTAL).hosts.of_focus[1]
+    assert relation.kind == "fluid"
+
+
+def test_a_sheet_of_fluid_at_the_edge_of_the_liver_is_no_host() -> None:
+    image = parenchyma()
+    image[:, :14, :] = 6.0
+    assert make(image, distance((40.0, 17.0, 42.0)) < 3, PORTAL).hosts.of_focus[1].kind != "fluid"
+
+
 def test_without_contrast_agent_no_host_is_never_said() -> None:
     made = make(parenchyma(58.0), distance() < 4, PLAIN)
     assert made.hosts.of_focus[1].kind == "not_assessable"

@@ -20,10 +20,11 @@ DRAWN_OUT = 1.7
 BENT_SLENDER = 4.0
 """Length in widths from which a tube is drawn out however it bends: its moments say little. Our judgement."""
 
-IN_VESSEL, END_ON, NODULE, ISOLATED = 5.0, 2.0, 1.0, -3.0
+IN_VESSEL, END_ON, NODULE, ISOLATED = 5.0, 4.0, 1.0, -3.0
 """Evidence for contrast in a vessel of a body no brighter than blood: that goes on and is drawn out; that
 goes on but looks round; that ends all about it and is drawn out or as bright as blood (an enhancing nodule
-is, too); that ends all about it and is not. A vessel does not end all about. Our judgement."""
+is, too); that ends all about it and is not. A vessel does not end all about. Of 91 bodies of development
+phantoms that go on and are no brighter than blood two were calcium."""
 
 STRETCH = 2.0
 """The same of a body that is drawn out and ends all about."""
@@ -191,7 +192,8 @@ def _is_too_wide_for_an_artery(seen: Appearance) -> bool:
     vein, cast = _brightest_vein(seen), seen.cast
     if vein is None or not is_tubular(seen) or cast.length_mm < LONG_MM or cast.width_mm < ARTERY_MM:
         return False
-    return seen.company.depth_mm >= ARTERY_DEPTH_MM and _true_hu(seen) > vein + 3 * BLOOD_ERROR_HU
+    error = math.hypot(BLOOD_ERROR_HU, CONTRAST_SHARE * cast.contrast_hu)
+    return seen.company.depth_mm >= ARTERY_DEPTH_MM and _true_hu(seen) > vein + 3 * error
 
 
 def _brightest_vein(seen: Appearance) -> float | None:

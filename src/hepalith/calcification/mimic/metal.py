@@ -53,6 +53,10 @@ other; fluid in a shell stays dark."""
 COIL_FILL = 0.66
 """Most of the ellipsoid with its axes that a tangle of wire fills; rounded calcium fills 0.8 and more."""
 
+WOUND_SLENDER, WOUND_HU = 6.0, 900.0
+"""Length in widths, and excess at 120 kVp of its brightest voxel, of what winds in so small a room that it is
+wire: strands of calcium as thin are blurred to a few hundred HU. Our judgement."""
+
 
 def at_120_kvp(hu: float, kvp: float) -> float:
     """Return what an excess of calcium or iodine would be at 120 kVp.
@@ -136,9 +140,16 @@ def _coil(seen: Appearance) -> list[Vote]:
     form = seen.words.any_of("tram_track", "rim", "stellate")
     open_within = seen.shape.fill < COIL_FILL and (held is not None or seen.shape.hollow > 0)
     open_within |= held is not None and form > 0.5
+    open_within |= seen.shape.fill < COIL_FILL and _is_wound(seen)
     if not compact or not open_within or at_120_kvp(seen.peak_excess_hu, seen.company.kvp) < COIL_PEAK_HU:
         return []
     if held is not None and held < COIL_HELD * seen.core_hu:
         return []  # fluid in a shell
     why = f"a tangle {size:.0f} mm across, open within, {seen.peak_hu:.0f} HU at its brightest"
     return [Vote("clip_or_coil", 9.0, why)]
+
+
+def _is_wound(seen: Appearance) -> bool:
+    """Return whether a body is a thin thing, wound up, and too bright for a strand of calcium."""
+    bright = at_120_kvp(seen.peak_excess_hu, seen.company.kvp) >= WOUND_HU
+    return bright and seen.thickness <= BODY_THICKNESS and seen.cast.slender >= WOUND_SLENDER

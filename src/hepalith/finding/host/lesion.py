@@ -47,6 +47,10 @@ AT_EDGE_LESS_ROUND, AT_EDGE_SLOPE = -0.08, 0.04
 """Share of its surface at the liver's edge less its roundness at which a region is as likely as not a
 fissure, a neighbour, ascites or partial volume: a mass that reaches the surface is round. Our judgement."""
 
+LARGE_ML, LARGE_SLOPE_ML = 60.0, 10.0
+"""Volume from which a compact region at the liver's edge is as likely as not too large for a fissure or partial
+volume: the liver's outline leaves the outer part of a large cyst out and cuts it straight. Our judgement."""
+
 FOREIGN_SHARE, FOREIGN_SLOPE = 0.35, 0.06
 """What the network says of other organs where the region lies (gallbladder, gut, cava) at which it is as
 likely as not one of them."""
@@ -96,11 +100,17 @@ def credibility(scene: HostScene, lesion: Lesion) -> float:
             rise(lesion.compactness, COMPACT_MIDDLE, COMPACT_SLOPE),
             rise(lesion.seen_ml, SIZE_ML, SIZE_SLOPE_ML),
             rise(abs(lesion.contrast_hu) / lesion.contrast_error_hu, CONTRAST_ERRORS, CONTRAST_SLOPE),
-            1.0 - rise(lesion.edge_share - lesion.roundness, AT_EDGE_LESS_ROUND, AT_EDGE_SLOPE),
+            1.0 - _is_of_the_edge(lesion),
             _bright_enough(lesion),
             1.0 - rise(_foreign(scene, lesion.region), FOREIGN_SHARE, FOREIGN_SLOPE),
         )
     )
+
+
+def _is_of_the_edge(lesion: Lesion) -> float:
+    """Return the probability that a region is a fissure, or partial volume of what lies about the liver."""
+    edge = rise(lesion.edge_share - lesion.roundness, AT_EDGE_LESS_ROUND, AT_EDGE_SLOPE)
+    return edge * (1.0 - rise(lesion.volume_ml, LARGE_ML, LARGE_SLOPE_ML))
 
 
 def _bright_enough(lesion: Lesion) -> float:
