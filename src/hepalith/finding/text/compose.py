@@ -243,8 +243,13 @@ def _sides(site: Site) -> Iterator[Said]:
     side = "both" if "both" in names or {"left", "right"} <= names else next(iter(names))
     for _, first, last in site.sides:
         yield Said("side_of_foci", 1.0, first, last, side)
-    if side == "both":
+    places = [first for _, first, _ in site.sides]
+    if side == "both" and not ("both" not in names and max(places) - min(places) <= ONE_PLACE):
         yield Said("multiple_foci", 0.9, site.sides[0][1], site.sides[0][2])
+
+
+ONE_PLACE = 2
+"""Tokens within which a right and a left segment are one place on their border: "segment IVb/VIII"."""
 
 
 def _segments(site: Site) -> Iterator[Composed]:

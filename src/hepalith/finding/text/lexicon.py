@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -156,7 +156,7 @@ def _compile(word: str, patterns: list[tuple[str, Tags]]) -> Node | None:
             for part in words:
                 node = node.setdefault(part, {})
             if words:
-                made = _in_liver(tags) if not _LIVER_WORDS.isdisjoint(words) else tags
+                made = _with_lesion(words, _in_liver(tags) if not _LIVER_WORDS.isdisjoint(words) else tags)
                 node[END] = Tags(dict.fromkeys((*node[END], *made))) if END in node else made
     found: Node | None = root.get(word)
     return found
@@ -171,6 +171,25 @@ def _in_liver(tags: Tags) -> Tags:
     if "thing" not in tags.by_kind or "organ" in tags.by_kind:
         return tags
     return Tags((*tags, Tag("organ", "liver")))
+
+
+_LESION_WORDS = ("mass", "lesion", "nodule", "tumor")
+_LESION_ENDS = ("肿块", "病灶", "结节", "占位", "肿物", "病变")
+_OF_LESION = frozenset(
+    (
+        "enhancement", "arterial_hyperenhancement", "washout", "ill_defined_margin", "t1_bright",
+        "t2_signal", "lesion_necrosis", "fat_attenuation",
+    )
+)  # fmt: skip
+"""Findings whose phrases may end in the lesion that has them: "arterially enhancing nodule"."""
+
+
+def _with_lesion(words: Sequence[str], tags: Tags) -> Tags:
+    """Return the tags of a phrase, with the lesion in which it ends."""
+    ends = words[-1] in _LESION_WORDS or "".join(words[-2:]) in _LESION_ENDS
+    if not ends or "thing" in tags.by_kind or tags.by_kind.get("finding", frozenset()).isdisjoint(_OF_LESION):
+        return tags
+    return Tags((*tags, Tag("thing", "lesion")))
 
 
 @lru_cache(maxsize=3)

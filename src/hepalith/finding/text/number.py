@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hepalith.finding.text.account import Account, Said, calcium_of, goes_on
+from hepalith.finding.text.account import Account, Lesion, Said, calcium_of, goes_on
 from hepalith.finding.text.lexicon import Tags, word_set
 from hepalith.finding.text.mention import ABOUT_HIGH, ABOUT_LOW, Mention, Sentence, Size
 from hepalith.finding.text.place import is_foreign
@@ -135,7 +135,10 @@ def take_sizes(account: Account, tokens: Tokens, sentence: Sentence, lesions: Se
         of_host = (
             lesion is not None
             and lesion.holds_calcium
-            and (owner.has("shape", "rim", "eggshell") or _of_largest(tokens, size, lesions))
+            and (
+                (owner.has("shape", "rim", "eggshell") and not _is_sized(sentence, lesion))
+                or _of_largest(tokens, size, lesions)
+            )
         )
         if lesion is not None and (of_host or (is_lesion and not owner.has("thing", "calcium"))):
             lesion.sizes.append(size)
@@ -152,6 +155,11 @@ def take_sizes(account: Account, tokens: Tokens, sentence: Sentence, lesions: Se
 FROM_SIZES = 0.8
 """How surely two sizes, of an earlier day and of today, tell growth where they differ by more than two
 readers of one diameter do (`ABOUT_LOW`, `ABOUT_HIGH`); words of change outweigh it (our judgement, C)."""
+
+
+def _is_sized(sentence: Sentence, lesion: Lesion) -> bool:
+    """Say whether a sentence has already given a lesion its size: the next one is its calcium's."""
+    return any(size in lesion.sizes for size in sentence.sizes)
 
 
 def _may_go_on(tokens: Tokens, sentence: Sentence, size: Size) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from hepalith.finding.finding import Finding, Subject
 from hepalith.finding.text.account import Account
+from hepalith.finding.text.change import find_exam_date
 from hepalith.finding.text.compose import Composed, compose
 from hepalith.finding.text.focus import follow
 from hepalith.finding.text.lexicon import load_tree
@@ -63,6 +64,9 @@ class ReportText:
 
 _CJK = re.compile("[\u3400-\u9fff]")
 _LATIN_WORD = re.compile(r"[A-Za-z]{4,}")
+LENGTH_OF_A_DAY = 8
+"""Fewest characters of a date that names a day (2024-3-5): a month or a year alone dates no plan."""
+
 FEW_WORDS = 3
 """Fewest English words of four letters and more that make a Chinese report a mixed one: below it they are
 abbreviations and names that the Chinese lexicon holds itself."""
@@ -110,6 +114,10 @@ def read_report(text: str, language: str | None = None) -> ReportText:
     account, person, topic = Account(), Person(), Topic()
     read_age(normal, person)
     read_pressure(normal, person)
+    if (exam := find_exam_date(normal)) is not None:
+        day, begin, end = exam
+        if end - begin >= LENGTH_OF_A_DAY:
+            person.note("", "exam_date", day.isoformat(), begin, end)
     section = ""
     for sentence in sentences:
         mention_all(tokens, tree, sentence)
@@ -124,13 +132,17 @@ def read_report(text: str, language: str | None = None) -> ReportText:
             follow(account, tokens, sentence)
     composed = compose(account, person, tokens, sentences, normal)
     composed = _settle(person, tokens.starts, tokens.ends, composed)
+    spans = _spans(text, tokens.starts, tokens.ends, composed, person)
     findings = tuple(_finding(text, tokens.starts, tokens.ends, said) for said in composed)
     return ReportText(
         told,
         findings,
         _patient(person),
-        _spans(text, tokens.starts, tokens.ends, composed, person),
-        tuple(Span(a, b, text[a:b]) for a, b in list_unread(tokens, sentences)),
+        spans,
+        tuple(
+            Span(a, b, text[a:b])
+            for a, b in list_unread(tokens, sentences, [(s.start, s.end) for s in spans])
+        ),
     )
 
 

@@ -12,6 +12,14 @@ __all__ = ["list_unread"]
 SILENT = frozenset(("technique", "recommendation", "indication"))
 """Sections whose words are no findings."""
 
+STATING = frozenset(
+    (
+        "finding", "history", "exposure", "symptom", "lab", "lab_name", "lab_finding", "serology", "sex",
+        "pregnancy", "subject", "primary", "cancer", "past_only",
+    )
+)  # fmt: skip
+"""Kinds of meaning that state something by themselves; a thing or a quality may have come to nothing."""
+
 FEWEST_WORDS = 2
 """Fewest unknown words of English that make a clause worth showing; one may be a name."""
 
@@ -19,24 +27,28 @@ FEWEST_CHARACTERS = 3
 """Fewest unknown characters of Chinese in a row."""
 
 
-def list_unread(tokens: Tokens, sentences: Iterable[Sentence]) -> Iterator[tuple[int, int]]:
-    """Yield the places of clauses from which nothing was read and whose words are not all known."""
+def list_unread(
+    tokens: Tokens, sentences: Iterable[Sentence], used: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield the places of clauses from which nothing was read and whose words are not all known.
+
+    `used` are the places, in characters, from which something was read.
+    """
     for sentence in sentences:
         if sentence.heading in SILENT:
             continue
         for number, (first, last) in enumerate(sentence.parts):
             mine = [m for m in sentence.mentions if m.part == number]
-            if any(
-                t.kind not in ("organ", "plain", "cue", "head", "place", "count")
-                for m in mine
-                for t in m.tags
-            ):
+            begin, end = tokens.starts[first], tokens.ends[last - 1]
+            if any(m.probability is None or not STATING.isdisjoint(m.tags.by_kind) for m in mine):
+                continue
+            if any(a < end and begin < b for a, b in used):
                 continue
             if any(size.part == number for size in sentence.sizes):
                 continue
             covered = {place for m in mine for place in range(m.first, m.last)}
             if _is_unknown(tokens.words, [p for p in range(first, last) if p not in covered]):
-                yield tokens.starts[first], tokens.ends[last - 1]
+                yield begin, end
 
 
 def _is_unknown(words: Sequence[str], places: Sequence[int]) -> bool:
