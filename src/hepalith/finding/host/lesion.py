@@ -48,8 +48,9 @@ AT_EDGE_LESS_ROUND, AT_EDGE_SLOPE = -0.08, 0.04
 fissure, a neighbour, ascites or partial volume: a mass that reaches the surface is round. Our judgement."""
 
 LARGE_ML, LARGE_SLOPE_ML = 60.0, 10.0
-"""Volume from which a compact region at the liver's edge is as likely as not too large for a fissure or partial
-volume: the liver's outline leaves the outer part of a large cyst out and cuts it straight. Our judgement."""
+"""Volume at which a compact region at the liver's edge is as likely as not too large for a fissure or
+partial volume: the liver's outline leaves the outer part of a large cyst out and cuts it straight. Our
+judgement."""
 
 FOREIGN_SHARE, FOREIGN_SLOPE = 0.35, 0.06
 """What the network says of other organs where the region lies (gallbladder, gut, cava) at which it is as
