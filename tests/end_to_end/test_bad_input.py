@@ -113,6 +113,20 @@ def test_mri_is_refused(hepalith: Any, read_phantom: ReadPhantom, tmp_path: Path
     assert "MR" in refuse(hepalith, 3, out, study)
 
 
+def test_stored_values_whose_header_says_nothing_are_no_hounsfield_units(
+    hepalith: Any, read_phantom: ReadPhantom, tmp_path: Path, out: Path
+) -> None:
+    study = shutil.copytree(read_phantom.study / "dicom", tmp_path / "study")
+    for path in study.iterdir():
+        header = pydicom.dcmread(path)
+        stored = np.clip(header.pixel_array * header.RescaleSlope + header.RescaleIntercept + 1024, 0, None)
+        header.PixelData = stored.astype(np.int16).tobytes()
+        header.PixelRepresentation = 1
+        del header.RescaleSlope, header.RescaleIntercept
+        header.save_as(path)
+    assert "how values become HU" in refuse(hepalith, 3, out, study)
+
+
 def test_chest_only_is_read_and_not_answerable(
     hepalith: Any, phantom_nifti: Path, read_phantom: ReadPhantom, tmp_path: Path
 ) -> None:

@@ -73,7 +73,7 @@ def chinese(factories: ModuleType) -> str:
 
 def test_settings_are_those_that_somebody_chose(english: str) -> None:
     text = plain(english)
-    assert "policy article" in text
+    assert "language en; policy " in text
     assert not any(word in text for word in ("hu_per_mg_ml", "False", "[]"))
 
 

@@ -12,6 +12,7 @@ from hepalith.errors import GeometryError, UnreadableFileError, UnsupportedModal
 from hepalith.geometry import Grid
 from hepalith.image.volume import AIR_HU, Volume
 from hepalith.study import Series
+from hepalith.study.group import UNSTATED
 
 __all__ = ["judge_grid", "judge_values"]
 
@@ -66,8 +67,8 @@ def judge_values(volume: Volume, series: Series) -> Volume:
     Raises
     ------
     UnsupportedModalityError
-        If a file that does not say what it holds has no value below 0: tissue always holds
-        fat (about -100 HU), and a scan holds air, so these are no HU.
+        If a file that does not say what it holds, or how its values become HU, has no value below 0: tissue
+        always holds fat (about -100 HU), and a scan holds air, so these are no HU.
     UnreadableFileError
         If slices between others hold one value only: they were lost on the way, and a liver that goes through
         them would end there.
@@ -84,6 +85,11 @@ def judge_values(volume: Volume, series: Series) -> Volume:
             raise UnsupportedModalityError(
                 f"{name}: values run from {lowest} to {highest}, with no fat and no air: these are not "
                 "Hounsfield units (a mask, a picture or MRI?); give the CT in HU"
+            )
+        if UNSTATED in series.warnings:
+            raise UnsupportedModalityError(
+                f"{name}: its header does not say how values become HU, and they run from {lowest} to "
+                f"{highest}, with no fat and no air; export the series again with its rescale"
             )
         notes.append(f"No value lies below 0 HU (lowest {lowest}): the rescale of this series is in doubt")
     if lowest == highest:

@@ -12,7 +12,10 @@ from hepalith.study.acquisition import Acquisition, Encoding, Instance, Plane, S
 from hepalith.study.header import SECONDARY_CAPTURE, Frame, Header
 from hepalith.study.uid import make_uid
 
-__all__ = ["group_series", "series_key", "slice_normal"]
+__all__ = ["UNSTATED", "group_series", "series_key", "slice_normal"]
+
+UNSTATED = "The header does not say how values become HU; they were taken as HU"
+"""Warning of a series without slope and intercept."""
 
 SAME_PLACE_MM = 0.01
 """Slices closer than this along their normal lie at one place.
@@ -259,7 +262,7 @@ def _build(uid: str, study_uid: str, part: str, slices: list[Slice], warnings: S
         )
         instances = _named(instances, uid)
     if not first.rescaled:
-        notes.append("The header does not say how values become HU; they were taken as HU")
+        notes.append(UNSTATED)
     unclear = sum(item.header.rescale_unclear for item in slices)
     if unclear:
         notes.append(
