@@ -16,7 +16,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.dicom_files import COMPRESSED, NATIVE, make_hu, make_slice, save, write_enhanced, write_series
 
-from hepalith.errors import GeometryError, NoImageError, UnreadableFileError
+from hepalith.errors import (
+    GeometryError,
+    NoImageError,
+    UnreadableFileError,
+    UnsupportedModalityError,
+)
 from hepalith.image import AIR_HU, Volume
 from hepalith.image.decode import Decoded, decode
 from hepalith.settings import Settings
@@ -447,7 +452,12 @@ def test_a_header_that_announces_more_than_memory_holds_is_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("change", [{"RescaleSlope": "0"}, {"RescaleIntercept": None, "RescaleSlope": "0.0"}])
-def test_a_rescale_that_is_no_number_is_said(tmp_path: Path, change: dict[str, Any]) -> None:
-    decoded = read(write_series(tmp_path, make_hu(), **change))
+def test_a_rescale_that_is_no_number_is_said(tmp_path: Path) -> None:
+    decoded = read(write_series(tmp_path, make_hu(), RescaleSlope="0"))
     assert any("rescale of 6 images" in note for note in decoded.volume.warnings)
+
+
+def test_stored_values_without_an_intercept_are_no_hounsfield_units(tmp_path: Path) -> None:
+    folder = write_series(tmp_path, make_hu(), RescaleIntercept=None, RescaleSlope="0.0")
+    with pytest.raises(UnsupportedModalityError, match="does not say how values become HU"):
+        read(folder)
