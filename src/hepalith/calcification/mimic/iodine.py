@@ -20,21 +20,22 @@ DRAWN_OUT = 1.7
 BENT_SLENDER = 4.0
 """Length in widths from which a tube is drawn out however it bends: its moments say little. Our judgement."""
 
-IN_VESSEL, END_ON, NODULE, ISOLATED = 5.0, 4.0, 1.0, -3.0
+IN_VESSEL, END_ON, NODULE, ISOLATED = 5.0, (2.0, 4.0), 1.0, -3.0
 """Evidence for contrast in a vessel of a body no brighter than blood: that goes on and is drawn out; that
-goes on but looks round; that ends all about it and is drawn out or as bright as blood (an enhancing nodule
-is, too); that ends all about it and is not. A vessel does not end all about. Of 91 bodies of development
-phantoms that go on and are no brighter than blood two were calcium."""
+goes on but looks round, where nothing leads away from it and where something does; that ends all about it and
+is drawn out or as bright as blood (an enhancing nodule is, too); that ends all about it and is not. A vessel
+does not end all about. Of 91 bodies of development phantoms that go on and are no brighter than blood two were
+calcium."""
 
 STRETCH = 2.0
 """The same of a body that is drawn out and ends all about."""
 
 THROUGH, ENDS = 5.0, -1.5
 """The same of a body through which something as bright runs, and of one from which nothing leads away. Of
-development phantoms' foci one in a hundred, of their pieces of vessels more than eight in ten lie above the
+development phantoms' foci two in a hundred, of their pieces of vessels nine in ten lie above the
 middle of `THROUGH_AT`; below `AWAY_AT` lie nine foci in ten and one piece in twenty. Our judgement."""
 
-THROUGH_AT, AWAY_AT = (0.15, 0.29), (0.3, 0.5)
+THROUGH_AT, AWAY_AT = (0.12, 0.24), (0.3, 0.5)
 """Shares of its own excess (`Leading`) between which a body becomes one of these."""
 
 JOINED_SHARE, JOINED_MM = 0.5, 1.5
@@ -154,7 +155,8 @@ def _form(seen: Appearance, *, drawn_out: bool) -> float:
         return NODULE
     joined = seen.company.in_vessel >= JOINED_SHARE or seen.company.vessel_mm <= JOINED_MM
     if seen.goes_on or (joined and drawn_out):
-        return IN_VESSEL if drawn_out else END_ON
+        least, most = END_ON
+        return IN_VESSEL if drawn_out else least + (most - least) * _rise(seen.leading.away, AWAY_AT)
     if drawn_out:
         return STRETCH
     return NODULE if shape.blurs > 3.0 else ISOLATED

@@ -79,7 +79,7 @@ def leading_of(
 
     Notes
     -----
-    Along each ray the mean excess is taken over two parts; the weaker counts. On development phantoms 97 in a
+    Along each ray the mean excess is taken over two parts; the weaker counts. On development phantoms 98 in a
     hundred foci have a `through` below 0.15, those beside vessels included, and 82 in a hundred pieces of
     vessels one above 0.2.
     """
