@@ -101,6 +101,12 @@ def test_a_focus_at_one_side_of_a_duct_lies_in_its_wall() -> None:
     assert found[1].relation == "in_wall"
 
 
+def test_a_plate_in_the_wall_has_bile_on_its_inner_side_alone() -> None:
+    found, _, _ = related([(RUN, 9.0, 8.0)], [(32.0, 41.5, 55.0)])
+    assert found[1].bile_around is State.ABSENT
+    assert found[1].relation == "in_wall"
+
+
 def test_a_row_of_stones_with_bile_about_them_lies_in_a_duct_that_is_not_seen() -> None:
     places = [(32.0, 48.0, 40.0), (32.0, 48.0, 49.0), (32.0, 48.0, 58.0)]
     halos: list[Tube] = [(((32.0, 48.0, i - 1), (32.0, 48.0, i + 1)), 8.5, 8.0) for _, _, i in places]

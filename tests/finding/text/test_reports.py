@@ -11,8 +11,55 @@ from hepalith.finding.text.place import load_joins, load_normals
 from hepalith.finding.text.read import read_report
 from hepalith.vocabulary import load_vocabulary
 
-FLOOR = {"en": 0.88, "zh": 0.90}
-"""F1 that is not fallen below: what was measured at first, rounded down to leave a report or two."""
+FLOOR = {"en": 0.92, "zh": 0.93, "later_en": 0.93, "later_zh": 0.93}
+"""F1 that is not fallen below: what was measured, rounded down to leave a report or two."""
+
+
+def _value(text: str, name: str) -> object:
+    given = given_of(read_report(text)).get(name)
+    return None if given is None or given.is_open else given.value
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ("Liver calcification. There is no jaundice, fever or weight loss.", "fever", False),
+        ("No acoustic shadow deep to the 7 mm right hepatic echogenic lesion.", "side_of_foci", "right"),
+        ("Calcification in the liver. No EtOH, never smoker.", "smoking", False),
+        ("强回声，随体位移动，考虑胆管积气。肝内未见钙化。", "intrahepatic_calcification", False),
+        ("Hyperechoic lesion in segment V with acoustic shadow, 14 mm.", "host_kind", None),
+        ("Hyperechoic lesion in segment V, 14 mm, hemangioma.", "acoustic_shadow", None),
+        ("Calcified focus in segment VI measures 12 mm, previously 8 mm.", "change_since_prior", "grown"),
+        ("Calcified focus in segment VI measures 9 mm, previously 8 mm.", "change_since_prior", "stable"),
+        ("A new calcification in segment IV, not present on the prior CT.", "change_since_prior", "new"),
+        ("A 12 mm calcified focus in segment IVb/VIII.", "multiple_foci", None),
+        ("CT ABDOMEN: 5 mm calcification in segment IV.", "intrahepatic_calcification", True),
+        ("Portal vein: 11 mm\nCalcification 1 (seg 6): 9 mm", "vessel_wall_calcium", None),
+        (
+            "Liver calcification 5 mm. Spleen enlarged 15.5 cm.",
+            "largest_calcium",
+            {"value": 5.0, "unit": "mm"},
+        ),
+        ("Hepatic calcification. His mother died of breast cancer.", "known_primary", None),
+        ("Fetal liver calcification at 21+3 weeks.", "gestation_weeks", 21.43),
+        ("肝内钙化。否认肝炎病史。", "hepatitis_b", False),
+        ("肝内钙化。既往肝炎病史。", "hepatitis_b", None),
+        ("Liver calcification. Blood cultures: negative.", "positive_blood_culture", False),
+        ("Liver calcification. ALP/GGT 320/210 U/L", "labs.alp", {"value": 320.0, "unit": "U/L"}),
+        ("Liver calcification. Plt 8.2 x10^4/uL", "labs.platelets", {"value": 82.0, "unit": "10*3/uL"}),
+        ("Exam date: 2024-03-05. Liver calcification.", "exam_date", "2024-03-05"),
+        ("Report date: 2024. Liver calcification.", "exam_date", None),
+    ],
+)
+def test_traps_of_real_reports_are_read(text: str, name: str, value: object) -> None:
+    assert _value(text, name) == value
+
+
+def test_a_clause_whose_qualities_came_to_nothing_is_told_as_not_understood() -> None:
+    said = "Hepatic perfusion anomaly along the falciform ligament with geographic enhancement pattern"
+    reading = read_report(f"Calcification in segment VI, 5 mm. {said}.")
+    assert [span.words for span in reading.not_understood] == [said]
+
 
 UNSAID = frozenset(
     {
@@ -24,7 +71,7 @@ UNSAID = frozenset(
 white cells are told from their counts by the unit."""
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("language", list(FLOOR))
 def test_reports_of_others_are_read(language: str) -> None:
     total = Score()
     for report in load_reports(language):

@@ -95,7 +95,7 @@ def _direct(account: Account, tokens: Tokens, sentence: Sentence) -> Iterator[Sa
         if mention.probability is None or mention.family:
             continue
         if not is_foreign(mention):
-            yield from _seen(tokens, sentence, mention, mention.probability)
+            yield from _seen(account, tokens, sentence, mention, mention.probability)
         for tag in mention.tags:
             if tag.kind != "finding" or mention.prior or _is_misplaced(account, sentence, mention, tag.name):
                 continue
@@ -104,9 +104,11 @@ def _direct(account: Account, tokens: Tokens, sentence: Sentence) -> Iterator[Sa
             yield Said(tag.name, -1.0 if mention.unseen else chance, mention.first, mention.last, value)
 
 
-def _seen(tokens: Tokens, sentence: Sentence, mention: Mention, chance: float) -> Iterator[Said]:
+def _seen(
+    account: Account, tokens: Tokens, sentence: Sentence, mention: Mention, chance: float
+) -> Iterator[Said]:
     """Yield change and enhancement, which single words state of what the report speaks of."""
-    for name in mention.names("change") if _is_change(sentence, mention) else ():
+    for name in mention.names("change") if _is_change(account, sentence, mention) else ():
         yield Said("change_since_prior", chance, mention.first, mention.last, name)
     if mention.has("quality", "enhances") and chance == 0:
         yield Said("enhancement", 1.0, mention.first, mention.last, "none")
@@ -170,10 +172,11 @@ def _is_of_scar(sentence: Sentence, mention: Mention) -> bool:
     )
 
 
-def _is_change(sentence: Sentence, mention: Mention) -> bool:
+def _is_change(account: Account, sentence: Sentence, mention: Mention) -> bool:
     """Say whether a word of change is about the calcium and about another day."""
     things = [m for m in sentence.mentions if m.part == mention.part and m.has("thing")]
-    if things and not any(m.has("thing", "calcium", "bright", "dense", "stone", "lesion") for m in things):
+    named = ("calcium", "bright", "dense", "stone", *(("lesion",) if account.hosts else ()))
+    if things and not any(m.has("thing", *named) for m in things):
         return False
     if any(m.has("lab") or m.has("lab_name") for m in sentence.mentions if m.part == mention.part):
         return False
@@ -190,7 +193,8 @@ def _joined(sentence: Sentence) -> Iterator[Said]:
         if mention.probability is None or mention.prior or mention.family:
             continue
         if mention.has("quality", "irregular_edge") and not is_foreign(mention):
-            of_lesion = any(m.has("thing") and m.probability for m in sentence.mentions)
+            lesions = [m for m in sentence.mentions if m.has("thing", "mass", "cyst", "lesion", "abscess")]
+            of_lesion = any(m.probability for m in lesions)
             edge = "ill_defined_margin" if of_lesion else "nodular_surface"
             yield Said(edge, mention.probability, mention.first, mention.last)
         if _is_large_liver(sentence, mention):

@@ -74,6 +74,7 @@ CELLS_FROM = 1000.0
 
 _PER_THOUSAND = ("10*3/uL", "10*9/L")
 
+_TEN_THOUSANDS = re.compile(r"10\s?\^?4\s?/\s?u?l")
 _THOUSANDS = re.compile(r"10\s?\^?9\s?/\s?l|10\s?\^?3\s?/\s?ul|10e9/l|k/ul|/nl")
 
 
@@ -151,11 +152,13 @@ def _take_value(
     name = mention.names("lab")[0]
     written = re.sub(r"\s", "", match["unit"] or "")
     unit = _UNITS.get(written) or ("10*3/uL" if _THOUSANDS.search(written) else None)
+    ten_thousands = _TEN_THOUSANDS.search(written) is not None
     if unit is None and "/" in written:
-        unit = written
+        unit = "10*3/uL" if ten_thousands else written
+    scale = 10.0 if ten_thousands else 1.0
     if unit is None and end - start <= SHORT_NAME:
         return None
-    value = float(match["n"].replace(",", "").replace(" ", "")) * 10.0 ** int(match["e"] or 0)
+    value = float(match["n"].replace(",", "").replace(" ", "")) * 10.0 ** int(match["e"] or 0) * scale
     usual = str(load_vocabulary()[name].unit)
     if unit is None and value >= CELLS_FROM and usual in _PER_THOUSAND:
         value /= 1000.0

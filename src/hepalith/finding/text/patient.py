@@ -174,5 +174,5 @@ def _take_fact(person: Person, mention: Mention, tag: Tag, span: tuple[int, int]
     if tag.value == "denied" and holds:
         return
     if tag.value == "false":
-        holds = not holds
+        holds = False
     person.note(_TABLES[tag.kind], name, holds, *span)

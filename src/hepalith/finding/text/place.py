@@ -101,8 +101,16 @@ class Topic:
         """Return the organ with which a sentence begins, if it names none."""
         if self.heading:
             return self.heading
+        if _is_behind_semicolon(tokens, sentence):
+            return self.last
         goes_on = sentence.first < len(tokens.words) and tokens.words[sentence.first] in word_set("anaphora")
         return self.last if goes_on else HOME
+
+
+def _is_behind_semicolon(tokens: Tokens, sentence: Sentence) -> bool:
+    """Say whether a sentence denies something right behind a semicolon: "GB distended; no calculus"."""
+    first = sentence.first
+    return 0 < first < len(tokens.words) and tokens.words[first - 1] == ";" and tokens.words[first] == "no"
 
 
 def place_mentions(tokens: Tokens, sentence: Sentence, topic: Topic) -> None:
@@ -110,7 +118,7 @@ def place_mentions(tokens: Tokens, sentence: Sentence, topic: Topic) -> None:
     organs = [m for m in sentence.mentions if m.has("organ") and not _is_whole_belly(tokens, m)]
     if _is_heading(tokens, sentence, organs):
         topic.heading = tuple(n for m in organs if m.part == 0 for n in m.names("organ"))
-    elif _is_section(tokens, sentence):
+    elif _is_section(tokens, sentence) or _is_label(tokens, sentence):
         topic.heading, topic.last = (), HOME
     running = topic.begin(tokens, sentence)
     for part in range(len(sentence.parts)):
@@ -146,6 +154,15 @@ def _is_section(tokens: Tokens, sentence: Sentence) -> bool:
         end = mention.last
         return mention.has("head") and end < len(tokens.words) and tokens.words[end] == ":"
     return False
+
+
+def _is_label(tokens: Tokens, sentence: Sentence) -> bool:
+    """Say whether a line begins with the name of a thing and a colon: "Calcification 1 (seg 6): 9 mm"."""
+    end = sentence.parts[0][1] if sentence.parts else len(tokens.words)
+    if end >= len(tokens.words) or tokens.words[end] != ":":
+        return False
+    first = [m for m in sentence.mentions if m.part == 0]
+    return any(m.has("thing") for m in first) and not any(m.has("organ") for m in first)
 
 
 def _is_whole_belly(tokens: Tokens, mention: Mention) -> bool:
@@ -244,7 +261,9 @@ def read_segments(tokens: Tokens, first: int, last: int) -> list[tuple[int, int]
     words = tokens.words
     for place in range(first, last):
         word = words[place]
-        if word in word_set("segment_words") or (word == "s" and place + 1 < last and _joined(tokens, place)):
+        if word in word_set("segment_words") or (
+            word in ("s", "b") and place + 1 < last and _joined(tokens, place)
+        ):
             found += _run(tokens, range(place + 1, last))
             if (
                 word in word_set("segment_words")
@@ -263,6 +282,8 @@ def _run(tokens: Tokens, places: range) -> list[tuple[int, int]]:
     for place in places:
         word = tokens.words[place]
         number = 0 if _is_measured(tokens, place) else _segment(word)
+        if word in ("a", "b") and found and found[-1][1] == place - 1:
+            continue
         if number:
             if found and abs(found[-1][1] - place) == 1 and _is_dashed(tokens, min(place, found[-1][1])):
                 low, high = sorted((found[-1][0], number))

@@ -41,7 +41,7 @@ _TABLE = {
 """One character for one character, so that a place in the normalised text is a place in the report."""
 
 _TOKEN = re.compile(
-    r"(?<![a-z])(?:k/c/o|[hwcrsp]/[op](?![a-z])|w/(?=[ \d]))"
+    r"(?<![a-z0-9])[+-]ve(?![a-z])|(?<![a-z])(?:k/c/o|[hwcrsp]/[op](?![a-z])|w/(?=[ \d]))"
     r"|[a-z]+|\d+(?:\.\d+)?|[\u3400-\u9fff]|\n|[^\sa-z0-9]"
 )
 
@@ -144,7 +144,7 @@ _ARTICLES = frozenset(("the", "a", "an", "its", "their"))
 _LONG_FORMS = {
     "h/o": ("history", "of"), "w/o": ("without",), "w/": ("with",), "c/o": ("complaining", "of"),
     "r/o": ("rule", "out"), "s/p": ("status", "post"), "p/o": ("post", "operative"), "hx": ("history",),
-    "k/c/o": ("known", "case", "of"),
+    "+ve": ("positive",), "-ve": ("negative",), "k/c/o": ("known", "case", "of"),
 }  # fmt: skip
 """Short forms of the ward and the words they stand for."""
 
