@@ -37,6 +37,9 @@ LEAST_BILE, BILE_SPREAD = 0.28, 0.07
 noise. Rings of foci in parenchyma have -0.2 to 0.15 on the development phantoms, of stones in bile 0.4 to
 1."""
 
+HALF_BILE = LEAST_BILE / 2
+"""The same of a focus in the wall of a duct that is seen: bile lies on one side of it alone."""
+
 LONE_BILE, PAIRED_BILE, STRUNG_BILE = 0.60, 0.42, 0.22
 """The same where no duct is seen beyond the bile: for a focus alone, for one of two with bile about them,
 and for one of three and more. A small dark mass with calcium in it has 0.2 to 0.5; several in a row are
@@ -160,7 +163,8 @@ def _in_duct(focus: Focus, ring: Ring, ducts: Ducts, company: int) -> DuctRelati
     if within_host or not (seen or bile >= 0.5):
         return None
     chance = 1.0 - (1.0 - bile) * (0.3 if seen else 1.0) * (0.5 if ring.share >= LEAST_SHELL else 1.0)
-    wall = 1.0 / (1.0 + math.exp(-(ring.sidedness - ONE_SIDED) / 0.04)) if bile >= 0.5 else 0.1
+    told = bile >= 0.5 or (seen and _bile_chance(ring, HALF_BILE) >= 0.5)
+    wall = 1.0 / (1.0 + math.exp(-(ring.sidedness - ONE_SIDED) / 0.04)) if told else 0.1
     chances = {"in_lumen": chance * (1 - wall), "in_wall": chance * wall, "apart": 1.0 - chance}
     if duct is None:
         duct_id, measured = 0, _calibre_from_ring(focus, ring)
