@@ -27,7 +27,7 @@ ATOMS: list[Atom] = [(e, v) for e in KNOWLEDGE.entries for v in (e.variant or (N
 def posterior(said: Said, groups: list[list[str]], setting: str, *, echo: bool = False) -> dict[str, float]:
     """Return P(diagnosis leads | what was said); `groups` holds the units about one group of foci each.
 
-    Where only a bright echo is known (`echo`), a form that is one without calcium counts as often as it is seen.
+    Where only a bright echo is known (`echo`), a form without calcium counts as often as it is seen.
     """
     raw: dict[str, float] = {entry.id: 0.0 for entry in KNOWLEDGE.entries}
     total = sum(e.prior[setting].value for e in KNOWLEDGE.entries)

@@ -107,7 +107,7 @@ class Variant(_Strict):
     id: str
     share: Number
     echo: Number | None = None
-    """Of a form without calcium: P(ultrasound shows it as a bright echo | this diagnosis, seen on imaging)."""
+    """Of a form without calcium: P(ultrasound shows it as a bright echo | this diagnosis)."""
     likelihood: dict[str, Any] = Field(default_factory=dict)
 
 
