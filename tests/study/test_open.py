@@ -62,6 +62,19 @@ def test_nested_folders_with_strangers_are_searched(tmp_path: Path) -> None:
     assert any("notes.txt" in left.reason for left in study.left)
 
 
+def test_a_reading_written_into_the_examination_is_none_of_it(tmp_path: Path) -> None:
+    folder = write_series(tmp_path / "study", make_hu())
+    before = open_study([folder], Settings())
+    written = folder / "out"
+    written.mkdir()
+    for name in ("reading.json", "run.json", "foci.nii.gz", "segmentation.dcm"):
+        (written / name).write_bytes(b"what hepalith wrote")
+    after = open_study([folder], Settings())
+    assert (after.series, after.left) == (before.series, before.left)
+    (written / "run.json").unlink()
+    assert open_study([folder], Settings()).left != before.left
+
+
 def test_ten_thousand_files_without_an_image_are_refused_in_time(tmp_path: Path) -> None:
     for n in range(10_000):
         (tmp_path / f"{n}.dcm").write_bytes(b"line %d\n" % n * 20)

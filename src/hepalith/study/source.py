@@ -34,6 +34,9 @@ CT slices compress 2 to 4 times and synthetic ones up to about 100; zeros by def
 SUSPICIOUS_BYTES = 512 * 2**20
 """Size of a member from which `SUSPICIOUS_RATIO` is looked at: smaller ones harm nobody."""
 
+READING_FILES = frozenset({"reading.json", "run.json"})
+"""Files by which a folder that hepalith wrote is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -75,7 +78,8 @@ class Unreadable:
 def walk(inputs: Sequence[Path]) -> Iterator[Source | Unreadable]:
     """Yield every file of the inputs, folders searched to any depth, in the order of their names.
 
-    Hidden files and folders are passed over; links to folders are followed, each folder once.
+    Hidden files and folders are passed over, and reading folders within a folder: what was written into an
+    examination is none of it. Links to folders are followed, each folder once.
 
     Raises
     ------
@@ -118,6 +122,8 @@ def _walk_folder(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Source | 
                 listed = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
             yield Unreadable(os.path.relpath(current, folder), _reason(error))
+            continue
+        if current != os.fspath(folder) and {entry.name for entry in listed} >= READING_FILES:
             continue
         folders = []
         for entry in listed:
