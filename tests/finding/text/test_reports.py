@@ -48,6 +48,10 @@ def _value(text: str, name: str) -> object:
         ("Liver calcification. ALP/GGT 320/210 U/L", "labs.alp", {"value": 320.0, "unit": "U/L"}),
         ("Liver calcification. Plt 8.2 x10^4/uL", "labs.platelets", {"value": 82.0, "unit": "10*3/uL"}),
         ("Exam date: 2024-03-05. Liver calcification.", "exam_date", "2024-03-05"),
+        ("肝脏大小正常，肝内光点分布均匀，胆管无扩张。", "intrahepatic_calcification", None),
+        ("肝左叶厚径5.2cm，右叶斜径12.1cm，右叶内可探及一强光团。", "side_of_foci", "right"),
+        ("肝左叶肿块，内见点状钙化，肝门淋巴结增大，短径1.3cm。", "largest_calcium", None),
+        ("Liver calcification 4 mm. GB distended; no calculus.", "gallbladder_stones", False),
         ("Report date: 2024. Liver calcification.", "exam_date", None),
     ],
 )

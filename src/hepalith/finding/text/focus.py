@@ -243,7 +243,7 @@ def _take_sites(
     real = [m for m in lesions if (m.probability or 0.0) >= SURE and not calcium_of(m)]
     continues = goes_on(tokens, sentence)
     for place, site in _sites(tokens, sentence):
-        if _is_clear(sentence, place, [*asserted, *real]):
+        if _is_clear(sentence, place, [*asserted, *real]) or _is_measured(sentence, place, asserted):
             continue
         nearest = min(((_gap(place, m), m) for m in (*asserted, *real)), key=lambda p: p[0], default=None)
         if nearest is not None and any(nearest[1] is m for m in real) and lesion is not None:
@@ -272,6 +272,16 @@ def _is_clear(sentence: Sentence, place: int, things: Sequence[Mention]) -> bool
         m.has("cue", "no") and behind[-1].last <= m.first and place - NEAR_WORDS <= m.last <= place
         for m in denials
     )
+
+
+def _is_measured(sentence: Sentence, place: int, asserted: Sequence[Mention]) -> bool:
+    """Say whether a clause only gives a lobe its size (左叶厚径5.2cm); the calcium has a place of its own."""
+    part = part_of(sentence, place)
+    if not any(size.part == part for size in sentence.sizes) or any(
+        m.part == part and m.has("thing") for m in sentence.mentions
+    ):
+        return False
+    return any(m.has("place") and m.part == a.part != part for a in asserted for m in sentence.mentions)
 
 
 def _gap(place: int, mention: Mention) -> int:

@@ -11,6 +11,7 @@ from hepalith.finding.text.mention import ABOUT_HIGH, ABOUT_LOW, Mention, Senten
 from hepalith.finding.text.place import is_foreign
 from hepalith.finding.text.scope import reaches
 from hepalith.finding.text.token import Tokens
+from hepalith.vocabulary import load_vocabulary
 
 __all__ = ["take_counts", "take_sizes"]
 
@@ -192,6 +193,14 @@ def _subject(sentence: Sentence, size: Size, before: Sequence[Mention]) -> Menti
     return before[-1] if sized or calcium_of(head) or not head.probability else head
 
 
+def _is_elsewhere(mention: Mention) -> bool:
+    """Say whether a mention is of another organ, by its name or by a finding of a neighbour (淋巴结增大)."""
+    if mention.has("organ"):
+        return is_foreign(mention)
+    vocabulary = load_vocabulary()
+    return any(vocabulary[name].subject == "neighbour" for name in mention.names("finding"))
+
+
 def _named_after(sentence: Sentence, size: Size, things: Sequence[Mention]) -> Mention | None:
     """Return what the next clause takes a sized thing for: "a spot of 8 mm, suggestive of calcification"."""
     following = [m for m in things if m.first >= size.last and m.part == size.part + 1]
@@ -221,10 +230,6 @@ def _owner(
     if before and (
         not after or (any(w in word_set("before_sizes") for w in lead) and before[-1].part == size.part)
     ):
-        between = [
-            m
-            for m in sentence.mentions
-            if m.has("organ") and before[-1].last <= m.first and m.last <= size.first
-        ]
-        return None if any(is_foreign(m) for m in between) else _subject(sentence, size, before)
+        between = [m for m in sentence.mentions if before[-1].last <= m.first and m.last <= size.first]
+        return None if any(_is_elsewhere(m) for m in between) else _subject(sentence, size, before)
     return after[0] if after else None

@@ -108,9 +108,11 @@ class Topic:
 
 
 def _is_behind_semicolon(tokens: Tokens, sentence: Sentence) -> bool:
-    """Say whether a sentence denies something right behind a semicolon: "GB distended; no calculus"."""
+    """Say whether a sentence without a place goes on behind a semicolon: "GB distended; no calculus"."""
     first = sentence.first
-    return 0 < first < len(tokens.words) and tokens.words[first - 1] == ";" and tokens.words[first] == "no"
+    if not 0 < first < len(tokens.words) or tokens.words[first - 1] != ";":
+        return False
+    return tokens.words[first] in ("no", "a", "an") and not any(m.has("place") for m in sentence.mentions)
 
 
 def place_mentions(tokens: Tokens, sentence: Sentence, topic: Topic) -> None:
