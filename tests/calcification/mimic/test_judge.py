@@ -153,6 +153,15 @@ def test_what_goes_on_as_blood_does_is_a_vessel_though_it_looks_round() -> None:
     assert judge(dataclasses.replace(end_on, core_hu=260.0, peak_hu=330.0)).label == "calcification"
 
 
+def test_a_strand_far_brighter_than_blood_is_calcium_though_its_pieces_go_on() -> None:
+    piece = dataclasses.replace(
+        CALCIUM, enhanced=0.98, blood_hu=157.0, core_hu=255.0, peak_hu=280.0, peak_excess_hu=180.0,
+        shape=DRAWN_OUT, goes_on=True, leading=Leading(away=0.5, through=0.4),
+    )  # fmt: skip
+    assert judge(piece).label == "calcification"
+    assert judge(dataclasses.replace(piece, core_hu=165.0, peak_hu=190.0)).label == "iodine_in_vessel"
+
+
 def test_bright_bodies_far_above_blood_stay_calcium_in_an_enhanced_scan() -> None:
     assert judge(dataclasses.replace(CALCIUM, enhanced=0.98, blood_hu=200.0)).label == "calcification"
 

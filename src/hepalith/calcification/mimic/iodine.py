@@ -24,8 +24,12 @@ IN_VESSEL, END_ON, NODULE, ISOLATED = 5.0, (2.0, 4.0), 1.0, -3.0
 """Evidence for contrast in a vessel of a body no brighter than blood: that goes on and is drawn out; that
 goes on but looks round, where nothing leads away from it and where something does; that ends all about it and
 is drawn out or as bright as blood (an enhancing nodule is, too); that ends all about it and is not. A vessel
-does not end all about. Of 91 bodies of development phantoms that go on and are no brighter than blood two were
-calcium."""
+does not end all about. Of 91 bodies of development phantoms that go on and are no brighter than blood two
+were calcium."""
+
+BRIGHTER_AT = (2.0, 5.0)
+"""Errors of the HU of blood by which a body is brighter than blood between which what leads on from it ceases
+to speak for a vessel: strands of calcium run through their own pieces, too. Our judgement."""
 
 STRETCH = 2.0
 """The same of a body that is drawn out and ends all about."""
@@ -120,7 +124,9 @@ def judge_iodine_in_vessel(seen: Appearance) -> list[Vote]:
         beyond = max(beyond, (_true_hu(seen) - seen.blood_hu) / spread)
     bent = is_tubular(seen) and seen.cast.slender >= BENT_SLENDER
     drawn_out = seen.shape.elongation > DRAWN_OUT or seen.shape.branches > 0 or bent
-    weight = odds + _form(seen, drawn_out=drawn_out) + _leads(seen) - max(beyond, -2.0)
+    leads = _leads(seen)
+    leads -= max(leads, 0.0) * _rise(beyond, BRIGHTER_AT)
+    weight = odds + _form(seen, drawn_out=drawn_out) + leads - max(beyond, -2.0)
     weight -= SHELL_AGAINST * seen.words.any_of("rim", "eggshell")
     if _is_too_wide_for_an_artery(seen):
         weight -= WIDE_AGAINST
