@@ -62,7 +62,8 @@ class Bright:
 
     `start` is the first sample and line of `mask` (bool). `base` and `peak` are the level around it and its
     own, in deviations of speckle, at the size `scale` at which it stands out most, by `deviates`.
-    `parts` counts the pieces joined into it: 2 for an equal sign.
+    `parts` counts the pieces joined into it; `strokes` is 2 where two of them are parallel and lie behind one
+    another, as in an equal sign.
     """
 
     start: tuple[int, int]
@@ -73,6 +74,7 @@ class Bright:
     deviates: float
     goes_on: bool = False
     parts: int = 1
+    strokes: int = 1
     centre: tuple[float, float] = field(init=False)
     """Sample and line of its centre."""
 
@@ -269,7 +271,7 @@ def pair_up(bodies: list[Bright], cell: Cell) -> list[Bright]:
         partner = next((other for other in left if _is_pair(body, other, cell)), None)
         if partner is not None:
             left.remove(partner)
-            body = join_bodies(body, partner)
+            body = replace(join_bodies(body, partner), strokes=2)
         out.append(body)
     return out
 
@@ -291,7 +293,7 @@ def _is_pair(a: Bright, b: Bright, cell: Cell) -> bool:
 
 
 def join_bodies(a: Bright, b: Bright) -> Bright:
-    """Return two bodies as one."""
+    """Return two bodies as one; it has two strokes where one of them had."""
     top, left = min(a.start[0], b.start[0]), min(a.start[1], b.start[1])
     bottom = max(a.start[0] + a.mask.shape[0], b.start[0] + b.mask.shape[0])
     right = max(a.lines[1], b.lines[1])
@@ -300,7 +302,8 @@ def join_bodies(a: Bright, b: Bright) -> Bright:
         rows, columns = body.slices
         mask[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] |= body.mask
     strong = max(a, b, key=lambda body: body.deviates)
-    return replace(strong, start=(top, left), mask=mask, parts=a.parts + b.parts)
+    strokes = max(a.strokes, b.strokes)
+    return replace(strong, start=(top, left), mask=mask, parts=a.parts + b.parts, strokes=strokes)
 
 
 def measure_caliper(body: Bright, grid: BeamGrid, scales: Scales) -> Caliper:

@@ -67,7 +67,7 @@ def see_form(
     }
     best = max(score.values())
     holes = _enclosed(body.mask) / max(1.0, float(body.mask.sum()))
-    score["equal_sign"] = best + (PAIRED if body.parts == 2 else UNPAIRED)
+    score["equal_sign"] = best + (PAIRED if body.strokes == 2 else UNPAIRED)
     score["rim"] = best + HOLLOW * min(holes - HOLLOW_FROM, HOLLOW_MOST)
     top = max(score.values())
     share = {name: math.exp(value - top) for name, value in score.items()}

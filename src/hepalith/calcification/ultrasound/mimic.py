@@ -134,7 +134,7 @@ def judge_stent(seen: Sight) -> list[Vote]:
     if seen.share_of_depth < VERY_LONG_SHARE or seen.body.goes_on:
         return []
     votes = []
-    if seen.body.parts == 2:
+    if seen.body.strokes == 2:
         votes.append(Vote("stent_or_catheter", 5.5, "two long parallel lines"))
     elif seen.elongation > 5.0 and seen.body.contrast > 5.0:
         votes.append(Vote("stent_or_catheter", 2.5, "a long, even, very bright line"))
