@@ -97,3 +97,19 @@ def test_weights_and_draws_are_of_the_same_posterior() -> None:
     middle = np.median(draw_posterior(belief), axis=1)
     first = belief.diagnoses.index("haemangioma")
     assert middle[first] == pytest.approx(belief.posterior[first], abs=0.1)
+
+
+@pytest.mark.parametrize("lesion", [{"bulls_eye": True}, {"host_echogenicity": "hypoechoic"}])
+def test_a_bright_middle_of_a_darker_lesion_is_no_bright_lesion_by_itself(lesion: dict[str, Any]) -> None:
+    within = {"host_kind": "solid", "host_diameter": Measurement(22, "mm")}
+    told = chances(echo(6, "none", findings={**within, **lesion}))
+    alone = chances(echo(6, "none", findings=within))
+    assert told["haemangioma"] < 0.5 * alone["haemangioma"]
+    spread = (
+        "metastasis_crc",
+        "metastasis_other",
+        "metastasis_breast",
+        "metastasis_net",
+        "metastasis_gastric",
+    )
+    assert sum(told[d] for d in spread) > sum(alone[d] for d in spread)

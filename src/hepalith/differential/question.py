@@ -45,6 +45,12 @@ CALCIUM = "intrahepatic_calcification"
 WITHOUT_CALCIUM = ("mass_without_calcium", "dense_parenchyma", "within_mass", "bulls_eye")
 """What there is to explain without calcium, beside what is said of a lesion or of ducts."""
 
+BULLS_EYE, MOSTLY = "bulls_eye", 0.5
+"""The pattern of a bright middle in a dark rim, and the probability from which it is taken to be there."""
+
+DARKER = ("anechoic", "hypoechoic", "isoechoic")
+"""Echoes of a lesion that is not the bright thing itself."""
+
 FROM_IMAGES = ("ct", "us")
 """Sources of findings that were read from an image."""
 
@@ -91,11 +97,15 @@ class Question:
     def is_echo(self) -> bool:
         """Whether a bright echo on ultrasound is all that is known of the calcium: it may hold none.
 
-        A person, a report or a CT that says calcium settles it; ultrasound alone cannot.
+        A person, a report or a CT that says calcium settles it; ultrasound alone cannot. A darker lesion
+        about the echo (a bull's eye) says more, too: the echo is then no bright lesion by itself.
         """
         echo = any(f.id == "strong_echo" and f.state is State.PRESENT for f in self.heard)
-        return echo and not any(
-            f.id == CALCIUM and f.source != "us" and f.state is State.PRESENT for f in self.heard
+        return (
+            echo
+            and not any(f.id == CALCIUM and f.source != "us" and f.state is State.PRESENT for f in self.heard)
+            and not any(_is_darker_about(f) for f in self.heard)
+            and not any(p.id == BULLS_EYE and p.probability >= MOSTLY for p in self.patterns)
         )
 
     @property
@@ -110,6 +120,13 @@ class Question:
         something = not states or State.PRESENT in states or states == {State.UNKNOWN}
         something = something or (echo and State.ABSENT not in states) or self.is_bare
         return self.patient.subject == "fetus" or not something
+
+
+def _is_darker_about(finding: Finding) -> bool:
+    """Return whether a finding states a lesion about an echo that is not as bright."""
+    if finding.state is not State.PRESENT:
+        return False
+    return finding.id == BULLS_EYE or (finding.id == "host_echogenicity" and finding.value in DARKER)
 
 
 def _shows_otherwise(finding: Finding) -> bool:
