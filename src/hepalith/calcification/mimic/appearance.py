@@ -91,6 +91,16 @@ class Shape:
     blurs: float
     variation: float
 
+    @property
+    def longest_mm(self) -> float:
+        """Longest diameter, by its standard deviation."""
+        return DIAMETERS * max(self.lengths_mm)
+
+    @property
+    def least_mm(self) -> float:
+        """Least diameter, by its standard deviation."""
+        return DIAMETERS * min(self.lengths_mm)
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -244,7 +254,6 @@ def describe_appearance(
     thick_mm = _thickness(aperture, scene)
     metal_mm, same = _distance_mm(aperture, context.metal, scene)
     shape = describe_shape(aperture, measured, scene)
-    width_mm = DIAMETERS * min(shape.lengths_mm)
     return Appearance(
         peak_hu=measured.peak.value,
         peak_excess_hu=candidate.peak_excess_hu,
@@ -274,7 +283,7 @@ def describe_appearance(
         ),
         level_step_hu=aperture.level_hu - scene.surroundings.liver_hu,
         cast=_cast(aperture, measured, scene),
-        leading=leading_of(measured.centroid, width_mm, aperture.level_hu, scene.hu, scene.spacing_mm),
+        leading=leading_of(measured.centroid, shape.least_mm, aperture.level_hu, scene.hu, scene.spacing_mm),
         company=company,
         words=words or Words(),
     )

@@ -52,7 +52,7 @@ def judge_bone(seen: Appearance) -> list[Vote]:
         return []
     vessel = seen.company.in_vessel >= IN_VESSEL_SHARE  # joined to plaque, it is as dense and long as a rib
     votes = [] if is_dense_pool(seen) or vessel else _rib(seen)
-    plate = 3.5 * max(seen.shape.lengths_mm) >= DOME_PLATE_MM
+    plate = seen.shape.longest_mm >= DOME_PLATE_MM
     outer = seen.company.depth_mm <= DOME_DEPTH_MM and seen.liver_about < 0.64
     if seen.company.gas_mm <= DOME_MM and outer and plate:
         away = 1.0 - min(1.0, max(0.0, seen.company.depth_mm / DOME_DEPTH_MM))

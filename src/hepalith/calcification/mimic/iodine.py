@@ -155,7 +155,7 @@ def _form(seen: Appearance, *, drawn_out: bool) -> float:
     shape = seen.shape
     solid = not drawn_out and shape.fill >= SOLID_FILL and shape.flatness <= SOLID_FLATNESS
     if solid and seen.thickness >= RESOLVED and seen.thick_mm >= RESOLVED_MM and seen.voxels >= FEW_VOXELS:
-        pooled = seen.core_hu >= POOLED_SHARE * seen.blood_hu and 3.5 * max(shape.lengths_mm) >= LEAST_POOL_MM
+        pooled = seen.core_hu >= POOLED_SHARE * seen.blood_hu and shape.longest_mm >= LEAST_POOL_MM
         if not pooled:
             return ISOLATED if not seen.goes_on else -1.0
         return NODULE

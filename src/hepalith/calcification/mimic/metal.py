@@ -103,7 +103,7 @@ def _dense(seen: Appearance) -> list[Vote]:
         why = f"peak {seen.peak_hu:.0f} HU, denser than calcium, and as thin as wire"
         if sure:
             why = f"peak {seen.peak_hu:.0f} HU, denser than calcium"
-        long = 3.5 * max(seen.shape.lengths_mm) > CLIP_MM[1]  # no clip or coil is so long
+        long = seen.shape.longest_mm > CLIP_MM[1]  # no clip or coil is so long
         likely, other = (
             ("stent_or_catheter", "clip_or_coil") if long else ("clip_or_coil", "stent_or_catheter")
         )
@@ -112,7 +112,7 @@ def _dense(seen: Appearance) -> list[Vote]:
         why = f"wide enough to show its density, {seen.core_hu:.0f} HU, too little for metal"
         return [Vote("clip_or_coil", -2.0, why)]
     thin = seen.thickness <= BODY_THICKNESS or seen.thick_mm <= BODY_MM
-    short = CLIP_MM[0] <= 3.5 * max(seen.shape.lengths_mm) <= CLIP_MM[1]
+    short = CLIP_MM[0] <= seen.shape.longest_mm <= CLIP_MM[1]
     if peak >= LIKELY_HU and seen.dark_about > STREAK_DEVIATIONS and thin:
         why = f"peak {seen.peak_hu:.0f} HU with dark bands beside it"
         return [Vote("clip_or_coil", 7.0, why), Vote("stent_or_catheter", 3.5, why)]
@@ -134,7 +134,7 @@ def _near(seen: Appearance) -> list[Vote]:
 
 def _coil(seen: Appearance) -> list[Vote]:
     """Return votes for a tangle of wire: compact, bright, and not filled."""
-    size = 3.5 * max(seen.shape.lengths_mm)
+    size = seen.shape.longest_mm
     compact = seen.shape.elongation < 1.8 and COIL_MM[0] <= size <= COIL_MM[1]
     held = seen.company.held_hu
     form = seen.words.any_of("tram_track", "rim", "stellate")

@@ -104,7 +104,7 @@ def _piece_weight(seen: Appearance) -> float:
 
 def _cloud(seen: Appearance) -> list[Vote]:
     """Return the votes for a patchy cloud."""
-    size = 3.5 * max(seen.shape.lengths_mm)
+    size = seen.shape.longest_mm
     fading = _ramp(seen.fading, CLOUD_FADING)
     cloudy = max(_ramp(max(seen.texture, seen.shape.variation - 0.12), CLOUD_TEXTURE), fading)
     if (

@@ -104,7 +104,7 @@ def judge_vessel_wall(seen: Appearance) -> list[Vote]:
         )
         votes.append(Vote("vessel_wall_calcification", SHELL, words))
     track = seen.words.any_of("tram_track")
-    packed = seen.shape.elongation < TRACK_ELONGATION and 3.5 * max(seen.shape.lengths_mm) < TRACK_MM
+    packed = seen.shape.elongation < TRACK_ELONGATION and seen.shape.longest_mm < TRACK_MM
     if track > TRACK_LEAST and not packed:
         words = "the wall of a tube, two lines where a slice cuts it lengthwise"
         votes.append(Vote("vessel_wall_calcification", 2.0 + 6.0 * track, words))

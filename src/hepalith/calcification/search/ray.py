@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from hepalith.calcification.search.evidence import Evidence
 
-__all__ = ["SIZES", "leads_on", "share_leading_on"]
+__all__ = ["END_MM", "FAR_MM", "NEAR_MM", "SIZES", "STEP_MM", "directions", "leads_on", "share_leading_on"]
 
 RAYS = 60
 """Directions looked along, even over the sphere: neighbours are 23 degrees apart, 2 mm at the middle of the
@@ -65,7 +65,7 @@ def leads_on(
     voxels does not use.
     """
     radius = 0.5 * diameter_mm
-    rays = _directions()[:, None, :] / np.array(spacing_mm)
+    rays = directions(RAYS)[:, None, :] / np.array(spacing_mm)
     found = np.zeros((len(places), len(SIZES)), np.float32)
     for n, size in enumerate(SIZES):
         output = evidence.outputs[size]
@@ -82,9 +82,9 @@ def leads_on(
     return found
 
 
-def _directions() -> NDArray[np.float64]:
-    """Return directions even over the sphere, shape (`RAYS`, 3)."""
-    turn = np.arange(RAYS) + 0.5
-    down = np.arccos(1 - 2 * turn / RAYS)
+def directions(count: int) -> NDArray[np.float64]:
+    """Return directions even over the sphere, unit vectors of shape (`count`, 3)."""
+    turn = np.arange(count) + 0.5
+    down = np.arccos(1 - 2 * turn / count)
     round_ = math.pi * (1 + math.sqrt(5)) * turn
     return np.stack([np.cos(down), np.sin(down) * np.sin(round_), np.sin(down) * np.cos(round_)], axis=1)
