@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -22,3 +24,9 @@ def shared_data() -> Path:
     if folder is None:
         pytest.skip("no shared scans here: set HEPALITH_TEST_DATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def factories() -> ModuleType:
+    """Return the functions that make nouns of a made-up examination; loaded only where they are asked for."""
+    return importlib.import_module("tests.reading.factories")

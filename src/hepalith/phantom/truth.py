@@ -45,9 +45,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hepalith.errors import OutputError, UnreadableFileError
+from hepalith.errors import UnreadableFileError
 from hepalith.geometry import Grid
 from hepalith.phantom.deposit import Deposit, DuctTruth, Rendered
+from hepalith.phantom.document import write_document
 from hepalith.phantom.insert import HostTruth, PatternTruth
 from hepalith.phantom.shape.shape import Point
 
@@ -219,17 +220,6 @@ def pattern_entries(patterns: Sequence[PatternTruth]) -> tuple[PatternEntry, ...
     return tuple(PatternEntry(p.id, tuple(f + 1 for f in p.foci)) for p in patterns)
 
 
-def _rounded(value: Any) -> Any:
-    """Return `value` with every float cut to six significant digits."""
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, Mapping):
-        return {k: _rounded(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(v) for v in value]
-    return value
-
-
 def write_truth(truth: Truth, path: Path) -> None:
     """Write `truth.json`; the same truth gives the same bytes.
 
@@ -243,11 +233,7 @@ def write_truth(truth: Truth, path: Path) -> None:
         plain[name] = [asdict(entry) for entry in plain[name]]
     for name in ("scanner", "variation", "organ_volumes_ml", "segment_volumes_ml"):
         plain[name] = dict(plain[name])
-    document = {"schema": SCHEMA, "split": truth.split, **plain, "notice": NOTICE}
-    try:
-        path.write_text(json.dumps(_rounded(document), indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}; choose another --out") from error
+    write_document({"schema": SCHEMA, "split": truth.split, **plain, "notice": NOTICE}, path)
 
 
 def _entry(kind: type[Any], entry: Mapping[str, Any]) -> Any:

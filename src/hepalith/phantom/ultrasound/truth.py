@@ -39,8 +39,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from hepalith.errors import OutputError, UnreadableFileError
+from hepalith.errors import UnreadableFileError
 from hepalith.image.beam import Sector
+from hepalith.phantom.document import write_document
 from hepalith.phantom.truth import NOTICE, PatternEntry, split_of
 from hepalith.study.sonography import Sonography
 
@@ -174,17 +175,6 @@ MAPS = ("header", "ducts", "vessels", "texture", "motion", "screen")
 """Fields that are free tables of names and values."""
 
 
-def _plain(value: Any) -> Any:
-    """Return `value` for JSON, every float cut to six significant digits."""
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return value
-
-
 def write_sono_truth(truth: SonoTruth, path: Path) -> None:
     """Write `truth.json`; the same truth gives the same bytes.
 
@@ -199,11 +189,7 @@ def write_sono_truth(truth: SonoTruth, path: Path) -> None:
     for name in MAPS:
         plain[name] = dict(plain[name])
     plain["sector"], plain["sonography"] = asdict(truth.sector), asdict(truth.sonography)
-    document = {"schema": SCHEMA, "split": truth.split, **plain, "notice": NOTICE}
-    try:
-        path.write_text(json.dumps(_plain(document), indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}; choose another --out") from error
+    write_document({"schema": SCHEMA, "split": truth.split, **plain, "notice": NOTICE}, path)
 
 
 def _tuples(value: Any) -> Any:
