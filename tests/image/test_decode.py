@@ -461,3 +461,13 @@ def test_stored_values_without_an_intercept_are_no_hounsfield_units(tmp_path: Pa
     folder = write_series(tmp_path, make_hu(), RescaleIntercept=None, RescaleSlope="0.0")
     with pytest.raises(UnsupportedModalityError, match="does not say how values become HU"):
         read(folder)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(1, "one voxel is clipped at 3071"), (3, "3 voxels are clipped")]
+)
+def test_how_much_is_clipped_by_the_scale_is_said(tmp_path: Path, count: int, words: str) -> None:
+    hu = make_hu((4, 64, 64))
+    hu[1, 30, 20 : 20 + count] = 3071
+    volume = read_volume(write_series(tmp_path / "s", hu))
+    assert any(warning.startswith(words) for warning in volume.warnings)

@@ -135,6 +135,14 @@ def test_ct_and_ultrasound_of_two_patients_are_refused(tmp_path: Path) -> None:
     assert picked.primary.modality == "US"
 
 
+def test_two_patients_under_one_study_uid_are_not_told_to_pick_it(tmp_path: Path) -> None:
+    write_us(tmp_path / "a.dcm")
+    write_us(tmp_path / "b.dcm", 1, PatientID="P2")
+    message = refused(MixedStudiesError, tmp_path)
+    assert "2 patients" in message
+    assert "--study" not in message
+
+
 def test_ultrasound_of_two_days_is_refused(tmp_path: Path) -> None:
     write_us(tmp_path / "a.dcm")
     write_us(tmp_path / "b.dcm", 1, StudyInstanceUID="1.2.3", StudyDate="20240305")

@@ -129,7 +129,8 @@ def _find_ceiling(hu: Sequence[NDArray[np.int16]], highest: int) -> list[str]:
     """Say whether values stop at a ceiling; `hu` are the slices that come near it."""
     if highest in TWELVE_BIT_TOP_HU:
         count = sum(int(np.count_nonzero(slice_hu == highest)) for slice_hu in hu)
-        return [f"{count} voxels are clipped at {highest} HU: what is denser is measured too low"]
+        many = f"{count} voxels are" if count > 1 else "one voxel is"
+        return [f"{many} clipped at {highest} HU: what is denser is measured too low"]
     if highest > max(TWELVE_BIT_TOP_HU):
         return []
     near = np.zeros(11, dtype=np.int64)

@@ -47,7 +47,7 @@ class _Examination:
         """Return the examination in words that name nobody."""
         when = self.date.isoformat() if self.date else "no date"
         kinds = "/".join(sorted(self.modalities))
-        return f"patient {letter}, {when}, {len(self.images)} {kinds} files, --study {self.uid}"
+        return f"patient {letter}, {when}, {len(self.images)} {kinds} files"
 
 
 def parse_date(text: str) -> date | None:
@@ -193,9 +193,8 @@ def _choose(
     may_be_one = _may_be_one(examinations)
     if len(patients) > 1 and not (settings.same_patient and may_be_one):
         hint = ", add --same-patient if they are one" if may_be_one else ""
-        raise MixedStudiesError(
-            f"{where}: {len(patients)} patients ({listed}); give one{hint}, or pick with --study UID"
-        )
+        pick = ", or pick with --study UID" if _told_by_uid(examinations) else ""
+        raise MixedStudiesError(f"{where}: {len(patients)} patients ({listed}); give one{hint}{pick}")
     if beside and not settings.same_patient:
         raise MixedStudiesError(
             f"{where}: files of which not all say whose they are ({listed}); give one, "
@@ -235,10 +234,19 @@ def _may_be_one(examinations: Sequence[_Examination]) -> bool:
     return True
 
 
+def _told_by_uid(examinations: Sequence[_Examination]) -> bool:
+    """Return whether the study UID tells the examinations apart."""
+    return len({e.uid for e in examinations}) == len(examinations)
+
+
 def _list(examinations: Sequence[_Examination], beside: Sequence[VolumeFile | StillFile]) -> str:
     """Return what there is to pick from, in words that name nobody."""
     letters: dict[tuple[str, str, str], str] = defaultdict(lambda: chr(ord("A") + min(len(letters), 25)))
-    lines = [examination.described(letters[examination.patient]) for examination in examinations]
+    lines = [
+        examination.described(letters[examination.patient])
+        + (f", --study {examination.uid}" if _told_by_uid(examinations) else "")
+        for examination in examinations
+    ]
     lines += [f"{file.source.name}, which says nothing of its patient" for file in beside]
     more = f"; and {len(lines) - MAX_LISTED} more" if len(lines) > MAX_LISTED else ""
     return "; ".join(lines[:MAX_LISTED]) + more
