@@ -16,6 +16,7 @@ from hepalith.finding.duct.findings import describe_ducts
 from hepalith.finding.finding import Finding, Pattern, Subject
 from hepalith.finding.host.enhancement import follow_hosts
 from hepalith.finding.host.findings import describe_hosts
+from hepalith.finding.host.host import Hosts
 from hepalith.finding.host.search import find_hosts
 from hepalith.finding.parenchyma import describe_parenchyma
 from hepalith.finding.pattern.pattern import SUBCAPSULAR_MM, find_patterns, share_below
@@ -107,8 +108,8 @@ def _keep_company(scene: _Scene, anatomy: Anatomy | None) -> Description:
     vessels, ducts = anatomy.vessels, anatomy.ducts
     places = find_places(foci, liver, anatomy.segments, vessels)
     shown, by = anatomy.shown, anatomy.shown_by
-    relations = relate_to_ducts(shown, liver, foci, ducts, vessels, by)
     hosts = find_hosts(shown, liver, foci, phase=by, vessels=vessels, ducts=ducts)
+    relations = relate_to_ducts(shown, liver, foci, ducts, vessels, by, in_lesion=_in_lesions(hosts))
     hosts = follow_hosts(hosts, foci, volume, liver, phase, others=anatomy.others)
     around = describe_around(volume, liver, anatomy.neighbours, phase)
     tubes = describe_ducts(ducts, relations, anatomy.shown_by, anatomy.segments, liver)
@@ -116,6 +117,11 @@ def _keep_company(scene: _Scene, anatomy: Anatomy | None) -> Description:
     findings = (*whole, *around, *tubes, occluded, *describe_hosts(hosts, foci, by))
     patterns = find_patterns(foci, liver, vessels=vessels, relations=relations, hosts=hosts)
     return Description(findings, patterns, places, relations, hosts)
+
+
+def _in_lesions(hosts: Hosts) -> dict[int, float]:
+    """Return the probability that each focus lies in the lesion that is seen about it."""
+    return {i: 1.0 - r.probabilities.get("none", 1.0) for i, r in hosts.of_focus.items() if r.host}
 
 
 def _state(

@@ -123,6 +123,18 @@ def test_a_dark_rim_of_a_lone_focus_is_no_duct() -> None:
     assert found[1].bile_around is State.ABSENT
 
 
+def test_what_is_dark_about_a_focus_in_a_cyst_is_no_bile_of_a_duct() -> None:
+    place = (32.0, 48.0, 50.0)
+    volume, liver = make_scan([(((32.0, 48.0, 49.0), (32.0, 48.0, 51.0)), 14.0, 5.0), stone(place)])
+    ducts, foci = find_ducts(volume, liver, None, PORTAL), foci_at(volume, [place])
+    alone = relate_to_ducts(volume, liver, foci, ducts, None, PORTAL)
+    within = relate_to_ducts(volume, liver, foci, ducts, None, PORTAL, in_lesion={1: 0.9})
+    assert not ducts.seen
+    assert alone[1].relation == "in_lumen"
+    assert within[1].relation not in ("in_lumen", "in_wall")
+    assert within[1].dilated is not State.PRESENT
+
+
 def test_beside_a_portal_branch_it_lies_along_the_triad_and_far_from_it_apart() -> None:
     vessels = portal_along(RUN)
     found, _, _ = related([(RUN, 8.0, 170.0)], [(32.0, 55.0, 50.0), (32.0, 76.0, 50.0)], vessels=vessels)

@@ -147,6 +147,15 @@ def test_where_noise_is_coarse_no_host_is_not_said() -> None:
     assert "HU" in relation.reason
 
 
+def test_where_the_tissue_about_calcium_differs_but_shows_no_lesion_none_is_not_said() -> None:
+    image = parenchyma()
+    away = np.abs(np.arange(SHAPE[1]) - 42.0)
+    image[:, away < 4, :] = 70.0  # a dark sheet through the calcium: no lesion, and no even liver
+    relation = make(image, distance() < 3, PORTAL).hosts.of_focus[1]
+    assert relation.kind == "not_assessable"
+    assert "differs" in relation.reason
+
+
 def test_calcium_beside_a_lesion_but_not_at_it_has_no_host() -> None:
     away = distance((40.0, 42.0, 70.0)) < 3
     made = make(with_ball(62.0, 24.0), away, PORTAL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import edt
@@ -43,6 +43,11 @@ voxels there are not averaged. Our judgement."""
 FAT_HU, FAT_DEEP_MM = -20.0, 9.0
 """Nor is fat (below the first) that is nearer than the second: that of fissures, hilum and gallbladder
 bed."""
+
+PIT_MM, LIVER_SHARE = 6.0, 0.5
+"""Half the width up to which a pit of the outline is the liver's, and what the network must then say of liver
+there: cysts at the surface are left out in speckles 4 to 10 mm wide; the fossa of the gallbladder and the
+hilum are wider. Our judgement, from the development phantoms."""
 
 FIT_SPREADS, FIT_ROUNDS = 2.5, 4
 """The parenchyma's level is fitted to what lies within so many spreads of it, in so many rounds: lesions and
@@ -149,7 +154,7 @@ def lay_lesion_field(
     box = liver.box.grown(margin, volume.hu.shape)
     crop = volume.cropped(box)
     coarse = coarsen(crop, SPACING_MM)
-    inside = np.asarray(ndimage.binary_fill_holes(on_field(liver.mask, liver.box, box, coarse)))
+    inside = _whole(on_field(liver.mask, liver.box, box, coarse), coarse, box, liver)
     depth = edt.edt(np.pad(inside, 1, mode="edge"), anisotropy=(SPACING_MM,) * 3)[1:-1, 1:-1, 1:-1]
     known = np.ones(inside.shape, np.bool_) if dense is None else ~_blurred(dense, box, coarse)
     vessel, duct = (
@@ -184,6 +189,27 @@ def lay_lesion_field(
         level_hu=level,
         parenchyma_hu=float(np.median(level[learnt])),
     )
+
+
+def _whole(outlined: NDArray[np.bool_], coarse: Coarse, box: Box, liver: Liver) -> NDArray[np.bool_]:
+    """Return the liver without the holes and pits that an outline by HU leaves where a cyst lies.
+
+    A pit narrower than twice `PIT_MM` is filled with what is no fat and, where the network was asked, what it
+    takes for liver.
+    """
+    filled = np.asarray(ndimage.binary_fill_holes(outlined))
+    if not filled.any():
+        return filled
+    margin = math.ceil(PIT_MM / SPACING_MM) + 1
+    cube = (SPACING_MM,) * 3
+    near = edt.edt(~np.pad(filled, margin), anisotropy=cube) <= PIT_MM
+    closed = (edt.edt(near, anisotropy=cube) > PIT_MM)[(slice(margin, -margin),) * 3]
+    pits = closed & ~filled & (coarse.hu > FAT_HU)
+    if liver.organs is not None and pits.any():
+        k, j, i = (float(a + b) for a, b in zip(coarse.first, box.start, strict=True))
+        pits &= liver.organs.on(replace(coarse, first=(k, j, i)), "liver") > LIVER_SHARE
+    whole: NDArray[np.bool_] = filled | pits
+    return whole
 
 
 def _blurred(dense: tuple[NDArray[np.intp], float], box: Box, coarse: Coarse) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from hepalith.anatomy.lesion.field import EDGE_MM, SPACING_MM, LesionField
 
-__all__ = ["Region", "outline_regions"]
+__all__ = ["Region", "narrow_vessels", "outline_regions"]
 
 LEVELS_HU = (120.0, 85.0, 60.0, 42.0, 30.0, 21.0, 15.0, 11.0, 8.0, 6.0)
 """Contrasts at which regions are looked for, strongest first, each about 0.7 of the one before: a region
@@ -149,7 +149,7 @@ def outline_regions(field: LesionField, blood_excess_hu: float | None = None) ->
     Strong contrasts are taken first, so that each region is cut at half of its own contrast; parts that
     touch (cysts in a cyst, a bright rim about a dark core) are then joined, and ended anew as one.
     """
-    free = field.inside & (field.depth_mm > EDGE_MM) & ~_tubes(field) & ~field.duct
+    free = field.inside & (field.depth_mm > EDGE_MM) & ~narrow_vessels(field) & ~field.duct
     beside = None
     if not field.known.all():
         beside = edt.edt(field.known, anisotropy=CUBE) <= BESIDE_MM
@@ -398,10 +398,17 @@ def _grown(box: Where, margin: int, shape: tuple[int, ...]) -> Where:
     return (k, j, i)
 
 
-def _tubes(field: LesionField) -> NDArray[np.bool_]:
-    """Return the narrow bright vessels: a lesion that fills with blood may be among the wide ones."""
+def narrow_vessels(field: LesionField) -> NDArray[np.bool_]:
+    """Return the narrow bright vessels: a lesion that fills with blood may be among the wide ones.
+
+    What is half as bright about them counts with them: the finder of vessels picks pieces out of a lesion
+    that is bright by itself, or brighter than a fatty liver, and the pieces alone are narrow.
+    """
     vessel = field.vessel & (field.fine > field.fine_sd)
-    return vessel & ~opened(vessel, WIDE_MM) if vessel.any() else vessel
+    if not vessel.any():
+        return vessel
+    half = max(END_SHARE * float(np.median(field.fine[vessel])), 2 * field.fine_sd)
+    return vessel & ~opened(vessel | (field.inside & field.known & (field.fine > half)), WIDE_MM)
 
 
 def opened(mask: NDArray[np.bool_], radius_mm: float) -> NDArray[np.bool_]:

@@ -72,6 +72,9 @@ OUTLET_MM = 14.0
 """Dilatation that reaches no farther than this toward the hilum from the innermost focus is all upstream of
 it: so far the duct widens about a stone itself. Our judgement."""
 
+NO_LESION: Mapping[int, float] = MappingProxyType({})
+"""No focus is known to lie in a lesion."""
+
 NO_CALCIUM = "it is no calcification"
 NO_DUCT_SEEN = "no duct is seen at the focus"
 
@@ -112,7 +115,14 @@ class DuctRelation:
 
 
 def relate_to_ducts(  # noqa: PLR0917
-    volume: Volume, liver: Liver, foci: Foci, ducts: Ducts, vessels: Vessels | None, phase: Phase
+    volume: Volume,
+    liver: Liver,
+    foci: Foci,
+    ducts: Ducts,
+    vessels: Vessels | None,
+    phase: Phase,
+    *,
+    in_lesion: Mapping[int, float] = NO_LESION,
 ) -> Mapping[int, DuctRelation]:
     """Return how every focus lies to the bile ducts, by its id.
 
@@ -124,6 +134,9 @@ def relate_to_ducts(  # noqa: PLR0917
         The foci; only what is or may be calcium is related.
     ducts, vessels
         What is seen of ducts and vessels; without vessels nothing is said of the portal triad.
+    in_lesion
+        Probability that a focus lies in a lesion, by its id: what is dark about it is then the lesion, and
+        no bile of a duct, unless a duct is seen there.
     """
     around = Surroundings(volume, liver, foci, ducts)
     calcium = [f for f in foci.foci if f.label in RELATED_LABELS]
@@ -132,7 +145,8 @@ def relate_to_ducts(  # noqa: PLR0917
     for focus in calcium:
         ring = rings[focus.id]
         company = _company(focus, calcium, rings)
-        related = None if ring is None else _in_duct(focus, ring, ducts, company)
+        held = in_lesion.get(focus.id, 0.0)
+        related = None if ring is None else _in_duct(focus, ring, ducts, (company, held))
         found[focus.id] = related or _beside_triad(focus, ring, ducts, vessels, phase)
     return MappingProxyType(_with_sides(found, foci, ducts))
 
@@ -153,12 +167,16 @@ def _radius(focus: Focus) -> float:
     return focus.diameter.value / 2 if isinstance(focus.diameter, Measurement) else 0.0
 
 
-def _in_duct(focus: Focus, ring: Ring, ducts: Ducts, company: int) -> DuctRelation | None:
-    """Return the relation of a focus that lies in a duct or its wall; None where nothing says so."""
+def _in_duct(focus: Focus, ring: Ring, ducts: Ducts, about: tuple[int, float]) -> DuctRelation | None:
+    """Return the relation of a focus that lies in a duct or its wall; None where nothing says so.
+
+    `about` is how many others near it have bile about them, and how likely it lies in a lesion.
+    """
+    company, held = about
     duct, calibre, away = _nearest_duct(focus, ring, ducts)
     seen = ring.share >= LEAST_SHELL or (duct is not None and away <= calibre / 2 + AT_PATH_MM)
     unseen = (LONE_BILE, PAIRED_BILE, STRUNG_BILE)[min(company, 2)]
-    bile = _bile_chance(ring, LEAST_BILE if seen else unseen)
+    bile = _bile_chance(ring, LEAST_BILE) if seen else _bile_chance(ring, unseen) * (1.0 - held)
     within_host = ring.bile is not None and ring.host > HOST_SHARE * max(ring.bile, 0.0) and not seen
     if within_host or not (seen or bile >= 0.5):
         return None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.anatomy.ducts.ducts import Ducts
-from hepalith.anatomy.lesion.field import SPACING_MM, LesionField, lay_lesion_field
+from hepalith.anatomy.lesion.field import EDGE_MM, SPACING_MM, LesionField, lay_lesion_field
 from hepalith.anatomy.lesion.outline import Region, outline_regions
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.phase import measure_aorta
@@ -55,6 +55,10 @@ REACH_MM = 12.0
 """How far beyond the outline of an infiltrate, drawn where half of its contrast is lost, its calcium may
 lie: the width of its edge and more. Our judgement."""
 
+UNEVEN_HU, UNEVEN_SPREADS = 8.0, 3.5
+"""A voxel about a focus differs from the parenchyma by so many HU and spreads of the fine average: chance
+reaches that in one of 2,000."""
+
 LEAST_CHANCE = 0.05
 """Below this a region is not asked whether it is a focus's host."""
 
@@ -81,6 +85,8 @@ class Near:
     regions: Mapping[int, float]
     reach: tuple[int, ...] = ()
     """Regions within `REACH_MM`: what infiltrates has no edge that the focus could lie beyond."""
+    uneven: float = 0.0
+    """Share of them, vessels and ducts left out, that differs from the parenchyma."""
 
 
 def see_regions(
@@ -161,7 +167,19 @@ def look_about(scene: HostScene, cells: NDArray[np.intp]) -> Near:
         if chance > LEAST_CHANCE:
             chances[int(number)] = chance
     reached = np.unique(near[away <= REACH_MM])
-    return Near(count, chances, tuple(int(n) for n in reached if n))
+    return Near(count, chances, tuple(int(n) for n in reached if n), _unevenness(scene, where, shell))
+
+
+def _unevenness(scene: HostScene, where: tuple[slice, ...], shell: NDArray[np.bool_]) -> float:
+    """Return the share of a focus's surroundings, vessels and ducts left out, unlike the parenchyma."""
+    field = scene.field
+    fine = field.fine[where]
+    tubes = (field.vessel[where] & (fine > field.fine_sd)) | field.duct[where]
+    free = shell & ~tubes & (field.depth_mm[where] > EDGE_MM)
+    if not free.any():
+        return 0.0
+    least = max(UNEVEN_HU, UNEVEN_SPREADS * field.fine_sd)
+    return float((np.abs(fine[free]) > least).mean())
 
 
 def _marked(cells: NDArray[np.intp], where: tuple[slice, ...]) -> NDArray[np.bool_]:
