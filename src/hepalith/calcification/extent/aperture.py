@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from hepalith.calcification.extent.blur_model import SphereResponse
 from hepalith.calcification.extent.medium import carry_medium
+from hepalith.calcification.extent.surface import SMOOTH_MM, carry_outside, continue_liver
 from hepalith.calcification.search.background import Surroundings
 from hepalith.calcification.search.candidate import Candidate
 from hepalith.calcification.search.region import Layer
@@ -48,9 +49,6 @@ ABOUT_MM, ABOUT_PIXELS = 5.5, 3.5
 RING_CLIP = 2.5
 """Deviations of the smoothed ring from its level beyond which voxels (vessels, fat) are left out."""
 
-RING_SMOOTH_MM = 0.9
-"""Width over which the ring is smoothed to tell vessels from noise: below that of vessels that matter."""
-
 RING_LEFT_IN = 0.5
 """Error of the level, as a share of the clipping distance times the share of the ring that was left out:
 edges of the same vessels stay in. Our judgement."""
@@ -60,9 +58,6 @@ RING_ROUNDS = 3
 
 BEYOND_SPREADS = 4.0
 """Deviations of the smoothed surroundings above which a voxel joined to a body is part of it."""
-
-OUTSIDE_SMOOTH_MM = 2.5
-"""Width over which the tissue outside the liver is carried on below a focus at the surface."""
 
 SURFACE_SHARE = 0.12
 """Error of the background of each aperture voxel outside the liver, as a share of the step from
@@ -178,8 +173,9 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     """
     box, extent, inside, ring, free, about = _regions(candidate, name, scene)
     hu = scene.hu[box.slices].astype(np.float32)
-    liver = _continued_liver(scene.liver[box.slices], inside)
-    level, level_se, weights = _ring_level(hu, ring, liver, scene)
+    own = scene.liver[box.slices]
+    level, level_se, weights, reach = _ring_level(hu, ring, own, scene)
+    liver = continue_liver(hu, own, inside, free, level_hu=level, reach_hu=reach, spacing_mm=scene.spacing_mm)
     beyond = inside & ~liver
     share = scene.noise_share(box)
     medium = carry_medium(
@@ -196,15 +192,14 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     background = np.float32(level) + np.where(content != 0, content, medium.step_hu)
     surface = 0.0
     if beyond.any():
-        background[beyond] = _outside_level(
-            hu, ring | (~liver & ~inside & ~scene.bright.bright_in(box)), liver, level, scene
-        )[beyond]
+        usable = ring | (~liver & ~inside & ~scene.bright.bright_in(box))
+        background[beyond] = carry_outside(hu, usable & ~liver, level, scene.spacing_mm)[beyond]
         surface = SURFACE_SHARE * float(np.abs(background[beyond] - level).sum())
     count = float(inside.sum())
     variance = scene.noise.variance_of(inside.astype(np.float32) - count * weights)
     # what noise gives to the level is in the first term already
-    own = scene.noise.variance_of(weights) if weights.any() else 0.0
-    variance = share**2 * variance + max(level_se**2 - own, 0.0) * count**2
+    told = scene.noise.variance_of(weights) if weights.any() else 0.0
+    variance = share**2 * variance + max(level_se**2 - told, 0.0) * count**2
     variance += (medium.error_hu * count) ** 2 + surface**2
     excess, error = hu - background, math.sqrt(variance)
     owned = (scene.owners[box.slices] > 0) & (scene.owners[box.slices] != name)
@@ -297,36 +292,28 @@ def _reach(scene: Scene) -> tuple[int, float]:
     return across, in_plane
 
 
-def _continued_liver(liver: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the liver with the aperture's voxels given to what lies nearest outside it.
-
-    A segmentation often leaves bright voxels out; a focus in a hole of the mask lies in the liver.
-    """
-    if liver[inside].all() or inside.all():
-        return liver
-    index = ndimage.distance_transform_edt(inside, return_distances=False, return_indices=True)
-    return np.asarray(liver | (inside & liver[tuple(index)]))
-
-
 def _ring_level(
     hu: NDArray[np.float32], ring: NDArray[np.bool_], liver: NDArray[np.bool_], scene: Scene
-) -> tuple[float, float, NDArray[np.float32]]:
-    """Return the background's level, its standard error, and the weight of each ring voxel in it."""
+) -> tuple[float, float, NDArray[np.float32], float]:
+    """Return the background's level, its standard error, each ring voxel's weight in it, and its reach.
+
+    The reach is how far, in HU, even liver strays from the level once smoothed; 0 where nothing tells it.
+    """
     weights = np.zeros(hu.shape, np.float32)
     use = ring & liver
     if int(use.sum()) < MIN_RING_VOXELS:
         use = ring & (np.abs(hu - scene.surroundings.liver_hu) < 4 * scene.noise.sd_hu + 20)
     values = hu[use]
     if values.size < MIN_RING_VOXELS // 3:
-        return scene.surroundings.liver_hu, scene.noise.sd_hu, weights
+        return scene.surroundings.liver_hu, scene.noise.sd_hu, weights, 0.0
     kept, reach = _even_part(hu, use, scene)
     if not kept.any():
-        return float(np.median(values)), float(values.std()), weights
+        return float(np.median(values)), float(values.std()), weights, 0.0
     weights[kept] = 1.0 / float(kept.sum())
     left_in = RING_LEFT_IN * reach * (1 - float(kept.sum()) / float(use.sum()))
     texture = scene.surroundings.texture_hu / 3
     spread = math.sqrt(scene.noise.variance_of(weights) + texture**2 + left_in**2)
-    return float(hu[kept].mean(dtype=np.float64)), spread, weights
+    return float(hu[kept].mean(dtype=np.float64)), spread, weights, reach
 
 
 def _even_part(
@@ -337,7 +324,7 @@ def _even_part(
     Smoothed, a vessel stands out from noise that hides it voxel by voxel; left in, it would raise the level
     by a few HU, which is much below a small focus in thick slices.
     """
-    sigma = [RING_SMOOTH_MM / s for s in scene.spacing_mm]
+    sigma = [SMOOTH_MM / s for s in scene.spacing_mm]
     share = ndimage.gaussian_filter(use.astype(np.float32), sigma, mode="constant")
     smooth = ndimage.gaussian_filter(np.where(use, hu, np.float32(0)), sigma, mode="constant")
     smooth /= np.maximum(share, np.float32(1e-3))
@@ -374,14 +361,3 @@ def _content_step(
     sigma = [0.0, *(blur.in_plane_sigma_mm / s for s in spacing[1:])]
     share = ndimage.gaussian_filter(held.astype(np.float32), sigma)
     return np.asarray((content - level) * share, dtype=np.float32)
-
-
-def _outside_level(
-    hu: NDArray[np.float32], usable: NDArray[np.bool_], liver: NDArray[np.bool_], level: float, scene: Scene
-) -> NDArray[np.float32]:
-    """Return the tissue outside the liver carried on below the aperture: a local weighted mean."""
-    sigma = [OUTSIDE_SMOOTH_MM / s for s in scene.spacing_mm]
-    chosen = (usable & ~liver).astype(np.float32)
-    weight = ndimage.gaussian_filter(chosen, sigma, mode="constant")
-    total = ndimage.gaussian_filter(chosen * hu, sigma, mode="constant")
-    return np.where(weight > 1e-4, total / np.maximum(weight, 1e-4), level).astype(np.float32)
