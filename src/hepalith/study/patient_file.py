@@ -7,7 +7,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -36,6 +36,7 @@ from hepalith.study.claim import (
     without,
 )
 from hepalith.study.patient import Patient
+from hepalith.study.possible import check_exam, check_person
 from hepalith.study.stated import is_unknown, normalised
 from hepalith.vocabulary import load_vocabulary
 
@@ -166,7 +167,7 @@ class _PatientFile(BaseModel):
             raise ValueError("give age_years or age_months, not both")
         if (self.subject == "fetus") != (self.gestation_weeks is not None):
             raise ValueError("gestation_weeks belongs to subject = 'fetus', and a fetus needs it")
-        if self.subject == "fetus" and (self.age_years or self.age_months):
+        if self.subject == "fetus" and (self.age_years is not None or self.age_months is not None):
             raise ValueError("a fetus has gestation_weeks and no age_years")
         return self
 
@@ -234,9 +235,12 @@ def make_patient(table: Mapping[str, Any], where: str = "patient") -> Patient:
             pregnancy=written.pregnancy,
             exam_date=written.exam_date,
         )
-        return place_claims(patient, list_claims({name: getattr(written, name) for name in TABLES}))
+        patient = place_claims(patient, list_claims({name: getattr(written, name) for name in TABLES}))
+        check_exam(patient.exam_date, datetime.now(UTC).date())
+        check_person(patient)
     except ValueError as error:
         raise PatientFileError(f"{where}: {error}") from None
+    return patient
 
 
 def _in_one_line(error: ValidationError) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from hepalith.study.patient import Doubtful, Lab, Value
 from hepalith.study.phrase import is_said, meant_choices
+from hepalith.study.possible import refuse_impossible
 from hepalith.study.unit import conversion
 from hepalith.vocabulary import Measurement, NotAssessable, Term, load_vocabulary
 
@@ -220,8 +221,9 @@ def _read_quantity(term: Term, written: Any) -> Measurement:
         raise ValueError(f"{wrong}, not {written!r}")
     if not isinstance(unit, str) or (factor := conversion(term.id, unit, str(term.unit))) is None:
         raise ValueError(wrong)
-    if any(n < 0 or not math.isfinite(n) for n in numbers):
+    if any(not math.isfinite(n) for n in numbers):
         raise ValueError(f"{term.id} must be zero or more, not {value}")
+    refuse_impossible(term.id, [factor * n for n in numbers], str(term.unit))
     low, high = (None if n is None else factor * n for n in (low, high))
     try:
         return Measurement(float(factor * value), str(term.unit), low, high)
@@ -292,6 +294,7 @@ def read_lab(term: Term, written: Any) -> Lab:
         raise ValueError(f"{here}: {unit!r} is not converted; give it in {term.unit}, or add upper_limit")
     if factor is None:
         return Lab(float(value), unit, float(limit))
+    refuse_impossible(term.id, [factor * value], str(term.unit), where=here)
     return Lab(round(factor * value, 9), str(term.unit), None if limit is None else round(factor * limit, 9))
 
 

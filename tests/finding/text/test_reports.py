@@ -11,7 +11,7 @@ from hepalith.finding.text.place import load_joins, load_normals
 from hepalith.finding.text.read import read_report
 from hepalith.vocabulary import load_vocabulary
 
-FLOOR = {"en": 0.92, "zh": 0.93, "later_en": 0.93, "later_zh": 0.93}
+FLOOR = {"en": 0.92, "zh": 0.93, "later_en": 0.93, "later_zh": 0.93, "fresh_en": 0.89, "fresh_zh": 0.91}
 """F1 that is not fallen below: what was measured, rounded down to leave a report or two."""
 
 
@@ -53,6 +53,21 @@ def _value(text: str, name: str) -> object:
         ("肝左叶肿块，内见点状钙化，肝门淋巴结增大，短径1.3cm。", "largest_calcium", None),
         ("Liver calcification 4 mm. GB distended; no calculus.", "gallbladder_stones", False),
         ("Report date: 2024. Liver calcification.", "exam_date", None),
+        ("Hyperechoic focus in segment VII without posterior shadow.", "strong_echo", True),
+        ("Hyperechoic focus in segment VII without posterior shadow.", "intrahepatic_calcification", None),
+        ("Hyperechoic focus seg 7 without posterior shadow - ?haemangioma.", "acoustic_shadow", "none"),
+        ("Hyperechoic focus with posterior shadow in segment VII.", "strong_echo", None),
+        ("Hyperechoic focus with posterior shadow in segment VII.", "intrahepatic_calcification", True),
+        ("Echogenic focus without shadow, a calcification on CT.", "intrahepatic_calcification", True),
+        ("肝右叶见强回声斑，后方无声影。", "strong_echo", True),
+        ("肝右叶见强回声斑，后方无声影。", "intrahepatic_calcification", None),
+        ("肝右叶钙化灶，后方无声影。", "intrahepatic_calcification", True),
+        ("Liver calcification. HBsAg neg.", "hepatitis_b", False),
+        ("Liver mass with calcification. Arterial hyperenhancement, no washout.", "washout", False),
+        ("Left ducts dilated to 8 mm with echogenic stones.", "largest_calcium", None),
+        ("Coarse calcfication in segment VI.", "intrahepatic_calcification", True),
+        ("肝钙化灶0。8cm，腹膜后未见肿大淋巴结。", "enlarged_nodes", False),
+        ("肝钙化灶0。8cm。", "largest_calcium", {"value": 8.0, "unit": "mm"}),
     ],
 )
 def test_traps_of_real_reports_are_read(text: str, name: str, value: object) -> None:
@@ -141,6 +156,7 @@ MADE = frozenset(
         "dominant_morphology", "host_kind", "host_diameter", "host_position", "host_attenuation",
         "host_echogenicity", "mass_without_calcium",
         "change_since_prior", "unchanged_two_years", "within_mass", "intrahepatic_calcification",
+        "strong_echo",
     )
 )  # fmt: skip
 """Findings that are put together from several words and named by no phrase."""

@@ -325,10 +325,11 @@ def _tidy(account: Account, by_id: dict[str, list[Said]]) -> None:
     if account.calcium is None:
         for name in ("side_of_foci", "dominant_morphology", "change_since_prior", "unchanged_two_years"):
             by_id.pop(name, None)
+    _tidy_echo(account, by_id)
     if account.denies_calcium and not account.names_calcium:
         said = by_id.get("intrahepatic_calcification", [])
         by_id["intrahepatic_calcification"] = [s for s in said if s.probability == 0.0] or said
-    washout = [s for s in by_id.pop("washout", []) if s.probability >= FEWEST_SURE]
+    washout = [s for s in by_id.get("washout", []) if s.probability >= FEWEST_SURE]
     arterial = [
         s for s in by_id.get("enhancement", []) if s.value == "arterial" and s.probability >= FEWEST_SURE
     ]
@@ -342,6 +343,31 @@ def _tidy(account: Account, by_id: dict[str, list[Said]]) -> None:
         by_id.setdefault("blood_pool_ring", []).append(
             Said("blood_pool_ring", pool[0].probability, pool[0].first, pool[0].last)
         )
+
+
+_UNSHADOWED = frozenset(("none", "comet_tail", "dirty"))
+"""Trails of a bright echo that are no shadow of calcium: none, the tail of gas and crystals, that of gas."""
+
+
+def _tidy_echo(account: Account, by_id: dict[str, list[Said]]) -> None:
+    """Call a bright echo that casts no shadow, and that nobody names, a bright echo: it may hold no calcium.
+
+    A haemangioma, gas or a ligament looks so too. One that casts a shadow is taken for calcium, as the
+    reports of health checks do, and so is one of which no shadow is told.
+    """
+    echoes = by_id.pop("strong_echo", [])
+    trails = [s.value for s in by_id.get("acoustic_shadow", []) if s.probability >= FEWEST_SURE]
+    dense = any(
+        s.probability >= FEWEST_SURE and (s.first, s.last) not in {(e.first, e.last) for e in echoes}
+        for s in by_id.get("intrahepatic_calcification", [])
+    )
+    if account.names_calcium or dense or not trails or not _UNSHADOWED.issuperset(trails):
+        return
+    if any(e.probability >= FEWEST_SURE for e in echoes):
+        by_id["strong_echo"] = echoes
+        denials = [s for s in by_id.pop("intrahepatic_calcification", []) if s.probability == 0.0]
+        if account.denies_calcium:
+            by_id["intrahepatic_calcification"] = denials
 
 
 def _imply(by_id: dict[str, list[Said]]) -> None:

@@ -24,6 +24,8 @@ def follow(account: Account, tokens: Tokens, sentence: Sentence) -> None:
     asserted = [m for m in calcium if m.probability and not m.prior]
     for mention in calcium:
         account.say("intrahepatic_calcification", mention, scale=calcium_of(mention))
+        if mention.has("thing", "bright"):
+            account.say("strong_echo", mention)
         if mention.has("thing", "stone") and "duct" in mention.organs:
             account.say("duct_relation", mention, "in_lumen")
         account.names_calcium |= bool(mention.probability) and mention.has("thing", "calcium", "stone")

@@ -112,6 +112,10 @@ def take_sizes(account: Account, tokens: Tokens, sentence: Sentence, lesions: Se
     today: list[Size] = []
     for size in sentence.sizes:
         if any(
+            m.has("quality", "dilated") and 0 <= size.first - m.last <= TO_WIDTH for m in sentence.mentions
+        ):
+            continue
+        if any(
             m.has("cue", "prior_study") and m.part == size.part and reaches(tokens, m.last, size.first)
             for m in sentence.mentions
         ):
@@ -152,6 +156,9 @@ def take_sizes(account: Account, tokens: Tokens, sentence: Sentence, lesions: Se
         first, last = sorted((past[0], today[0]), key=lambda s: s.first)
         account.said.append(Said("change_since_prior", FROM_SIZES, first.first, last.last, change))
 
+
+TO_WIDTH = 2
+"""Words at most between "dilated" and the width that it is of: "dilated up to 8 mm"."""
 
 FROM_SIZES = 0.8
 """How surely two sizes, of an earlier day and of today, tell growth where they differ by more than two

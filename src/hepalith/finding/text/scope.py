@@ -162,7 +162,8 @@ def _reach_back(tokens: Tokens, before: Sequence[Mention], cue: Mention, probabi
             break
         if any(w in word_set("verbs") for w in between) and following != cue.first:
             break
-        mention.probability = probability
+        if mention.probability or not probability:  # what is denied is not made doubtful by what comes next
+            mention.probability = probability
         following = mention.first
     return bool(keys)
 

@@ -126,7 +126,11 @@ def normalise(text: str) -> str:
     >>> normalise("肝內鈣化，5ＭＭ×4mm")
     '肝内钙化,5mmx4mm'
     """
-    return text.translate(_TABLE)
+    return _SLIPPED_POINT.sub(".", text.translate(_TABLE))
+
+
+_SLIPPED_POINT = re.compile(r"(?<=\d)。(?=\d{1,2} ?(?:cm|mm|厘米|毫米))")
+"""A Chinese full stop typed for the point of a decimal: 0。8cm."""
 
 
 def words_of(phrase: str) -> list[str]:
@@ -177,6 +181,10 @@ LONG_LINE_SHARE = 0.75
 """A line at least this share of the longest one was broken by the edge of the page (our judgement)."""
 
 
+_ASKED = re.compile(r"[\s(/-]\?[a-z]")
+"""A question mark that asks about the word it is written to, as in "5 mm ?calcified", and ends nothing."""
+
+
 def tokenise(normal: str) -> Tokens:
     """Return the tokens of a normalised text."""
     words: list[str] = []
@@ -207,7 +215,9 @@ def tokenise(normal: str) -> Tokens:
                 continue
         elif word in _SENTENCE_MARKS:
             asks_ahead = (
-                word == "?" and normal[match.end() : match.end() + 2].strip() and (not levels or levels[-1])
+                word == "?"
+                and normal[match.end() : match.end() + 2].strip()
+                and (not levels or levels[-1] or _ASKED.match(normal, start - 1))
             )
             level = 0 if asks_ahead else 2
         elif word == ".":
