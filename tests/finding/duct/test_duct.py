@@ -107,6 +107,23 @@ def test_a_plate_in_the_wall_has_bile_on_its_inner_side_alone() -> None:
     assert found[1].relation == "in_wall"
 
 
+def test_a_stone_at_the_end_of_a_dilated_duct_needs_less_bile_about_it() -> None:
+    stub, liver = make_scan([(((32.0, 48.0, 28.0), (32.0, 48.0, 66.0)), 8.0, 8.0)])
+    ducts = find_ducts(stub, liver, None, PORTAL)
+    ends = stub.grid.to_index(ducts.dilated[0].path_lps_mm)[[0, -1]]
+    k, j, i = (float(x) for x in ends[ends[:, 2].argmax()] + (0, 0, 8))
+    volume, _ = make_scan([(((k, j, i - 1), (k, j, i + 1)), 9.0, 45.0), stone((k, j, i))])
+    foci = foci_at(volume, [(k, j, i)])
+    nothing = find_ducts(make_scan([])[0], liver, None, PORTAL)
+    assert relate_to_ducts(volume, liver, foci, nothing, None, PORTAL)[1].relation != "in_lumen"
+    assert relate_to_ducts(volume, liver, foci, ducts, None, PORTAL)[1].relation == "in_lumen"
+
+
+def test_far_from_every_branch_that_is_seen_a_triad_is_not_excluded() -> None:
+    found, _, _ = related([(RUN, 8.0, 170.0)], [(32.0, 76.0, 50.0)], vessels=portal_along(RUN))
+    assert found[1].probabilities["along_portal_triad"] > 0.1
+
+
 def test_a_row_of_stones_with_bile_about_them_lies_in_a_duct_that_is_not_seen() -> None:
     places = [(32.0, 48.0, 40.0), (32.0, 48.0, 49.0), (32.0, 48.0, 58.0)]
     halos: list[Tube] = [(((32.0, 48.0, i - 1), (32.0, 48.0, i + 1)), 8.5, 8.0) for _, _, i in places]
@@ -123,16 +140,23 @@ def test_a_dark_rim_of_a_lone_focus_is_no_duct() -> None:
     assert found[1].bile_around is State.ABSENT
 
 
-def test_what_is_dark_about_a_focus_in_a_cyst_is_no_bile_of_a_duct() -> None:
-    place = (32.0, 48.0, 50.0)
-    volume, liver = make_scan([(((32.0, 48.0, 49.0), (32.0, 48.0, 51.0)), 14.0, 5.0), stone(place)])
-    ducts, foci = find_ducts(volume, liver, None, PORTAL), foci_at(volume, [place])
-    alone = relate_to_ducts(volume, liver, foci, ducts, None, PORTAL)
-    within = relate_to_ducts(volume, liver, foci, ducts, None, PORTAL, in_lesion={1: 0.9})
+def test_what_is_dark_about_foci_in_a_cyst_is_no_bile_of_a_duct() -> None:
+    places = [(32.0, 48.0, 40.0), (32.0, 48.0, 49.0), (32.0, 48.0, 58.0)]
+    halos: list[Tube] = [(((32.0, 48.0, i - 1), (32.0, 48.0, i + 1)), 8.5, 8.0) for _, _, i in places]
+    volume, liver = make_scan([*halos, *(stone(p) for p in places)], liver_hu=24.0, noise_hu=14.0)
+    ducts, foci = find_ducts(volume, liver, None, PLAIN), foci_at(volume, places)
+    held = relate_to_ducts(volume, liver, foci, ducts, None, PLAIN, in_lesion=dict.fromkeys((1, 2, 3), 0.9))
     assert not ducts.seen
-    assert alone[1].relation == "in_lumen"
-    assert within[1].relation not in ("in_lumen", "in_wall")
-    assert within[1].dilated is not State.PRESENT
+    assert all(r.relation not in ("in_lumen", "in_wall") for r in held.values())
+    assert all(r.dilated is not State.PRESENT for r in held.values())
+
+
+def test_fluid_about_a_lone_focus_with_no_duct_beyond_is_a_cyst_as_likely_as_a_duct() -> None:
+    cyst: list[Tube] = [(((32.0, 48.0, 49.0), (32.0, 48.0, 51.0)), 14.0, 5.0)]
+    found, ducts, _ = related(cyst, [(32.0, 48.0, 50.0)])
+    assert not ducts.seen
+    assert found[1].relation not in ("in_lumen", "in_wall")
+    assert found[1].bile_around is State.ABSENT
 
 
 def test_beside_a_portal_branch_it_lies_along_the_triad_and_far_from_it_apart() -> None:

@@ -77,6 +77,11 @@ UNSEEN_MM = 30.0
 SHEET, TUBULAR = 0.35, 0.65
 """Thinness at and below which side branches are the ragged edge of a sheet, and from which they count."""
 
+WIDE_MM, WIDE_SPREAD_MM, WIDE_DARKNESS = 5.0, 2.0, 0.75
+"""Calibre from which partial volume leaves the core of a duct alone, over how many mm more that is so for sure,
+and how dark it then is at least: wide ducts of the development phantoms have 0.78 to 1.04, the middle of a
+haemangioma between its nodules 0.5."""
+
 LEAST_PROBABILITY = 0.5
 """A dark body is called a duct from this probability on."""
 
@@ -356,6 +361,7 @@ def judge_form(form: Form) -> float:
     beside = 0.0
     if form.vein_gap_mm is not None:
         beside = _bounded((VEIN_GAP_MM - form.vein_gap_mm) / VEIN_GAP_SLOPE_MM, -2.0, 0.0)
+    wide = _bounded((form.calibre_mm - WIDE_MM) / WIDE_SPREAD_MM, 0.0, 1.0)
     odds = (
         PRIOR
         + beside
@@ -368,6 +374,7 @@ def judge_form(form: Form) -> float:
         + _bounded((form.thinness - 0.68) / 0.06, -4.0, 0.5)
         + _bounded((form.darkness - 0.68) / 0.04, -4.0, 0.5)
         + _bounded((1.12 - form.darkness) / 0.04, -4.0, 0.0)
+        + wide * _bounded((form.darkness - WIDE_DARKNESS) / 0.04, -4.0, 0.0)
         + _bounded((0.09 - form.around) / 0.015, -4.0, 0.5)
         + _bounded((1.30 - form.raggedness) / 0.03, -4.0, 0.5)
     )

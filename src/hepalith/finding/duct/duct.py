@@ -45,6 +45,10 @@ LONE_BILE, PAIRED_BILE, STRUNG_BILE = 0.60, 0.42, 0.22
 and for one of three and more. A small dark mass with calcium in it has 0.2 to 0.5; several in a row are
 stones."""
 
+LONE_SHARE = 0.45
+"""Share of lone foci with bile about them and no duct beyond that lie in a duct: a small cyst about calcium, fat
+and the undershoot of a sharp kernel look alike. Of four such on development phantoms none did. Our judgement."""
+
 COMPANY_MM = 15.0
 """Distance, edge to edge, within which foci keep company: the widest gap between beads of a chain."""
 
@@ -54,6 +58,14 @@ LEAST_SHELL = 0.15
 AT_PATH_MM = 1.5
 """How far beyond a duct's wall the middle of a focus may lie that fills or blocks it. Our judgement."""
 
+AT_WALL_MM, WALL_SIDED = 3.0, 0.36
+"""The same for a focus with bile on one side alone, from which sidedness on: a plate in the wall is as thick as
+that, and the path of a duct is known to a voxel. Our judgement, from development phantoms."""
+
+AT_END_MM = 3.0
+"""Gap between a focus and a dilated duct up to which the duct may end at it: a stone fills its duct, so that no
+bile is seen beside the stone. Our judgement."""
+
 ONE_SIDED = 0.40
 """Sidedness from which a focus lies in the wall: a plane wall has 0.5, bile all around 0. Our judgement."""
 
@@ -61,12 +73,18 @@ HOST_SHARE = 0.6
 """Darkness a few millimetres farther, over that of the ring, from which the focus lies in a mass or a cyst
 rather than in a duct. Our judgement."""
 
-NEAR_PORTAL_MM = 2.5
-"""Distance between a focus and the wall of a portal branch within which it lies along the triad: duct and
-artery run within it, and the branch's path is known to about 1.5 mm. Our judgement."""
+NEAR_PORTAL_MM, NEAR_SLOPE_MM = 3.5, 0.9
+"""Distance between a focus and the wall of a portal branch at which it is as likely as not along the triad:
+duct and artery run within 1 to 3 mm of it, and path and calibre of a branch are known to 1 to 2 mm in slices
+of 3 and 5 mm; and how fast that changes."""
 
-APART_MM = 5.0
-"""Distance from the nearest portal branch from which a focus is surely apart from segmental ducts."""
+TRIAD_LEAST, TRIAD_MOST = 0.2, 0.82
+"""Probability of a triad far from every portal branch that is seen, and at one. Of foci at a branch of the
+development phantoms a third lies at one that the scan does not show or that is not told as portal; of those
+called along it a fifth to a third lies at a vein or an artery."""
+
+UNKNOWN_SHARE = 0.5
+"""Share of vessels of unknown kind that are portal branches. Our judgement."""
 
 OUTLET_MM = 14.0
 """Dilatation that reaches no farther than this toward the hilum from the innermost focus is all upstream of
@@ -174,9 +192,17 @@ def _in_duct(focus: Focus, ring: Ring, ducts: Ducts, about: tuple[int, float]) -
     """
     company, held = about
     duct, calibre, away = _nearest_duct(focus, ring, ducts)
-    seen = ring.share >= LEAST_SHELL or (duct is not None and away <= calibre / 2 + AT_PATH_MM)
+    gap = away - calibre / 2
+    seen = ring.share >= LEAST_SHELL or (duct is not None and gap <= AT_PATH_MM)
+    if not seen and duct is not None:
+        sided = ring.sidedness >= WALL_SIDED and _bile_chance(ring, HALF_BILE) >= 0.5
+        seen = sided and gap <= AT_WALL_MM
+        company += duct.dilated is State.PRESENT and gap <= _radius(focus) + AT_END_MM
+    if not seen:
+        duct = None
     unseen = (LONE_BILE, PAIRED_BILE, STRUNG_BILE)[min(company, 2)]
     bile = _bile_chance(ring, LEAST_BILE) if seen else _bile_chance(ring, unseen) * (1.0 - held)
+    bile *= 1.0 if seen or company else LONE_SHARE
     within_host = ring.bile is not None and ring.host > HOST_SHARE * max(ring.bile, 0.0) and not seen
     if within_host or not (seen or bile >= 0.5):
         return None
@@ -222,8 +248,6 @@ def _nearest_duct(focus: Focus, ring: Ring, ducts: Ducts) -> tuple[Duct | None, 
             at = int(distances.argmin())
             if distances[at] < best[2]:
                 best = (duct, float(calibres[at]), float(distances[at]))
-    if best[0] is not None and best[2] > best[1] / 2 + AT_PATH_MM and ring.share < LEAST_SHELL:
-        return None, 0.0, math.inf
     return best
 
 
@@ -277,14 +301,22 @@ def _beside_triad(
             "apart", MappingProxyType(chances), bile_around=bile, bile_probability=chance, reason=why
         )
     away = float(vessels.distance_mm(focus.place_lps_mm, ("portal",))[0]) - _radius(focus)
-    triad = 1.0 / (1.0 + math.exp((away - NEAR_PORTAL_MM) / (0.25 * (APART_MM - NEAR_PORTAL_MM))))
-    triad = 0.03 + 0.9 * triad
+    near = _nearness(away)
+    if any(b.kind == "unknown" for b in vessels.branches):
+        other = float(vessels.distance_mm(focus.place_lps_mm, ("unknown",))[0]) - _radius(focus)
+        near = max(near, UNKNOWN_SHARE * _nearness(other))
+    triad = TRIAD_LEAST + (TRIAD_MOST - TRIAD_LEAST) * near
     chances = {"along_portal_triad": triad, "apart": 1.0 - triad}
     relation = max(chances, key=lambda name: chances[name])
     why = f"it lies {max(away, 0.0):.0f} mm from the nearest portal branch; no duct is seen there"
     return DuctRelation(
         relation, MappingProxyType(chances), bile_around=bile, bile_probability=chance, reason=why
     )
+
+
+def _nearness(away_mm: float) -> float:
+    """Return how likely a branch so far from a focus is the one it lies at."""
+    return 1.0 / (1.0 + math.exp(min((away_mm - NEAR_PORTAL_MM) / NEAR_SLOPE_MM, 40.0)))
 
 
 def _with_sides(found: dict[int, DuctRelation], foci: Foci, ducts: Ducts) -> dict[int, DuctRelation]:
