@@ -18,7 +18,8 @@ from hepalith.training.train import Recipe, train
 from hepalith.training.ultrasound import shadows
 from hepalith.training.ultrasound.export import export_sono
 from hepalith.training.ultrasound.fit import fit_file
-from hepalith.training.ultrasound.measures import measure_set
+from hepalith.training.ultrasound.judge import write_judge
+from hepalith.training.ultrasound.measures import CROWDED, measure_set
 from hepalith.training.ultrasound.planes import simulate_planes
 from hepalith.training.ultrasound.train import SonoRecipe, train_sono
 
@@ -88,13 +89,16 @@ def _add_foci_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) 
     exporting.add_argument("--weights", type=Path, nargs="+", required=True)
     exporting.add_argument("--out", type=Path, required=True)
     measuring = steps.add_parser("foci-measure", help="measure bright bodies of pictures with known answers")
-    measuring.add_argument("--set", choices=("phantoms", "implants", "stills"), required=True)
+    measuring.add_argument("--set", choices=("phantoms", CROWDED, "implants", "stills"), required=True)
     measuring.add_argument("--out", type=Path, required=True, help="file of JSON lines, added to")
     measuring.add_argument("--first", type=int, default=700_000, help="first seed (default: %(default)s)")
     measuring.add_argument("--count", type=int, required=True)
     fitting = steps.add_parser("foci-fit", help="fit the last weights on measures")
     fitting.add_argument("--measures", type=Path, nargs="+", required=True)
     fitting.add_argument("--out", type=Path, required=True)
+    judging = steps.add_parser("foci-forest", help="make the forest that judges bright foci, of measures")
+    judging.add_argument("--measures", type=Path, nargs="+", required=True)
+    judging.add_argument("--out", type=Path, required=True)
 
 
 def _run_foci_step(arguments: argparse.Namespace) -> None:
@@ -114,6 +118,8 @@ def _run_foci_step(arguments: argparse.Namespace) -> None:
     elif arguments.step == "foci-measure":
         seeds = range(arguments.first, arguments.first + arguments.count)
         measure_set(arguments.set, seeds, arguments.out)
+    elif arguments.step == "foci-forest":
+        write_judge(arguments.measures, arguments.out)
     else:
         log.info("with whole stills left out:\n%s", fit_file(arguments.measures, arguments.out))
 

@@ -8,11 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.calcification.ultrasound.made_sonogram import CELL, Made
 
 from hepalith.anatomy.ultrasound.sonogram import Sonogram
 from hepalith.calcification.echo import Echo, Echoes
 from hepalith.calcification.ultrasound.find import find_echoes
+from hepalith.calcification.ultrasound.network import GRID, Belief, see_foci
 from hepalith.vocabulary import Measurement, NotAssessable
 
 
@@ -130,6 +132,43 @@ def test_a_brighter_display_changes_nothing_that_is_found() -> None:
     dim = find_echoes(levels * 0.6, picture, _scaled(sonogram, 0.6))
     plain = find_echoes(levels, picture, sonogram)
     assert [e.label for e in dim.echoes if e.is_counted] == [e.label for e in plain.echoes if e.is_counted]
+
+
+@pytest.mark.parametrize("by", [0.6, 0.8])
+def test_the_network_says_the_same_of_a_dimmer_display(by: float) -> None:
+    levels, picture, _ = Made(2).put(200, 110, 20, 22, 18).shade(206, 110, 22, 12).look()
+    inside = picture.grid.inside
+    plain = see_foci(levels, inside).odds
+    dim = see_foci(levels * np.float32(by), inside).odds
+    assert plain.max() > 0
+    assert np.abs(dim - plain).max() < 0.05
+
+
+def test_what_glares_in_quiet_liver_is_a_focus_whatever_the_network_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def blind(levels: NDArray[np.float32], _: NDArray[np.bool_]) -> Belief:
+        nothing = np.full((GRID[0] // 2, GRID[1] // 2), -2.0, np.float32)
+        return Belief(nothing, nothing, (levels.shape[0], levels.shape[1]))
+
+    def called(db: float) -> list[str]:
+        levels, picture, sonogram = Made(1).put(200, 110, 16, 18, db).look()
+        smooth = replace(sonogram, speckle_sd=sonogram.speckle_sd * np.float32(0.5))
+        soft = np.float32(110) + (levels - np.float32(110)) * np.where(levels > 160, 1.0, 0.5).astype(
+            np.float32
+        )
+        found = find_echoes(soft, picture, smooth).echoes
+        return [e.label for e in found if e.is_counted]
+
+    monkeypatch.setattr("hepalith.calcification.ultrasound.find.see_foci", blind)
+    assert called(50) == ["echogenic_focus"]
+    assert called(12) == []
+
+
+def test_two_strokes_behind_one_another_are_one_focus() -> None:
+    levels, picture, sonogram = Made(1).put(196, 110, 5, 14, 30).put(208, 110, 5, 14, 30).look()
+    found = [e for e in find_echoes(levels, picture, sonogram).echoes if e.is_counted]
+    assert [e.morphology for e in found] == ["equal_sign"]
 
 
 def _scaled(sonogram: Sonogram, by: float) -> Sonogram:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from importlib import resources
 from types import MappingProxyType
 
+from hepalith.calcification.ultrasound.evidence_measures import measures_asked
+from hepalith.calcification.ultrasound.forest import Forest, load_forest
 from hepalith.calcification.ultrasound.sight import Sight
 
 __all__ = ["BARE", "WEIGHTS", "log_odds_of_focus", "weigh"]
@@ -32,6 +34,32 @@ with whole stills left out."""
 BARE: Mapping[str, float] = MappingProxyType(_fitted()["bare"])
 """What the network says of a bare body in plain liver, by its true contrast in deviations of speckle and its
 `length` as `weigh` measures it: a straight line through the foci of the same phantoms that have no shadow."""
+
+FOREST = "judge.npz"
+"""The forest that judges beside the weights; made by ``python -m hepalith.training foci-forest`` from
+development phantoms alone, no real picture among them."""
+
+FOREST_SHARE, FOREST_SHIFT = 0.7, -0.2
+"""What the forest's log odds count beside those of the weights, and what is added to both, so that a call is
+made from a half. On 260 development phantoms, left out in turn, 0.89 of the foci are found at 0.21 false
+calls a picture (by the weights alone at 0.30), and of those put into 150 real stills 0.875 at 0.49 (0.54);
+shares of 0.6 to 0.8 do as well."""
+
+LEAST_ASKED = -5.0
+"""Log odds by the weights below which the forest is not asked: of 900 such foci it raised none to a call. It
+saves most of its time."""
+
+GLARING, GLARING_ODDS = 9.0, 1.0
+"""Deviations of speckle from which a round body amid quiet liver is a focus, whatever the network knows of
+such brightness, and the log odds that it has at least. Of 42 such bodies on 260 development phantoms all
+were foci; of 24 in 150 stills with foci put in 23 were."""
+
+QUIET_LIVER, QUIET_DARK, QUIET_UNREST, QUIET_LINE = 0.9, 0.1, 1.2, 0.1
+"""Least share of liver about such a body, the most that is dark about it, the most unrest in deviations of
+speckle, and the most of it that lies on a line. Our judgement."""
+
+LEAST_SAID = 0.003
+"""Least probability of the forest, and of its contrary: 100 trees know no rarer."""
 
 ELSEWHERE = ("gallstone", "stent_or_catheter", "bowel_content", "bone_or_cartilage")
 """Mimics that are told by the place they lie in, and by a form that no focus has: pictures to fit on hold few
@@ -63,9 +91,37 @@ def log_odds_of_focus(sight: Sight, mimics: Mapping[str, float]) -> float:
     """Return the log odds that a body is a focus in the liver rather than speckle, a wall or a mimic.
 
     `mimics` are the log odds of each by its own judge (`weigh_mimics`).
+
+    Notes
+    -----
+    Two readers are heard: the weights, which hold where nothing like a picture was learned from, and a forest
+    of trees, which knows what measures mean together.
     """
     seen = weigh(sight, mimics)
-    return sum(WEIGHTS[name] * value for name, value in seen.items())
+    by_weights = sum(WEIGHTS[name] * value for name, value in seen.items())
+    if by_weights < LEAST_ASKED:
+        return by_weights
+    least = GLARING_ODDS if _is_glaring(sight, seen) else -math.inf
+    said = float(_forest().ask(measures_asked(sight, seen))[0])
+    said = _within(said, LEAST_SAID, 1.0 - LEAST_SAID)
+    by_forest = math.log(said / (1.0 - said))
+    return max(least, (1.0 - FOREST_SHARE) * by_weights + FOREST_SHARE * by_forest + FOREST_SHIFT)
+
+
+def _is_glaring(sight: Sight, seen: Mapping[str, float]) -> bool:
+    """Return whether a body is so bright, round and alone in quiet liver that nothing else explains it."""
+    about = sight.about
+    alone = not (sight.body.goes_on or about.at_side or seen["elongation"] or seen["near_wall"])
+    quiet = about.dark < QUIET_DARK and about.unrest < QUIET_UNREST and about.on_line < QUIET_LINE
+    return sight.body.contrast >= GLARING and alone and quiet and about.liver >= QUIET_LIVER
+
+
+@functools.cache
+def _forest() -> Forest:
+    """Return the forest, read once for a process."""
+    return load_forest(
+        resources.files("hepalith.calcification.ultrasound").joinpath("weights", FOREST).read_bytes()
+    )
 
 
 def weigh(sight: Sight, mimics: Mapping[str, float]) -> dict[str, float]:

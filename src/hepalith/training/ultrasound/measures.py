@@ -11,6 +11,7 @@ import numpy as np
 
 from hepalith.anatomy.ultrasound.sonogram import map_sonogram
 from hepalith.calcification.ultrasound.evidence import weigh
+from hepalith.calcification.ultrasound.evidence_measures import measures_asked
 from hepalith.calcification.ultrasound.find import see_bodies
 from hepalith.calcification.ultrasound.mimic import weigh_mimics
 from hepalith.calcification.ultrasound.scale import find_scales
@@ -18,9 +19,10 @@ from hepalith.calcification.ultrasound.sight import Sight
 from hepalith.evaluation.ultrasound.pictures import sono_plan_of
 from hepalith.image.picture import Picture, find_pictures
 from hepalith.phantom.ultrasound.entry import SonoPhantom
+from hepalith.phantom.ultrasound.make import make_sonogram
 from hepalith.phantom.ultrasound.truth import SonoFocus
 
-__all__ = ["BodyRow", "PictureRow", "load_measures", "measure_set"]
+__all__ = ["CROWDED", "BodyRow", "PictureRow", "load_measures", "measure_set"]
 
 REACH_MM = 2.0
 """How far beyond half the diagonal of a true body's box a body's centre may lie, as in the evaluation."""
@@ -29,9 +31,18 @@ BRIGHT_STILLS = ("benign/127", "benign/132")
 """Stills that hold bright foci of their own: what is bright there teaches nothing."""
 
 
+CROWDED = "crowded"
+"""Livers that are full of bodies, of which more is learned in less time; no set of the evaluation."""
+
+
+def make_crowded(seed: int) -> tuple[SonoPhantom, str]:
+    """Return a crowded phantom."""
+    return make_sonogram(seed, contents="case:crowded"), CROWDED
+
+
 @dataclass(frozen=True, slots=True)
 class BodyRow:
-    """One bright body: its measures, and what it truly is.
+    """One bright body: its measures, what the forest is asked with (`evidence_measures`), what it truly is.
 
     `truth` is the number of the true focus it is taken for, ``"piece"`` of one that another body is taken
     for, ``"unsure"`` where nobody knows, else the mimic's label or ``"nothing"``.
@@ -39,6 +50,7 @@ class BodyRow:
 
     measures: dict[str, float]
     truth: str
+    asked: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +67,11 @@ class PictureRow:
 def measure_set(kind: str, seeds: range, out: Path) -> None:
     """Append the pictures of a set to a file of JSON lines; seeds already there are left out."""
     done = {row.seed for row in load_measures(out) if row.kind == kind} if out.exists() else set()
-    plan = sono_plan_of(kind)
+    make = make_crowded if kind == CROWDED else sono_plan_of(kind).make
     with out.open("a", encoding="utf-8") as file:
         for seed in seeds:
             if seed not in done:
-                made, contents = plan.make(seed)
+                made, contents = make(seed)
                 file.write(json.dumps(asdict(_measure(kind, seed, made, contents))) + "\n")
                 file.flush()
 
@@ -85,13 +97,10 @@ def _measure(kind: str, seed: int, made: SonoPhantom, contents: str) -> PictureR
     truth = made.truth
     reach = REACH_MM / truth.mm_per_px
     names = _name([box for _, box in sights], truth.foci, truth.mimics, reach)
-    still = contents if kind != "phantoms" else ""
+    still = contents if kind not in {"phantoms", CROWDED} else ""
     if still in BRIGHT_STILLS:
         names = [name if name.isdigit() else "unsure" for name in names]
-    bodies = [
-        BodyRow(weigh(sight, weigh_mimics(sight)[0]), name)
-        for (sight, _), name in zip(sights, names, strict=True)
-    ]
+    bodies = [_row(sight, name) for (sight, _), name in zip(sights, names, strict=True)]
     foci: list[dict[str, float | str]] = [
         {
             "id": f.id, "contrast": f.contrast_sd, "shadow": f.shadow.grade, "form": f.morphology,
@@ -101,6 +110,12 @@ def _measure(kind: str, seed: int, made: SonoPhantom, contents: str) -> PictureR
         if f.visible
     ]  # fmt: skip
     return PictureRow(kind, seed, still, foci, bodies)
+
+
+def _row(sight: Sight, name: str) -> BodyRow:
+    """Return one body's row."""
+    weighed = weigh(sight, weigh_mimics(sight)[0])
+    return BodyRow(weighed, name, tuple(measures_asked(sight, weighed).tolist()))
 
 
 def _box(sight: Sight, picture: Picture) -> tuple[float, ...]:

@@ -104,8 +104,16 @@ def _matched(
             yield body, free.pop(best)
 
 
-def fit_forest(asked: NDArray[np.float64], told: NDArray[np.float64], *, trees: int = TREES) -> Forest:
-    """Return the forest of measures (body, measure) and grades (body, grade).
+def fit_forest(
+    asked: NDArray[np.float64],
+    told: NDArray[np.float64],
+    *,
+    trees: int = TREES,
+    names: tuple[tuple[str, ...], tuple[str, ...]] = (ASKED, tuple(GRADES)),
+    least_leaf: int = LEAST_LEAF,
+    tried: float = TRIED,
+) -> Forest:
+    """Return the forest of measures (body, measure) and answers (body, answer), called by `names`.
 
     Raises
     ------
@@ -118,12 +126,12 @@ def fit_forest(asked: NDArray[np.float64], told: NDArray[np.float64], *, trees: 
         raise UsageError(f"{len(asked)} bodies are too few to learn from: make more pictures")
     ensemble = import_extra("sklearn.ensemble", "training", "training")
     model = ensemble.ExtraTreesRegressor(
-        trees, min_samples_leaf=LEAST_LEAF, max_features=TRIED, random_state=0
-    ).fit(asked.astype(np.float32), told)
-    return _laid_out([tree.tree_ for tree in model.estimators_])
+        trees, min_samples_leaf=least_leaf, max_features=tried, random_state=0
+    ).fit(asked.astype(np.float32), told if told.shape[1] > 1 else told[:, 0])
+    return _laid_out([tree.tree_ for tree in model.estimators_], names)
 
 
-def _laid_out(trees: list[Any]) -> Forest:
+def _laid_out(trees: list[Any], names: tuple[tuple[str, ...], tuple[str, ...]]) -> Forest:
     """Return scikit-learn's trees end to end, the two nodes of a parent side by side."""
     feature, threshold, left, value, roots = [], [], [], [], []
     start = 0
@@ -139,11 +147,10 @@ def _laid_out(trees: list[Any]) -> Forest:
             feature.append(int(tree.feature[node]) if child >= 0 else -1)
             threshold.append(float(tree.threshold[node]) if child >= 0 else 0.0)
             left.append(place[child] if child >= 0 else place[node])
-            value.append(tree.value[node].ravel() if child < 0 else np.zeros(len(GRADES)))
+            value.append(tree.value[node].ravel() if child < 0 else np.zeros(len(names[1])))
         start += len(order)
     return Forest(
-        ASKED,
-        tuple(GRADES),
+        *names,
         np.array(feature, np.int16),
         np.array(threshold, np.float32),
         np.array(left, np.int32),
