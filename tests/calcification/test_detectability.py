@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tests.calcification.made_liver import ball, scan
 from tests.calcification.search.test_evidence import evidence_of as evidence_in
 
-from hepalith.calcification.detectability import BESIDE_LEAST, _weights
+from hepalith.calcification.detectability import BESIDE_LEAST, _weights, power_asked
 from hepalith.calcification.search.candidate import Asked, _held
 from hepalith.calcification.search.evidence import Evidence
 from hepalith.calcification.search.hit import Hit
@@ -69,3 +69,9 @@ def test_the_share_is_that_of_the_places_own_evidence() -> None:
     own = [float(evidence.outputs[n].at(np.array([place]))[0]) for n in (1, 2)]
     shares = [lead / v for lead, v in zip(leads, own, strict=True)]
     assert share_leading_on(evidence, place, 2.2, (1.0, 0.75, 0.75)) == pytest.approx(max(shares))
+
+
+def test_thick_slices_after_contrast_ask_the_search_for_more() -> None:
+    """Some that it finds there are taken for contrast in a vessel; the statement must hold all the same."""
+    assert power_asked(5.0, enhanced=True) > power_asked(5.0, enhanced=False)
+    assert power_asked(1.0, enhanced=True) == power_asked(1.0, enhanced=False)

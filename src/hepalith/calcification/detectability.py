@@ -26,13 +26,19 @@ from hepalith.calcification.search.matched_filter import sphere_images
 from hepalith.calcification.search.ray import SIZES, leads_on
 from hepalith.vocabulary import Measurement, NotAssessable
 
-__all__ = ["AT_EXCESS_HU", "find_detectability"]
+__all__ = ["AT_EXCESS_HU", "find_detectability", "power_asked"]
 
 AT_EXCESS_HU = 250.0
 """Contrast of the sphere asked for: soft calcification, about 150–200 mg/mL at 120 kVp."""
 
 POWER = 0.9
 """Share of foci of the claimed size, anywhere in the liver, that must be found."""
+
+POWER_LIKE_BLOOD, THICK_MM = 0.95, 2.5
+"""The same of the search alone, in enhanced scans with slices thicker than the second: there partial volume
+brings small foci down to the HU of blood, and some that the search finds are then taken for contrast in a
+vessel, which is not modelled here (20 of 529). In simulated livers of development seeds 10-15 with slices of
+3 and 5 mm 0.85 of the foci of the stated size were found without this, and 0.90 with it."""
 
 SMALLEST_MM, LARGEST_MM = 0.5, 20.0
 """Range of diameters looked at."""
@@ -111,8 +117,9 @@ def find_detectability(
     with what the places ask for. Checked by `benchmarks/detection.py`.
     """
     places = _sample(evidence, asked, surroundings, scene, enhanced=enhanced)
-    low, diameter = _smallest(evidence, places, (blood_hu, wide_hu))
     blur = scene.blur
+    power = power_asked(blur.slice_mm, enhanced=enhanced)
+    low, diameter = _smallest(evidence, places, (blood_hu, wide_hu), power)
     size = int(np.argmin([abs(math.log(diameter / d)) for d in evidence.bank.diameter_mm]))
     least = max(MIN_EXCESS_HU, evidence.threshold * evidence.peak_hu(size))
     words = (
@@ -126,6 +133,17 @@ def find_detectability(
         hidden = NotAssessable("noise or enhanced vessels hide foci of any size at this contrast")
         return Detectability(hidden, AT_EXCESS_HU, words)
     return Detectability(Measurement(diameter, "mm", low, diameter), AT_EXCESS_HU, words)
+
+
+def power_asked(slice_mm: float, *, enhanced: bool) -> float:
+    """Return the share of foci that the search must find for `POWER` of them to be found and named.
+
+    Examples
+    --------
+    >>> power_asked(5.0, enhanced=False), power_asked(5.0, enhanced=True), power_asked(1.0, enhanced=True)
+    (0.9, 0.95, 0.9)
+    """
+    return POWER_LIKE_BLOOD if enhanced and slice_mm > THICK_MM else POWER
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,13 +236,15 @@ def _lacking(places: NDArray[np.intp], voxel: NDArray[np.intp], scene: Scene) ->
     return np.asarray(seed[:, None] - scene.hu[tuple(np.moveaxis(about, 2, 0))], dtype=np.float32)
 
 
-def _smallest(evidence: Evidence, places: _Places, blood_hu: tuple[float, float]) -> tuple[float, float]:
-    """Return diameters, 1 % apart, between which the share found passes `POWER`."""
+def _smallest(
+    evidence: Evidence, places: _Places, blood_hu: tuple[float, float], power: float
+) -> tuple[float, float]:
+    """Return diameters, 1 % apart, between which the share found passes `power`."""
     low, high = math.log(SMALLEST_MM), math.log(LARGEST_MM)
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
         found = _share_found(math.exp(middle), evidence, places, blood_hu)
-        low, high = (middle, high) if found < POWER else (low, middle)
+        low, high = (middle, high) if found < power else (low, middle)
     return math.exp(low), math.exp(high)
 
 
