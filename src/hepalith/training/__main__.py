@@ -18,6 +18,7 @@ from hepalith.training.train import Recipe, train
 from hepalith.training.ultrasound import shadows
 from hepalith.training.ultrasound.export import export_sono
 from hepalith.training.ultrasound.fit import fit_file
+from hepalith.training.ultrasound.forms import write_forms
 from hepalith.training.ultrasound.judge import write_judge
 from hepalith.training.ultrasound.measures import CROWDED, measure_set
 from hepalith.training.ultrasound.planes import simulate_planes
@@ -67,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     shading = steps.add_parser("shadows", help="make the forest that grades shadows on ultrasound")
     shading.add_argument("--out", type=Path, required=True)
     shading.add_argument("--count", type=int, default=600, help="how many pictures (default: %(default)s)")
+    forming = steps.add_parser("forms", help="make the forest that names forms on ultrasound")
+    forming.add_argument("--out", type=Path, required=True)
     return parser
 
 
@@ -142,6 +145,8 @@ def main() -> int:
         seeds = range(couinaud.FIRST_SEED, couinaud.FIRST_SEED + arguments.count)
         rows = [row for seed in seeds for row in couinaud.make_rows(seed)]
         couinaud.write_atlas(arguments.out, rows, arguments.count)
+    elif arguments.step == "forms":
+        write_forms(arguments.out)
     elif arguments.step == "shadows":
         shadows.write_shadows(arguments.out, arguments.count)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -12,7 +13,7 @@ from hepalith.anatomy.ultrasound.sonogram import Sonogram
 from hepalith.calcification.echo import Echo, Echoes, Observation
 from hepalith.calcification.ultrasound.body import Bright, Caliper, find_bodies, measure_caliper
 from hepalith.calcification.ultrasound.detectability import smallest_focus
-from hepalith.calcification.ultrasound.form import see_form
+from hepalith.calcification.ultrasound.form import edge_of, see_form
 from hepalith.calcification.ultrasound.join import join_bodies_of_one_focus
 from hepalith.calcification.ultrasound.judge import Verdict, judge_echo
 from hepalith.calcification.ultrasound.network import Belief, see_foci
@@ -65,7 +66,8 @@ def find_echoes(
             continue
         number = len(echoes) + 1
         labels[sight.body.slices][sight.body.mask] = number
-        echoes.append(_echo(number, sight, verdict, picture, (image, frame)))
+        form = see_form(sight.body, sight.caliper, scales, picture.grid)
+        echoes.append(_echo(number, (sight, verdict, form), picture, (image, frame)))
     smallest, why = smallest_focus(scales, sonogram, picture.grid)
     return Echoes(tuple(echoes), labels, smallest, why)
 
@@ -111,15 +113,13 @@ def _sight(
     trail = measure_trail(ground, body)
     size, depth = _in_mm(size_of(caliper).value, grid), _depth_mm(body, grid)
     shadow = grade_shadow(trail, expect_shadow(size, depth, picture.cine.sonography))
-    form, edge = see_form(body, caliper, scales, grid)
     return Sight(
         body,
         caliper,
         look_about(body, bodies, scales, sonogram),
         trail,
         shadow,
-        form,
-        edge,
+        edge_of(body, scales),
         *_shares(caliper, grid),
     )
 
@@ -178,8 +178,14 @@ def _diameter(caliper: Caliper, grid: BeamGrid) -> Assessed:
     return Measurement(value, "mm", low, high)
 
 
-def _echo(number: int, sight: Sight, verdict: Verdict, picture: Picture, where: tuple[str, int]) -> Echo:
-    """Return the echo that a sight and its verdict make."""
+def _echo(
+    number: int,
+    known: tuple[Sight, Verdict, Mapping[str, float]],
+    picture: Picture,
+    where: tuple[str, int],
+) -> Echo:
+    """Return the echo that a sight, its verdict and its form make."""
+    sight, verdict, form = known
     body, grid = sight.body, picture.grid
     rows, columns = np.nonzero(body.mask)
     x = grid.x_px[rows + body.start[0], columns + body.start[1]]
@@ -188,7 +194,7 @@ def _echo(number: int, sight: Sight, verdict: Verdict, picture: Picture, where: 
     observation = Observation(
         where[0], where[1], picture.region, box, (float(x.mean()), float(y.mean())), _depth_mm(body, grid)
     )
-    best = max(sight.form, key=lambda name: sight.form[name])
+    best = max(form, key=lambda name: form[name])
     return Echo(
         number,
         verdict.label,
@@ -201,7 +207,7 @@ def _echo(number: int, sight: Sight, verdict: Verdict, picture: Picture, where: 
         sight.caliper.width_px,
         _diameter(sight.caliper, grid),
         best,
-        sight.form,
+        form,
         MappingProxyType(dict(verdict.probabilities)),
         verdict.bright,
         sight.shadow,

@@ -93,7 +93,6 @@ class Sight:
     about: About
     trail: Trail | str
     shadow: Shadow
-    form: Mapping[str, float]
     edge: float
     share_of_depth: float
     """Longest caliper as a share of the picture's depth."""

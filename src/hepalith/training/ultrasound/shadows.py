@@ -29,7 +29,7 @@ from hepalith.phantom.ultrasound.entry import SonoPhantom
 from hepalith.phantom.ultrasound.make import make_sonogram
 from hepalith.phantom.ultrasound.truth import ShadowTruth, SonoFocus
 
-__all__ = ["fit_forest", "make_rows", "rows_of", "soft_grades"]
+__all__ = ["fit_forest", "make_rows", "matched", "rows_of", "soft_grades"]
 
 DRAWN_FROM, CROWDED_FROM = 20_000, 40_000
 """First seeds of the pictures that are learned from, as drawn and crowded, by turns: development split. What
@@ -68,7 +68,7 @@ def rows_of(phantom: SonoPhantom) -> tuple[NDArray[np.float64], NDArray[np.float
         levels = picture.levels(0)
         sonogram = map_sonogram(levels, picture)
         sights = see_bodies(levels, picture, sonogram, find_scales(levels, picture, sonogram))
-        for body, sight in _matched(phantom, picture, sights):
+        for body, sight in matched(phantom, picture, sights):
             if body.shadow.assessable and not isinstance(sight.trail, str):
                 asked.append(measures_of(sight.trail))
                 told.append(soft_grades(body.shadow))
@@ -87,9 +87,7 @@ def soft_grades(shadow: ShadowTruth) -> list[float]:
     return [parts.get(name, 0.0) for name in GRADES]
 
 
-def _matched(
-    phantom: SonoPhantom, picture: Picture, sights: list[Sight]
-) -> Iterator[tuple[SonoFocus, Sight]]:
+def matched(phantom: SonoPhantom, picture: Picture, sights: list[Sight]) -> Iterator[tuple[SonoFocus, Sight]]:
     """Yield true bodies, calcium and what is taken for it, each with the nearest bright body on it."""
     truth, grid = phantom.truth, picture.grid
     free = list(sights)
