@@ -56,3 +56,13 @@ def test_strokes_behind_one_another_dip_along_the_beam() -> None:
     single, _ = seen(Made(1).put(200, 110, 14, 18, 28))
     assert pair["down_dip"] > single["down_dip"] + 0.1
     assert max(told, key=lambda f: told[f]) == "equal_sign"
+
+
+def test_a_body_far_longer_to_one_side_of_its_middle_is_measured() -> None:
+    made = Made(1)
+    s, n = np.mgrid[: made.shape[0], : made.shape[1]]
+    made.gain_db[(np.abs(s - 200) < 3) & (n > 100) & (n < 160)] = 26.0
+    made.gain_db[(np.abs(s - 200) < 16) & (n > 90) & (n < 112)] = 26.0
+    measures, told = seen(made)
+    assert all(np.isfinite(list(measures.values())))
+    assert sum(told.values()) == pytest.approx(1.0)

@@ -79,7 +79,7 @@ def measure_form(body: Bright, caliper: Caliper, scales: Scales, grid: BeamGrid)
     near = (np.abs(aside) < max(0.5 * point, 1.2 * math.sqrt(spread[0]))) & (np.abs(run) < length)
     unit = max(0.47 * blur[1], 0.3)
     profile = _means(run[near] + length, z[near], unit, 2 * length, body.base)
-    thick = _thickness(run[own] + length, unit, step * across) / point
+    thick = _thickness(run[own] - float(run[own].min()), unit, step * across) / point
     return np.array(
         [
             math.log(caliper.length_px * mm),
