@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +26,7 @@ from hepalith.calcification.focus import Detectability, Foci, Focus
 from hepalith.calcification.form.form import look_at_form
 from hepalith.calcification.form.morphology import FORMLESS_BLURS, describe_morphology
 from hepalith.calcification.mimic.appearance import Appearance, Words, blurs_across, describe_appearance
+from hepalith.calcification.mimic.arbiter import arbitrate
 from hepalith.calcification.mimic.beside import NAMED_BESIDE, Outside, find_beside
 from hepalith.calcification.mimic.change import changes_of
 from hepalith.calcification.mimic.company import Anatomy, keep_company, survey
@@ -67,6 +68,10 @@ MOST_RESOLVED = 8
 little to what is known."""
 
 
+Watch = Callable[[Candidate, Box, Appearance], None]
+"""Told of a body: the body in the crop, the crop in the image, how the body looks."""
+
+
 def find_foci(
     volume: Volume,
     liver: Liver,
@@ -79,6 +84,7 @@ def find_foci(
     ducts: Ducts | None = None,
     others: Sequence[PhaseImage] = (),
     expected: Mapping[str, float] = NOTHING_EXPECTED,
+    watch: Watch | None = None,
 ) -> Foci:
     """Return every bright body in or at the liver, measured and named.
 
@@ -98,6 +104,9 @@ def find_foci(
         Further phases laid onto the image: what fades in them is contrast medium.
     expected
         Log odds by label that the patient's history adds (`expect_materials`).
+    watch
+        Called with every body that is judged, also with those beside the liver that nothing is said of: where
+        it lies, the crop that its place counts in, and how it looks. Training learns from that.
     neighbours, vessels, ducts
         What is known of the anatomy: it tells mimics from calcium. Without it the network's own view of the
         organs (`Liver.organs`) and densities must do.
@@ -106,7 +115,8 @@ def find_foci(
     -----
     Works on the liver's box and `CROP_MARGIN_MM` about it. Noise, blur and background are measured
     first; the evidence for foci follows from them (`lay_evidence`), candidates from the evidence
-    (`find_candidates`), each is measured (`lay_aperture`, `measure`) and then named (`judge`).
+    (`find_candidates`), each is measured (`lay_aperture`, `measure`), judged (`judge`) and then named from
+    judges and features together (`arbitrate`).
     Bodies that the judges do not call calcification are handed on under their own names.
     """
     if not liver.is_in_view or int(liver.mask.sum()) < MIN_LIVER_VOXELS:
@@ -186,6 +196,7 @@ def find_foci(
         seen = replace(seen, read_in=phase.label, changes=changes_of(candidate, scene, box, others))
         rows.append(_Row(n, candidate, aperture, measured, seen, judge(seen, expected)))
     rows = _judge_beside_oil(rows, scene, expected)
+    rows = _name(rows, expected, box, watch)
     rows = [row for row in rows if row.number <= own or row.verdict.label in NAMED_BESIDE]
     rows.sort(key=lambda row: (-row.measured.integrated_excess.value, row.number))
     labels = np.zeros(mask.shape, np.min_scalar_type(len(rows)))
@@ -213,6 +224,14 @@ class _Row:
     measured: Measured
     seen: Appearance
     verdict: Verdict
+
+
+def _name(rows: list[_Row], expected: Mapping[str, float], box: Box, watch: Watch | None) -> list[_Row]:
+    """Return bodies under the names that judges and features together give them; tell of each."""
+    if watch is not None:
+        for row in rows:
+            watch(row.candidate, box, row.seen)
+    return [replace(row, verdict=arbitrate(row.seen, expected)) for row in rows]
 
 
 def _judge_beside_oil(rows: list[_Row], scene: Scene, expected: Mapping[str, float]) -> list[_Row]:

@@ -21,6 +21,7 @@ from hepalith.errors import UsageError
 from hepalith.phantom.body.abdomen import Abdomen, make_abdomen
 from hepalith.phantom.cases.catalogue import make_case
 from hepalith.phantom.cases.company import COMPANY
+from hepalith.phantom.cases.crowd import draw_crowd
 from hepalith.phantom.contents.host import HOSTS, make_host
 from hepalith.phantom.contents.mimic import MIMICS, make_mimic
 from hepalith.phantom.contents.morphology import MORPHOLOGIES, make_morphology
@@ -30,7 +31,7 @@ from hepalith.phantom.insert import EMPTY, Insert, join_inserts, settle_solitary
 from hepalith.phantom.scanner.scanner import Scanner
 from hepalith.phantom.scene import ORGANS, Scan, Scene, scan
 from hepalith.phantom.shape.shape import Bounds
-from hepalith.phantom.study_plan import StudyPlan
+from hepalith.phantom.study_plan import CROWD, StudyPlan
 from hepalith.phantom.truth import (
     FocusTruth,
     Truth,
@@ -70,6 +71,9 @@ SPHERES = (8, 15)
 
 TRIES = 12
 """Draws of one more piece before a full liver is left as it is."""
+
+CROWDED_TRIES = 3
+"""The same in a crowd, which is full soon; what finds no room there is left out."""
 
 
 Maker = Callable[[str, Abdomen, np.random.Generator], Insert]
@@ -134,11 +138,11 @@ def _meet(a: Bounds, b: Bounds) -> bool:
     return all(a[0][k] - APART_MM < b[1][k] and b[0][k] - APART_MM < a[1][k] for k in range(3))
 
 
-def _lay_apart(draws: list[Callable[[], Insert]]) -> Insert:
+def _lay_apart(draws: list[Callable[[], Insert]], tries: int = TRIES) -> Insert:
     """Return what the draws make, each drawn anew while it meets an earlier one."""
     whole, taken = EMPTY, list[Bounds]()
     for draw in draws:
-        for _ in range(TRIES):
+        for _ in range(tries):
             try:
                 new = draw()
             except UsageError:  # no room for it in this liver
@@ -165,13 +169,17 @@ def _lay(plan: StudyPlan, abdomen: Abdomen, random: np.random.Generator) -> Inse
         "mimics": [("mimic", n) for n in some(MIMICS, 2, 4)] + [("morphology", "nodular")],
         "hosts": [("host", n) for n in some(HOSTS, 1, 2)],
         "healthy": [],
+        CROWD: [],
     }.get(kind, [(kind, name)])
     makers: Mapping[str, Maker] = {
         "morphology": make_morphology, "mimic": make_mimic, "host": make_host, "case": make_case
     }  # fmt: skip
     parts = COMPANY[name] if kind == "company" else tuple((makers[k], n) for k, n in wanted)
-    laid = _lay_apart([partial(make, n, abdomen, random) for make, n in parts])
-    if wanted and laid is EMPTY:
+    if kind == CROWD:
+        parts = draw_crowd(random, enhanced=plan.variation.phase != "none")
+    tries = CROWDED_TRIES if kind == CROWD else TRIES
+    laid = _lay_apart([partial(make, n, abdomen, random) for make, n in parts], tries)
+    if parts and laid is EMPTY:
         return Insert(notes=(f"This liver had no room for {plan.contents}: nothing was laid in.",))
     return laid
 

@@ -19,7 +19,7 @@ from hepalith.phantom.contents.mimic import MIMICS
 from hepalith.phantom.contents.morphology import MORPHOLOGIES
 from hepalith.phantom.scanner.scanner import KERNELS
 
-__all__ = ["CONTENTS", "StudyPlan", "draw_plan", "list_contents"]
+__all__ = ["CONTENTS", "CROWD", "StudyPlan", "draw_plan", "list_contents"]
 
 Key = TypeVar("Key")
 
@@ -27,6 +27,9 @@ CONTENTS = MappingProxyType(
     {"spheres": 0.25, "morphologies": 0.25, "mimics": 0.15, "hosts": 0.1, "cases": 0.2, "healthy": 0.05}
 )
 """What may be laid into a liver, and its share of studies. Our judgement: a yardstick, not a prevalence."""
+
+CROWD = "crowd"
+"""A liver crowded with things that shine, for learning (`hepalith.phantom.cases.crowd`)."""
 
 SLICES_MM = MappingProxyType(
     {(1.0, 1.0): 0.12, (1.25, 0.625): 0.04, (1.5, 1.5): 0.08, (2.0, 2.0): 0.12, (2.5, 2.5): 0.16,
@@ -62,7 +65,7 @@ class StudyPlan:
     variation
         The patient and the examination.
     contents
-        A name of `CONTENTS`, or one thing of them: ``"case:hydatid_ce4"``, ``"morphology:rim"``,
+        A name of `CONTENTS`, `CROWD`, or one thing of them: ``"case:hydatid_ce4"``, ``"morphology:rim"``,
         ``"mimic:stent"``, ``"host:cyst"``, ``"company:mimic_stent"``.
     slice_thickness_mm, slice_spacing_mm
         Of the slices.
@@ -113,13 +116,13 @@ def _names() -> dict[str, tuple[str, ...]]:
 
 def list_contents() -> tuple[str, ...]:
     """Return everything that `StudyPlan.contents` may be."""
-    return (*CONTENTS, *(f"{kind}:{name}" for kind, names in _names().items() for name in names))
+    return (*CONTENTS, CROWD, *(f"{kind}:{name}" for kind, names in _names().items() for name in names))
 
 
 def _check(contents: str) -> None:
     kind, _, name = contents.partition(":")
     names = _names()
-    if contents in CONTENTS or name in names.get(kind, ()):
+    if contents in CONTENTS or contents == CROWD or name in names.get(kind, ()):
         return
     if kind in names:
         raise UsageError(f"no {kind} is called {name!r}: choose one of {', '.join(names[kind])}")

@@ -14,6 +14,8 @@ from hepalith.phantom.body.variation import draw_variation
 from hepalith.training import couinaud
 from hepalith.training.atlas import paint_atlas
 from hepalith.training.export import export
+from hepalith.training.mimic.crowd import load_crowds, make_crowds
+from hepalith.training.mimic.fit import fit_arbiter, write_arbiter
 from hepalith.training.train import Recipe, train
 from hepalith.training.ultrasound import shadows
 from hepalith.training.ultrasound.export import export_sono
@@ -62,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     exporting.add_argument("--weights", type=Path, required=True)
     exporting.add_argument("--out", type=Path, required=True)
     _add_foci_steps(steps)
+    _add_mimic_steps(steps)
     segments = steps.add_parser("segments", help="make the atlas of Couinaud's planes")
     segments.add_argument("--out", type=Path, required=True)
     segments.add_argument("--count", type=int, default=300, help="how many livers (default: %(default)s)")
@@ -104,6 +107,29 @@ def _add_foci_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) 
     judging.add_argument("--out", type=Path, required=True)
 
 
+def _add_mimic_steps(steps: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the steps that make the arbiter between calcium and its mimics on CT."""
+    making = steps.add_parser("mimics-crowds", help="look at livers crowded with calcium and its mimics")
+    making.add_argument("--out", type=Path, required=True)
+    making.add_argument("--first", type=int, default=500_000, help="first seed (default: %(default)s)")
+    making.add_argument("--count", type=int, default=100, help="how many (default: %(default)s)")
+    fitting = steps.add_parser("mimics-fit", help="fit the arbiter on crowds")
+    fitting.add_argument("--crowds", type=Path, required=True)
+    fitting.add_argument("--out", type=Path, required=True, help="folder of the weights")
+
+
+def _run_mimic_step(arguments: argparse.Namespace) -> None:
+    """Run one step of the arbiter."""
+    if arguments.step == "mimics-crowds":
+        if arguments.first + arguments.count - 1 > LAST_SEED:
+            raise SystemExit(f"seeds above {LAST_SEED} are for tests")
+        make_crowds(arguments.out, arguments.first, arguments.count)
+        return
+    arbiter, report = fit_arbiter(load_crowds(arguments.crowds))
+    write_arbiter(arbiter, arguments.out)
+    log.info("with a tenth of the crowds left out:\n%s", report)
+
+
 def _run_foci_step(arguments: argparse.Namespace) -> None:
     """Run one step of the judge of bright foci."""
     if (
@@ -133,6 +159,8 @@ def main() -> int:
     arguments = _parser().parse_args()
     if arguments.step.startswith("foci-"):
         _run_foci_step(arguments)
+    elif arguments.step.startswith("mimics-"):
+        _run_mimic_step(arguments)
     elif arguments.step == "phantoms":
         if arguments.first + arguments.count - 1 > LAST_SEED:
             raise SystemExit(f"seeds above {LAST_SEED} are for tests")

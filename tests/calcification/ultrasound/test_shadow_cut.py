@@ -10,7 +10,7 @@ import pytest
 from tests.calcification.ultrasound.made_sonogram import Made
 from tests.calcification.ultrasound.test_shadow import trail_of
 
-from hepalith.calcification.ultrasound.forest import Forest, load_forest
+from hepalith.calcification.forest import Forest, load_forest
 from hepalith.calcification.ultrasound.shadow import ASKED, GRADES, measures_of
 from hepalith.calcification.ultrasound.shadow_cut import MEASURES
 from hepalith.errors import UnreadableFileError

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hepalith.calcification.forest import load_forest
 from hepalith.calcification.ultrasound.evidence_measures import ASKED
-from hepalith.calcification.ultrasound.forest import load_forest
 from hepalith.errors import UsageError
 from hepalith.training.ultrasound.judge import write_judge
 

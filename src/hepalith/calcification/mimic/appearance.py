@@ -20,6 +20,7 @@ from hepalith.calcification.mimic.company import ALONE, Company
 from hepalith.calcification.mimic.context import Context
 from hepalith.calcification.mimic.fading import fading_of
 from hepalith.calcification.mimic.leading import NOTHING_LEADS, Leading, leading_of
+from hepalith.calcification.mimic.rind import NO_RIND, Rind, rind_of
 from hepalith.calcification.search.candidate import Candidate
 from hepalith.geometry import Box
 
@@ -172,6 +173,14 @@ class Appearance:
     words: Words = field(default_factory=Words)
     leading: Leading = field(default=NOTHING_LEADS)
     """What leads away from it."""
+    rind: Rind = field(default=NO_RIND)
+    """What lies close about it."""
+    blur_mm: float = 1.5
+    """Width of the blur within the slices."""
+    slice_mm: float = 3.0
+    """Thickness of the slices, as far as the scan tells."""
+    level_hu: float = 50.0
+    """HU of the liver at large."""
 
 
 def is_tubular(seen: Appearance) -> bool:
@@ -284,6 +293,10 @@ def describe_appearance(
         level_step_hu=aperture.level_hu - scene.surroundings.liver_hu,
         cast=_cast(aperture, measured, scene),
         leading=leading_of(measured.centroid, shape.least_mm, aperture.level_hu, scene.hu, scene.spacing_mm),
+        rind=rind_of(aperture, scene),
+        blur_mm=scene.blur.in_plane_fwhm_mm,
+        slice_mm=scene.blur.slice_mm,
+        level_hu=scene.surroundings.liver_hu,
         company=company,
         words=words or Words(),
     )

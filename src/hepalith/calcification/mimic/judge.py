@@ -8,7 +8,7 @@ added to the prior log odds and normalised to probabilities. A new mimic is a ne
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -25,7 +25,17 @@ from hepalith.calcification.mimic.vessel_wall import judge_vessel_wall
 from hepalith.calcification.mimic.vote import Vote
 from hepalith.calcification.search.candidate import METAL_HU
 
-__all__ = ["JUDGES", "LABELS", "NOTHING_EXPECTED", "TEMPERATURE", "Verdict", "Vote", "judge"]
+__all__ = [
+    "JUDGES",
+    "LABELS",
+    "NOTHING_EXPECTED",
+    "TEMPERATURE",
+    "Verdict",
+    "Vote",
+    "all_votes",
+    "give_reason",
+    "judge",
+]
 
 LABELS: dict[str, float] = {
     "calcification": 0.0,
@@ -83,7 +93,7 @@ def judge(appearance: Appearance, expected: Mapping[str, float] = NOTHING_EXPECT
     --------
     The sum of votes and prior log odds is normalised: with no vote at all the prior decides.
     """
-    votes = [vote for ask in JUDGES for vote in ask(appearance)]
+    votes = all_votes(appearance)
     score = {label: prior + expected.get(label, 0.0) for label, prior in LABELS.items()}
     for vote in votes:
         score[vote.label] += vote.weight
@@ -92,16 +102,42 @@ def judge(appearance: Appearance, expected: Mapping[str, float] = NOTHING_EXPECT
     total = sum(share.values())
     probabilities = {label: value / total for label, value in share.items()}
     best = max(probabilities, key=lambda label: probabilities[label])
-    reason = _reason(best, votes, appearance)
-    if min(probabilities[label] for label in ALIKE) >= NOT_TOLD and best in ALIKE:
-        reason += f"; {ASK_FOR_OIL}"
+    reason = give_reason(best, votes, appearance, probabilities)
     return Verdict(best, probabilities[best], reason, probabilities)
 
 
-def _reason(label: str, votes: list[Vote], seen: Appearance) -> str:
-    """Return the strongest reasons for a label as one sentence."""
+def all_votes(seen: Appearance) -> list[Vote]:
+    """Return what all judges say, asked in order."""
+    return [vote for ask in JUDGES for vote in ask(seen)]
+
+
+def give_reason(
+    label: str, votes: Sequence[Vote], seen: Appearance, probabilities: Mapping[str, float], learned: str = ""
+) -> str:
+    """Return the strongest reasons for a label as one sentence.
+
+    Parameters
+    ----------
+    label
+        What the body is taken for.
+    votes, seen
+        What the judges say, and what they looked at.
+    probabilities
+        Of all labels.
+    learned
+        What else speaks for it; stands first where no judge speaks for it.
+    """
+    words = _words(label, votes, seen, learned)
+    if min(probabilities[name] for name in ALIKE) >= NOT_TOLD and label in ALIKE:
+        words += f"; {ASK_FOR_OIL}"
+    return words
+
+
+def _words(label: str, votes: Sequence[Vote], seen: Appearance, learned: str) -> str:
     chosen = sorted((v for v in votes if v.label == label and v.weight > 0), key=lambda v: -v.weight)
     words = [v.reason for v in chosen[:2]]
+    if learned:
+        words.append(learned)
     if not words:
         words = [f"peak {seen.peak_hu:.0f} HU, {seen.deviations:.0f} noise deviations above its surroundings"]
     against = sorted(

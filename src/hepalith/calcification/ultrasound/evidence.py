@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from importlib import resources
 from types import MappingProxyType
 
+from hepalith.calcification.forest import Forest, load_forest
 from hepalith.calcification.ultrasound.evidence_measures import measures_asked
-from hepalith.calcification.ultrasound.forest import Forest, load_forest
 from hepalith.calcification.ultrasound.sight import Sight
 
 __all__ = ["BARE", "WEIGHTS", "log_odds_of_focus", "weigh"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.calcification.echo import Shadow
-from hepalith.calcification.ultrasound.forest import Forest, load_forest
+from hepalith.calcification.forest import Forest, load_forest
 from hepalith.calcification.ultrasound.shadow_cut import MEASURES
 from hepalith.calcification.ultrasound.shadow_trail import Trail
 from hepalith.vocabulary import Measurement, NotAssessable

@@ -11,15 +11,14 @@ import logging
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy.totalsegmentator import import_extra
 from hepalith.anatomy.ultrasound.sonogram import map_sonogram
+from hepalith.calcification.forest import Forest
 from hepalith.calcification.ultrasound.find import see_bodies
-from hepalith.calcification.ultrasound.forest import Forest
 from hepalith.calcification.ultrasound.scale import find_scales
 from hepalith.calcification.ultrasound.shadow import ASKED, GRADES, measures_of
 from hepalith.calcification.ultrasound.sight import Sight
@@ -28,6 +27,7 @@ from hepalith.image.picture import Picture, find_pictures
 from hepalith.phantom.ultrasound.entry import SonoPhantom
 from hepalith.phantom.ultrasound.make import make_sonogram
 from hepalith.phantom.ultrasound.truth import ShadowTruth, SonoFocus
+from hepalith.training.forest import lay_out
 
 __all__ = ["fit_forest", "make_rows", "matched", "rows_of", "soft_grades"]
 
@@ -126,35 +126,7 @@ def fit_forest(
     model = ensemble.ExtraTreesRegressor(
         trees, min_samples_leaf=least_leaf, max_features=tried, random_state=0
     ).fit(asked.astype(np.float32), told if told.shape[1] > 1 else told[:, 0])
-    return _laid_out([tree.tree_ for tree in model.estimators_], names)
-
-
-def _laid_out(trees: list[Any], names: tuple[tuple[str, ...], tuple[str, ...]]) -> Forest:
-    """Return scikit-learn's trees end to end, the two nodes of a parent side by side."""
-    feature, threshold, left, value, roots = [], [], [], [], []
-    start = 0
-    for tree in trees:
-        order = [0]
-        for node in order:
-            if tree.children_left[node] >= 0:
-                order += [int(tree.children_left[node]), int(tree.children_right[node])]
-        place = {node: start + n for n, node in enumerate(order)}
-        roots.append(start)
-        for node in order:
-            child = int(tree.children_left[node])
-            feature.append(int(tree.feature[node]) if child >= 0 else -1)
-            threshold.append(float(tree.threshold[node]) if child >= 0 else 0.0)
-            left.append(place[child] if child >= 0 else place[node])
-            value.append(tree.value[node].ravel() if child < 0 else np.zeros(len(names[1])))
-        start += len(order)
-    return Forest(
-        *names,
-        np.array(feature, np.int16),
-        np.array(threshold, np.float32),
-        np.array(left, np.int32),
-        np.array(value, np.float16).astype(np.float32),
-        np.array(roots, np.int32),
-    )
+    return lay_out([tree.tree_ for tree in model.estimators_], *names)
 
 
 def write_shadows(out: Path, count: int) -> None:

@@ -1,0 +1,1 @@
+"""Learns to tell calcium from what only looks like it on CT."""
