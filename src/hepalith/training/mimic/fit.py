@@ -38,10 +38,15 @@ FEWEST = 6
 PIECE = 0.4
 """What a piece of a thing weighs of which a larger piece was found, too."""
 
-CALCIUM_SHARE = 0.7
-"""Share of calcium among the bright bodies of a patient; the rest is shared evenly by what else is learned.
-Our judgement. The judges' own prior odds are lower for metal and glue: they were chosen together with the
-votes, and once both are weighed anew so small a prior would have every rare thing called calcium."""
+CALCIUM_SHARE = 0.65
+"""Share of calcium among the bright bodies of a patient. Our judgement. The judges' own prior odds are lower
+for metal and glue: they were chosen together with the votes, and once both are weighed anew so small a prior
+would have every rare thing called calcium. With this share no more calcium of crowds left out is taken for
+something else than the judges alone take."""
+
+EVERYWHERE, MORE_OFTEN = ("bone_or_cartilage", "iodine_in_vessel"), 3.0
+"""What every patient has, and how many times more often that is than what an operation or a disease leaves.
+Our judgement."""
 
 STIFF, STIFF_BIAS = 1e-2, 2e-3
 """Weight of the squares by which what counts for one label leaves what counts for all, and of its bias. The
@@ -78,6 +83,20 @@ def label_of(body: SeenBody) -> str:
     if body.kind == "liver" and body.phase != "none":
         return "iodine_in_vessel"
     return UNNAMED
+
+
+def share_of_patients(labels: Sequence[str]) -> dict[str, float]:
+    """Return the share of each of some labels among the bright bodies of patients.
+
+    Examples
+    --------
+    >>> share = share_of_patients(("calcification", "iodine_in_vessel", "glue"))
+    >>> round(share["iodine_in_vessel"] / share["glue"], 3)
+    3.0
+    """
+    weight = {n: MORE_OFTEN if n in EVERYWHERE else 1.0 for n in labels if n != CALCIUM}
+    total = sum(weight.values())
+    return {CALCIUM: CALCIUM_SHARE, **{n: (1.0 - CALCIUM_SHARE) * w / total for n, w in weight.items()}}
 
 
 def _grow(x: Array, y: Array, weight: Array, answers: tuple[str, ...], trees: int) -> Forest:
@@ -118,8 +137,8 @@ class Table:
     def patient(self) -> Array:
         """Return what each body weighs where calcium is as frequent as in patients."""
         total = (self.y * self.worth[:, None]).sum(axis=0)
-        rest = (1.0 - CALCIUM_SHARE) / (len(self.answers) - 1)
-        prior = np.array([CALCIUM_SHARE if a == CALCIUM else rest for a in self.answers])
+        share = share_of_patients(self.answers)
+        prior = np.array([share[a] for a in self.answers])
         return np.asarray(self.y @ (prior / np.maximum(total, 1e-9)) * self.worth)
 
     def sides(self) -> tuple[Array, Array]:
@@ -211,8 +230,8 @@ def fit_arbiter(bodies: Sequence[SeenBody], *, trees: int = TREES) -> tuple[Arbi
         grown = Arbiter(_grow(table.x[rows], table.y[rows], table.even(rows), table.answers, trees), blank)
         for n in np.flatnonzero(~rows):
             likes[n] = grown.likes(table.x[n])
-    rest = math.log((1.0 - CALCIUM_SHARE) / CALCIUM_SHARE / (len(table.answers) - 1))
-    prior = [0.0 if n == CALCIUM else rest if n in table.answers else LABELS[n] / TEMPERATURE for n in names]
+    share = share_of_patients(table.answers)
+    prior = [math.log(share[n] / CALCIUM_SHARE) if n in share else LABELS[n] / TEMPERATURE for n in names]
     evidence = _Evidence(
         likes=likes,
         votes=np.array([[ballot.here.get(n, 0.0) for n in names] for ballot in table.ballots]),
