@@ -10,8 +10,8 @@ from types import MappingProxyType
 import numpy as np
 from scipy import ndimage
 
+from hepalith.calcification.forest import Forest, load_forest
 from hepalith.calcification.ultrasound.body import Bright, Caliper
-from hepalith.calcification.ultrasound.forest import Forest, load_forest
 from hepalith.calcification.ultrasound.form_measures import measure_form
 from hepalith.calcification.ultrasound.scale import Scales
 from hepalith.image.beam import BeamGrid
