@@ -117,9 +117,10 @@ def bright_stills(bare: Sequence[SonoRecord]) -> list[str]:
 def loops(arguments: argparse.Namespace) -> list[str]:
     """Return what is found in loops, and whether what moves against the liver is told."""
     records = read_set("loops", arguments, arguments.loops)
+    moving = read_set("moving", arguments, arguments.loops)
     pairs = [
         (bool(t.moves), c.moves)
-        for r in records
+        for r in (*records, *moving)
         for t in (*r.true, *r.mimics)
         for c in r.calls
         if c.moves is not None and c.truth == t.id and c.truly in {"focus", t.label}
@@ -135,7 +136,8 @@ def loops(arguments: argparse.Namespace) -> list[str]:
         ["area under the curve of moving", area.told()],
     ]
     return [
-        f"{len(records)} loops of 30 frames that breathe or sweep.",
+        f"{len(records)} loops of 30 frames that breathe or sweep, and for what moves against the liver "
+        f"{len(moving)} more with loose stones or gas (`case:loose`).",
         "",
         *table(["figure", "measured"], rows),
     ]

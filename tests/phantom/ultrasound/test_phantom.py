@@ -236,3 +236,11 @@ def test_a_polygon_outside_the_still_is_refused() -> None:
         implant_into_still(cine, sector, [(-50.0, -50.0), (-20.0, -50.0), (-20.0, -20.0)], 1)
     with pytest.raises(MaskError):
         implant_into_still(cine, sector, np.ones((4, 4), dtype=bool), 1)
+
+
+def test_loops_of_loose_bodies_hold_some_that_move() -> None:
+    moving = 0
+    for seed in range(4):
+        truth = make_sonogram(seed, contents="case:loose").truth
+        moving += any(body.moves for body in (*truth.foci, *truth.mimics))
+    assert moving >= 3

@@ -12,7 +12,7 @@ from hepalith.phantom.ultrasound.paint import paint
 from hepalith.phantom.ultrasound.probe import Probe, beam_space
 from hepalith.phantom.ultrasound.render import Echoed, echoes, make_speckle
 from hepalith.phantom.ultrasound.scene import Body, Reflector, SonoScene, Tissue
-from hepalith.phantom.ultrasound.shadow import grade_of, shadow_of
+from hepalith.phantom.ultrasound.shadow import grade_of, shadow_of, zone_of
 from hepalith.phantom.ultrasound.shape import Below, Ellipse, Ring, Tube
 from hepalith.phantom.ultrasound.truth import ShadowTruth
 
@@ -185,6 +185,19 @@ def test_grades_rise_with_the_loss_and_borders_are_said() -> None:
     assert grade_of(2.4, 2.4)[1]
     assert grade_of(9.1, 9.1)[1]
     assert not grade_of(5.5, 5.5)[1]
+
+
+def test_the_mean_of_a_zone_scatters_as_its_speckle_says() -> None:
+    """Twenty-four drawings of plain liver: the level behind where a stone would lie."""
+    space = beam_space(PROBE)
+    plain, held = paint(SonoScene(()), space), paint(SonoScene((), bodies=(stone(8.0),)), space)
+    zone = zone_of(held.casts[0], space)
+    assert zone is not None
+    means = []
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        means.append(float(echoes(plain, space, make_speckle(space, rng), rng).level_db[zone].mean()))
+    assert float(np.std(means, ddof=1)) == pytest.approx(shadow_behind(8.0).speckle_db, rel=0.35)
 
 
 def test_a_shadow_within_a_shadow_is_borderline() -> None:

@@ -154,6 +154,7 @@ def _truth(
         width_mm=body.width_mm, contrast_sd=body.contrast_sd, visible=body.visible,
         depth_share=body.depth_mm / (deep * truth.mm_per_px) if deep > 0 else 0.0,
         shadow=body.shadow.grade, borderline=body.shadow.borderline, assessable=body.shadow.assessable,
+        drop_db=body.shadow.drop_db, speckle_db=body.shadow.speckle_db,
         duct=body.duct.relation if body.duct is not None else "", group=body.group, moves=body.moves,
         call=calls[met].id if met >= 0 else 0, joined=joined, named=calls[named].label if named >= 0 else "",
     )  # fmt: skip

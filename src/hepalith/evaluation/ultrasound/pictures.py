@@ -91,6 +91,12 @@ def make_loop(seed: int) -> tuple[SonoPhantom, str]:
     return phantom, phantom.truth.contents
 
 
+def make_moving_loop(seed: int) -> tuple[SonoPhantom, str]:
+    """Return a phantom loop in which loose stones roll or gas wanders: few as drawn hold either."""
+    phantom = make_sonogram(seed, contents="case:loose", frames=LOOP_FRAMES)
+    return phantom, phantom.truth.contents
+
+
 def make_still_implant(seed: int, *, count: int | None = None) -> tuple[SonoPhantom, str]:
     """Return a real still with foci put in, or none; stills take turns.
 
@@ -124,6 +130,7 @@ SONO_SETS: Mapping[str, SonoPlan] = MappingProxyType(
         for plan in (
             SonoPlan("phantoms", 300, make_phantom),
             SonoPlan("loops", 40, make_loop),
+            SonoPlan("moving", 20, make_moving_loop),
             SonoPlan("implants", 120, make_still_implant),
             SonoPlan("stills", 30, make_bare_still),
         )

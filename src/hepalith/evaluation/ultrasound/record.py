@@ -61,6 +61,8 @@ class TruthRecord:
     shadow: str = ""
     borderline: bool = False
     assessable: bool = True
+    drop_db: float = 0.0
+    speckle_db: float = 0.0
     duct: str = ""
     group: int = 0
     moves: str = ""

@@ -11,6 +11,7 @@ import numpy as np
 from hepalith.evaluation.confusion import confusion_of
 from hepalith.evaluation.proportion import wilson
 from hepalith.evaluation.tables import class_name, confusion_table, share, table
+from hepalith.evaluation.ultrasound.limit import shadow_limit
 from hepalith.evaluation.ultrasound.measure import (
     SonoCase,
     cases_of,
@@ -91,11 +92,31 @@ def goals(records: Sequence[SonoRecord]) -> list[str]:
         ["false calls a picture that holds no focus", "≤ 0.5", false_calls(empty).told()],
         ["shadow graded rightly", "≥ 85 %", _right(shadows)],
         ["the same, without those between two grades", "", _right(clear)],
+        *_limits(records),
         ["in a duct or apart told rightly", "≥ 90 %", _right(ducts)],
         ["the same, where it is told", "", _right(said)],
         ["stone against simple calcification, area under the curve", "≥ 0.95", area.told()],
     ]
     return ["### Goals", "", *table(["figure", "goal", "measured"], rows)]
+
+
+def _limits(records: Sequence[SonoRecord]) -> list[list[str]]:
+    """Return how many shadows could be graded rightly at all, of phantoms, whose speckle is known."""
+    if any(r.kind == "implants" for r in records):
+        return []
+    rows = []
+    for name, told in (
+        ("physical limit: speckle alone is not known", True),
+        ("physical limit: nor is the display's range, and the tissue is told by as much beside", False),
+    ):
+        (all_, count), (clear, own) = (
+            shadow_limit(records, borderline=borderline, told=told) for borderline in (True, False)
+        )
+        if count and own:
+            rows.append(
+                [name, "", f"{all_:.2f} (n = {count}); without those between two: {clear:.2f} ({own})"]
+            )
+    return rows
 
 
 def _right(pairs: Sequence[tuple[str, str]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -66,6 +67,22 @@ def lay_mixed(anatomy: Anatomy, rng: Rng) -> str:
     lay_simple(anatomy, rng)
     anatomy.notes.append("simple calcification lies beside the duct stones")
     return diagnosis or "simple_healed"
+
+
+LOOSE = 0.6
+"""Share of the stones in such a duct that roll, and of such livers that hold stones rather than gas."""
+
+
+def lay_loose(anatomy: Anatomy, rng: Rng) -> str:
+    """Lay stones of which most are loose, or gas: what moves against the liver in a loop."""
+    if rng.random() >= LOOSE:
+        return mimics.lay_gas(anatomy, rng)
+    first = len(anatomy.bodies)
+    diagnosis = lay_hepatolithiasis(anatomy, rng)
+    for number in range(first, len(anatomy.bodies)):
+        how = "rolls" if number == first or rng.random() < LOOSE else ""
+        anatomy.bodies[number] = replace(anatomy.bodies[number], moves=how)
+    return diagnosis
 
 
 CROWD, CROWD_MM = 9, (1.0, 12.0)
@@ -166,6 +183,7 @@ SONO_CONTENTS: Mapping[str, tuple[Layer, float]] = MappingProxyType(
         "mimic:kidney": (mimics.lay_kidney, 0.5),
         "case:mixed": (lay_mixed, 0.0),
         "case:crowded": (lay_crowded, 0.0),
+        "case:loose": (lay_loose, 0.0),
     }
 )
 """What can be laid into a liver, what lays it, and its share of pictures in percent (0: only by name).

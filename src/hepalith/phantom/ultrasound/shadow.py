@@ -55,6 +55,10 @@ LEAST_SHOWN = 0.25
 SHARED_SHADOW = 0.5
 """Mean power that another body leaves in the zone below which the two shadows run into one: 3 dB."""
 
+CORRELATED = 1.064
+"""Correlation length of speckle in full widths at half height of a Gaussian point spread: the integral of the
+squared autocorrelation of the echo's amplitude, √(2π) / 2.355."""
+
 ZONE_MM = 20.0
 """How far behind a body its shadow is judged."""
 
@@ -126,8 +130,33 @@ def shadow_of(cast: Cast, echoed: Echoed, space: BeamSpace, others: Sequence[Cas
     grade, borderline = grade_of(drop, shade, lift if has_tail else 0.0)
     index = min(max(drop / max(room, 1e-3), 0.0), 1.0)
     return ShadowTruth(
-        grade, drop, shade, index, borderline or shared or room < 1.25 * ROOM_DB, room >= ROOM_DB
+        grade,
+        drop,
+        shade,
+        index,
+        borderline or shared or room < 1.25 * ROOM_DB,
+        room >= ROOM_DB,
+        _speckle_of(zone, space),
     )
+
+
+def _speckle_of(zone: tuple[slice, slice], space: BeamSpace) -> float:
+    """Return the standard deviation of the mean of log-compressed speckle over a zone, dB.
+
+    A zone holds as many independent looks as it is long and wide in correlation lengths of the speckle.
+    """
+    rows, lines = zone
+    probe = space.probe
+    at = (rows.start + rows.stop) // 2
+    wide = float(probe.point_width_mm(float(space.depth[at, 0])))
+    along = (rows.stop - rows.start) * probe.step_mm / (CORRELATED * probe.pulse_length_mm())
+    across = (lines.stop - lines.start) * float(space.across[at, 0]) / (CORRELATED * wide)
+    return _speckle_sd_db(probe.looks) / math.sqrt(max(along, 1.0) * max(across, 1.0))
+
+
+def _speckle_sd_db(looks: int) -> float:
+    """Return the standard deviation of displayed speckle, of steered looks that share part of it."""
+    return SPECKLE_SD_DB / math.sqrt(1 + 0.7 * (looks - 1) * 0.8)
 
 
 def _covered(cast: Cast, zone: tuple[slice, slice]) -> NDArray[np.bool_]:
@@ -197,6 +226,4 @@ def contrast_of(cast: Cast, echoed: Echoed, space: BeamSpace, others: Sequence[C
     ] = cast.cover
     level, bare_level = _shown(with_it, echoed, space, rows), _shown(without, echoed, space, rows)
     weight = cover >= min(0.5, 0.9 * float(cover.max()))
-    looks = probe.looks
-    sd = SPECKLE_SD_DB / math.sqrt(1 + 0.7 * (looks - 1) * 0.8)
-    return float((level - bare_level)[weight].mean()) / sd
+    return float((level - bare_level)[weight].mean()) / _speckle_sd_db(probe.looks)

@@ -20,7 +20,8 @@
                "diameter_mm", "width_mm": longest and shortest caliper of the body itself,
                "contrast_sd": expected brightness above the same place without it, in SD of speckle,
                "visible": whether that is at least 2, of a dot no wider than a speckle 2.3,
-               "shadow": {"grade", "borderline", "drop_db", "index", "assessable", "shade_db"},
+               "shadow": {"grade", "borderline", "drop_db", "index", "assessable", "shade_db",
+                          "speckle_db"},
                "duct": {"relation", "calibre_mm", "dilated", "fluid_around", "upstream_dilated"} | null,
                "host": id of its host; 0: none, "group", "moves",
                "best_frame": the frame of a loop in whose plane it lies best, to which contrast and shadow
@@ -77,7 +78,8 @@ class ShadowTruth:
     `drop_db` is the mean loss of displayed level in the zone behind its middle, `shade_db` the same had the
     body no reverberation; `index` the share of the brightness above black that is missing. `borderline`: so
     near the border of two grades that readers may differ. `assessable` is false where too little is shown
-    behind it, even without the body, for a shadow to be seen.
+    behind it, even without the body, for a shadow to be seen. `speckle_db` is the standard deviation that
+    speckle gives the mean level of the zone: nobody knows the loss better from this picture.
     """
 
     grade: str
@@ -86,6 +88,7 @@ class ShadowTruth:
     index: float
     borderline: bool = False
     assessable: bool = True
+    speckle_db: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
