@@ -32,6 +32,8 @@ MUST: list[tuple[str, dict[str, Any]]] = [
         "alert_aneurysm",
         {"findings": {"host_kind": "fluid", "ring_calcification": True, "doppler_flow_in_focus": {"p": 0.4}}},
     ),
+    ("alert_chronic_liver_disease", {"labs": {"hcv_rna": "120000 IU/mL"}, "findings": {**C}}),
+    ("alert_chronic_liver_disease", {"labs": {"hbv_dna": "2,300 IU/mL"}, "findings": {**C}}),
     ("alert_cholangitis", {"symptoms": {"fever": True}, "findings": {"duct_relation": "in_lumen"}}),
     ("alert_cholangitis", {"labs": {"temperature": "38.6 C"}, "findings": {"common_duct_stones": True, **C}}),
     (

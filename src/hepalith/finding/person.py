@@ -19,6 +19,12 @@ LOW_ALBUMIN_G_L = 25.0
 """Albumin at or below which 30-day death in purulent cholangitis rose (OR 17.3, n = 120, DOI
 10.1002/jhbp.9, grade A)."""
 
+VIRUSES = {"hbv_dna": "hepatitis_b", "hcv_rna": "hepatitis_c"}
+"""Viruses in the blood and the infection that they prove. None in the blood proves nothing: treatment."""
+
+LEAST_VIRUS_U_ML = 50.0
+"""Above this the virus is there: limits of detection in use are lower. General knowledge, not checked."""
+
 SOURCE = "person"
 
 
@@ -67,6 +73,12 @@ def _findings_of_labs(patient: Patient) -> dict[str, Finding]:
                 found[made] = finding
     if (low := _low_albumin(patient.labs)) is not None:
         found[low.id] = low
+    for term_id, infection in VIRUSES.items():
+        load = patient.labs.get(term_id)
+        if load and load.unit == load_vocabulary()[term_id].unit and load.value > LEAST_VIRUS_U_ML:
+            found[infection] = Finding(
+                infection, Subject("patient"), State.PRESENT, probability=1.0, source=SOURCE
+            )
     return found
 
 

@@ -16,7 +16,8 @@ __all__ = ["take_labs"]
 
 _BETWEEN = (
     r"levels?|concentration|count|值|水平|浓度|is|was|were|of|:|=|为|约|达|at|a|to|level of|明显|显著|轻度|"
-    r"升高至|升至|增高至|高达|"
+    r"升高至|升至|增高至|高达|超过|over|above|greater than|more than|exceed(?:ed|s|ing)|"
+    r"elevation|reach(?:ed|ing)|measured|found to be|"
     r"(?:由|从|from)\s?\d{1,7}(?:\.\d{1,3})?\s?(?:[a-z]{1,3}/[a-z]{1,3})?\s?(?:降至|升至|降到|升到|下降至|上升至|to)|"
     r"升高|增高|elevated|raised|increased|rising|falling|rose|fell|now|today|markedly|mildly|slightly|high|low|about|up|still|only|normal|within|正常|\(|,"
 )
@@ -83,6 +84,7 @@ def take_labs(person: Person, tokens: Tokens, sentence: Sentence, normal: str) -
     names = [m for m in sentence.mentions if m.has("lab") or m.has("lab_name") or m.has("serology")]
     pending: list[Mention] = []
     verdicts = [m for m in sentence.mentions if m.has("cue", "normal", "high", "no")] if names else []
+    verdicts = [m for m in verdicts if not _names_limit(tokens, m)]
     for place, mention in enumerate(names):
         if mention.family or mention.probability is None:
             continue
@@ -105,6 +107,17 @@ def take_labs(person: Person, tokens: Tokens, sentence: Sentence, normal: str) -
             pending = []
 
 
+_OF_LIMIT = frozenset(("<", "≤", "range", "value", "limit", "interval", "up", "below"))
+"""Words behind "normal" that make it the name of a limit: "1000 ng/L (normal < 50)"."""
+
+
+def _names_limit(tokens: Tokens, verdict: Mention) -> bool:
+    """Say whether a "normal" judges nothing, but names the limit that follows it."""
+    following = [w for w in tokens.words[verdict.last : verdict.last + 2] if w not in (",", ":", "-")]
+    head = following[0] if following else ""
+    return verdict.has("cue", "normal") and (head in _OF_LIMIT or head[:1].isdigit())
+
+
 _PAIR = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s?/\s?(\d{1,6}(?:\.\d{1,3})?)(?![\d/])")
 """Two values behind two names: "ALT/AST 45/38"."""
 
@@ -122,7 +135,7 @@ def _share_values(person: Person, first: Mention, second: Mention, rest: str) ->
 
 
 _LAST_WORD = re.compile(r"[a-z]*(?: serum)?\s*$")
-_RAISED = re.compile(r"elevated|rising|rose|raised|increased|high|升高|增高|升至|高达")
+_RAISED = re.compile(r"elevated|elevation|rising|rose|raised|increased|high|升高|增高|升至|高达")
 _ARROW = re.compile(r"\s?[↑]")
 _BEFORE_VALUE = re.compile(r"normal|正常")
 

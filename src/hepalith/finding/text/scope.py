@@ -94,7 +94,8 @@ def _sweep(tokens: Tokens, mentions: Sequence[Mention], carried: tuple[bool, flo
                     doubt = probability
         if _is_key(mention):
             absent = absent and not (denied and _is_spoken_of(tokens, denied, mention))
-            if absent or (place and _shares_denial(tokens, mentions[place - 1], mention)):
+            before = next((m for m in reversed(mentions[:place]) if _is_key(m)), None)
+            if absent or (before is not None and _shares_denial(tokens, before, mention)):
                 mention.probability = 0.0
                 denied = mention
                 waiting = None if absent else waiting
