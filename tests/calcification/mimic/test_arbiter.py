@@ -14,6 +14,7 @@ from hepalith.calcification.mimic.judge import LABELS, judge
 from hepalith.calcification.mimic.wire_tube import WireTube
 
 COMPACT = Shape((1.6, 1.5, 1.4), 1.07, 1.07, 0.0, 0, 0.95, 3.0, 0.3)
+LONG = Shape((9.0, 1.0, 1.0), 9.0, 1.0, 0.0, 0, 0.9, 12.0, 0.3)
 CALCIUM = Appearance(
     peak_hu=600.0,
     peak_excess_hu=540.0,
@@ -56,7 +57,14 @@ def test_a_tube_of_wire_stays_a_stent() -> None:
 def test_history_raises_what_it_leads_one_to_expect() -> None:
     plain, told = arbitrate(CALCIUM), arbitrate(CALCIUM, {"lipiodol": 4.0})
     odds = [v.probabilities["lipiodol"] / v.probabilities["calcification"] for v in (plain, told)]
-    assert np.log(odds[1] / odds[0]) == pytest.approx(4.0, abs=1e-6)
+    assert 2.0 < np.log(odds[1] / odds[0]) <= 4.0 + 1e-6
+
+
+def test_what_was_never_learned_keeps_the_judges_probability() -> None:
+    faint = dataclasses.replace(CALCIUM, peak_hu=119.0, peak_excess_hu=60.0, liver_about=0.56, deviations=6.0)
+    said, judged = arbitrate(faint).probabilities["undetermined"], judge(faint).probabilities["undetermined"]
+    assert judged > 0.5
+    assert said == pytest.approx(judged)
 
 
 def test_what_fades_in_another_phase_is_iodine_in_full() -> None:
@@ -67,7 +75,7 @@ def test_what_fades_in_another_phase_is_iodine_in_full() -> None:
         count_votes(dataclasses.replace(fading, changes=())).here.get("iodine_in_vessel", 0.0)
     )
     still, gone = arbitrate(dataclasses.replace(fading, changes=())), arbitrate(fading)
-    assert gone.probabilities["iodine_in_vessel"] > 5 * still.probabilities["iodine_in_vessel"]
+    assert gone.probabilities["iodine_in_vessel"] > 2 * still.probabilities["iodine_in_vessel"]
 
 
 def test_a_body_unlike_all_that_was_learned_from_is_left_to_the_judges() -> None:
@@ -75,11 +83,18 @@ def test_a_body_unlike_all_that_was_learned_from_is_left_to_the_judges() -> None
     asked = features_of(CALCIUM, ballot.here, VOTED)
     strange = np.where(np.arange(len(asked)) < len(asked) // 2, 1e6, asked)
     assert arbiter.familiarity(strange) == 0.0
-    scores = arbiter.scores(strange, ballot, {})
-    share = np.exp(scores - scores.max())
+    share = arbiter.probabilities(strange, ballot, {})
     by_rules = judge(CALCIUM).probabilities
-    assert share / share.sum() == pytest.approx([by_rules[label] for label in LABELS], abs=1e-6)
+    assert share == pytest.approx([by_rules[label] for label in LABELS], abs=1e-6)
     assert arbiter.why(strange, "glue") == ""
+
+
+def test_a_long_bar_of_metal_is_no_glue_though_no_crowd_held_one() -> None:
+    bar = dataclasses.replace(
+        CALCIUM, peak_hu=3071.0, peak_excess_hu=3010.0, metal_mm=0.0, shape=LONG, thickness=1.5, thick_mm=2.0
+    )
+    assert judge(bar).label == "stent_or_catheter"
+    assert arbitrate(bar).label == "stent_or_catheter"
 
 
 def test_every_feature_is_a_number_and_has_words() -> None:

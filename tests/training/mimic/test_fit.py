@@ -61,7 +61,7 @@ def test_it_learns_what_the_judges_do_not_see(tmp_path: Path) -> None:
         body = drawn(1000, truth)
         ballot: Ballot = count_votes(body.seen)
         asked = features_of(body.seen, ballot.here, VOTED)
-        assert list(LABELS)[int(arbiter.scores(asked, ballot, {}).argmax())] == truth
+        assert list(LABELS)[int(arbiter.probabilities(asked, ballot, {}).argmax())] == truth
     body = drawn(1000, "iodine_in_duct")
     why = arbiter.why(features_of(body.seen, count_votes(body.seen).here, VOTED), "iodine_in_duct")
     assert "mm of its" in why or "widths long" in why

@@ -13,7 +13,7 @@ from hepalith.calcification.form.form import Form
 from hepalith.calcification.mimic.appearance import Appearance
 from hepalith.calcification.mimic.metal import at_120_kvp
 
-__all__ = ["FEATURES", "describe_feature", "features_of"]
+__all__ = ["FEATURES", "NO_FORM", "describe_feature", "features_of"]
 
 FAR_MM, WIDE_MM = 15.0, 40.0
 """Distances that stand for what is not near: of gas, vessels and oil, and of bone and metal."""

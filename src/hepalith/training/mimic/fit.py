@@ -20,9 +20,9 @@ from scipy.optimize import minimize
 
 from hepalith.anatomy.totalsegmentator import import_extra
 from hepalith.calcification.forest import Forest
-from hepalith.calcification.mimic.arbiter import ASKED, VOTED, Arbiter, Weighing, count_votes
+from hepalith.calcification.mimic.arbiter import ASKED, TRUSTED, VOTED, Arbiter, Weighing, count_votes
 from hepalith.calcification.mimic.feature import features_of
-from hepalith.calcification.mimic.judge import LABELS, TEMPERATURE, judge
+from hepalith.calcification.mimic.judge import LABELS, judge
 from hepalith.errors import UsageError
 from hepalith.training.forest import lay_out
 from hepalith.training.mimic.crowd import NOTHING, SeenBody
@@ -57,6 +57,9 @@ FOLDS = 10
 
 SIDES = (0.01, 0.99)
 """Quantiles of a feature between which a body is known."""
+
+NEVER, LEAST_SAID = -1e3, 1e-12
+"""Log odds of what is not to be called, and the least probability that a loss is taken of."""
 
 PLAY = 0.05
 """Share of that range by which it is widened: where the liver is given, probabilities of organs are 0, not as
@@ -152,7 +155,7 @@ class Table:
 class _Evidence:
     """What is weighed: by body and label what the forest says that has not learned from it, and the votes.
 
-    `free` are the labels that the forest knows, `prior` the log odds of all.
+    `free` are the labels that the forest knows, `prior` the log odds of all, `rules` what judges alone say.
     """
 
     likes: Array
@@ -161,21 +164,21 @@ class _Evidence:
     worth: Array
     free: NDArray[np.bool_]
     prior: Array
+    rules: Array
 
     def weigh(self, rows: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
-        """Return what forest and votes count for each label, and its bias: the least log loss of some bodies.
-
-        Labels that the forest does not know keep what they have by the judges alone.
-        """
+        """Return what forest and votes count by label, and its bias: the least log loss of some bodies."""
         count, own = self.prior.size, rows & (self.worth > 0)
         likes, votes, truth = self.likes[own], self.votes[own], self.truth[own]
         worth = self.worth[own] / self.worth[own].sum()
         at = np.arange(truth.size)
 
         def unfold(x: Array) -> tuple[Array, Array, Array]:
-            forest, bias = x[0] + x[2 : 2 + count], x[2 + 2 * count :]
-            weight = np.where(self.free, x[1] + x[2 + count : 2 + 2 * count], 1.0 / TEMPERATURE)
-            return np.where(self.free, forest, 0.0), weight, self.prior + np.where(self.free, bias, 0.0)
+            return (
+                np.where(self.free, x[0] + x[2 : 2 + count], 0.0),
+                np.where(self.free, x[1] + x[2 + count : 2 + 2 * count], 0.0),
+                np.where(self.free, self.prior + x[2 + 2 * count :], NEVER),
+            )
 
         stiff = np.concatenate([np.zeros(2), np.full(2 * count, STIFF), np.full(count, STIFF_BIAS)])
 
@@ -195,9 +198,13 @@ class _Evidence:
         return unfold(found.x)
 
     def tell(self, rows: NDArray[np.bool_], counts: tuple[Array, Array, Array]) -> Array:
-        """Return the log probabilities of all labels for some bodies."""
+        """Return the log probabilities of all labels for some bodies; see `Arbiter.probabilities`."""
         forest, weight, bias = counts
-        return _normal(bias + forest * self.likes[rows] + weight * self.votes[rows])
+        learned = np.exp(_normal(bias + forest * self.likes[rows] + weight * self.votes[rows]))
+        rules = self.rules[rows]
+        kept = rules[:, self.free].sum(axis=1, keepdims=True)
+        both = TRUSTED * np.where(self.free, learned * kept, rules) + (1.0 - TRUSTED) * rules
+        return np.asarray(np.log(np.maximum(both, LEAST_SAID)))
 
 
 def _normal(score: Array) -> Array:
@@ -231,14 +238,17 @@ def fit_arbiter(bodies: Sequence[SeenBody], *, trees: int = TREES) -> tuple[Arbi
         for n in np.flatnonzero(~rows):
             likes[n] = grown.likes(table.x[n])
     share = share_of_patients(table.answers)
-    prior = [math.log(share[n] / CALCIUM_SHARE) if n in share else LABELS[n] / TEMPERATURE for n in names]
+    prior = [math.log(share[n] / CALCIUM_SHARE) if n in share else 0.0 for n in names]
+    judged = [judge(b.seen).probabilities for b in table.bodies]
+    rules = np.array([[p[n] for n in names] for p in judged])
     evidence = _Evidence(
         likes=likes,
         votes=np.array([[ballot.here.get(n, 0.0) for n in names] for ballot in table.ballots]),
         truth=np.array([names.index(n) for n in table.labels]),
-        worth=table.patient(),
+        worth=np.where(np.isin(table.labels, table.answers), table.patient(), 0.0),
         free=np.isin(names, table.answers),
         prior=np.array(prior),
+        rules=rules,
     )
     told = np.zeros_like(likes)
     for part in parts:
@@ -247,13 +257,11 @@ def fit_arbiter(bodies: Sequence[SeenBody], *, trees: int = TREES) -> tuple[Arbi
     everything = np.ones(len(table.bodies), np.bool_)
     forest = _grow(table.x, table.y, table.even(everything), table.answers, trees)
     arbiter = Arbiter(forest, Weighing(*evidence.weigh(everything), low, high))
-    judged = [judge(b.seen).probabilities for b in table.bodies]
-    rules = np.array([[math.log(max(p[n], 1e-12)) for n in names] for p in judged])
     familiar = np.array([arbiter.familiarity(x) for x in table.x])
     report = [
         f"{len(table.bodies)} bodies of {len({b.seed for b in table.bodies})} crowds, "
         f"{(familiar < 1).mean():.2f} of them at the border of what is known",
-        *_tell("judges alone", rules, evidence, names),
+        *_tell("judges alone", np.log(np.maximum(rules, LEAST_SAID)), evidence, names),
         *_tell("arbiter", told, evidence, names),
     ]
     return arbiter, "\n".join(report)
