@@ -51,7 +51,7 @@ TRUSTED = 0.5
 """Share of the probability that the arbiter has of a body that is like those it knows; the rest is what the
 judges alone say. Crowds left out would give it all. In 33 studies of the company set, which are not crowded,
 it then took three of 82 calcifications for something else, the judges one, and named six of 13 mimics, the
-judges eight; with a half it takes two, names eight, and gives no more false calcifications."""
+judges eight; with a half it is no worse than they in either, nor in false calcifications."""
 
 SAID, TELLING = 2, 0.02
 """Most features that are told as reasons, and what each has added to the label's probability at least."""
