@@ -78,9 +78,9 @@ SHEET, TUBULAR = 0.35, 0.65
 """Thinness at and below which side branches are the ragged edge of a sheet, and from which they count."""
 
 WIDE_MM, WIDE_SPREAD_MM, WIDE_DARKNESS = 5.0, 2.0, 0.75
-"""Calibre from which partial volume leaves the core of a duct alone, over how many mm more that is so for sure,
-and how dark it then is at least: wide ducts of the development phantoms have 0.78 to 1.04, the middle of a
-haemangioma between its nodules 0.5."""
+"""Calibre from which partial volume leaves the core of a duct alone, over how many mm more that is so for
+sure, and how dark it then is at least: wide ducts of the development phantoms have 0.78 to 1.04, the middle
+of a haemangioma between its nodules 0.5."""
 
 LEAST_PROBABILITY = 0.5
 """A dark body is called a duct from this probability on."""

@@ -46,8 +46,9 @@ and for one of three and more. A small dark mass with calcium in it has 0.2 to 0
 stones."""
 
 LONE_SHARE = 0.45
-"""Share of lone foci with bile about them and no duct beyond that lie in a duct: a small cyst about calcium, fat
-and the undershoot of a sharp kernel look alike. Of four such on development phantoms none did. Our judgement."""
+"""Share of lone foci with bile about them and no duct beyond that lie in a duct: a small cyst about calcium,
+fat and the undershoot of a sharp kernel look alike. Of four such on development phantoms none did. Our
+judgement."""
 
 COMPANY_MM = 15.0
 """Distance, edge to edge, within which foci keep company: the widest gap between beads of a chain."""
@@ -59,12 +60,12 @@ AT_PATH_MM = 1.5
 """How far beyond a duct's wall the middle of a focus may lie that fills or blocks it. Our judgement."""
 
 AT_WALL_MM, WALL_SIDED = 3.0, 0.36
-"""The same for a focus with bile on one side alone, from which sidedness on: a plate in the wall is as thick as
-that, and the path of a duct is known to a voxel. Our judgement, from development phantoms."""
+"""The same for a focus with bile on one side alone, from which sidedness on: a plate in the wall is as thick
+as that, and the path of a duct is known to a voxel. Our judgement, from development phantoms."""
 
 AT_END_MM = 3.0
-"""Gap between a focus and a dilated duct up to which the duct may end at it: a stone fills its duct, so that no
-bile is seen beside the stone. Our judgement."""
+"""Gap between a focus and a dilated duct up to which the duct may end at it: a stone fills its duct, so that
+no bile is seen beside the stone. Our judgement."""
 
 ONE_SIDED = 0.40
 """Sidedness from which a focus lies in the wall: a plane wall has 0.5, bile all around 0. Our judgement."""

@@ -21,15 +21,16 @@ to 40 HU (textbooks, grade C)."""
 SOLID_LOOKS: Mapping[str, tuple[tuple[float, float, float], ...]] = MappingProxyType(
     {
         "none": ((1.0, 40.0, 7.0),),
-        "arterial": ((0.5, 52.0, 9.0), (0.5, 105.0, 35.0)),
+        "arterial": ((0.2, 40.0, 7.0), (0.4, 52.0, 9.0), (0.4, 105.0, 35.0)),
         "portal": ((0.6, 65.0, 13.0), (0.4, 100.0, 30.0)),
         "delayed": ((0.6, 64.0, 12.0), (0.4, 100.0, 30.0)),
         "unknown": ((0.7, 60.0, 16.0), (0.3, 100.0, 30.0)),
     }
 )
 """Solid tumour by phase: share, mean and spread of HU of those that enhance little, and much. Tumour without
-contrast measures 30 to 50 HU and gains 10 to 25 HU where it enhances little (textbooks, grade C; spreads
-are our judgement)."""
+contrast measures 30 to 50 HU and gains 10 to 25 HU where it enhances little (textbooks, grade C; shares and
+spreads are our judgement). In the arterial phase some, and the middle of a haemangioma, have gained nothing
+yet."""
 
 PRIORS: Mapping[str, float] = MappingProxyType({"solid": 0.55, "fluid": 0.45})
 """Solid and fluid among lesions that hold calcium, before they are looked at: our judgement."""
