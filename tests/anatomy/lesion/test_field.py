@@ -23,14 +23,18 @@ def distance(centre: tuple[float, float, float]) -> NDArray[np.float64]:
 
 
 def lay(
-    hu: NDArray[np.float64], mask: NDArray[np.bool_], vessel: NDArray[np.bool_] | None = None
+    hu: NDArray[np.float64],
+    mask: NDArray[np.bool_],
+    vessel: NDArray[np.bool_] | None = None,
+    calcium: NDArray[np.bool_] | None = None,
 ) -> LesionField:
     """Return the copy of an image of 2 mm voxels with its liver."""
     random = np.random.default_rng(5)
     affine = np.diag([2.0, 2.0, 2.0, 1.0])[[2, 1, 0, 3]]
     volume = Volume((hu + random.normal(0, 4, SHAPE)).astype(np.int16), Grid(SHAPE, affine))
     vessels = None if vessel is None else (vessel.astype(np.uint8), Box((0, 0, 0), SHAPE))
-    field = lay_lesion_field(volume, given_liver(volume, mask), vessels=vessels)
+    dense = None if calcium is None else (np.argwhere(calcium), 3.0)
+    field = lay_lesion_field(volume, given_liver(volume, mask), dense=dense, vessels=vessels)
     assert field is not None
     return field
 
@@ -75,3 +79,33 @@ def test_a_narrow_bright_vessel_is_a_tube() -> None:
     vessel = (np.hypot(k - 20, j - 20) < 2.2) & mask
     image[vessel] = 180.0
     assert narrow_vessels(lay(image, mask, vessel))[vessel].mean() > 0.9
+
+
+def test_calcium_in_the_middle_of_a_bright_lesion_leaves_it_no_tube() -> None:
+    image, mask = liver()
+    lesion, calcium = distance((20.0, 20.0, 20.0)) < 10.5, distance((20.0, 20.0, 20.0)) < 2.5
+    image[lesion] = 150.0
+    image[calcium] = 600.0
+    field = lay(image, mask, lesion & ~calcium, calcium)
+    assert not narrow_vessels(field)[distance((20.0, 20.0, 20.0)) < 9].any()
+
+
+def test_calcium_beside_a_vessel_leaves_the_vessel_a_tube() -> None:
+    image, mask = liver()
+    k, j, _ = np.indices(SHAPE)
+    vessel = (np.hypot(k - 20, j - 20) < 2.2) & mask
+    calcium = distance((20.0, 24.0, 20.0)) < 4
+    image[vessel] = 180.0
+    image[calcium] = 600.0
+    assert narrow_vessels(lay(image, mask, vessel, calcium))[vessel].mean() > 0.7
+
+
+def test_the_edge_of_a_lesion_is_not_measured_where_a_pit_of_the_outline_was_filled() -> None:
+    image, mask = liver()
+    cyst = (distance(BALL) < 14) & mask
+    image[cyst] = 5.0
+    speckled = mask & ~(cyst & (np.random.default_rng(2).random(SHAPE) < 0.6))
+    field, whole = lay(image, speckled), lay(image, mask)
+    deep = distance(BALL) < 8
+    assert field.inside[deep].all()
+    assert field.sure[deep].mean() < 0.1 < whole.sure[deep].mean()

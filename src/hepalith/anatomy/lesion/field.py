@@ -85,6 +85,9 @@ class LesionField:
         bool: liver, with its holes filled.
     depth_mm
         float32: distance from the edge of `inside`, inward.
+    sure
+        bool: deeper than `EDGE_MM` within the outline as it was drawn, without the pits that are filled here: by
+        a pit, the edge of the outline may pass for that of a lesion.
     known
         bool: HU there are tissue's, not calcium's, metal's or their blur.
     vessel, duct
@@ -104,6 +107,7 @@ class LesionField:
     grid: Grid
     inside: NDArray[np.bool_]
     depth_mm: NDArray[np.float32]
+    sure: NDArray[np.bool_]
     known: NDArray[np.bool_]
     vessel: NDArray[np.bool_]
     duct: NDArray[np.bool_]
@@ -154,8 +158,9 @@ def lay_lesion_field(
     box = liver.box.grown(margin, volume.hu.shape)
     crop = volume.cropped(box)
     coarse = coarsen(crop, SPACING_MM)
-    inside = _whole(on_field(liver.mask, liver.box, box, coarse), coarse, box, liver)
-    depth = edt.edt(np.pad(inside, 1, mode="edge"), anisotropy=(SPACING_MM,) * 3)[1:-1, 1:-1, 1:-1]
+    drawn = np.asarray(ndimage.binary_fill_holes(on_field(liver.mask, liver.box, box, coarse)))
+    inside = _whole(drawn, coarse, box, liver)
+    depth = _depth(inside)
     known = np.ones(inside.shape, np.bool_) if dense is None else ~_blurred(dense, box, coarse)
     vessel, duct = (
         np.zeros(inside.shape, np.bool_) if given is None else on_field(*given, box, coarse) > 0
@@ -179,6 +184,7 @@ def lay_lesion_field(
         grid=Grid(inside.shape, affine),
         inside=inside,
         depth_mm=depth,
+        sure=_depth(drawn) > EDGE_MM,
         known=known,
         vessel=vessel,
         duct=duct,
@@ -191,13 +197,18 @@ def lay_lesion_field(
     )
 
 
-def _whole(outlined: NDArray[np.bool_], coarse: Coarse, box: Box, liver: Liver) -> NDArray[np.bool_]:
+def _depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the distance inward from the edge of a mask; the edge of the copy is none."""
+    deep: NDArray[np.float32] = edt.edt(np.pad(mask, 1, mode="edge"), anisotropy=(SPACING_MM,) * 3)
+    return deep[1:-1, 1:-1, 1:-1]
+
+
+def _whole(filled: NDArray[np.bool_], coarse: Coarse, box: Box, liver: Liver) -> NDArray[np.bool_]:
     """Return the liver without the holes and pits that an outline by HU leaves where a cyst lies.
 
     A pit narrower than twice `PIT_MM` is filled with what is no fat and, where the network was asked, what it
     takes for liver.
     """
-    filled = np.asarray(ndimage.binary_fill_holes(outlined))
     if not filled.any():
         return filled
     margin = math.ceil(PIT_MM / SPACING_MM) + 1

@@ -150,7 +150,8 @@ def look_at_lesion(field: LesionField, region: Region) -> Lesion | None:
     rim = seen & (inward <= CORE_MM + SPACING_MM)
     independent = max(float(core.sum()) / VOXELS_PER_DRAW, 1.0)
     content, noise_hu = _content(field, where, (inward, body), about)
-    edge = measure_edge(field, where, body, trusted)
+    told = trusted | seen  # the finder of vessels takes a bright lesion for one
+    edge = measure_edge(field, where, body, told & field.sure[where])
     return Lesion(
         region=region,
         centre_lps_mm=(x, y, z),

@@ -29,6 +29,10 @@ WIDE_MM = 4.5
 """Half the width up to which what was told as vessel is one for sure: a lesion that fills with blood may be
 among wider ones, which their shape tells."""
 
+BRIGHT_ABOUT = 0.6
+"""Share of what is seen just about calcium that must be bright for the calcium to lie within something bright:
+beside a vessel it is less than half. Our judgement."""
+
 HALO_MM, HALO_VOXELS = 3.0, 2
 """What lies so close to a region found at a stronger level is its blur."""
 
@@ -408,7 +412,21 @@ def narrow_vessels(field: LesionField) -> NDArray[np.bool_]:
     if not vessel.any():
         return vessel
     half = max(END_SHARE * float(np.median(field.fine[vessel])), 2 * field.fine_sd)
-    return vessel & ~opened(vessel | (field.inside & field.known & (field.fine > half)), WIDE_MM)
+    bright = vessel | (field.inside & field.known & (field.fine > half))
+    return vessel & ~opened(bright | _hidden_within(bright, field), WIDE_MM)
+
+
+def _hidden_within(bright: NDArray[np.bool_], field: LesionField) -> NDArray[np.bool_]:
+    """Return what calcium hides and what is mostly bright about it."""
+    labels = cc3d.connected_components(~field.known & field.inside, connectivity=26)
+    hidden = np.zeros(bright.shape, np.bool_)
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        where = _grown(box, 1, bright.shape)
+        part = labels[where] == number
+        shell = ndimage.binary_dilation(part) & ~part
+        if shell.any() and bright[where][shell].mean() >= BRIGHT_ABOUT:
+            hidden[where] |= part
+    return hidden
 
 
 def opened(mask: NDArray[np.bool_], radius_mm: float) -> NDArray[np.bool_]:
