@@ -86,8 +86,8 @@ class LesionField:
     depth_mm
         float32: distance from the edge of `inside`, inward.
     sure
-        bool: deeper than `EDGE_MM` within the outline as it was drawn, without the pits that are filled here: by
-        a pit, the edge of the outline may pass for that of a lesion.
+        bool: deeper than `EDGE_MM` within the outline as it was drawn, without the pits that are filled here:
+        by a pit, the edge of the outline may pass for that of a lesion.
     known
         bool: HU there are tissue's, not calcium's, metal's or their blur.
     vessel, duct

@@ -30,8 +30,8 @@ WIDE_MM = 4.5
 among wider ones, which their shape tells."""
 
 BRIGHT_ABOUT = 0.6
-"""Share of what is seen just about calcium that must be bright for the calcium to lie within something bright:
-beside a vessel it is less than half. Our judgement."""
+"""Share of what is seen just about calcium that must be bright for the calcium to lie within something
+bright: beside a vessel it is less than half. Our judgement."""
 
 HALO_MM, HALO_VOXELS = 3.0, 2
 """What lies so close to a region found at a stronger level is its blur."""
