@@ -22,6 +22,7 @@ from hepalith.image.mask import read_masks
 from hepalith.phantom import (
     CONTENTS,
     COVERAGES,
+    CROWD,
     KERNELS,
     PHASES,
     Recipe,
@@ -88,7 +89,7 @@ def _add_family_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--contents",
         metavar="NAME",
-        help=f"what is laid into the liver: {', '.join(CONTENTS)}, or one thing as case:NAME, "
+        help=f"what is laid into the liver: {', '.join((*CONTENTS, CROWD))}, or one thing as case:NAME, "
         f"morphology:NAME, host:NAME, mimic:NAME, company:NAME; see --list {DRAWN}",
     )
     group.add_argument(

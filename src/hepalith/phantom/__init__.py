@@ -10,7 +10,7 @@ from hepalith.phantom.implant import Implanted, Recipe, implant, make_implant, w
 from hepalith.phantom.nifti import write_nifti
 from hepalith.phantom.scanner.scanner import KERNEL_BLUR_MM, KERNELS, Scanner, SliceProfile, kernel_blur_mm
 from hepalith.phantom.scene import ORGANS, Body, Scan, Scene, scan
-from hepalith.phantom.study_plan import CONTENTS, StudyPlan, draw_plan, list_contents
+from hepalith.phantom.study_plan import CONTENTS, CROWD, StudyPlan, draw_plan, list_contents
 from hepalith.phantom.truth import FocusTruth, Truth, load_truth, split_of, write_truth
 from hepalith.phantom.ultrasound.content import list_sono_contents
 from hepalith.phantom.ultrasound.entry import SonoPhantom
@@ -22,6 +22,7 @@ from hepalith.phantom.ultrasound.truth import SonoFocus, SonoTruth, load_sono_tr
 __all__ = [
     "CONTENTS",
     "COVERAGES",
+    "CROWD",
     "KERNELS",
     "KERNEL_BLUR_MM",
     "ORGANS",

@@ -127,8 +127,8 @@ def _check(contents: str) -> None:
     if kind in names:
         raise UsageError(f"no {kind} is called {name!r}: choose one of {', '.join(names[kind])}")
     raise UsageError(
-        f"contents {contents!r} are not known: choose one of {', '.join(CONTENTS)}, or one thing as "
-        f"{', '.join(f'{k}:NAME' for k in names)}"
+        f"contents {contents!r} are not known: choose one of {', '.join((*CONTENTS, CROWD))}, or "
+        f"one thing as {', '.join(f'{k}:NAME' for k in names)}"
     )
 
 
