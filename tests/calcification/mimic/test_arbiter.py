@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from tests.calcification.mimic.bodies import CALCIUM as PLAIN
 
-from hepalith.calcification.mimic.appearance import Appearance, Shape
+from hepalith.calcification.mimic.appearance import Shape
 from hepalith.calcification.mimic.arbiter import ASKED, VOTED, _arbiter, arbitrate, count_votes
 from hepalith.calcification.mimic.change import Change
 from hepalith.calcification.mimic.company import ALONE
@@ -15,28 +16,7 @@ from hepalith.calcification.mimic.wire_tube import WireTube
 
 COMPACT = Shape((1.6, 1.5, 1.4), 1.07, 1.07, 0.0, 0, 0.95, 3.0, 0.3)
 LONG = Shape((9.0, 1.0, 1.0), 9.0, 1.0, 0.0, 0, 0.9, 12.0, 0.3)
-CALCIUM = Appearance(
-    peak_hu=600.0,
-    peak_excess_hu=540.0,
-    deviations=36.0,
-    goes_on=False,
-    voxels=30,
-    inside_share=1.0,
-    liver_about=1.0,
-    outside_mm3=0.0,
-    outside_dense=0.0,
-    metal_mm=float("inf"),
-    metal_slices=False,
-    gas_about=0.0,
-    outside_hu=None,
-    dark_about=2.0,
-    blood_hu=60.0,
-    core_hu=560.0,
-    core_se_hu=6.0,
-    enhanced=0.0,
-    bone_mm=float("inf"),
-    shape=COMPACT,
-)
+CALCIUM = dataclasses.replace(PLAIN, shape=COMPACT)
 STENT = WireTube(np.zeros((1, 3)), 54.0, 4.8, hollow=True, gas=True, metal=False)
 IN_STENT = dataclasses.replace(CALCIUM, company=dataclasses.replace(ALONE, tube=STENT), peak_hu=3071.0)
 

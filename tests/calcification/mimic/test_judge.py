@@ -4,15 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+from tests.calcification.mimic.bodies import CALCIUM, COMPACT
 
-from hepalith.calcification.mimic.appearance import Appearance, Shape
 from hepalith.calcification.mimic.casting import Cast
 from hepalith.calcification.mimic.company import ALONE
 from hepalith.calcification.mimic.judge import LABELS, judge
 from hepalith.calcification.mimic.leading import Leading
 from hepalith.calcification.mimic.wire_tube import WireTube
 
-COMPACT = Shape((1.0, 1.0, 1.0), 1.0, 1.0, 0.0, 0, 1.0, 3.0, 0.3)
 DRAWN_OUT = dataclasses.replace(COMPACT, lengths_mm=(6.0, 1.0, 1.0), elongation=6.0)
 CLOUD = dataclasses.replace(COMPACT, lengths_mm=(4.0, 3.5, 3.0), fill=0.6, variation=0.5, blurs=8.0)
 BENT = dataclasses.replace(COMPACT, lengths_mm=(4.0, 3.5, 2.0), fill=0.4, hollow=0.1)
@@ -27,28 +26,6 @@ ON_DOME = dataclasses.replace(ALONE, organs={"lung": 0.4}, depth_mm=-1.0, gas_mm
 BY_GAS = dataclasses.replace(ALONE, gas_mm=1.5)
 BY_OIL = dataclasses.replace(ALONE, oil_mm=1.5)
 FAR_FROM_OIL = dataclasses.replace(ALONE, oil_mm=9.0)
-CALCIUM = Appearance(
-    peak_hu=600.0,
-    peak_excess_hu=540.0,
-    deviations=36.0,
-    goes_on=False,
-    voxels=30,
-    inside_share=1.0,
-    liver_about=1.0,
-    outside_mm3=0.0,
-    outside_dense=0.0,
-    metal_mm=float("inf"),
-    metal_slices=False,
-    gas_about=0.0,
-    outside_hu=None,
-    dark_about=2.0,
-    blood_hu=60.0,
-    core_hu=560.0,
-    core_se_hu=6.0,
-    enhanced=0.0,
-    bone_mm=float("inf"),
-    shape=COMPACT,
-)
 
 
 def test_probabilities_cover_every_label_and_sum_to_one() -> None:

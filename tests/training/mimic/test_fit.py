@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.calcification.mimic.bodies import CALCIUM as PLAIN
 
-from hepalith.calcification.mimic.appearance import Appearance, Shape
 from hepalith.calcification.mimic.arbiter import ASKED, VOTED, Ballot, count_votes
 from hepalith.calcification.mimic.casting import Cast
 from hepalith.calcification.mimic.feature import features_of
@@ -17,29 +17,6 @@ from hepalith.training.mimic.crowd import NOTHING, SeenBody, _dumps
 from hepalith.training.mimic.fit import UNNAMED, fit_arbiter, label_of, write_arbiter
 
 pytest.importorskip("sklearn")
-
-PLAIN = Appearance(
-    peak_hu=600.0,
-    peak_excess_hu=540.0,
-    deviations=36.0,
-    goes_on=False,
-    voxels=30,
-    inside_share=1.0,
-    liver_about=1.0,
-    outside_mm3=0.0,
-    outside_dense=0.0,
-    metal_mm=float("inf"),
-    metal_slices=False,
-    gas_about=0.0,
-    outside_hu=None,
-    dark_about=2.0,
-    blood_hu=60.0,
-    core_hu=560.0,
-    core_se_hu=6.0,
-    enhanced=0.0,
-    bone_mm=float("inf"),
-    shape=Shape((1.0, 1.0, 1.0), 1.0, 1.0, 0.0, 0, 1.0, 3.0, 0.3),
-)
 
 
 def drawn(seed: int, truth: str) -> SeenBody:
