@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.anatomy.made_body import make_trunk
 
+from hepalith.anatomy.coarse import Coarse
 from hepalith.anatomy.find import given_liver
+from hepalith.anatomy.organs import CLASSES, Organs
 from hepalith.anatomy.phase import estimate_phase, measure_aorta, measure_flank, measure_liver
 from hepalith.study.acquisition import Acquisition
 
@@ -35,6 +39,17 @@ def test_the_kidneys_tell_whether_contrast_was_given_where_the_aorta_is_in_betwe
     assert read > 100 if kidney_hu > 100 else read == pytest.approx(48, abs=15)
     phase = estimate_phase(trunk.volume, liver, Acquisition())
     assert (phase.label == "none") == (kidney_hu < 100)
+
+
+def test_an_aorta_of_the_network_that_reaches_into_the_vertebra_is_no_marrow():
+    trunk = make_trunk(aorta_hu=45)
+    liver = given_liver(trunk.volume, trunk.liver)
+    coarse = Coarse(np.zeros(trunk.volume.hu.shape, np.float32), (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    probability = np.zeros((len(CLASSES), *trunk.volume.hu.shape), np.float32)
+    columns, rows = slice(80, 100), slice(70, 100)  # aorta at (94, 78), vertebra at (85, 95)
+    probability[CLASSES.index("aorta"), :, rows, columns] = 0.9
+    wide = replace(liver, organs=Organs(coarse, probability))
+    assert measure_aorta(trunk.volume, wide) == pytest.approx(45, abs=12)
 
 
 def test_what_fits_no_phase_is_unknown():

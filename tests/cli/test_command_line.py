@@ -56,6 +56,7 @@ def test_help_of_every_command_names_each_option_with_what_it_does(
         ["read", "x", "--out", "y", "--pixel-mm", "2.5"],
         ["read", "x", "--out", "y", "--pixel-mm", "0.01"],
         ["read", "x", "--out", "y", "--pixel-mm", "nan"],
+        ["demo", "--seed", "-1"],
         ["schema", "weather"],
     ],
 )

@@ -11,6 +11,7 @@ from tests.finding.test_ct import SHAPE, foci, focus, liver, volume
 from hepalith.anatomy.segments import Segments
 from hepalith.anatomy.vessels.kind import VesselBranch
 from hepalith.anatomy.vessels.vessels import Vessels, no_vessels
+from hepalith.calcification.focus import BESIDE_REASON
 from hepalith.finding.place import find_places
 from hepalith.geometry import Box, Grid
 from hepalith.vocabulary import Measurement, NotAssessable
@@ -36,6 +37,13 @@ def test_the_likeliest_segment_and_its_lobe_are_told_with_their_probabilities():
     assert (place.segment, place.segment_probability) == ("V", pytest.approx(0.4))
     assert (place.lobe, place.lobe_probability) == ("right", pytest.approx(0.75))
     assert sum(place.segment_probabilities.values()) == pytest.approx(1.0)
+
+
+def test_what_lies_beside_the_liver_is_in_no_segment():
+    beside = replace(focus(1), beside_liver=True, lobe=None, capsule_distance=NotAssessable(BESIDE_REASON))
+    place = find_places(foci(beside), liver(), segments(V=1.0), portal_vein())[1]
+    assert (place.segment, place.lobe, place.reason) == (None, None, BESIDE_REASON)
+    assert place.subcapsular_probability is None
 
 
 def test_the_lobe_sums_segments_of_which_none_leads():

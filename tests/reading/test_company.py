@@ -8,6 +8,7 @@ from types import MappingProxyType, ModuleType
 import numpy as np
 import pytest
 
+from hepalith.calcification.focus import BESIDE_REASON
 from hepalith.finding import Finding, Subject
 from hepalith.finding.description import Description
 from hepalith.finding.duct.duct import DuctRelation
@@ -16,6 +17,7 @@ from hepalith.finding.place import Place
 from hepalith.geometry import Box
 from hepalith.reading import Document
 from hepalith.reading.company import around_texts, company_texts, place_text
+from hepalith.reading.document import Unassessed
 from hepalith.vocabulary import Measurement, NotAssessable, State
 
 LUMEN = DuctRelation(
@@ -85,3 +87,12 @@ def test_what_else_is_seen_is_listed_once_and_only_where_present(factories: Modu
     assert len(said) == 1
     assert said[0].endswith("(97 %)")
     assert "Also seen" in document.summary.radiology.en
+
+
+def test_what_lies_beside_the_liver_is_not_said_to_be_in_a_lobe(document: Document) -> None:
+    where = document.foci[1].location.model_copy(
+        update={"lobe": None, "segment": None, "capsule_distance": Unassessed(not_assessable=BESIDE_REASON)}
+    )
+    focus = document.foci[1].model_copy(update={"location": where})
+    assert place_text(focus, "en") == "beside the liver"
+    assert place_text(focus, "zh") == "肝旁"

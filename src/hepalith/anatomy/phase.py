@@ -86,7 +86,7 @@ VERTEBRA_DEPTH_MM = 8.0
 """Depth to which the vertebra's thick part is followed; its lateral ends lie that far from it."""
 AORTA_SEEN = 0.5
 """Probability from which the network's aorta is where the disc is looked for. Its grid of 6 mm says where the
-aorta lies, and too little of what it measures."""
+aorta lies, and too little of what it measures: marrow of the vertebra that it reaches into is left out."""
 UNEVEN_HU = 70.0
 """Range of HU within the aorta's disc that noise explains, after averaging to `PLANE_MM`."""
 UNEVEN_SHARE = 0.25
@@ -152,6 +152,7 @@ def _aorta_seen(volume: Volume, liver: Liver, k: int, plane: _Plane) -> NDArray[
         (1.0, float(rows), float(columns)),
     )
     place = liver.organs.on(blocks, "aorta")[0] > AORTA_SEEN
+    place &= ~_vertebra(plane.bone_depth, plane.spine, plane.j_mm, plane.i_mm)
     return place if place.any() else None
 
 

@@ -22,7 +22,7 @@ from hepalith.calcification.extent.body import Body, look_at_body
 from hepalith.calcification.extent.measure import Measured, mass_of, measure
 from hepalith.calcification.extent.sphere import sphere_view
 from hepalith.calcification.extent.sphere_fit import SphereFit, believe_blur, fit_sphere
-from hepalith.calcification.focus import Detectability, Foci, Focus
+from hepalith.calcification.focus import BESIDE_REASON, Detectability, Foci, Focus
 from hepalith.calcification.form.form import look_at_form
 from hepalith.calcification.form.morphology import FORMLESS_BLURS, describe_morphology
 from hepalith.calcification.mimic.appearance import Appearance, Words, blurs_across, describe_appearance
@@ -206,7 +206,9 @@ def find_foci(
         score = score_agatston(row.aperture, scene, phase)
         start = [a - b for a, b in zip(box.start, liver.box.start, strict=True)]
         centre = np.array(row.measured.centroid) + start
-        place = _place(centre, scene, liver, scene.grid.to_lps(row.measured.centroid))
+        place = _place(
+            centre, scene, liver, scene.grid.to_lps(row.measured.centroid), beside=row.number > own
+        )
         foci.append(_focus(number, row, place, score=score, settings=settings))
     detectability = find_detectability(
         evidence, asked, around, scene, blood_hu=blood, wide_hu=wide, enhanced=given
@@ -278,15 +280,19 @@ class _Place:
 
     lps_mm: tuple[float, float, float]
     lobe: str | None
-    depth: Measurement
+    depth: Assessed
 
 
-def _place(centre: NDArray[np.float64], scene: Scene, liver: Liver, lps_mm: NDArray[np.float64]) -> _Place:
-    """Return where a focus is, from its centre in voxels of the liver's box."""
+def _place(
+    centre: NDArray[np.float64], scene: Scene, liver: Liver, lps_mm: NDArray[np.float64], *, beside: bool
+) -> _Place:
+    """Return where a focus is, from its centre in voxels of the liver's box; in no lobe where beside it."""
     k, j, i = (int(np.clip(round(c), 0, n - 1)) for c, n in zip(centre, liver.mask.shape, strict=True))
     depth = float(liver.depth_mm[k, j, i])
     error = 0.5 * float(np.mean(scene.spacing_mm)) + OUTLINE_MM
     x, y, z = (float(v) for v in lps_mm)
+    if beside:
+        return _Place((x, y, z), None, NotAssessable(BESIDE_REASON))
     distance = Measurement(depth, "mm", max(0.0, depth - error), depth + error)
     return _Place((x, y, z), LOBES.get(int(liver.lobes[k, j, i])), distance)
 
@@ -321,6 +327,7 @@ def _focus(
         morphology_probabilities=words,
         lobe=place.lobe,
         capsule_distance=place.depth,
+        beside_liver=isinstance(place.depth, NotAssessable),
         extra={
             "elongation": seen.shape.elongation,
             "flatness": seen.shape.flatness,

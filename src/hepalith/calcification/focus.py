@@ -14,7 +14,11 @@ from hepalith.calcification.echo import Observation, Shadow
 from hepalith.geometry import Box
 from hepalith.vocabulary import Assessed
 
-__all__ = ["Detectability", "Foci", "Focus"]
+__all__ = ["BESIDE_REASON", "Detectability", "Foci", "Focus"]
+
+
+BESIDE_REASON = "it lies beside the liver"
+"""Why a gallstone, or plaque and metal of the hilum, has no place in the liver."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Focus:
     lobe: str | None = None
     """``left``, ``right``, ``caudate``, or ``None`` where lobes were not assessed."""
     capsule_distance: Assessed | None = None
+    beside_liver: bool = False
+    """It lies beside the liver and has no place in it: a gallstone, plaque or metal of the hilum."""
     extra: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Geometry that later findings use: elongation, sphericity, hollow share, …"""
     shadow: Shadow | None = None

@@ -87,12 +87,25 @@ def liver_masks(arguments: argparse.Namespace) -> tuple[MaskSource, ...]:
     return tuple(MaskSource(path, arguments.liver_label) for path in arguments.liver)
 
 
+def _seed(text: str) -> int:
+    """Return a seed from its text.
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is no whole number, or below 0.
+    """
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text}: a seed is a whole number, 0 or above")
+    return int(text)
+
+
 def add_seed_argument(parser: argparse.ArgumentParser) -> None:
     """Add the seed of everything random."""
     parser.add_argument(
         "--seed",
         metavar="N",
-        type=int,
+        type=_seed,
         default=1,
         help="the same seed makes the same study (default: %(default)s)",
     )

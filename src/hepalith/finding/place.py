@@ -12,7 +12,7 @@ import numpy as np
 from hepalith.anatomy.liver import Liver
 from hepalith.anatomy.segments import SEGMENT_LOBE, Segments
 from hepalith.anatomy.vessels.vessels import Vessels
-from hepalith.calcification.focus import Foci, Focus
+from hepalith.calcification.focus import BESIDE_REASON, Foci, Focus
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 
 __all__ = ["Place", "find_places"]
@@ -71,7 +71,7 @@ def find_places(foci: Foci, liver: Liver, segments: Segments, vessels: Vessels) 
 
 
 def _place_of(focus: Focus, segments: Segments, vessels: Vessels) -> Place:
-    """Return the place of one focus."""
+    """Return the place of one focus; what lies beside the liver has none in it."""
     place = Place(
         lobe=focus.lobe,
         lobe_probability=UNREFINED,
@@ -82,6 +82,8 @@ def _place_of(focus: Focus, segments: Segments, vessels: Vessels) -> Place:
         periportal=_portal_distance(focus, vessels),
         reason=segments.reason,
     )
+    if focus.beside_liver:
+        return replace(place, reason=BESIDE_REASON)
     chances = segments.at(focus.place_lps_mm)
     if not chances:
         return place

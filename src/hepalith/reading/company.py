@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hepalith.reading.document import Choice, Document, FindingEntry, FocusEntry, Quantity
+from hepalith.calcification.focus import BESIDE_REASON
+from hepalith.reading.document import Choice, Document, FindingEntry, FocusEntry, Quantity, Unassessed
 from hepalith.reading.phrases import phrase
 from hepalith.reading.punctuation import PAUSE
 from hepalith.reading.terms import say_choice, say_inline
@@ -31,7 +32,9 @@ AROUND = frozenset({"neighbour", "duct", "segment", "host"})
 
 def place_text(focus: FocusEntry, language: str) -> str:
     """Return lobe and segment of a focus, as a report names them."""
-    lobe = phrase("lobe", focus.location.lobe or "unassessed", language)
+    capsule = focus.location.capsule_distance
+    beside = isinstance(capsule, Unassessed) and capsule.not_assessable == BESIDE_REASON
+    lobe = phrase("lobe", "beside" if beside else focus.location.lobe or "unassessed", language)
     segment, probability = focus.location.segment, focus.location.segment_probability
     if segment is None or probability is None:
         return lobe

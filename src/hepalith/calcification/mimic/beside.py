@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import cc3d
+import edt
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -55,6 +56,14 @@ LEAST_MM3, MOST_MM3 = 4.0, 4000.0
 
 INSIDE_SHARE = 0.3
 """Largest share of such a body that a liver mask takes in."""
+
+REACH_MM = 30.0
+"""How far from the liver such a body lies at most: the hilum's artery and duct run within it, what is farther
+off is another organ's, or lies on the skin. Our judgement."""
+
+AIR_HU, AIR_SHARE = -300, 0.25
+"""HU of air, and the share of what lies about a body from which it is no body of the hilum: markers and
+electrodes on the skin, clips of the lung, swallowed metal. Our judgement."""
 
 EDGE_MM = 4.0
 """How far beyond its brightest voxels a body's edge is looked for."""
@@ -152,8 +161,29 @@ def _at_hilum(
     found = []
     for n in order:
         own = where[bodies.body == n]
-        found.append(_around(own, hu, spacing_mm, outside.noise_hu))
+        if _is_near(own, outside.liver, spacing_mm) and not _is_in_air(own, hu, spacing_mm):
+            found.append(_around(own, hu, spacing_mm, outside.noise_hu))
     return [c for c in found if c is not None]
+
+
+def _is_near(own: NDArray[np.intp], liver: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> bool:
+    """Return whether liver lies within `REACH_MM` of some voxels."""
+    box = _box_of(own).grown([int(REACH_MM / s) for s in spacing_mm], liver.shape)
+    near = np.argwhere(liver[box.slices]) + np.asarray(box.start)
+    if len(near) == 0:
+        return False
+    middle = own.mean(axis=0)
+    nearest = near[int((((near - middle) * spacing_mm) ** 2).sum(axis=1).argmin())]
+    return bool(np.sqrt((((own - nearest) * spacing_mm) ** 2).sum(axis=1)).min() <= REACH_MM)
+
+
+def _is_in_air(own: NDArray[np.intp], hu: NDArray[np.int16], spacing_mm: tuple[float, float, float]) -> bool:
+    """Return whether a good part of what lies within `EDGE_MM` of some voxels is air."""
+    box = _box_of(own).grown([max(1, round(EDGE_MM / s)) for s in spacing_mm], hu.shape)
+    apart = np.ones(box.shape, np.bool_)
+    apart[tuple((own - np.asarray(box.start)).T)] = False
+    about = apart & (edt.edt(apart, anisotropy=spacing_mm) <= EDGE_MM)
+    return bool(about.any() and (hu[box.slices][about] < AIR_HU).mean() >= AIR_SHARE)
 
 
 def _stones(
@@ -199,12 +229,17 @@ def _around(
     most_hu: float = np.inf,
 ) -> Candidate | None:
     """Return the body about some voxels; None where what lies about it is brighter than allowed."""
-    start, stop = own.min(axis=0), own.max(axis=0) + 1
-    box = Box((int(start[0]), int(start[1]), int(start[2])), (int(stop[0]), int(stop[1]), int(stop[2])))
-    box = box.grown([max(1, round(EDGE_MM / s)) for s in spacing_mm], hu.shape)
+    box = _box_of(own).grown([max(1, round(EDGE_MM / s)) for s in spacing_mm], hu.shape)
     core = np.zeros(box.shape, np.bool_)
     core[tuple((own - np.asarray(box.start)).T)] = True
     return _outlined(hu, core, box, noise_hu, most_hu)
+
+
+def _box_of(own: NDArray[np.intp]) -> Box:
+    """Return the smallest box about some voxels."""
+    k, j, i = (int(n) for n in own.min(axis=0))
+    w, v, u = (int(n) + 1 for n in own.max(axis=0))
+    return Box((k, j, i), (w, v, u))
 
 
 def _common(one: Box, other: Box) -> Box:
