@@ -166,3 +166,12 @@ def test_a_strand_with_places_brighter_than_blood_is_no_vessel() -> None:
     body = {"shape": DRAWN_OUT, "goes_on": True, "enhanced": 0.98, "blood_hu": 316.0, "core_hu": 298.0}
     assert judge(dataclasses.replace(CALCIUM, peak_hu=310.0, **body)).label == "iodine_in_vessel"  # type: ignore[arg-type]
     assert judge(dataclasses.replace(CALCIUM, peak_hu=450.0, **body)).label == "calcification"  # type: ignore[arg-type]
+
+
+def test_a_long_faint_plate_along_the_chest_wall_is_cartilage_that_the_mask_takes_in() -> None:
+    plate = dataclasses.replace(COMPACT, lengths_mm=(9.0, 3.0, 2.5), elongation=3.0)
+    at_edge = dataclasses.replace(CALCIUM, shape=plate, bone_mm=18.0, liver_about=0.58)
+    faint = judge(dataclasses.replace(at_edge, peak_hu=130.0, peak_excess_hu=80.0))
+    dense = judge(dataclasses.replace(at_edge, peak_hu=700.0, peak_excess_hu=650.0))
+    assert (faint.label, dense.label) == ("bone_or_cartilage", "calcification")
+    assert faint.probability > 0.85

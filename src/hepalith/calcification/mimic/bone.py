@@ -18,6 +18,10 @@ BONE_NEAR_MM = 6.0
 CARTILAGE_NEAR_MM = 25.0
 """Distance from bone within which costal cartilage, calcified in patches, runs along the liver."""
 
+CARTILAGE_LONG_MM, CARTILAGE_HU, PLAIN_CARTILAGE = 20.0, 200.0, 2.5
+"""Length from which, and peak up to which, what runs along the chest wall is as faint as cartilage that holds
+little calcium; calcium of that length is denser. And the further evidence. Our judgement."""
+
 PART_OF_BONE = 3.0
 """Further evidence where a body at the edge is one with a bone that lies mostly outside the liver."""
 
@@ -80,6 +84,8 @@ def _rib(seen: Appearance) -> list[Vote]:
     flat = seen.shape.elongation > DRAWN_OUT or seen.shape.flatness > DRAWN_OUT
     if seen.bone_mm > BONE_NEAR_MM and seen.bone_mm <= CARTILAGE_NEAR_MM and seen.liver_about < 0.6 and flat:
         weight = 3.5 if seen.bone_mm > CARTILAGE_NEAR_MM / 2 else 5.0
+        if seen.shape.longest_mm >= CARTILAGE_LONG_MM and seen.peak_hu < CARTILAGE_HU:
+            weight += PLAIN_CARTILAGE
         votes.append(
             Vote("bone_or_cartilage", weight, "drawn out along the chest wall at the edge of the liver")
         )
