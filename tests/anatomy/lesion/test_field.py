@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy.find import given_liver
-from hepalith.anatomy.lesion.field import LesionField, lay_lesion_field
+from hepalith.anatomy.lesion.field import LesionField, clear_of, lay_lesion_field
 from hepalith.anatomy.lesion.outline import narrow_vessels, outline_regions
 from hepalith.geometry import Box, Grid
 from hepalith.image.volume import Volume
@@ -109,3 +109,35 @@ def test_the_edge_of_a_lesion_is_not_measured_where_a_pit_of_the_outline_was_fil
     deep = distance(BALL) < 8
     assert field.inside[deep].all()
     assert field.sure[deep].mean() < 0.1 < whole.sure[deep].mean()
+
+
+def test_a_small_dark_lesion_between_bright_vessels_is_seen_once_they_are_left_out() -> None:
+    image, mask = liver()
+    k, j, _ = np.indices(SHAPE)
+    lesion = distance((20.0, 20.0, 20.0)) < 6.5
+    image[lesion] = 70.0
+    vessel = np.zeros(SHAPE, np.bool_)
+    for row in (14, 26):
+        vessel |= (np.hypot(k - 20, j - row) < 2.2) & mask
+    image[vessel] = 180.0
+    field = lay(image, mask, vessel)
+    clear = clear_of(field, narrow_vessels(field))
+    middle = (20, 20, 20)
+    assert clear.broad[middle] < 1.2 * field.broad[middle] < 0
+    assert clear.broad_sd <= field.broad_sd
+
+
+def test_a_field_without_vessels_is_left_as_it_is() -> None:
+    field = lay(*liver())
+    assert clear_of(field, np.zeros(SHAPE, np.bool_)) is field
+
+
+def test_a_bright_mass_is_cut_from_the_wide_vessels_that_run_into_it() -> None:
+    image, mask = liver(20.0)
+    k, j, i = np.indices(SHAPE)
+    away = distance((20.0, 20.0, 26.0))
+    mass = away < 15
+    image[mass | ((np.hypot(k - 20, j - 20) < 4.2) & (i < 20) & mask)] = 60.0
+    largest = outline_regions(lay(image, mask))[0]
+    assert (largest.body & mass[largest.slices]).sum() > 0.7 * mass.sum()
+    assert (largest.body & (away[largest.slices] > 20)).sum() < 0.01 * largest.body.sum()

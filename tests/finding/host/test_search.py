@@ -290,3 +290,12 @@ def test_bright_parts_are_nodules_unless_the_wall_is_calcified() -> None:
     free, walled = (enhancement_of(lesion, PORTAL, blood, 105.0, w) for w in (0.0, 0.95))
     assert max(free, key=lambda e: free[e]) == "peripheral_nodular"
     assert max(walled, key=lambda e: walled[e]) == "none"
+
+
+@pytest.mark.parametrize(("hu", "lesion"), [(80.0, True), (160.0, False)])
+def test_what_is_brighter_than_blood_could_make_it_is_no_lesion(hu: float, lesion: bool) -> None:
+    image = parenchyma(58.0)
+    image[distance() < 15] = hu
+    made = make(image, distance() < 3, PLAIN)
+    assert (made.hosts.of_focus[1].kind != "not_assessable") is lesion
+    assert bool(made.hosts.hosts or made.hosts.masses) is lesion

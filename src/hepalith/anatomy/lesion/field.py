@@ -17,7 +17,7 @@ from hepalith.anatomy.liver import Liver
 from hepalith.geometry import Box, Grid
 from hepalith.image.volume import Volume
 
-__all__ = ["EDGE_MM", "SPACING_MM", "LesionField", "lay_lesion_field", "on_field"]
+__all__ = ["EDGE_MM", "SPACING_MM", "LesionField", "clear_of", "lay_lesion_field", "on_field"]
 
 SPACING_MM = 2.0
 """Spacing of the copy. A lesion of 8 mm, the smallest that is called one, is four voxels wide; a liver has
@@ -167,13 +167,11 @@ def lay_lesion_field(
         for given in (vessels, ducts)
     )
     hu = np.clip(coarse.hu, FLOOR_HU, CEILING_HU)
-    learnt = (depth > DEEP_MM) & known & ~vessel & ~duct
+    learnt = _learnt(depth, inside, known, vessel | duct)
     if int(learnt.sum()) < LEAST_CELLS:
-        learnt = inside & known
-        if int(learnt.sum()) < LEAST_CELLS:
-            return None
+        return None
     level = _level(hu, learnt)
-    tissue = known & (depth > EDGE_MM) & ((hu > FAT_HU) | (depth > FAT_DEEP_MM))
+    tissue = _tissue(hu, depth, known)
     fine, broad = (_smoothed(hu - level, tissue, s) for s in (FINE_VOXELS, BROAD_VOXELS))
     affine = crop.grid.affine.copy()
     affine[:3, 3] = crop.grid.to_lps(coarse.first)
@@ -195,6 +193,39 @@ def lay_lesion_field(
         level_hu=level,
         parenchyma_hu=float(np.median(level[learnt])),
     )
+
+
+def clear_of(field: LesionField, tubes: NDArray[np.bool_]) -> LesionField:
+    """Return the copy with its broad average taken over what is no narrow vessel.
+
+    Averaged in, bright vessels hide the dark lesion beside them, and make the parenchyma look uneven.
+    """
+    if not tubes.any():
+        return field
+    hu = np.clip(field.coarse.hu, FLOOR_HU, CEILING_HU)
+    tissue = _tissue(hu, field.depth_mm, field.known) & ~tubes
+    broad = _smoothed(hu - field.level_hu, tissue, BROAD_VOXELS)
+    learnt = _learnt(field.depth_mm, field.inside, field.known, field.vessel | field.duct)
+    return replace(field, broad=broad, broad_sd=_spread(broad[learnt]))
+
+
+def _learnt(
+    depth: NDArray[np.float32],
+    inside: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+    tubes: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Return the parenchyma that is learnt from: deep, no vessel, no duct; all of it where that is little."""
+    learnt = (depth > DEEP_MM) & known & ~tubes
+    return learnt if int(learnt.sum()) >= LEAST_CELLS else inside & known
+
+
+def _tissue(
+    hu: NDArray[np.float32], depth: NDArray[np.float32], known: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Return what is averaged: no calcium, no edge of the liver, no fat near it."""
+    tissue: NDArray[np.bool_] = known & (depth > EDGE_MM) & ((hu > FAT_HU) | (depth > FAT_DEEP_MM))
+    return tissue
 
 
 def _depth(mask: NDArray[np.bool_]) -> NDArray[np.float32]:

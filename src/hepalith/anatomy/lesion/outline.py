@@ -105,8 +105,10 @@ LEAST_ROUND = 0.4
 """Depth of the deepest place over the radius of a ball of the same volume, below which a region is a tree
 of vessels or a sheet. Our judgement."""
 
-TAIL_SHARE = 0.4
-"""What is thinner than this share of a lesion's depth is a vessel that runs into it. Our judgement."""
+TAIL_SHARE = 0.55
+"""What is thinner than this share of a lesion's depth is a vessel that runs into it: in a fatty liver a mass
+is as bright as its vessels, and one region with them. On 158 studies of development phantoms one lesion more
+was seen than with 0.4, and none less."""
 
 LAYER_MM = (2.0, 6.0)
 """Depth of the layer beneath its first outline from which a region's contrast is taken: beyond the blur of

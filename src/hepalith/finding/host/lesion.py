@@ -58,6 +58,14 @@ likely as not one of them."""
 
 FOREIGN = ("gallbladder", "stomach", "bowel", "kidney", "vena_cava", "heart", "lung", "spleen")
 
+BEYOND_BLOOD_HU, BEYOND_SLOPE_HU = 30.0, 6.0
+"""How far a bright region must exceed the brightest blood that is seen to be as likely as not contrast or
+another dense substance outside the tissue, and how fast that grows: nothing takes up more than blood brings.
+Our judgement; the aorta's and the veins' HU are known to some 10 HU."""
+
+PLAIN_BLOOD_HU = 60.0
+"""What stands for it without contrast: blood has 30 to 55 HU, and clot is up to 90 (textbooks, grade C)."""
+
 MASS_PROBABILITY, MASS_ML, MASS_ROUND, MASS_HU = 0.9, 0.7, 0.62, 10.0
 """A mass without calcium is reported from these on: it is not looked for as hard as a host, since a false
 one in a healthy liver does more harm than a small one missed. 0.7 mL is a ball of 11 mm."""
@@ -103,6 +111,7 @@ def credibility(scene: HostScene, lesion: Lesion) -> float:
             rise(abs(lesion.contrast_hu) / lesion.contrast_error_hu, CONTRAST_ERRORS, CONTRAST_SLOPE),
             1.0 - _is_of_the_edge(lesion),
             _bright_enough(lesion),
+            1.0 - _beyond_blood(scene, lesion),
             1.0 - rise(_foreign(scene, lesion.region), FOREIGN_SHARE, FOREIGN_SLOPE),
         )
     )
@@ -119,6 +128,16 @@ def _bright_enough(lesion: Lesion) -> float:
     if lesion.contrast_hu < 0:
         return 1.0
     return rise(lesion.compactness, BRIGHT_COMPACT, COMPACT_SLOPE) * rise(lesion.seen_ml, BRIGHT_ML, 0.2)
+
+
+def _beyond_blood(scene: HostScene, lesion: Lesion) -> float:
+    """Return the probability that a region is brighter than anything that blood could make it."""
+    seen = [hu for hu in (scene.blood.aorta_hu, scene.blood.vein_hu) if hu is not None]
+    if scene.phase.label == "none":
+        seen.append(PLAIN_BLOOD_HU)
+    if lesion.contrast_hu < 0 or not seen:
+        return 0.0
+    return rise(lesion.core_hu - max(seen), BEYOND_BLOOD_HU, BEYOND_SLOPE_HU)
 
 
 def _foreign(scene: HostScene, region: Region) -> float:

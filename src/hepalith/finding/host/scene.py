@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.anatomy.ducts.ducts import Ducts
-from hepalith.anatomy.lesion.field import EDGE_MM, SPACING_MM, LesionField, lay_lesion_field
-from hepalith.anatomy.lesion.outline import Region, outline_regions
+from hepalith.anatomy.lesion.field import EDGE_MM, SPACING_MM, LesionField, clear_of, lay_lesion_field
+from hepalith.anatomy.lesion.outline import Region, narrow_vessels, outline_regions
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.phase import measure_aorta
 from hepalith.anatomy.vessels.vessels import Vessels
@@ -75,6 +75,7 @@ class HostScene:
     labels: NDArray[np.uint16]
     surface: NDArray[np.bool_]
     regions: list[Region]
+    blood: Blood
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +101,7 @@ def see_regions(
     for number, region in enumerate(regions, start=1):
         labels[region.slices][region.body] = number
         surface[region.slices] |= region.body & ~np.asarray(ndimage.binary_erosion(region.body))
-    return HostScene(volume, liver, foci, phase, field, labels, surface, regions)
+    return HostScene(volume, liver, foci, phase, field, labels, surface, regions, blood)
 
 
 def lay_field(
@@ -121,7 +122,8 @@ def lay_field(
     dense = (np.concatenate(list(voxels.values())), blur_mm) if voxels else None
     blood = (vessels.labels, vessels.box) if vessels is not None and vessels.seen and vessels.bright else None
     bile = (ducts.labels, ducts.box) if ducts is not None and ducts.ducts else None
-    return lay_lesion_field(volume, liver, dense=dense, vessels=blood, ducts=bile)
+    field = lay_lesion_field(volume, liver, dense=dense, vessels=blood, ducts=bile)
+    return None if field is None else clear_of(field, narrow_vessels(field))
 
 
 def voxels_of(foci: Foci) -> dict[int, NDArray[np.intp]]:
