@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hepalith.evaluation.conspicuity import contrast_to_noise
 from hepalith.evaluation.examination import Examination
 from hepalith.evaluation.record import FoundRecord, HostRecord, Range, TrueRecord
 from hepalith.finding.description import Description
@@ -73,8 +74,7 @@ def hosts_of(seen: Description, examination: Examination) -> Mapping[str, Any]:
         return fields
     called = [*seen.hosts.hosts, *seen.hosts.masses]
     true = [h for h in examination.hosts if h.name != DUCTS]
-    holding = {t.host for t in examination.truths}
-    fields["hosts"] = tuple(_host_record(h, called, holds=h.id in holding) for h in true)
+    fields["hosts"] = tuple(_host_record(h, called, examination) for h in true)
     fields["false_hosts"] = sum(not any(_is_there(c, h) for h in true) for c in called)
     return fields
 
@@ -85,10 +85,14 @@ def _is_there(called: Host, true: HostEntry) -> bool:
     return apart <= WITHIN * max(called.diameter.value, true.diameter_mm)
 
 
-def _host_record(true: HostEntry, called: list[Host], *, holds: bool) -> HostRecord:
+def _host_record(true: HostEntry, called: list[Host], examination: Examination) -> HostRecord:
     """Return a true lesion with what was called there, the largest where in pieces."""
     there = max((c for c in called if _is_there(c, true)), key=lambda c: c.diameter.value, default=None)
-    record = HostRecord(true.name, true.kind, true.diameter_mm, true.enhancement, holds)
+    foci = tuple(t.id for t in examination.truths if t.host == true.id)
+    record = HostRecord(
+        true.name, true.kind, true.diameter_mm, true.enhancement, bool(foci),
+        contrast_to_noise=contrast_to_noise(true, examination), foci=foci,
+    )  # fmt: skip
     if there is None:
         return record
     size = there.diameter

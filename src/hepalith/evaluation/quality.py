@@ -34,8 +34,9 @@ from hepalith.evaluation.confusion import (
     phase_confusion,
     segment_confusion,
 )
-from hepalith.evaluation.proportion import wilson
-from hepalith.evaluation.record import LiverRecord, ReadingRecord, StudyRecord
+from hepalith.evaluation.conspicuity import SEEN_RATIO
+from hepalith.evaluation.proportion import Proportion, wilson
+from hepalith.evaluation.record import HostRecord, LiverRecord, ReadingRecord, StudyRecord
 from hepalith.evaluation.tables import confusion_table, percent, table
 
 __all__ = ["assessments", "dilated_lines", "has_dilated", "host_lines", "reliability_lines"]
@@ -89,6 +90,35 @@ def dilated_lines(records: Sequence[StudyRecord]) -> list[str]:
     return table(["ducts", "share"], rows)
 
 
+VISIBLE = (
+    f"A lesion can be seen where its contrast is at least {SEEN_RATIO:g} times the noise at its size (Rose's "
+    "criterion): the mean HU of its middle, or of the layer about it, less that of the liver near by, over "
+    "the standard deviation of the means of as large balls all over the rest of the true liver; what calcium "
+    "and its blur hide does not count."
+)
+"""What the page means by it."""
+
+
+def can_be_seen(host: HostRecord) -> bool:
+    """Return whether a lesion stands out from the liver at its size; taken for granted where nobody knows."""
+    return host.contrast_to_noise is None or host.contrast_to_noise >= SEEN_RATIO
+
+
+def _there_of_visible(records: Sequence[StudyRecord]) -> Proportion:
+    """Return how often a host is rightly said to be there or not on enhanced scans, for what can be seen."""
+    right = count = 0
+    for record in records:
+        reading = record.of("foci")
+        if reading is None or record.phase == "none":
+            continue
+        unseen = {n for h in reading.hosts if not can_be_seen(h) for n in h.foci}
+        for true, body in found_pairs([record]):
+            if true.host_kind and body.host not in ("", "not_assessable") and true.id not in unseen:
+                right += (true.host_kind != "none") == (body.host != "none")
+                count += 1
+    return wilson(right, count)
+
+
 def host_lines(records: Sequence[StudyRecord]) -> list[str]:
     """Return what was said of the lesions around foci, and of lesions themselves."""
     lines = [
@@ -104,6 +134,7 @@ def host_lines(records: Sequence[StudyRecord]) -> list[str]:
     lines += [
         "",
         f"Where assessed: present or not right {there}; its kind, where one was seen, right {kind}.",
+        f"The same without foci of lesions that cannot be seen: {_there_of_visible(records)}.",
     ]
     lines += ["", "Unenhanced scans:", "", *confusion_table(host_confusion(records, enhanced=False), "host")]
     studies = [r for record in records if (r := record.of("foci")) and not r.failure]
@@ -112,8 +143,11 @@ def host_lines(records: Sequence[StudyRecord]) -> list[str]:
         own = [h for r in studies for h in r.hosts if h.name == name]
         seen = [h for h in own if h.called]
         right = sum(h.called == h.kind for h in seen)
-        rows.append([name, str(wilson(len(seen), len(own))), str(wilson(right, len(seen)))])
-    lines += ["", *table(["lesion put in", "seen", "kind right where seen"], rows)]
+        visible = [h for h in own if can_be_seen(h)]
+        shown = wilson(sum(bool(h.called) for h in visible), len(visible))
+        rows.append([name, str(wilson(len(seen), len(own))), str(shown), str(wilson(right, len(seen)))])
+    head = ["lesion put in", "seen", "seen of those that can be seen", "kind right where seen"]
+    lines += ["", *table(head, rows), "", VISIBLE]
     false = sum(r.false_hosts for r in studies)
     return [
         *lines,

@@ -149,7 +149,8 @@ class HostRecord:
     """A lesion that was put in, and what was seen of it.
 
     `called` is the kind of the host or mass that lies there, ``""`` where none was called; `holds` tells
-    whether it holds calcium.
+    whether it holds calcium; `contrast_to_noise` how far it stands out at its size, None where nobody knows;
+    `foci` are the true foci in it.
     """
 
     name: str
@@ -160,6 +161,8 @@ class HostRecord:
     called: str = ""
     called_diameter: Range | None = None
     called_enhancement: str = ""
+    contrast_to_noise: float | None = None
+    foci: tuple[int, ...] = ()
 
 
 @with_config(LOOSE)
