@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from hepalith.calcification.focus import Detectability, Foci, Focus
 from hepalith.finding.host.findings import describe_hosts
 from hepalith.finding.host.host import Hosts
 from hepalith.finding.host.kind import Blood, enhancement_of, kinds_of
+from hepalith.finding.host.lesion import Seen, is_mass
 from hepalith.finding.host.search import find_hosts
 from hepalith.geometry import Box, Grid
 from hepalith.image.volume import Volume
@@ -299,3 +300,9 @@ def test_what_is_brighter_than_blood_could_make_it_is_no_lesion(hu: float, lesio
     made = make(image, distance() < 3, PLAIN)
     assert (made.hosts.of_focus[1].kind != "not_assessable") is lesion
     assert bool(made.hosts.hosts or made.hosts.masses) is lesion
+
+
+@pytest.mark.parametrize(("compactness", "mass"), [(0.9, True), (0.7, False)])
+def test_what_is_not_compact_and_holds_no_calcium_is_no_mass(compactness: float, mass: bool) -> None:
+    lesion = replace(dark_with_bright_parts(), compactness=compactness)
+    assert is_mass(Seen(lesion, 0.99)) is mass

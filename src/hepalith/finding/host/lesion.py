@@ -70,6 +70,12 @@ MASS_PROBABILITY, MASS_ML, MASS_ROUND, MASS_HU = 0.9, 0.7, 0.62, 10.0
 """A mass without calcium is reported from these on: it is not looked for as hard as a host, since a false
 one in a healthy liver does more harm than a small one missed. 0.7 mL is a ball of 11 mm."""
 
+MASS_COMPACT = 0.78
+"""Least compactness of a mass without calcium. Gut, gallbladder bed and fissures that the outline of the liver
+takes in, and veins that have not filled yet where they meet, have 0.60 to 0.75, most lesions 0.78 to 0.93
+(179 development phantoms; on these and 24 more, false masses fell from 5 to 0 and one real mass without calcium
+was lost). What holds calcium needs it not."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
@@ -165,5 +171,6 @@ def is_mass(seen: Seen) -> bool:
         seen.probability >= MASS_PROBABILITY
         and lesion.volume_ml >= MASS_ML
         and lesion.roundness >= MASS_ROUND
+        and lesion.compactness >= MASS_COMPACT
         and abs(lesion.contrast_hu) >= MASS_HU
     )
