@@ -71,10 +71,10 @@ MASS_PROBABILITY, MASS_ML, MASS_ROUND, MASS_HU = 0.9, 0.7, 0.62, 10.0
 one in a healthy liver does more harm than a small one missed. 0.7 mL is a ball of 11 mm."""
 
 MASS_COMPACT = 0.78
-"""Least compactness of a mass without calcium. Gut, gallbladder bed and fissures that the outline of the liver
-takes in, and veins that have not filled yet where they meet, have 0.60 to 0.75, most lesions 0.78 to 0.93
-(179 development phantoms; on these and 24 more, false masses fell from 5 to 0 and one real mass without calcium
-was lost). What holds calcium needs it not."""
+"""Least compactness of a mass without calcium. Gut, gallbladder bed and fissures that the outline of the
+liver takes in, and veins that have not filled yet where they meet, have 0.60 to 0.75, most lesions 0.78 to
+0.93 (179 development phantoms; on these and 24 more, false masses fell from 5 to 0 and one real mass without
+calcium was lost). What holds calcium needs it not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
