@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy import fft, special
 
 from hepalith.anatomy import Liver, Phase
+from hepalith.anatomy.depth import Depth
 from hepalith.calcification import Foci
 from hepalith.calcification.ct import find_foci
 from hepalith.evaluation import wilson
@@ -80,7 +81,7 @@ def whole_liver(volume: Volume) -> Liver:
         Box((0, 0, 0), (shape[0], shape[1], shape[2])),
         np.ones(shape, bool),
         np.zeros(shape, np.uint8),
-        np.full(shape, 20.0, np.float32),
+        Depth.of(np.full(shape, 20.0, np.float32)),
         "given",
         Measurement(float(np.prod(shape)) * volume.grid.voxel_mm3 / 1000, "mL"),
         1.0,

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hepalith.anatomy import Liver, Phase
+from hepalith.anatomy.depth import Depth
 from hepalith.calcification import Foci, Focus
 from hepalith.calcification.ct import find_foci
 from hepalith.geometry import Box
@@ -85,7 +86,7 @@ def whole_liver(volume: Volume) -> Liver:
         Box((0, 0, 0), (shape[0], shape[1], shape[2])),
         np.ones(shape, bool),
         np.zeros(shape, np.uint8),
-        np.full(shape, 20.0, np.float32),
+        Depth.of(np.full(shape, 20.0, np.float32)),
         "given",
         Measurement(1000.0, "mL"),
         1.0,

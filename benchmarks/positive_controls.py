@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.anatomy import Liver, Phase
+from hepalith.anatomy.depth import Depth
 from hepalith.calcification import Foci
 from hepalith.calcification.ct import find_foci
 from hepalith.geometry import Box, Grid, StoredOrder
@@ -100,7 +101,7 @@ def as_liver(mask: NDArray[np.bool_], volume: Volume) -> Liver:
         box,
         part,
         np.zeros(part.shape, np.uint8),
-        depth.astype(np.float32),
+        Depth.of(depth.astype(np.float32)),
         "given",
         Measurement(size, "mL"),
         1.0,

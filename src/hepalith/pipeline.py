@@ -51,6 +51,7 @@ from hepalith.reading import (
     keep_frames,
 )
 from hepalith.reading.assemble import assemble
+from hepalith.reading.ct_maps import keep_part
 from hepalith.report import write_folder
 from hepalith.settings import Formats, Settings
 from hepalith.study import Acquisition, Identity, Patient, Series, SeriesLeft, Study
@@ -213,8 +214,11 @@ def read_ct(
     anatomy, foci, seen = look(
         volume, liver, phase, acquisition, settings, clock=clock, others=phases, expected=expected
     )
+    kept, box = keep_part(volume, liver, foci)  # from here on the image's own memory is free for the maps
+    if anatomy is not None:  # which names the image that its vessels were looked for in
+        anatomy = replace(anatomy, shown=kept)
     series, sha256 = decoded.series, decoded.sha256
-    read = CtRead(series, volume, sha256, phases, liver, phase, foci, seen, anatomy, noise_hu)
+    read = CtRead(series, kept, box, volume.grid, sha256, phases, liver, phase, foci, seen, anatomy, noise_hu)
     return read, left
 
 

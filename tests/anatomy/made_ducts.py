@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.anatomy.depth import Depth
 from hepalith.anatomy.liver import Liver
 from hepalith.geometry import Box, Grid
 from hepalith.image.volume import Volume
@@ -48,7 +49,7 @@ def made_liver(mask: NDArray[np.bool_]) -> Liver:
     places = np.indices(part.shape)
     depth = np.min([np.minimum(p + 1, n - p) for p, n in zip(places, part.shape, strict=True)], axis=0)
     return Liver(
-        box, part, np.zeros(part.shape, np.uint8), (depth * part).astype(np.float32), "given",
+        box, part, np.zeros(part.shape, np.uint8), Depth.of((depth * part).astype(np.float32)), "given",
         Measurement(part.sum() / 1000.0, "mL"), 1.0, 1.0,
     )  # fmt: skip
 

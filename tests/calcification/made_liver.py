@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hepalith.anatomy import Liver, Phase
+from hepalith.anatomy.depth import Depth
 from hepalith.calcification import Foci
 from hepalith.calcification.ct import find_foci
 from hepalith.geometry import Box, Grid
@@ -96,7 +97,7 @@ def liver_from(mask: NDArray[np.bool_], volume: Volume) -> Liver:
         box,
         part,
         np.ones(part.shape, np.uint8),
-        depth.astype(np.float32),
+        Depth.of(depth.astype(np.float32)),
         "given",
         Measurement(millilitres, "mL"),
         1.0,

@@ -16,6 +16,7 @@ from tests.calcification.made_liver import (
 )
 
 from hepalith.anatomy import Liver, Phase
+from hepalith.anatomy.depth import Depth
 from hepalith.calcification.ct import find_foci
 from hepalith.geometry import Box
 from hepalith.settings import Settings
@@ -208,7 +209,7 @@ def test_without_a_liver_there_is_nothing_and_a_reason() -> None:
         empty,
         nothing.astype(bool),
         nothing.astype(np.uint8),
-        nothing.astype(np.float32),
+        Depth.of(nothing.astype(np.float32)),
         "builtin",
         Measurement(0.0, "mL"),
         0.0,

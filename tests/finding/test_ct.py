@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hepalith.anatomy.depth import Depth
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.calcification.focus import Detectability, Foci, Focus
 from hepalith.finding.ct import Description, describe
@@ -30,7 +31,7 @@ def liver(**changed: object) -> Liver:
         box=Box((0, 0, 0), SHAPE),
         mask=np.ones(SHAPE, dtype=np.bool_),
         lobes=lobes,
-        depth_mm=np.full(SHAPE, 20, dtype=np.float32),
+        depth_mm=Depth.of(np.full(SHAPE, 20, dtype=np.float32)),
         source="given",
         volume=Measurement(1500, "mL", 1450, 1550),
         in_view=1.0,

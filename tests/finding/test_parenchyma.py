@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from hepalith.anatomy.coarse import Coarse
+from hepalith.anatomy.depth import Depth
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.neighbours import NAMES, Neighbours
 from hepalith.finding.finding import Finding
@@ -26,7 +27,7 @@ def liver() -> Liver:
         box=Box((0, 0, 0), SHAPE),
         mask=mask,
         lobes=np.ones(SHAPE, dtype=np.uint8),
-        depth_mm=np.full(SHAPE, 20, dtype=np.float32),
+        depth_mm=Depth.of(np.full(SHAPE, 20, dtype=np.float32)),
         source="given",
         volume=Measurement(1500, "mL", 1450, 1550),
         in_view=1.0,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hepalith.anatomy import Liver, Phase
 from hepalith.anatomy.anatomy import Anatomy
+from hepalith.anatomy.depth import Depth
 from hepalith.anatomy.phases import PhaseImage
 from hepalith.calcification import Detectability, Foci, Focus
 from hepalith.differential import Diagnosis, Differential, Evidence
@@ -22,6 +23,7 @@ from hepalith.image import Volume
 from hepalith.management import Action, Alert, NextTest, Plan, Repeat
 from hepalith.reading import Conclusion, CtRead, Examination, Reading
 from hepalith.reading.assemble import assemble as put_together
+from hepalith.reading.ct_maps import keep_part
 from hepalith.settings import Settings
 from hepalith.study import Acquisition, Identity, InputFile, Instance, Series, SeriesLeft, Study
 from hepalith.study.patient import Patient
@@ -86,7 +88,7 @@ def make_liver() -> Liver:
         box,
         part,
         part.astype(np.uint8),
-        part.astype(np.float32) * 10,
+        Depth.of(part.astype(np.float32) * 10),
         "builtin",
         Measurement(millilitres, "mL", millilitres * 0.95, millilitres * 1.05),
         0.99,
@@ -101,7 +103,7 @@ def no_liver() -> Liver:
         Box((0, 0, 0), (0, 0, 0)),
         empty,
         empty.astype(np.uint8),
-        empty.astype(np.float32),
+        Depth.of(empty.astype(np.float32)),
         "builtin",
         Measurement(0.0, "mL"),
         0.0,
@@ -310,9 +312,12 @@ def assemble(
     examined: Examined, made: Assessment, patient: Patient, settings: Settings, **key: bytes
 ) -> Reading:
     """Put both together as the pipeline does."""
+    kept, box = keep_part(examined.volume, made.liver, made.foci)
     ct = CtRead(
         examined.series,
-        examined.volume,
+        kept,
+        box,
+        examined.volume.grid,
         examined.sha256,
         examined.phases,
         made.liver,

@@ -6,6 +6,7 @@ import edt
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.anatomy.depth import Depth
 from hepalith.geometry import Box
 from hepalith.image.volume import Volume
 
@@ -18,8 +19,8 @@ LIVER_HEIGHT_MM = 160.0
 """Craniocaudal extent of an adult liver in mm. K (textbook 130-170 in the midclavicular line)."""
 
 
-def find_depth(mask: NDArray[np.bool_], box: Box, volume: Volume) -> NDArray[np.float32]:
-    """Return the distance from the capsule inward, in mm, shape of `mask` (which fills `box`).
+def find_depth(mask: NDArray[np.bool_], box: Box, volume: Volume) -> Depth:
+    """Return the distance from the capsule inward over `mask`, which fills `box`.
 
     A face of the volume that cuts the liver is no capsule: the mask is continued beyond it
     before distances are taken.
@@ -44,38 +45,7 @@ def find_depth(mask: NDArray[np.bool_], box: Box, volume: Volume) -> NDArray[np.
     # edt measures to the nearest outside voxel's centre; the capsule lies half a voxel before it.
     depth -= np.float32(min(spacing) / 2)
     np.maximum(depth, np.float32(min(spacing) / 2), out=depth)
-    if stride == [1, 1, 1]:
-        depth *= mask
-        return depth
-    return _enlarge(depth, stride, mask)
-
-
-def _enlarge(field: NDArray[np.float32], stride: list[int], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return `field`, sampled at every `stride`-th voxel from the first, at all voxels of `mask` (linear).
-
-    Beyond the last sample its value holds.
-    """
-    fine = field
-    for axis in (2, 1):
-        below, above, share = _between(field.shape[axis], stride[axis], mask.shape[axis])
-        share = share[:, None] if axis == 1 else share
-        fine = fine.take(below, axis) * (1 - share) + fine.take(above, axis) * share
-    whole = np.zeros(mask.shape, dtype=np.float32)
-    for plane, inside, low, high, share in zip(
-        whole, mask, *_between(field.shape[0], stride[0], mask.shape[0]), strict=True
-    ):
-        np.multiply(fine[low] * (1 - share) + fine[high] * share, inside, out=plane)
-    return whole
-
-
-def _between(
-    samples: int, stride: int, count: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Return the samples below and above each of `count` voxels, and the share of the one above."""
-    place = np.arange(count)
-    below = place // stride
-    above = np.minimum(below + 1, samples - 1)
-    return below, above, ((place - below * stride) / stride).astype(np.float32)
+    return Depth(depth, (stride[0], stride[1], stride[2]), mask)
 
 
 def share_in_view(mask: NDArray[np.bool_], box: Box, volume: Volume) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hepalith.anatomy.capsule import find_depth, share_in_view
 from hepalith.anatomy.coarse import Coarse
 from hepalith.anatomy.coarsen import coarsen
+from hepalith.anatomy.depth import Depth
 from hepalith.anatomy.liver import Liver
 from hepalith.anatomy.network import find_organs, weights_sha256
 from hepalith.anatomy.organs import Organs
@@ -49,7 +50,7 @@ def no_liver(source: str, *reasons: str) -> Liver:
         EMPTY,
         nothing.astype(np.bool_),
         nothing.astype(np.uint8),
-        nothing.astype(np.float32),
+        Depth.of(nothing.astype(np.float32)),
         source,
         Measurement(0.0, "mL", 0.0, 0.0),
         0.0,

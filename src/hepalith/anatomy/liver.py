@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.anatomy.depth import Depth
 from hepalith.anatomy.organs import Organs
 from hepalith.geometry import Box
 from hepalith.vocabulary import Measurement
@@ -39,8 +40,8 @@ class Liver:
     lobes
         uint8, shape of `box`, keys of `LOBES`; 0 outside, or all 0 when lobes were not assessed.
     depth_mm
-        float32, shape of `box`: distance from the capsule inward, 0 outside. A face of the
-        volume that cuts the liver is no capsule.
+        Distance from the capsule inward over `box`, 0 outside. A face of the volume that cuts the
+        liver is no capsule.
     source
         ``"builtin"``, ``"given"`` or ``"totalsegmentator"``.
     volume
@@ -58,7 +59,7 @@ class Liver:
     box: Box
     mask: NDArray[np.bool_]
     lobes: NDArray[np.uint8]
-    depth_mm: NDArray[np.float32]
+    depth_mm: Depth
     source: str
     volume: Measurement
     in_view: float

@@ -98,7 +98,7 @@ def measure_liver(volume: Volume, liver: Liver) -> float:
     part = volume.hu[liver.box.slices]
     step = tuple(max(1, n // 64) for n in part.shape)
     view = tuple(slice(None, None, n) for n in step)
-    deep = liver.depth_mm[view] > 5.0
+    deep = liver.depth_mm.within(view) > 5.0
     if not deep.any():
         deep = liver.mask[view]
     return float(np.median(part[view][deep]))

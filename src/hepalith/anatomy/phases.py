@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hepalith.anatomy.depth import Depth
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.phase import estimate_phase
 from hepalith.errors import InputError
@@ -94,7 +95,9 @@ def _phase_of(
         return Phase("unknown", 1.0)
     inner = np.ascontiguousarray(mask[box.slices])
     depth = ndimage.distance_transform_edt(inner, sampling=coarse.spacing_mm).astype(np.float32)
-    there = replace(liver, box=box, mask=inner, depth_mm=depth, lobes=np.zeros(inner.shape, np.uint8))
+    there = replace(
+        liver, box=box, mask=inner, depth_mm=Depth.of(depth), lobes=np.zeros(inner.shape, np.uint8)
+    )
     return estimate_phase(coarse, there, acquisition)
 
 

@@ -145,13 +145,14 @@ def find_foci(
         wide_hu=wide,
         enhanced=given,
     )
-    owners = np.zeros(mask.shape, np.int32)
+    owners = np.zeros(mask.shape, np.min_scalar_type(len(found)))
     for n, candidate in enumerate(found, start=1):
         owners[candidate.box.slices][candidate.extent] = n
     context = look_about(crop.hu, mask, spacing, around, phase, organs=liver.organs, box=box)
     level = max(around.liver_hu, blood)
     outside = Outside(box, mask, level, noise.sd_hu, context.bone, liver.organs, neighbours)
     own, found = len(found), found + find_beside(crop.hu, spacing, owners, outside)
+    owners = owners.astype(np.min_scalar_type(len(found)), copy=False)
     for n, candidate in enumerate(found[own:], start=own + 1):
         owners[candidate.box.slices][candidate.extent] = n
     scene = Scene(
@@ -288,7 +289,7 @@ def _place(
 ) -> _Place:
     """Return where a focus is, from its centre in voxels of the liver's box; in no lobe where beside it."""
     k, j, i = (int(np.clip(round(c), 0, n - 1)) for c, n in zip(centre, liver.mask.shape, strict=True))
-    depth = float(liver.depth_mm[k, j, i])
+    depth = float(liver.depth_mm.at(np.array([[k, j, i]]))[0])
     error = 0.5 * float(np.mean(scene.spacing_mm)) + OUTLINE_MM
     x, y, z = (float(v) for v in lps_mm)
     if beside:

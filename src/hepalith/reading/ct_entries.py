@@ -51,15 +51,15 @@ def image_entry(ct: CtRead, study_uid: str, named: Callable[[str], str]) -> Imag
         series_uid=named(series.uid),
         frame_of_reference_uid=named(series.frame_of_reference_uid),
         phase=PhaseEntry(label=ct.phase.label, probability=ct.phase.probability),
-        shape=tuple(int(n) for n in ct.volume.hu.shape),
-        spacing_mm=ct.volume.spacing_mm,
+        shape=tuple(int(n) for n in ct.grid.shape),
+        spacing_mm=ct.grid.spacing_mm,
         slice_thickness_mm=made.slice_thickness_mm,
         kernel=made.kernel or None,
         kvp=made.kvp,
         contrast_agent=made.contrast_agent or None,
         scanner=made.scanner or None,
         noise_hu=ct.noise_hu,
-        warnings=ct.volume.warnings,
+        warnings=ct.kept.warnings,
     )
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hepalith.anatomy import Liver
+from hepalith.calcification import Foci
 from hepalith.geometry import Box
+from hepalith.image import Volume
 from hepalith.reading.examination import CtRead
 from hepalith.reading.reading import Maps
 
-__all__ = ["make_maps", "narrowed"]
+__all__ = ["keep_part", "make_maps", "narrowed"]
 
 BOX_MARGIN_MM = 12.0
 """Margin around liver and foci of the crop that a reading keeps.
@@ -26,25 +30,31 @@ MOST_IN_A_BYTE = 255
 """Foci up to which the label map takes one byte a voxel: a fourth of the memory for all but rare livers."""
 
 
-def make_maps(ct: CtRead) -> Maps:
-    """Crop the CT to liver and foci with a margin, and lay every map onto that crop."""
-    volume, liver, foci = ct.volume, ct.liver, ct.foci
+def keep_part(volume: Volume, liver: Liver, foci: Foci) -> tuple[Volume, Box]:
+    """Return liver and foci with a margin, copied, so that the image they lie in can be let go; and where.
+
+    An empty part where no liver is in view.
+    """
     boxes = [box for box in (liver.box, foci.box) if not box.is_empty]
-    if not liver.is_in_view or not boxes:
-        nothing = Box((0, 0, 0), (0, 0, 0))
-        empty = np.zeros((0, 0, 0), dtype=np.int16)
-        return Maps(
-            volume.grid, volume.stored_order, nothing, empty, empty.astype(np.bool_), empty.astype(np.int32)
-        )
-    margin = [math.ceil(BOX_MARGIN_MM / spacing) for spacing in volume.spacing_mm]
-    box = union(boxes).grown(margin, volume.hu.shape)
-    crop = volume.cropped(box)
-    anatomy, hosts = ct.anatomy, ct.seen.hosts
+    box = Box((0, 0, 0), (0, 0, 0))
+    if liver.is_in_view and boxes:
+        margin = [math.ceil(BOX_MARGIN_MM / spacing) for spacing in volume.spacing_mm]
+        box = union(boxes).grown(margin, volume.hu.shape)
+    part = replace(volume.cropped(box), invalid=None)
+    return replace(part, hu=part.hu.copy()), box
+
+
+def make_maps(ct: CtRead) -> Maps:
+    """Lay every map of a CT onto what is kept of it."""
+    grid, box, hu, stored_order = ct.grid, ct.box, ct.kept.hu, ct.kept.stored_order
+    if box.is_empty:
+        return Maps(grid, stored_order, box, hu, hu.astype(np.bool_), hu.astype(np.int32))
+    liver, foci, anatomy, hosts = ct.liver, ct.foci, ct.anatomy, ct.seen.hosts
     return Maps(
-        volume.grid,
-        volume.stored_order,
+        grid,
+        stored_order,
         box,
-        np.ascontiguousarray(crop.hu),
+        hu,
         laid(liver.mask, liver.box, box),
         laid(narrowed(foci.labels), foci.box, box),
         segments=None if anatomy is None else laid(anatomy.segments.labels, anatomy.segments.box, box),

@@ -19,6 +19,7 @@ from hepalith.finding import Finding, Pattern
 from hepalith.finding.article_picture import ArticlePicture
 from hepalith.finding.description import Description
 from hepalith.finding.together import Disagreement
+from hepalith.geometry import Box, Grid
 from hepalith.image import Volume
 from hepalith.image.cine import Cine
 from hepalith.image.picture import Picture
@@ -36,8 +37,12 @@ class CtRead:
     ----------
     series
         The series that was read, its instances in the order decoded.
-    volume, sha256
-        The decoded image, and the digest of its voxels and geometry.
+    kept, box
+        What is kept of the decoded image: the liver and all foci with a margin, and where that lies in it.
+    grid
+        Of the whole image.
+    sha256
+        Digest of its voxels and geometry.
     phases
         Further phases of the examination, read beside it.
     noise_hu
@@ -45,7 +50,9 @@ class CtRead:
     """
 
     series: Series
-    volume: Volume
+    kept: Volume
+    box: Box
+    grid: Grid
     sha256: str
     phases: tuple[PhaseImage, ...]
     liver: Liver

@@ -46,7 +46,7 @@ def source_of(examination: Examination, document: Document, order: StoredOrder) 
     for name in names:
         grid = None
         if examination.ct is not None and name == first:
-            grid = order.stored_grid(examination.ct.volume.grid)
+            grid = order.stored_grid(examination.ct.grid)
         images.append(source_image(entries[name], series[name], grid))
     study = examination.study
     return Source(study.identity, tuple(images), sha256, dates_removed=study.dates_removed)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.anatomy.made_ducts import SHAPE, Tube, make_scan
 
+from hepalith.anatomy.depth import Depth
 from hepalith.anatomy.ducts.bile import map_bile
 from hepalith.anatomy.ducts.ducts import Ducts, find_ducts
 from hepalith.anatomy.find import given_liver
@@ -109,7 +110,14 @@ def test_gas_that_the_outline_leaves_out_is_found() -> None:
     volume, liver = make_scan([(RUN, 5.0, -900.0)])
     hole = volume.hu[liver.box.slices] > -300
     without = type(liver)(
-        liver.box, liver.mask & hole, liver.lobes, liver.depth_mm * hole, "given", liver.volume, 1.0, 1.0
+        liver.box,
+        liver.mask & hole,
+        liver.lobes,
+        Depth.of(liver.depth_mm.samples * hole),
+        "given",
+        liver.volume,
+        1.0,
+        1.0,
     )
     assert find_ducts(volume, without, None, PORTAL).gas.volume_mm3 > 400.0
 

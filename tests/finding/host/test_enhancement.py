@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hepalith.anatomy.depth import Depth
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.anatomy.phases import PhaseImage
 from hepalith.calcification.focus import Detectability, Foci
@@ -67,8 +68,8 @@ def test_a_lesion_seen_without_contrast_is_followed_into_the_other_phases() -> N
     affine[0, 2], affine[1, 1], affine[2, 0], affine[3, 3] = 1.0, 1.0, 2.0, 1.0
     volume = Volume(image("none", 40), Grid(SHAPE, affine))
     liver = Liver(
-        box, np.ones(SHAPE, bool), np.ones(SHAPE, np.uint8), np.full(SHAPE, 30, np.float32), "given",
-        Measurement(100.0, "mL"), 1.0, 1.0,
+        box, np.ones(SHAPE, bool), np.ones(SHAPE, np.uint8),
+        Depth.of(np.full(SHAPE, 30, np.float32)), "given", Measurement(100.0, "mL"), 1.0, 1.0,
     )  # fmt: skip
     size = Measurement(18.0, "mm", 16.0, 20.0)
     nothing = MappingProxyType[str, float]({})

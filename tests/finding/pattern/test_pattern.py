@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+from hepalith.anatomy.depth import Depth
 from hepalith.anatomy.liver import Liver
 from hepalith.anatomy.vessels.vessels import VesselBranch, Vessels
 from hepalith.calcification.focus import Detectability, Foci, Focus
@@ -30,7 +31,7 @@ def liver() -> Liver:
         box=Box((0, 0, 0), SHAPE),
         mask=np.ones(SHAPE, dtype=np.bool_),
         lobes=lobes,
-        depth_mm=depth,
+        depth_mm=Depth.of(depth),
         source="given",
         volume=Measurement(1500, "mL", 1450, 1550),
         in_view=1.0,

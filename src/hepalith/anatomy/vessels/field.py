@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from hepalith.anatomy.coarse import Coarse, smooth
 from hepalith.anatomy.coarsen import coarsen
+from hepalith.anatomy.depth import Depth
 from hepalith.anatomy.liver import Liver, Phase
 from hepalith.geometry import Box, Grid
 from hepalith.image.volume import Volume
@@ -135,17 +136,36 @@ def on_volume(coarse: Coarse, labels: NDArray[np.uint8], shape: tuple[int, int, 
 
 def sampled_at(coarse: Coarse, part: NDArray[np.generic], start: tuple[int, int, int]) -> NDArray[np.generic]:
     """Return an array that begins at `start` of the coarse copy's source, at the copy's nearest voxels."""
-    inside = []
+    places, inside = _nearest(coarse, part.shape, start)
+    for axis in range(3):
+        part = part.take(places[axis], axis)
+    return _kept(part, inside)
+
+
+def depth_at(coarse: Coarse, depth: Depth, start: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Return the depth at the copy's nearest voxels, of a box that begins at `start` of its source."""
+    places, inside = _nearest(coarse, depth.inside.shape, start)
+    return np.asarray(_kept(depth.on(places), inside), dtype=np.float32)
+
+
+def _nearest(
+    coarse: Coarse, shape: tuple[int, ...], start: tuple[int, int, int]
+) -> tuple[list[NDArray[np.intp]], list[NDArray[np.bool_]]]:
+    """Return the indices nearest to the copy's voxels along each axis of an array, and which lie in it."""
+    places, inside = [], []
     for axis in range(3):
         at = coarse.first[axis] + np.arange(coarse.hu.shape[axis]) * coarse.step[axis] - start[axis]
         at = np.round(at).astype(np.intp)
-        inside.append((at >= 0) & (at < part.shape[axis]))
-        part = part.take(np.clip(at, 0, part.shape[axis] - 1), axis)
+        inside.append((at >= 0) & (at < shape[axis]))
+        places.append(np.clip(at, 0, shape[axis] - 1))
+    return places, inside
+
+
+def _kept(part: NDArray[np.generic], inside: list[NDArray[np.bool_]]) -> NDArray[np.generic]:
+    """Return an array with 0 where one of its indices lies outside."""
     part = part.copy()
-    for axis in range(3):
-        view = [slice(None)] * 3
-        view[axis] = ~inside[axis]
-        part[tuple(view)] = 0
+    for axis, held in enumerate(inside):
+        part[(slice(None),) * axis + (~held,)] = 0
     return part
 
 
@@ -209,7 +229,7 @@ class _View:
         start = [a - b for a, b in zip(liver.box.start, box.start, strict=True)]
         offset = (start[0], start[1], start[2])
         inside = sampled_at(coarse, liver.mask.view(np.uint8), offset).astype(np.bool_)
-        depth = np.asarray(sampled_at(coarse, liver.depth_mm, offset), dtype=np.float32)
+        depth = depth_at(coarse, liver.depth_mm, offset)
         affine = part.grid.affine.copy()
         affine[:3, 3] = part.grid.to_lps(coarse.first)
         affine[:3, :3] = affine[:3, :3] * np.array(coarse.step)

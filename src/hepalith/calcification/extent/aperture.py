@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cc3d
 import edt
@@ -75,7 +76,7 @@ class Scene:
     hu: NDArray[np.int16]
     liver: NDArray[np.bool_]
     bright: Layer
-    owners: NDArray[np.int32]
+    owners: NDArray[np.integer[Any]]
     grid: Grid
     noise: Noise
     blur: Blur

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import cc3d
 import edt
@@ -132,7 +133,7 @@ def look_at_form(aperture: Aperture, scene: Scene) -> Form:
 
 
 def join_fragments(
-    owners: NDArray[np.int32], extent: NDArray[np.bool_], spacing_mm: tuple[float, float, float]
+    owners: NDArray[np.integer[Any]], extent: NDArray[np.bool_], spacing_mm: tuple[float, float, float]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the extent of a body with the bodies that all but touch it, and where all others are.
 

@@ -7,6 +7,7 @@ are; what no judge can name is left out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cc3d
 import edt
@@ -110,7 +111,7 @@ class Outside:
 def find_beside(
     hu: NDArray[np.int16],
     spacing_mm: tuple[float, float, float],
-    owners: NDArray[np.int32],
+    owners: NDArray[np.integer[Any]],
     outside: Outside,
 ) -> list[Candidate]:
     """Return the dense bodies of a crop that lie beside the liver.
@@ -138,7 +139,7 @@ def find_beside(
 def _at_hilum(
     hu: NDArray[np.int16],
     spacing_mm: tuple[float, float, float],
-    owners: NDArray[np.int32],
+    owners: NDArray[np.integer[Any]],
     outside: Outside,
 ) -> list[Candidate]:
     """Return what is brighter than liver and blood, beside the liver and in no other organ."""

@@ -99,7 +99,7 @@ class Surroundings:
         spacing = (k_mm, j_mm * step, i_mm * step)
         labels = _view(self._foci.labels, self._foci.box, box)[thin]
         ducts = _view(self._ducts.labels, self._ducts.box, box)[thin]
-        deep = _view(self._liver.depth_mm, self._liver.box, box)[thin] > RIM_MM
+        deep = _depth_in(self._liver, box)[thin] > RIM_MM
         hu = self._volume.hu[box.slices][thin].astype(np.float32)
         away = edt.edt(np.ascontiguousarray(labels != focus_id), anisotropy=spacing)
         others = ndimage.binary_dilation((labels > 0) & (labels != focus_id), iterations=1)
@@ -176,3 +176,12 @@ def _view(part: NDArray[Any], held: Box, box: Box) -> NDArray[Any]:
         of = tuple(slice(a - s, b - s) for a, b, s in zip(low, high, held.start, strict=True))
         shown[to] = part[of]
     return shown
+
+
+def _depth_in(liver: Liver, box: Box) -> NDArray[np.float32]:
+    """Return the depth beneath the capsule in a box of the image, in mm; 0 beyond the liver's box."""
+    low = [max(a, b) for a, b in zip(liver.box.start, box.start, strict=True)]
+    high = [max(a, min(b, c)) for a, b, c in zip(low, liver.box.stop, box.stop, strict=True)]
+    both = Box((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+    held = [slice(a - s, b - s) for a, b, s in zip(low, high, liver.box.start, strict=True)]
+    return np.asarray(_view(liver.depth_mm.within(held), both, box), dtype=np.float32)

@@ -198,7 +198,7 @@ def _parenchyma(hosts: Hosts, liver: Liver, images: Images) -> dict[str, float]:
     stop = [min(a, b) for a, b in zip(hosts.box.stop, liver.box.stop, strict=True)]
     to = tuple(slice(a - o, b - o, 2) for a, b, o in zip(start, stop, hosts.box.start, strict=True))
     of = tuple(slice(a - o, b - o, 2) for a, b, o in zip(start, stop, liver.box.start, strict=True))
-    plain = liver.mask[of] & (hosts.labels[to] == 0) & (liver.depth_mm[of] > 2 * EDGE_MM)
+    plain = liver.mask[of] & (hosts.labels[to] == 0) & (liver.depth_mm.within(of) > 2 * EDGE_MM)
     levels = {}
     for label, hu in images:
         values = hu[to][plain]

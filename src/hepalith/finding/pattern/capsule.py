@@ -65,5 +65,5 @@ def _depth_of(points: NDArray[np.intp], liver: Liver) -> NDArray[np.float32]:
     shape = np.array(liver.mask.shape)
     inside = ((points >= 0) & (points < shape)).all(axis=1)
     depth = np.zeros(len(points), np.float32)
-    depth[inside] = liver.depth_mm[tuple(points[inside].T)]
+    depth[inside] = liver.depth_mm.at(points[inside])
     return depth
