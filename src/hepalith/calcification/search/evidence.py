@@ -7,7 +7,7 @@ then read in deviations of what that output does in this very scan, place by pla
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -227,19 +227,23 @@ def _filtered(flat: Flattened, bank: FilterBank) -> Iterator[tuple[int, Box, NDA
         s * fft.next_fast_len(-(-(max(b.shape[axis] for b in boxes) + 2 * margin[axis]) // s), real=True)
         for axis, s in enumerate(shared)
     )
-    spectra = [bank.spectrum(n, padded) * np.float32(STEPS_PER_UNIT) for n in range(len(bank.kernels))]
+    spectra = [
+        bank.spectrum(n, padded)
+        * np.float32(STEPS_PER_UNIT / math.prod(p // s for p, s in zip(padded, strides, strict=True)))
+        for n, strides in enumerate(bank.strides)
+    ]
     faces = _Faces(flat.shape, bank)
     for box in boxes:
         wide = box.grown(margin, flat.shape)
-        image = fft.rfftn(flat.at(wide), padded, workers=WORKERS)
+        image = _transformed(flat.at(wide), padded)
         for size, (spectrum, strides) in enumerate(zip(spectra, bank.strides, strict=True)):
             shape = [n // s for n, s in zip(padded, strides, strict=True)]
-            whole = fft.irfftn(_low(image, shape) * spectrum, shape, workers=WORKERS, overwrite_x=True)
             start = [a // s for a, s in zip(box.start, strides, strict=True)]
             stop = [-(-b // s) for b, s in zip(box.stop, strides, strict=True)]
             inner = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
             skip = [a - b // s for a, b, s in zip(start, wide.start, strides, strict=True)]
-            part = whole[tuple(slice(a, a + n) for a, n in zip(skip, inner.shape, strict=True))]
+            wanted = [slice(a, a + n) for a, n in zip(skip, inner.shape, strict=True)]
+            part = _restored(_low(image, shape) * spectrum, shape[2], wanted)
             faces.level(part, inner, size)
             yield size, inner, part
 
@@ -258,6 +262,27 @@ def _slabs(flat: Flattened) -> list[Box]:
         high = [min(b * f, n) for b, f, n in zip(last, flat.cells, flat.shape, strict=True)]
         boxes.append(Box((low[0], low[1], low[2]), (high[0], high[1], high[2])))
     return boxes
+
+
+def _transformed(image: NDArray[np.float32], padded: Sequence[int]) -> NDArray[np.complex64]:
+    """Return the half spectrum of an image with zeros beyond it.
+
+    Axis by axis, so that lines of nothing but zeros are never transformed.
+    """
+    found = fft.rfft(image, padded[2], axis=2, workers=WORKERS)
+    found = fft.fft(found, padded[1], axis=1, workers=WORKERS, overwrite_x=True)
+    return np.asarray(fft.fft(found, padded[0], axis=0, workers=WORKERS, overwrite_x=True))
+
+
+def _restored(spectrum: NDArray[np.complex64], columns: int, wanted: Sequence[slice]) -> NDArray[np.float32]:
+    """Return a part of the image of a half spectrum, which is written over; not divided by its size.
+
+    Axis by axis, so that planes and rows that are not wanted are not worked out.
+    """
+    k, j, i = wanted
+    found = fft.ifft(spectrum, axis=0, workers=WORKERS, overwrite_x=True, norm="forward")[k]
+    found = fft.ifft(found, axis=1, workers=WORKERS, overwrite_x=True, norm="forward")[:, j]
+    return np.asarray(fft.irfft(found, columns, axis=2, workers=WORKERS, norm="forward")[:, :, i])
 
 
 def _low(spectrum: NDArray[np.complex64], shape: list[int]) -> NDArray[np.complex64]:
