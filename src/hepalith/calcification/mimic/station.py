@@ -1,4 +1,4 @@
-"""Where a body stands among the rest: to the hilum, in the liver, among others as bright, and what it holds."""
+"""Where a body stands: to the hilum, in the liver, among others as bright, and what it holds."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ FAR_MM = 120.0
 """Distance that stands for that of a hilum that is not known, and the most that is told."""
 
 ALIKE, NEAR_MM = 1.35, 30.0
-"""Ratio of brightness up to which another body is as bright, and how near it counts: stones of one gallbladder,
-pieces of one cast or stent. Small bodies lose more to blur, so that the bound is wide. Our judgement."""
+"""Ratio of brightness up to which another body is as bright, and how near it counts: stones of one
+gallbladder, pieces of one cast or stent. Small bodies lose more to blur, so that the bound is wide. Our
+judgement."""
 
 DENSE_HU = (1300.0, 2200.0)
 """HU above which little calcium, and nearly none but metal, lies."""
@@ -39,7 +40,7 @@ class Station:
     slope
         Brightness of that half over that of the other.
     height, front, right
-        Place of its middle in the liver's box, 0 to 1 each: from the first slice, from the front, from the right.
+        Place of its middle in the liver's box, 0 to 1 each: from the first slice, the front, the right.
     alike
         Other bodies within `NEAR_MM` that are as bright.
     alike_mm

@@ -29,8 +29,9 @@ TRACK_ELONGATION, TRACK_MM = 1.3, 14.0
 """Elongation and diameter, one of which a tram track reaches: shorter ones may be a coil or a shell."""
 
 CLOSED_RESIDUAL, CLOSED_EMPTY, CLOSED_ELONGATION = 0.2, 0.8, 1.3
-"""Most that a closed shell leaves the sphere through it, as a share of its radius, the least emptiness of that
-sphere, and the elongation below which it stays. Of 199 crowds (seeds 510000 to 510199) walls of vessels with
+"""Most that a closed shell leaves the sphere through it, as a share of its radius, the least emptiness of
+that sphere, and the elongation below which it stays. Of 199 crowds (seeds 510000 to 510199) walls of
+vessels with
 two tracks left it by 0.18 to 0.37, rims and eggshells by 0.05 to 0.17."""
 
 MOSTLY_INSIDE = 0.5
@@ -74,7 +75,7 @@ def _holds_blood(seen: Appearance) -> bool:
 
 
 def _is_closed_shell(seen: Appearance) -> bool:
-    """Return whether a body is the wall of a ball about something darker: a tube would be open at its ends."""
+    """Return whether a body is the wall of a ball about something darker: a tube is open at its ends."""
     form = seen.words.form
     return (
         form is not None

@@ -1,7 +1,8 @@
 """What lies at a distance about a body: zones of growing distance, and what bright thing goes on into them.
 
-A radiologist who cannot name a bright thing looks away from it: is it in a dark pool, in a darker nodule, does
-the vessel go on, do dark bands cross the slice? Here that is told as densities of three zones, and by how far
+A radiologist who cannot name a bright thing looks away from it: is it in a dark pool, in a darker nodule,
+does the vessel go on, do dark bands cross the slice? Here that is told as densities of three zones, and by
+how far
 something bright that touches the body reaches.
 """
 
@@ -21,18 +22,18 @@ from hepalith.geometry import Box
 __all__ = ["BLANK", "NO_ZONES", "ZONES_MM", "Onward", "Zone", "Zones", "zones_of"]
 
 ZONES_MM = ((2.5, 6.0), (6.0, 11.0), (11.0, 17.0))
-"""Distances from a body's half-contrast edge: its bed (a duct, a lesion's rest, a pool), what that lies in, and
-the neighbourhood. The first begins where the blur of most scans has died away. Our judgement."""
+"""Distances from a body's half-contrast edge: its bed (a duct, a lesion's rest, a pool), what that lies in,
+and the neighbourhood. The first begins where the blur of most scans has died away. Our judgement."""
 
 CELL_MM = (2.4, 1.3, 1.3)
-"""Least size of the cells in which this is looked at: noise and time fall, and vessels of 2 mm are still seen."""
+"""Least size of the cells in which this is looked at: noise and time fall, vessels of 2 mm are still seen."""
 
 FEWEST = 8
 """Fewest cells of a zone that are told of."""
 
 SMOOTHING_MM, CLEAR_MM = 1.2, 1.5
-"""Standard deviation of the blur that takes the noise off cells, and the distance from the body from which they
-take part in it: its own blurred edge stays out."""
+"""Standard deviation of the blur that takes the noise off cells, and the distance from the body from which
+they take part in it: its own blurred edge stays out."""
 
 SIDES = (0.08, 0.5, 0.92)
 """Quantiles that are told: of the darkest, the middle, the brightest."""
@@ -169,7 +170,9 @@ def _zone(
     fluid = use & (hu >= FLUID_HU[0]) & (hu <= FLUID_HU[1])
     fat = float(((values >= FAT_HU[0]) & (values <= FAT_HU[1])).mean())
     front = float((fluid & in_front).sum() - (fluid & ~in_front).sum()) / values.size
-    return Zone(low, middle, high, float(fluid.sum()) / values.size, fat, float((values < GAS_HU).mean()), front)
+    return Zone(
+        low, middle, high, float(fluid.sum()) / values.size, fat, float((values < GAS_HU).mean()), front
+    )
 
 
 def _onward(excess: NDArray[np.float32], away: NDArray[np.float32], least_hu: float) -> Onward:
