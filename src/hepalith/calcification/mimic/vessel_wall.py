@@ -31,8 +31,7 @@ TRACK_ELONGATION, TRACK_MM = 1.3, 14.0
 CLOSED_RESIDUAL, CLOSED_EMPTY, CLOSED_ELONGATION = 0.2, 0.8, 1.3
 """Most that a closed shell leaves the sphere through it, as a share of its radius, the least emptiness of
 that sphere, and the elongation below which it stays. Of 199 crowds (seeds 510000 to 510199) walls of
-vessels with
-two tracks left it by 0.18 to 0.37, rims and eggshells by 0.05 to 0.17."""
+vessels with two tracks left it by 0.18 to 0.37, most rims and eggshells by 0.05 to 0.17."""
 
 MOSTLY_INSIDE = 0.5
 """Share of a closed shell within the liver from which it is a lesion's, though it lies at the hilum: of those

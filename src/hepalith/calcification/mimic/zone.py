@@ -2,8 +2,7 @@
 
 A radiologist who cannot name a bright thing looks away from it: is it in a dark pool, in a darker nodule,
 does the vessel go on, do dark bands cross the slice? Here that is told as densities of three zones, and by
-how far
-something bright that touches the body reaches.
+how far something bright that touches the body reaches.
 """
 
 from __future__ import annotations
