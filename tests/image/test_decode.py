@@ -23,7 +23,7 @@ from hepalith.errors import (
     UnsupportedModalityError,
 )
 from hepalith.image import AIR_HU, Volume
-from hepalith.image.decode import Decoded, decode
+from hepalith.image.decode import TURNED, Decoded, decode
 from hepalith.settings import Settings
 from hepalith.study.choice import choose_series
 from hepalith.study.open import open_study
@@ -98,6 +98,28 @@ def test_every_orientation_lands_in_the_working_order_at_the_right_places(
         at = tuple(np.rint(volume.grid.to_index(place)).astype(int))
         assert volume.hu[at] == hu[k, j, i]
     np.testing.assert_array_equal(volume.stored_order.to_stored(volume.hu), hu)
+
+
+@pytest.mark.parametrize(
+    ("axes", "thickness_mm"),
+    [((1, 0, 0, 0, 1, 0), 2.5), ((0, 1, 0, 0, 0, -1), None), ((1, 0, 0, 0, 0, -1), None)],
+)
+def test_the_thickness_of_sagittal_and_coronal_slices_is_not_taken_for_that_of_axial_ones(
+    tmp_path: Path, axes: tuple[int, ...], thickness_mm: float | None
+) -> None:
+    normal = np.cross(axes[:3], axes[3:])
+    folder = write_series(
+        tmp_path / "s",
+        make_hu((5, 6, 7)),
+        change=lambda n: {
+            "ImageOrientationPatient": list(axes),
+            "ImagePositionPatient": [float(v) for v in 2.5 * n * normal],
+            "SliceThickness": 2.5,
+        },
+    )
+    decoded = read(folder)
+    assert decoded.series.acquisition.slice_thickness_mm == thickness_mm
+    assert (TURNED in decoded.volume.warnings) == (thickness_mm is None)
 
 
 def test_slices_with_their_own_rescale_are_each_in_hu(tmp_path: Path) -> None:

@@ -35,10 +35,16 @@ from hepalith.image.volume import Volume
 from hepalith.study import Encoding, Instance, Series
 from hepalith.study.source import open_archive, read_whole
 
-__all__ = ["Decoded", "decode", "digest_of"]
+__all__ = ["TURNED", "Decoded", "decode", "digest_of"]
 
 THREADS = 2
 """Files decoded at once. Reading, hashing and copying release the interpreter; more than two gain nothing."""
+
+TURNED = (
+    "not stored as axial slices: how thick the axial ones are is not known, their spacing is taken for it; "
+    "give the axial series, where there is one"
+)
+"""Said of sagittal and coronal series."""
 
 _JPEG_FAMILY = "1.2.840.10008.1.2.4."
 _JPEG_MARKERS = (b"\xff\xd8", b"\xff\x4f", b"\x00\x00\x00\x0cjP  ")
@@ -99,9 +105,21 @@ def decode(series: Series) -> Decoded:
         digests = _decode_stack(stack, uneven)
         hu = _room_for(working.shape, series)
         even_out(uneven, stack.weights, order.to_stored(hu))
-    volume = Volume(hu, working, order, series.warnings + stack.warnings)
-    sorted_series = replace(series, instances=stack.instances)
+    turned = () if order.axes[0] == 0 else (TURNED,)
+    volume = Volume(hu, working, order, series.warnings + stack.warnings + turned)
+    sorted_series = _as_worked_on(replace(series, instances=stack.instances), order)
     return Decoded(judge_values(volume, series), digest_of(digests), sorted_series)
+
+
+def _as_worked_on(series: Series, order: StoredOrder) -> Series:
+    """Return a series with no slice thickness where its slices are not those of the working order.
+
+    Of sagittal and coronal slices the header says how thick they are from side to side or from front to back;
+    how far the scan blurs from head to foot it does not.
+    """
+    if order.axes[0] == 0:
+        return series
+    return replace(series, acquisition=replace(series.acquisition, slice_thickness_mm=None))
 
 
 def _room_for(shape: tuple[int, ...], series: Series) -> NDArray[np.int16]:
