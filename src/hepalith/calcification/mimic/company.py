@@ -18,9 +18,7 @@ from hepalith.anatomy.vessels.vessels import Vessels
 from hepalith.calcification.extent.aperture import Aperture, Scene
 from hepalith.calcification.mimic.context import Context, lies_at_hilum
 from hepalith.calcification.mimic.gas_tube import find_gas_tubes
-from hepalith.calcification.mimic.station import NO_STATION, Station, station_of
 from hepalith.calcification.mimic.wire_tube import BLOOD_MARGIN_HU, BRIGHT_HU, WireTube, find_wire_tubes
-from hepalith.calcification.mimic.zone import NO_ZONES, Zones, zones_of
 from hepalith.calcification.search.candidate import Candidate
 from hepalith.geometry import Box
 
@@ -104,10 +102,6 @@ class Company:
         Gap to the nearest larger body that is iodised oil; infinite where there is none near.
     oil_chance
         Probability that that body is oil.
-    zones
-        What lies about it at a distance, and what goes on from it.
-    station
-        Where it stands to the hilum, in the liver and among others.
     """
 
     organs: Mapping[str, float] = field(default_factory=dict)
@@ -127,8 +121,6 @@ class Company:
     kvp: float = USUAL_KVP
     oil_mm: float = float("inf")
     oil_chance: float = 1.0
-    zones: Zones = NO_ZONES
-    station: Station = NO_STATION
 
     def organ(self, *names: str) -> float:
         """Return the probability that the body lies in one of some organs; 0 where nobody knows."""
@@ -166,12 +158,8 @@ class Vicinity:
         Neighbours, vessels and ducts.
     tubes
         Wire tubes.
-    centres_mm, volumes_mm3, peaks_hu
-        Of all candidates, (n, 3), (n,) and (n,): in mm within the crop, and largest excess.
-    liver_box
-        First voxel of the liver in the crop, and that after the last.
-    hilum_mm
-        Where the hilum is expected, in mm within the crop; None where no landmark tells.
+    centres_mm, volumes_mm3
+        Of all candidates, (n, 3) and (n,), in mm within the crop.
     kvp
         Tube voltage.
     drawn
@@ -184,9 +172,6 @@ class Vicinity:
     tubes: tuple[WireTube, ...]
     centres_mm: NDArray[np.float64]
     volumes_mm3: NDArray[np.float64]
-    peaks_hu: NDArray[np.float64]
-    liver_box: tuple[NDArray[np.float64], NDArray[np.float64]]
-    hilum_mm: NDArray[np.float64] | None
     kvp: float
     drawn: bool = False
 
@@ -214,15 +199,8 @@ def survey(
     for n, candidate in enumerate(found):
         centres[n] = (np.argwhere(candidate.extent).mean(axis=0) + candidate.box.start) * spacing
         volumes[n] = float(candidate.extent.sum()) * scene.grid.voxel_mm3
-    peaks = np.array([candidate.peak_excess_hu for candidate in found])
-    start = np.asarray(liver.box.start, np.float64) - np.asarray(box.start)
-    inside = (start, start + np.asarray(liver.box.shape))
-    hilum = None if anatomy.ducts is None else anatomy.ducts.hilum_lps_mm
-    at = None if hilum is None else scene.grid.to_index(hilum) * np.asarray(spacing)
     drawn = liver.source != "builtin"
-    return Vicinity(
-        box, liver.organs, anatomy, tubes, centres, volumes, peaks, inside, at, kvp or USUAL_KVP, drawn
-    )
+    return Vicinity(box, liver.organs, anatomy, tubes, centres, volumes, kvp or USUAL_KVP, drawn)
 
 
 def keep_company(number: int, aperture: Aperture, scene: Scene, vicinity: Vicinity) -> Company:
@@ -247,7 +225,6 @@ def keep_company(number: int, aperture: Aperture, scene: Scene, vicinity: Vicini
     size = vicinity.volumes_mm3[number]
     gas_mm, gas_out, depth = _surface(aperture, scene)
     in_vessel, vessel_mm, beside = _vessels_at(own, scene, vicinity)
-    vein = None if vicinity.anatomy.vessels is None else vicinity.anatomy.vessels.blood_hu
     trusted = vicinity.drawn and float(scene.liver[tuple(own.T)].mean()) >= WITHIN
     return Company(
         organs={} if trusted else _organs_at(own, vicinity),
@@ -261,16 +238,11 @@ def keep_company(number: int, aperture: Aperture, scene: Scene, vicinity: Vicini
         in_vessel=in_vessel,
         vessel_mm=vessel_mm,
         beside_vessel=beside,
-        vein_hu=vein,
+        vein_hu=None if vicinity.anatomy.vessels is None else vicinity.anatomy.vessels.blood_hu,
         at_hilum=_lies_at_hilum(own, scene),
         held_hu=_held(aperture, scene),
         kvp=vicinity.kvp,
-        zones=zones_of(aperture, scene, vein),
-        station=station_of(
-            number, aperture, scene, centres_mm=vicinity.centres_mm, peaks_hu=vicinity.peaks_hu,
-            liver_box=vicinity.liver_box, hilum_mm=vicinity.hilum_mm,
-        ),
-    )  # fmt: skip
+    )
 
 
 def _organs_at(own: NDArray[np.intp], vicinity: Vicinity) -> Mapping[str, float]:

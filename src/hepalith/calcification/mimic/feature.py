@@ -57,51 +57,6 @@ FORM_PARTS: Mapping[str, str] = MappingProxyType(
 NO_FORM = -1.0
 """Stands for the geometry of what is too small to have one."""
 
-ZONES = ("close by", "near by", "farther off")
-"""Words for the zones about a body."""
-
-ZONE_PARTS: Mapping[str, str] = MappingProxyType(
-    {
-        "low_hu": "HU, less the liver's, of the darkest",
-        "middle_hu": "HU, less the liver's, of the middle of what lies",
-        "high_hu": "HU, less the liver's, of the brightest",
-        "fluid": "share of fluid",
-        "fat": "share of fat",
-        "gas": "share of gas",
-        "fluid_in_front": "fluid lying in front",
-    }
-)
-"""What is told of each zone, and its words."""
-
-ONWARD_PARTS: Mapping[str, str] = MappingProxyType(
-    {
-        "reach_mm": "mm that something bright goes on,",
-        "exits": "ways in which something bright goes on,",
-        "excess_hu": "HU above the liver of what goes on,",
-    }
-)
-"""What is told of what goes on from a body, and its words."""
-
-STATION_PARTS: Mapping[str, str] = MappingProxyType(
-    {
-        "hilum_mm": "mm from the hilum",
-        "reach_mm": "mm run toward the hilum",
-        "radial": "course toward the hilum",
-        "taper": "share of it in the half nearer the hilum",
-        "slope": "brightness of that half over the other",
-        "height": "height in the liver",
-        "front": "place from front to back in the liver",
-        "right": "place from right to left in the liver",
-        "alike": "others as bright near by",
-        "alike_mm": "mm from another as bright",
-        "dense": "share of it denser than most calcium",
-        "denser": "share of it as dense as metal",
-        "lower": "darkest quarter over its middle",
-        "upper": "brightest tenth over its middle",
-    }
-)
-"""What is told of where a body stands, and its words."""
-
 Ask = Callable[[Appearance], float]
 
 
@@ -138,18 +93,6 @@ def _part_of(name: str) -> Ask:
         return NO_FORM if form is None else float(getattr(form, name))
 
     return ask
-
-
-def _zone_of(number: int, name: str) -> Ask:
-    return lambda s: float(getattr(s.company.zones.zones[number], name))
-
-
-def _onward_of(which: str, name: str) -> Ask:
-    return lambda s: float(getattr(getattr(s.company.zones, which), name))
-
-
-def _station_of(name: str) -> Ask:
-    return lambda s: float(getattr(s.company.station, name))
 
 
 FEATURES: Mapping[str, tuple[Ask, str]] = MappingProxyType(
@@ -227,14 +170,6 @@ FEATURES: Mapping[str, tuple[Ask, str]] = MappingProxyType(
         "slice": (lambda s: s.slice_mm, "mm of slice"),
         **{f"word_{n}": (_word_of(n), f"probability of the form {n}") for n in FORMS},
         **{f"form_{n}": (_part_of(n), words) for n, words in FORM_PARTS.items()},
-        **{
-            f"zone{z}_{n}": (_zone_of(z, n), f"{words} {where}")
-            for z, where in enumerate(ZONES)
-            for n, words in ZONE_PARTS.items()
-        },
-        **{f"on_{n}": (_onward_of("of_body", n), f"{w} like itself") for n, w in ONWARD_PARTS.items()},
-        **{f"blood_{n}": (_onward_of("of_blood", n), f"{w} like blood") for n, w in ONWARD_PARTS.items()},
-        **{f"stands_{n}": (_station_of(n), words) for n, words in STATION_PARTS.items()},
     }
 )
 """Every feature: how it is asked for, and what it is called."""

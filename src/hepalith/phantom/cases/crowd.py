@@ -18,20 +18,19 @@ from hepalith.phantom.contents.morphology import MORPHOLOGIES, make_morphology
 
 __all__ = ["draw_crowd"]
 
-METAL: Mapping[str, float] = MappingProxyType({"clip": 0.4, "coil": 0.45, "stent": 0.45})
-"""Chance of each piece of metal: one or two of them in most crowds; more streaks would cover all others."""
+METAL: Mapping[str, float] = MappingProxyType({"clip": 0.3, "coil": 0.35, "stent": 0.35})
+"""Chance of each piece of metal: one of them at most of most crowds, whose streaks would cover all others."""
 
 BESIDE: Mapping[str, float] = MappingProxyType(
-    {"gallstone": 0.9, "dome": 0.35, "rib": 0.2, "bowel_contrast": 0.3, "artery_plaque": 0.3,
+    {"gallstone": 0.4, "dome": 0.35, "rib": 0.2, "bowel_contrast": 0.3, "artery_plaque": 0.3,
      "aneurysm": 0.2, "gas": 0.2}
 )  # fmt: skip
-"""Chance of what lies beside the liver, or at its hilum; some livers have no gallbladder, and most stones are
-not seen as bodies of the liver."""
+"""Chance of what lies beside the liver, or at its hilum."""
 
 WITHIN = 2 * ("glue", "iodine_in_duct", "iodine_in_vessel", "lipiodol")
 """What fills vessels, ducts and nodules."""
 
-MOST_WITHIN = 6
+MOST_WITHIN = 5
 """So many of these one crowd holds at most."""
 
 TUBES = ("branching", "linear", "tram_track")

@@ -29,8 +29,8 @@ from hepalith.training.mimic.crowd import NOTHING, SeenBody
 
 __all__ = ["fit_arbiter", "write_arbiter"]
 
-TREES, LEAST_LEAF, TRIED = 45, 2, 0.3
-"""Trees, bodies in a leaf, and the share of features tried at a node: flat about these, and small."""
+TREES, LEAST_LEAF, TRIED = 150, 2, 0.3
+"""Trees, bodies in a leaf, and the share of features tried at a node: flat about these."""
 
 FEWEST = 6
 """Fewest crowds that hold a label for it to be learned: pieces of one thing are alike."""
