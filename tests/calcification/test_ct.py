@@ -1,5 +1,7 @@
 """Foci are found, measured and named in simulated livers of known truth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.calcification.made_liver import (
@@ -248,3 +250,18 @@ def test_a_mask_of_few_voxels_is_no_liver() -> None:
     mask[10:13, 10:13, 10:13] = True
     assert read(volume, mask).foci == ()
     assert liver_from(mask, volume).is_in_view
+
+
+def test_a_focus_where_slices_are_missing_is_seen_and_not_measured() -> None:
+    whole = scan(ball(2.5), 800.0, slice_mm=2.0)
+    middle = len(whole.hu) // 2
+    filled = np.zeros((len(whole.hu), 1, 1), np.bool_)
+    filled[middle % 2 :: 2] = True
+    (lost,) = read(replace(whole, filled=filled)).foci
+    assert lost.label == "calcification"
+    assert isinstance(lost.integrated_excess, NotAssessable)
+    assert isinstance(lost.volume, NotAssessable)
+    elsewhere = np.zeros_like(filled)
+    elsewhere[: middle - 6] = True
+    (kept,) = read(replace(whole, filled=elsewhere)).foci
+    assert isinstance(kept.integrated_excess, Measurement)

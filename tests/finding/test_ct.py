@@ -222,3 +222,14 @@ def test_calcium_is_absent_only_from_a_liver_that_was_seen(in_view: float, state
 
 def test_the_leading_form_names_its_focus() -> None:
     assert one(told(focus(1)), "dominant_morphology").subject.ref == "1"
+
+
+def test_what_could_not_be_named_is_not_counted_as_nothing() -> None:
+    unsure = told(focus(1, label="undetermined"))
+    assert one(unsure, "focus_count").state is State.NOT_ASSESSABLE
+    assert one(told(), "focus_count").value == Measurement(0.0, "1")
+
+
+def test_the_reason_why_no_size_is_known_is_that_of_the_focus() -> None:
+    lost = told(focus(1, diameter=NotAssessable("slices are missing where it lies")))
+    assert one(lost, "largest_calcium").reason == "slices are missing where it lies"

@@ -22,6 +22,7 @@ from hepalith.errors import (
     UnreadableFileError,
     UnsupportedModalityError,
 )
+from hepalith.geometry import Box
 from hepalith.image import AIR_HU, Volume
 from hepalith.image.decode import TURNED, Decoded, decode
 from hepalith.settings import Settings
@@ -256,6 +257,11 @@ def test_missing_slices_are_filled_and_said(tmp_path: Path) -> None:
     volume = read_volume(folder)
     np.testing.assert_array_equal(volume.hu, hu)
     assert any(w.startswith("2 slices are missing") for w in volume.warnings)
+    assert volume.filled is not None
+    assert np.flatnonzero(np.broadcast_to(volume.filled, hu.shape)[:, 3, 3]).tolist() == [4, 7]
+    part = volume.cropped(Box((3, 2, 2), (6, 9, 9)))
+    assert part.filled is not None
+    assert part.filled.ravel().tolist() == [False, True, False]
 
 
 def test_uneven_gaps_are_resampled_and_said(tmp_path: Path) -> None:

@@ -67,3 +67,12 @@ def test_every_reason_why_something_could_not_be_judged_has_its_chinese() -> Non
     reasons = sorted(set(reasons_given()))
     assert len(reasons) > 20
     assert [reason for reason in reasons if translate(reason, "zh") == reason] == []
+
+
+def test_a_reason_within_a_reason_is_translated_too() -> None:
+    said = (
+        "normal ducts are not seen on this scan, nor the portal branches beside them (no dark tube is seen)"
+    )
+    chinese = translate(said, "zh")
+    assert "未见低密度管状结构" in chinese
+    assert "tube" not in chinese

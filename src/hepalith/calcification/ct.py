@@ -60,6 +60,13 @@ BLUR_SHARE = 0.3
 skin's edge or the grid tells."""
 
 
+MOST_FILLED = 0.2
+"""Most of its slices that may be missing and filled from their neighbours where a body is measured: what the
+missing ones held is not known. Our judgement."""
+
+FILLED_REASON = "slices are missing where it lies"
+"""Why it is not measured otherwise."""
+
 OIL_ROUNDS = 4
 """Most times that pieces of a nodule filled with iodised oil are told by those known already."""
 
@@ -205,12 +212,10 @@ def find_foci(
     for number, row in enumerate(rows, start=1):
         labels[row.candidate.box.slices][row.candidate.extent] = number
         score = score_agatston(row.aperture, scene, phase)
-        start = [a - b for a, b in zip(box.start, liver.box.start, strict=True)]
-        centre = np.array(row.measured.centroid) + start
-        place = _place(
-            centre, scene, liver, scene.grid.to_lps(row.measured.centroid), beside=row.number > own
-        )
-        foci.append(_focus(number, row, place, score=score, settings=settings))
+        place = _place(row, scene, liver, box, beside=row.number > own)
+        focus = _focus(number, row, place, score=score, settings=settings)
+        lost = _share_filled(crop, row.candidate)
+        foci.append(focus if lost <= MOST_FILLED else _unmeasured(focus))
     detectability = find_detectability(
         evidence, asked, around, scene, blood_hu=blood, wide_hu=wide, enhanced=given
     )
@@ -284,14 +289,14 @@ class _Place:
     depth: Assessed
 
 
-def _place(
-    centre: NDArray[np.float64], scene: Scene, liver: Liver, lps_mm: NDArray[np.float64], *, beside: bool
-) -> _Place:
-    """Return where a focus is, from its centre in voxels of the liver's box; in no lobe where beside it."""
+def _place(row: _Row, scene: Scene, liver: Liver, box: Box, *, beside: bool) -> _Place:
+    """Return where a focus of the crop `box` is; in no lobe where it lies beside the liver."""
+    start = [a - b for a, b in zip(box.start, liver.box.start, strict=True)]
+    centre = np.array(row.measured.centroid) + start
     k, j, i = (int(np.clip(round(c), 0, n - 1)) for c, n in zip(centre, liver.mask.shape, strict=True))
     depth = float(liver.depth_mm.at(np.array([[k, j, i]]))[0])
     error = 0.5 * float(np.mean(scene.spacing_mm)) + OUTLINE_MM
-    x, y, z = (float(v) for v in lps_mm)
+    x, y, z = (float(v) for v in scene.grid.to_lps(row.measured.centroid))
     if beside:
         return _Place((x, y, z), None, NotAssessable(BESIDE_REASON))
     distance = Measurement(depth, "mm", max(0.0, depth - error), depth + error)
@@ -340,6 +345,26 @@ def _focus(
             "inside_share": seen.inside_share,
             "liver_about": seen.liver_about,
         },
+    )
+
+
+def _share_filled(crop: Volume, candidate: Candidate) -> float:
+    """Return the share of the slices of a body, and one on either side, that were filled from neighbours."""
+    filled = crop.filled_in(candidate.box.grown((1, 1, 1), crop.hu.shape))
+    return 0.0 if filled is None else float(filled.mean())
+
+
+def _unmeasured(focus: Focus) -> Focus:
+    """Return a focus whose size and amount are not assessable for missing slices."""
+    lost = NotAssessable(FILLED_REASON)
+    return replace(
+        focus,
+        volume=lost,
+        volume_limited_by_resolution=False,
+        diameter=lost,
+        integrated_excess=lost,
+        mass=lost,
+        score_agatston_convention=lost,
     )
 
 

@@ -23,7 +23,7 @@ from hepalith.finding.pattern.pattern import SUBCAPSULAR_MM, find_patterns, shar
 from hepalith.finding.place import find_places
 from hepalith.finding.vein import find_vein_occlusion
 from hepalith.image.volume import Volume
-from hepalith.vocabulary import Measurement, State, load_vocabulary
+from hepalith.vocabulary import Measurement, NotAssessable, State, load_vocabulary
 
 __all__ = ["Description", "describe"]
 
@@ -42,6 +42,9 @@ STRUNG = ("along_duct", "along_portal_triad")
 NO_HOST_REASON = "on an unenhanced scan a lesion around the calcium can be seen, but never excluded"
 NO_LIVER_REASON = "no liver is in view"
 PART_REASON = "none was found in the part of the liver that is in view, and the rest was not seen"
+UNNAMED_REASON = "there are bright foci whose substance this scan cannot say"
+"""Why it is not known whether, and how many, calcifications there are."""
+
 NO_LOBES_REASON = "the lobes could not be told apart on this scan"
 
 
@@ -145,7 +148,7 @@ def _any_calcification(scene: _Scene, subject: Subject) -> Finding:
         missed = math.prod(1.0 - f.probability for f in scene.calcifications)
         return _state(name, subject, max(1.0 - missed, 0.5))
     if any(f.label == "undetermined" for f in scene.foci.foci):
-        return _not_assessable(name, subject, "there are bright foci whose substance this scan cannot say")
+        return _not_assessable(name, subject, UNNAMED_REASON)
     if scene.liver.in_view < LEAST_IN_VIEW:
         return _not_assessable(name, subject, PART_REASON)
     return Finding(name, subject, State.ABSENT)
@@ -162,6 +165,8 @@ def _outline_trust(scene: _Scene, subject: Subject) -> Finding:
 
 
 def _count(scene: _Scene, subject: Subject) -> Finding:
+    if not scene.calcifications and any(f.label == "undetermined" for f in scene.foci.foci):
+        return _not_assessable("focus_count", subject, UNNAMED_REASON)
     count = float(len(scene.calcifications))
     return Finding("focus_count", subject, State.PRESENT, value=Measurement(count, "1"))
 
@@ -209,7 +214,8 @@ def _largest(scene: _Scene, subject: Subject) -> Finding:
     if not scene.calcifications:
         return _nothing_seen("largest_calcium", subject)
     if not diameters:
-        return _not_assessable("largest_calcium", subject, "below the scanner's blur no size can be measured")
+        why = [f.diameter.reason for f in scene.calcifications if isinstance(f.diameter, NotAssessable)]
+        return _not_assessable("largest_calcium", subject, why[0])
     return Finding("largest_calcium", subject, State.PRESENT, value=max(diameters, key=lambda d: d.value))
 
 

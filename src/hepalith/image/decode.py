@@ -106,9 +106,17 @@ def decode(series: Series) -> Decoded:
         hu = _room_for(working.shape, series)
         even_out(uneven, stack.weights, order.to_stored(hu))
     turned = () if order.axes[0] == 0 else (TURNED,)
-    volume = Volume(hu, working, order, series.warnings + stack.warnings + turned)
+    filled = _filled(stack, order)
+    volume = Volume(hu, working, order, series.warnings + stack.warnings + turned, filled=filled)
     sorted_series = _as_worked_on(replace(series, instances=stack.instances), order)
     return Decoded(judge_values(volume, series), digest_of(digests), sorted_series)
+
+
+def _filled(stack: Stack, order: StoredOrder) -> NDArray[np.bool_] | None:
+    """Return which slices of a volume were filled from neighbours, as `Volume.filled` says it."""
+    if stack.filled is None:
+        return None
+    return np.asarray(order.to_working(stack.filled[:, None, None]))
 
 
 def _as_worked_on(series: Series, order: StoredOrder) -> Series:

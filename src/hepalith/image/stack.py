@@ -24,6 +24,9 @@ UNEVEN_MM = 0.02
 UNEVEN_RATIO = 0.02
 """Or this share of the distance between slices: it moves a volume by 2 % of one slice at most."""
 
+FILLED_GAP = 1.5
+"""Slices so many times the regular distance apart lack one between them."""
+
 SHIFT_VOXELS = 0.1
 """In-plane shift from slice to slice, over the stack, below which slices lie above each other.
 
@@ -51,6 +54,8 @@ class Stack:
         and columns; ``None`` where all lie at 0.
     warnings
         What was assumed or repaired.
+    filled
+        For every slice of `grid`, whether it stands for one that is missing; ``None`` where none is.
     """
 
     instances: tuple[Instance, ...]
@@ -58,6 +63,7 @@ class Stack:
     weights: NDArray[np.float64] | None
     shifts: NDArray[np.float64] | None
     warnings: tuple[str, ...]
+    filled: NDArray[np.bool_] | None = None
 
 
 def plan_stack(series: Series) -> Stack:
@@ -87,7 +93,8 @@ def plan_stack(series: Series) -> Stack:
     affine[:3, 0], affine[:3, 1], affine[:3, 2] = normal * gap, column * spacing[0], row * spacing[1]
     affine[:3, 3] = origin
     grid = Grid((count, encoding.rows + extra[0], encoding.columns + extra[1]), affine)
-    return Stack(instances, grid, weights, shifts, tuple(warnings))
+    filled = None if weights is None else _is_filled(weights, along, gap)
+    return Stack(instances, grid, weights, shifts, tuple(warnings), filled)
 
 
 def _plane(instance: Instance) -> Plane:
@@ -212,6 +219,15 @@ def _evened(
     snapped = np.round(weights)
     near = np.abs(weights - snapped) < UNEVEN_RATIO
     return regular, np.where(near, snapped, weights)
+
+
+def _is_filled(
+    weights: NDArray[np.float64], along: NDArray[np.float64], gap: float
+) -> NDArray[np.bool_] | None:
+    """Return which slices of the even grid lie between slices that are farther apart than they should be."""
+    below = np.minimum(weights.astype(np.intp), len(along) - 2)
+    between = (weights != np.round(weights)) & (np.diff(along)[below] > FILLED_GAP * gap)
+    return between if between.any() else None
 
 
 def _shifts(

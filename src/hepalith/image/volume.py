@@ -35,6 +35,9 @@ class Volume:
         bool, shape of `hu`: true where the source held no number (NaN, infinite) and `hu` is
         `AIR_HU`; ``None`` where every voxel was a number. Outside the body that is padding;
         inside the liver the image cannot be read.
+    filled
+        bool, one along the axes that slices were not stored along, so that it stretches over `hu`: true where
+        a missing slice was filled from its neighbours; ``None`` where none was missing.
     """
 
     hu: NDArray[np.int16]
@@ -42,6 +45,7 @@ class Volume:
     stored_order: StoredOrder = field(default_factory=StoredOrder)
     warnings: tuple[str, ...] = ()
     invalid: NDArray[np.bool_] | None = None
+    filled: NDArray[np.bool_] | None = None
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -51,7 +55,16 @@ class Volume:
     def cropped(self, box: Box) -> Volume:
         """Return the part of the volume inside `box`; the voxels are shared, not copied."""
         invalid = None if self.invalid is None else self.invalid[box.slices]
-        return Volume(self.hu[box.slices], self.grid.cropped(box), self.stored_order, self.warnings, invalid)
+        filled = self.filled_in(box)
+        hu, grid = self.hu[box.slices], self.grid.cropped(box)
+        return Volume(hu, grid, self.stored_order, self.warnings, invalid, filled)
+
+    def filled_in(self, box: Box) -> NDArray[np.bool_] | None:
+        """Return `filled` of the part inside `box`."""
+        if self.filled is None:
+            return None
+        some = zip(box.slices, self.filled.shape, strict=True)
+        return self.filled[tuple(part if n > 1 else slice(None) for part, n in some)]
 
     def pasted(self, part: NDArray[Any], box: Box) -> NDArray[Any]:
         """Return an array of the volume's whole shape, zero but for `part` inside `box`."""

@@ -96,5 +96,6 @@ def translate_clause(clause: str) -> str | None:
     for pattern, chinese in patterns:
         found = pattern.fullmatch(said)
         if found:
-            return chinese.format(**{key: term_in_chinese(said) for key, said in found.groupdict().items()})
+            blanks = found.groupdict().items()
+            return chinese.format(**{key: plain.get(said) or term_in_chinese(said) for key, said in blanks})
     return None

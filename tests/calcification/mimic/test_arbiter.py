@@ -89,3 +89,11 @@ def test_the_shipped_forest_knows_what_is_common() -> None:
     answers = set(_arbiter().forest.answers)
     assert {"calcification", "glue", "iodine_in_duct", "lipiodol", "clip_or_coil"} <= answers
     assert answers <= set(LABELS)
+
+
+@pytest.mark.parametrize("change", [{"outside_mm3": 900.0}, {"inside_share": 0.3}])
+def test_what_is_one_with_a_bone_is_left_to_the_judges(change: dict[str, float]) -> None:
+    seen = dataclasses.replace(CALCIUM, bone_mm=0.0, liver_about=0.4, **change)  # type: ignore[arg-type]
+    assert arbitrate(seen) == judge(seen)
+    apart = dataclasses.replace(seen, bone_mm=12.0)
+    assert arbitrate(apart) != judge(apart)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from hepalith.calcification.forest import Forest, load_forest
 from hepalith.calcification.mimic.appearance import Appearance
+from hepalith.calcification.mimic.bone import BONE_MM3
 from hepalith.calcification.mimic.change import judge_change
 from hepalith.calcification.mimic.feature import FEATURES, describe_feature, features_of
 from hepalith.calcification.mimic.judge import (
@@ -29,6 +30,7 @@ from hepalith.calcification.mimic.judge import (
     Verdict,
     all_votes,
     give_reason,
+    judge,
 )
 from hepalith.errors import UnreadableFileError
 
@@ -52,6 +54,9 @@ TRUSTED = 0.5
 judges alone say. Crowds left out would give it all. In 33 studies of the company set, which are not crowded,
 it then took three of 82 calcifications for something else, the judges one, and named six of 13 mimics, the
 judges eight; with a half it is no worse than they in either, nor in false calcifications."""
+
+MOSTLY_INSIDE = 0.5
+"""Share of a body in the liver's mask below which what touches bone is taken for a part of it."""
 
 SAID, TELLING = 2, 0.02
 """Most features that are told as reasons, and what each has added to the label's probability at least."""
@@ -156,6 +161,8 @@ def arbitrate(seen: Appearance, expected: Mapping[str, float] = NOTHING_EXPECTED
 
     `expected` holds the log odds that the patient's history adds to some labels.
     """
+    if _is_part_of_bone(seen):
+        return judge(seen, expected)
     arbiter, ballot = _arbiter(), count_votes(seen)
     asked = features_of(seen, ballot.here, VOTED)
     shares = arbiter.probabilities(asked, ballot, expected)
@@ -164,6 +171,12 @@ def arbitrate(seen: Appearance, expected: Mapping[str, float] = NOTHING_EXPECTED
     learned = "" if best == "calcification" else arbiter.why(asked, best)
     reason = give_reason(best, all_votes(seen), seen, probabilities, learned)
     return Verdict(best, probabilities[best], reason, probabilities)
+
+
+def _is_part_of_bone(seen: Appearance) -> bool:
+    """Return whether a body is one with a bone beside the liver: no crowd holds such, the judges know it."""
+    beside = seen.outside_mm3 >= BONE_MM3 or seen.inside_share < MOSTLY_INSIDE
+    return seen.bone_mm == 0.0 and beside
 
 
 def _shares(scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from hepalith.calcification.mimic.appearance import Appearance
 from hepalith.calcification.mimic.gallstone_and_bowel import is_dense_pool
 from hepalith.calcification.mimic.vote import Vote
 
-__all__ = ["judge_bone"]
+__all__ = ["BONE_MM3", "judge_bone"]
 
 BONE_MM3 = 250.0
 """Volume outside the search region from which a connected bright body counts as bone: a 12 mm
