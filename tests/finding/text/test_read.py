@@ -500,3 +500,16 @@ def test_a_typical_report_takes_less_than_five_milliseconds_warm() -> None:
 def test_a_cancer_in_doubt_is_a_solid_lesion_in_doubt(text: str, probability: float | None) -> None:
     kinds = [f for f in read_report(text).findings if f.id == "host_kind" and f.value == "solid"]
     assert [f.probability for f in kinds] == ([] if probability is None else [probability])
+
+
+@pytest.mark.parametrize("left", ["Coarse.", "Cannot exclude a small haemangioma.", "Calcified aorta."])
+def test_what_came_to_nothing_is_shown_though_each_word_is_known(left: str) -> None:
+    report = read_report(f"Calcified focus in segment V, 7 mm. {left} The spleen is normal.")
+    assert [span.words for span in report.not_understood] == [left.rstrip(".")]
+
+
+@pytest.mark.parametrize("open_", ["未除外胆管结石", "无法排除胆管结石", "胆管结石未排除"])
+def test_a_stone_that_is_left_open_is_not_certain(open_: str) -> None:
+    report = read_report(f"肝S4段强回声，大小6×4mm；{open_}。")
+    (relation,) = [f for f in report.findings if f.id == "duct_relation"]
+    assert relation.state is State.UNKNOWN

@@ -20,6 +20,10 @@ STATING = frozenset(
 )  # fmt: skip
 """Kinds of meaning that state something by themselves; a thing or a quality may have come to nothing."""
 
+TOLD = frozenset(("thing", "shape", "kind"))
+"""Kinds of meaning that tell of calcium or of a lesion: a clause that holds one and came to nothing is shown,
+though each of its words is known."""
+
 FEWEST_WORDS = 2
 """Fewest unknown words of English that make a clause worth showing; one may be a name."""
 
@@ -30,7 +34,9 @@ FEWEST_CHARACTERS = 3
 def list_unread(
     tokens: Tokens, sentences: Iterable[Sentence], used: Sequence[tuple[int, int]]
 ) -> Iterator[tuple[int, int]]:
-    """Yield the places of clauses from which nothing was read and whose words are not all known.
+    """Yield the places of clauses from which nothing was read, and which may say something.
+
+    They hold words that are not known, or speak of calcium or a lesion that came to nothing.
 
     `used` are the places, in characters, from which something was read.
     """
@@ -45,6 +51,9 @@ def list_unread(
             if any(a < end and begin < b for a, b in used):
                 continue
             if any(size.part == number for size in sentence.sizes):
+                continue
+            if any(m.probability and not TOLD.isdisjoint(m.tags.by_kind) for m in mine):
+                yield begin, end
                 continue
             covered = {place for m in mine for place in range(m.first, m.last)}
             if _is_unknown(tokens.words, [p for p in range(first, last) if p not in covered]):
