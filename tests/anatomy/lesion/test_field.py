@@ -33,7 +33,7 @@ def lay(
     affine = np.diag([2.0, 2.0, 2.0, 1.0])[[2, 1, 0, 3]]
     volume = Volume((hu + random.normal(0, 4, SHAPE)).astype(np.int16), Grid(SHAPE, affine))
     vessels = None if vessel is None else (vessel.astype(np.uint8), Box((0, 0, 0), SHAPE))
-    dense = None if calcium is None else (np.argwhere(calcium), 3.0)
+    dense = None if calcium is None else (np.argwhere(calcium), (3.0, 3.0, 3.0))
     field = lay_lesion_field(volume, given_liver(volume, mask), dense=dense, vessels=vessels)
     assert field is not None
     return field

@@ -306,3 +306,31 @@ def test_what_is_brighter_than_blood_could_make_it_is_no_lesion(hu: float, lesio
 def test_what_is_not_compact_and_holds_no_calcium_is_no_mass(compactness: float, mass: bool) -> None:
     lesion = replace(dark_with_bright_parts(), compactness=compactness)
     assert is_mass(Seen(lesion, 0.99)) is mass
+
+
+def shell(radius_mm: float, wall_mm: float = 1.5) -> NDArray[np.bool_]:
+    """Return a shell of calcium about the middle."""
+    return np.asarray((distance() <= radius_mm) & (distance() >= radius_mm - wall_mm))
+
+
+def bloomed(radius_mm: float) -> NDArray[np.float64]:
+    """Return parenchyma about a shell, brightened by the shell's blur."""
+    blur = ndimage.gaussian_filter(shell(radius_mm).astype(float), [3.0 / s for s in SPACING])
+    return parenchyma(55.0) + 400 * blur
+
+
+def test_the_blur_within_a_shell_of_calcium_is_no_lesion() -> None:
+    made = make(bloomed(9.0), shell(9.0), PLAIN, noise_hu=5.0, form="eggshell")
+    assert made.hosts.hosts == ()
+
+
+def test_fluid_within_a_shell_of_calcium_is_a_lesion() -> None:
+    hu = np.where(distance() < 11, 10.0, parenchyma(55.0))
+    made = make(hu, shell(12.0), PLAIN, noise_hu=5.0, form="eggshell")
+    assert [host.kind for host in made.hosts.hosts] == ["fluid"]
+
+
+def test_blood_within_a_shell_of_calcium_is_a_lesion() -> None:
+    hu = np.where(distance() < 15, 190.0, parenchyma(105.0))
+    made = make(hu, shell(16.0), PORTAL, noise_hu=5.0, form="eggshell")
+    assert len(made.hosts.hosts) == 1

@@ -138,7 +138,7 @@ def lay_lesion_field(
     volume: Volume,
     liver: Liver,
     *,
-    dense: tuple[NDArray[np.intp], float] | None = None,
+    dense: tuple[NDArray[np.intp], tuple[float, float, float]] | None = None,
     vessels: tuple[NDArray[Any], Box] | None = None,
     ducts: tuple[NDArray[Any], Box] | None = None,
 ) -> LesionField | None:
@@ -149,8 +149,8 @@ def lay_lesion_field(
     volume, liver
         The CT and its liver.
     dense
-        Voxels of the image that are dense (calcium, metal), shape (n, 3), and how far their blur reaches in
-        mm: no tissue is seen there.
+        Voxels of the image that are dense (calcium, metal), shape (n, 3), and how far their blur reaches
+        along each axis in mm: no tissue is seen there.
     vessels, ducts
         Labels of vessels and ducts, and their boxes.
     """
@@ -254,7 +254,9 @@ def _whole(filled: NDArray[np.bool_], coarse: Coarse, box: Box, liver: Liver) ->
     return whole
 
 
-def _blurred(dense: tuple[NDArray[np.intp], float], box: Box, coarse: Coarse) -> NDArray[np.bool_]:
+def _blurred(
+    dense: tuple[NDArray[np.intp], tuple[float, float, float]], box: Box, coarse: Coarse
+) -> NDArray[np.bool_]:
     """Return where what is dense, or its blur, reaches."""
     voxels, reach_mm = dense
     touched = np.zeros(coarse.hu.shape, np.bool_)
@@ -264,7 +266,8 @@ def _blurred(dense: tuple[NDArray[np.intp], float], box: Box, coarse: Coarse) ->
     touched[tuple(cells[good].T)] = True
     if not touched.any():
         return touched
-    near: NDArray[np.bool_] = edt.edt(~touched, anisotropy=(SPACING_MM,) * 3) <= reach_mm
+    share = tuple(SPACING_MM / r for r in reach_mm)
+    near: NDArray[np.bool_] = edt.edt(~touched, anisotropy=share) <= 1.0
     return near
 
 

@@ -15,7 +15,7 @@ from hepalith.anatomy.lesion.outline import Region
 from hepalith.finding.host.kind import rise
 from hepalith.finding.host.scene import HostScene
 
-__all__ = ["Seen", "credibility", "is_mass", "may_be_mass", "wall_calcified"]
+__all__ = ["Seen", "credibility", "is_mass", "large_enough", "may_be_mass", "wall_calcified"]
 
 WALL_SHARE, WALL_SLOPE, WALL_FROM = 0.15, 0.03, 0.6
 """Share of the directions from a lesion's middle in which one focus must be met for its wall to be called
@@ -113,7 +113,7 @@ def credibility(scene: HostScene, lesion: Lesion) -> float:
         (
             rise(lesion.roundness, ROUND_MIDDLE, ROUND_SLOPE),
             rise(lesion.compactness, COMPACT_MIDDLE, COMPACT_SLOPE),
-            rise(lesion.seen_ml, SIZE_ML, SIZE_SLOPE_ML),
+            large_enough(lesion.seen_ml),
             rise(abs(lesion.contrast_hu) / lesion.contrast_error_hu, CONTRAST_ERRORS, CONTRAST_SLOPE),
             1.0 - _is_of_the_edge(lesion),
             _bright_enough(lesion),
@@ -121,6 +121,11 @@ def credibility(scene: HostScene, lesion: Lesion) -> float:
             1.0 - rise(_foreign(scene, lesion.region), FOREIGN_SHARE, FOREIGN_SLOPE),
         )
     )
+
+
+def large_enough(seen_ml: float) -> float:
+    """Return the probability that what is seen of a region is too large for chance."""
+    return rise(seen_ml, SIZE_ML, SIZE_SLOPE_ML)
 
 
 def _is_of_the_edge(lesion: Lesion) -> float:

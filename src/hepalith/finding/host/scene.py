@@ -32,9 +32,10 @@ __all__ = [
     "voxels_of",
 ]
 
-BLUR_MM, BLUR_BEYOND_MM = 3.0, 1.5
-"""How far the blur of calcium hides the tissue about it at least: the in-plane blur and the copy's own; and
-how far beyond half a slice, where slices are thick."""
+BLUR_MM, BLUR_BEYOND_MM = 3.0, 1.0
+"""How far the blur of calcium hides the tissue about it at least, along each axis: the blur of the scan and
+the copy's own; and how far beyond the neighbouring voxel, where slices are thick or voxels wide: that voxel
+holds a part of the calcium's volume, often too little of it to be outlined."""
 
 ABOUT_MM = 7.0
 """How far about a focus its surroundings are looked at: 4 mm of tissue beyond the blur."""
@@ -118,8 +119,9 @@ def lay_field(
     """
     if not liver.is_in_view:
         return None
-    blur_mm = max(BLUR_MM, volume.spacing_mm[0] / 2 + BLUR_BEYOND_MM)
-    dense = (np.concatenate(list(voxels.values())), blur_mm) if voxels else None
+    k_mm, j_mm, i_mm = (max(BLUR_MM, s + BLUR_BEYOND_MM) for s in volume.spacing_mm)
+    reach_mm = (k_mm, j_mm, i_mm)
+    dense = (np.concatenate(list(voxels.values())), reach_mm) if voxels else None
     blood = (vessels.labels, vessels.box) if vessels is not None and vessels.seen and vessels.bright else None
     bile = (ducts.labels, ducts.box) if ducts is not None and ducts.ducts else None
     field = lay_lesion_field(volume, liver, dense=dense, vessels=blood, ducts=bile)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hepalith.anatomy.ducts.ducts import Ducts
+from hepalith.anatomy.lesion.field import SPACING_MM
 from hepalith.anatomy.lesion.lesion import Lesion, look_at_lesion
 from hepalith.anatomy.lesion.outline import Region
 from hepalith.anatomy.liver import Liver, Phase
@@ -19,7 +20,14 @@ from hepalith.calcification.focus import Foci, Focus
 from hepalith.finding.host.feature import features_of, position_of
 from hepalith.finding.host.host import Host, HostRelation, Hosts
 from hepalith.finding.host.kind import Blood, enhancement_of, kinds_of, rise
-from hepalith.finding.host.lesion import Seen, credibility, is_mass, may_be_mass, wall_calcified
+from hepalith.finding.host.lesion import (
+    Seen,
+    credibility,
+    is_mass,
+    large_enough,
+    may_be_mass,
+    wall_calcified,
+)
 from hepalith.finding.host.scene import (
     HostScene,
     Near,
@@ -58,6 +66,10 @@ calcium must come to blood to be called an aneurysm until shown otherwise. Our j
 
 REACHED = 0.85
 """Probability that calcium near an infiltrate, as `REACH_MM` says, belongs to it. Our judgement."""
+
+SHELL_CONE = 0.9
+"""Cosine of the angle (26°) within which a shell must lie, seen from its middle, before what it encloses:
+shells have gaps. Our judgement."""
 
 SHELLS = ("rim", "eggshell")
 """Forms of calcium that enclose something."""
@@ -127,7 +139,7 @@ def find_hosts(
             lesion = look_at_lesion(field, region)
             if lesion is not None:
                 about = [f for f in calcium if number in near[f.id].regions]
-                chance = max(credibility(scene, lesion), _enclosed(lesion, about, places))
+                chance = max(credibility(scene, lesion), _enclosed(scene, lesion, about, places))
                 seen[number] = Seen(lesion, chance)
     owner = {f.id: _owner(near[f.id], seen, phase) for f in calcium}
     held: dict[int, list[int]] = {}
@@ -169,10 +181,36 @@ def _owner(near: Near, seen: Mapping[int, Seen], phase: Phase) -> tuple[int, flo
     return best, chances.get(best, 0.0)
 
 
-def _enclosed(lesion: Lesion, about: Sequence[Focus], places: Mapping[int, NDArray[np.intp]]) -> float:
-    """Return the probability that a region is what a shell of calcium encloses, which needs no other sign."""
-    chances = [_shell_chance(f) * wall_calcified(lesion, {f.id: places[f.id]}) for f in about]
-    return SHELL_PRIOR * max(chances, default=0.0)
+def _enclosed(
+    scene: HostScene, lesion: Lesion, about: Sequence[Focus], places: Mapping[int, NDArray[np.intp]]
+) -> float:
+    """Return the probability that a region is what a shell of calcium encloses, which needs no other sign.
+
+    What is brighter than the liver may be the blur of the shell: enough of it must be seen within the shell,
+    where its blur does not reach.
+    """
+    most = 0.0
+    for focus in about:
+        chance = _shell_chance(focus) * wall_calcified(lesion, {focus.id: places[focus.id]})
+        if chance > 0.0 and lesion.contrast_hu > 0:
+            chance *= large_enough(_within(scene, lesion, places[focus.id]))
+        most = max(most, chance)
+    return SHELL_PRIOR * most
+
+
+def _within(scene: HostScene, lesion: Lesion, cells: NDArray[np.intp]) -> float:
+    """Return how many mL of what is seen of a region lie nearer to the middle of a shell than the shell."""
+    region, middle = lesion.region, cells.mean(axis=0)
+    seen = np.argwhere(region.body & scene.field.known[region.slices]) + np.asarray(region.start) - middle
+    wall = cells - middle
+    far, out = np.linalg.norm(seen, axis=1), np.linalg.norm(wall, axis=1)
+    rays = wall[out > 0] / out[out > 0][:, None]
+    if not len(seen) or not len(rays):
+        return 0.0
+    along = seen / np.maximum(far, 1e-6)[:, None] @ rays.T
+    nearest = along.argmax(axis=1)
+    behind = (along.max(axis=1) > SHELL_CONE) & (far < out[out > 0][nearest])
+    return float(behind.sum()) * SPACING_MM**3 / 1000
 
 
 def _shell_chance(focus: Focus) -> float:
