@@ -13,6 +13,7 @@ from hepalith.anatomy.coarse import SPACING_MM, smooth
 from hepalith.anatomy.outline.attached import drop_neighbours, open_ball
 from hepalith.anatomy.outline.body import Body
 from hepalith.anatomy.outline.border import place_border
+from hepalith.anatomy.outline.dense import add_dense
 from hepalith.anatomy.outline.diaphragm import find_ceiling
 from hepalith.anatomy.outline.field import average_within, diffuse_within, keep_touching
 from hepalith.anatomy.outline.masses import add_masses
@@ -29,6 +30,8 @@ LIVER_PART = 0.58
 draw a little tighter, as the shared scan's outline does."""
 WALL_SLOPE_MM = 1.5
 """Millimetres into the wall per unit of log odds taken from liver: the face is good to about 3 mm."""
+HELD = 0.95
+"""Probability of liver given to a dense body that the liver holds: whatever it measures."""
 LUNG_LEVEL_HU = -150
 """A voxel shared with lung is liver above this. Midway would be -370, but the diaphragm, 2-4 mm of
 muscle, lies between, and belongs to no organ; on the shared scan this level agrees best."""
@@ -155,8 +158,7 @@ def find_outline(
     spine = find_spine(body)
     doubt = _doubt_by_place(body, spine)
     held = np.zeros(hu.shape, dtype=np.bool_)
-    start = core.mask
-    mass_share = 0.0
+    start, mass_share = core.mask, 0.0
     for _ in range(2):
         grown, local = _grow(even, never, body, start, held, mean_hu=core.mean_hu, reach_hu=reach_hu)
         tolerance = max(TOLERANCE_SPREADS * spread + TOLERANCE_HU, contrast / CONTRAST_STEPS)
@@ -188,8 +190,9 @@ def find_outline(
     probability = _on_its_side(probability, mask)
     probability = place_border(hu, find_tissue(hu, body, core.mean_hu, HALF), body, mask, probability)
     mask = keep_touching(probability > 0.5, core.mask, every=prior is not None)
-    probability = _on_its_side(probability, mask)
-    return Outline(probability, mask, local, spread, core.spread_hu, mass_share)
+    whole = add_dense(hu, mask, local)
+    probability = np.where(whole & ~mask, np.float32(HELD), _on_its_side(probability, mask))
+    return Outline(probability, whole, local, spread, core.spread_hu, mass_share)
 
 
 def _on_its_side(probability: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
