@@ -39,6 +39,16 @@ def test_the_content_of_a_shell_is_not_taken_from_its_excess() -> None:
     assert value(focus.integrated_excess) == pytest.approx(truth, rel=0.03)
 
 
+@pytest.mark.parametrize("middle_mm", [0.0, 0.8, 1.6])
+def test_the_caps_of_a_shell_in_thick_slices_are_summed(middle_mm: float) -> None:
+    def body(z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        return np.asarray(shell(11.0, 1.5)(z - middle_mm, y, x))
+
+    seen = scan(body, 300.0, slice_mm=6.0, noise_hu=8.0, size_mm=40.0)
+    (focus,) = read(seen).calcifications
+    assert value(focus.integrated_excess) == pytest.approx(volume_mm3(shell(11.0, 1.5)) * 300, rel=0.05)
+
+
 def test_a_vessel_beside_a_focus_does_not_add_to_it() -> None:
     def vessel(z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
         return (x - 6.5) ** 2 + (y - 0.5) ** 2 + 0 * z < 9.0

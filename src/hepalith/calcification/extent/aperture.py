@@ -179,9 +179,10 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
     liver = continue_liver(hu, own, inside, free, level_hu=level, reach_hu=reach, spacing_mm=scene.spacing_mm)
     beyond = inside & ~liver
     share = scene.noise_share(box)
+    held = _held_by(extent)
     medium = carry_medium(
         hu,
-        about & liver & ~inside,
+        about & liver & ~inside & ~held,
         inside,
         level,
         spacing_mm=scene.spacing_mm,
@@ -189,7 +190,7 @@ def lay_aperture(candidate: Candidate, name: int, scene: Scene) -> Aperture:
         texture_hu=scene.surroundings.texture_hu,
         noise_share=share,
     )
-    content = _content_step(hu, extent, inside, level, scene)
+    content = _content_step(hu, held, inside, level, scene)
     background = np.float32(level) + np.where(content != 0, content, medium.step_hu)
     surface = 0.0
     if beyond.any():
@@ -277,9 +278,16 @@ def _regions(
 def _dilated(
     body: NDArray[np.bool_], reach: tuple[int, float], spacing_mm: tuple[float, float, float]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Return a body grown across slices and then in plane, and the distance in plane to the former."""
+    """Return a body grown across slices and then in plane, and the distance in plane to the former.
+
+    What a body encloses within one slice is covered in the next where that shows no ring of its own: a thick
+    slice thins the caps of a shell until nothing of them is outlined.
+    """
     across, in_plane = reach
     tall = ndimage.maximum_filter1d(body, 2 * across + 1, axis=0, mode="constant")
+    whole = np.stack([ndimage.binary_fill_holes(plane) if plane.any() else plane for plane in body])
+    if int(whole.sum()) > int(body.sum()):
+        tall |= ndimage.maximum_filter1d(whole, 2 * across + 1, axis=0, mode="constant") & ~whole
     # slices lie so far apart here that only distances within a slice count
     near = edt.edt(~tall, anisotropy=(1e4, *spacing_mm[1:]), black_border=False)
     return near <= in_plane, near
@@ -342,22 +350,34 @@ def _even_part(
     return np.asarray(use & (np.abs(smooth - level) <= RING_CLIP * spread)), RING_CLIP * spread
 
 
+def _held_by(extent: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what a body encloses, on all sides or within a slice."""
+    held = np.asarray(ndimage.binary_fill_holes(extent))
+    for k in np.flatnonzero(extent.any(axis=(1, 2))):
+        held[k] |= ndimage.binary_fill_holes(extent[k])
+    return held & ~extent
+
+
 def _content_step(
     hu: NDArray[np.float32],
-    extent: NDArray[np.bool_],
+    held: NDArray[np.bool_],
     inside: NDArray[np.bool_],
     level: float,
     scene: Scene,
 ) -> NDArray[np.float32]:
-    """Return how far what a shell encloses differs from the level about it, blurred; 0 without a shell."""
-    held = ndimage.binary_fill_holes(extent)
-    for k in np.flatnonzero(extent.any(axis=(1, 2))):
-        held[k] |= ndimage.binary_fill_holes(extent[k])
-    held &= ~extent
+    """Return how far what a shell encloses differs from the level about it, blurred; 0 without a shell.
+
+    Slices that end within the shell share its caps: the content is read between them. Where there is no such
+    slice it may be darker than what is read, and is not taken to be brighter than the level.
+    """
     deep = held & ~inside
+    middle = deep & ndimage.minimum_filter1d(held, 3, axis=0)
+    clear = int(middle.sum()) >= MIN_CONTENT_VOXELS
+    deep = middle if clear else deep
     if int(deep.sum()) < MIN_CONTENT_VOXELS:
         return np.zeros(hu.shape, np.float32)
     content = float(np.median(hu[deep]))
+    content = content if clear else min(content, level)
     spacing, blur = scene.spacing_mm, scene.blur
     sigma = [0.0, *(blur.in_plane_sigma_mm / s for s in spacing[1:])]
     share = ndimage.gaussian_filter(held.astype(np.float32), sigma)
