@@ -49,6 +49,12 @@ def test_the_caps_of_a_shell_in_thick_slices_are_summed(middle_mm: float) -> Non
     assert value(focus.integrated_excess) == pytest.approx(volume_mm3(shell(11.0, 1.5)) * 300, rel=0.05)
 
 
+def test_the_rest_of_a_shell_is_no_neighbour_of_a_sphere_fitted_to_a_part_of_it() -> None:
+    seen = scan(shell(9.0, 1.5), 500.0, slice_mm=6.0, noise_hu=8.0, size_mm=40.0)
+    (focus,) = read(seen).calcifications
+    assert value(focus.integrated_excess) == pytest.approx(volume_mm3(shell(9.0, 1.5)) * 500, rel=0.1)
+
+
 def test_a_vessel_beside_a_focus_does_not_add_to_it() -> None:
     def vessel(z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
         return (x - 6.5) ** 2 + (y - 0.5) ** 2 + 0 * z < 9.0

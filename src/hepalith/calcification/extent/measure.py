@@ -75,6 +75,11 @@ LARGEST_FIT = 1.5
 what lies about the focus, as where stones stand in a kidney. Our judgement."""
 
 
+MOST_FOREIGN = 0.5
+"""Most of the aperture's sum that a fit may lay to a neighbour: a sphere fitted to one side of a shell takes
+the rest of the shell for such. Our judgement."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
     """The measurements of one focus.
@@ -131,7 +136,7 @@ def measure(
     """
     total = sum_of(aperture, scene)
     most_mm = LARGEST_FIT * body.sphere_mm + scene.blur.in_plane_fwhm_mm
-    if fit is not None and fit.diameter_mm > most_mm:
+    if fit is not None and (fit.diameter_mm > most_mm or fit.foreign_hu_mm3 > MOST_FOREIGN * total):
         fit = None
     if fit is not None and body.unresolved and fit.holds:
         total -= fit.foreign_hu_mm3
