@@ -16,12 +16,9 @@ from hepalith.anatomy.phases import PhaseImage
 from hepalith.anatomy.vessels.vessels import Vessels
 from hepalith.calcification.detectability import AT_EXCESS_HU, find_detectability
 from hepalith.calcification.extent.agatston import score_agatston
-from hepalith.calcification.extent.aperture import Aperture, Scene, lay_aperture
-from hepalith.calcification.extent.blur_model import sphere_response
-from hepalith.calcification.extent.body import Body, look_at_body
+from hepalith.calcification.extent.aperture import Aperture, Scene
+from hepalith.calcification.extent.lay import lay_all, responses
 from hepalith.calcification.extent.measure import Measured, mass_of, measure
-from hepalith.calcification.extent.sphere import sphere_view
-from hepalith.calcification.extent.sphere_fit import SphereFit, believe_blur, fit_sphere
 from hepalith.calcification.focus import BESIDE_REASON, Detectability, Foci, Focus
 from hepalith.calcification.form.form import look_at_form
 from hepalith.calcification.form.morphology import FORMLESS_BLURS, describe_morphology
@@ -55,10 +52,6 @@ MIN_LIVER_VOXELS = 200
 OUTLINE_MM = 1.0
 """Error of the liver's outline, on top of half a voxel. Our judgement."""
 
-BLUR_SHARE = 0.3
-"""How far, as a share, the in-plane blur may be from its estimate (95 %): kernels differ by more than the
-skin's edge or the grid tells."""
-
 
 MOST_FILLED = 0.2
 """Most of its slices that may be missing and filled from their neighbours where a body is measured: what the
@@ -69,10 +62,6 @@ FILLED_REASON = "slices are missing where it lies"
 
 OIL_ROUNDS = 4
 """Most times that pieces of a nodule filled with iodised oil are told by those known already."""
-
-MOST_RESOLVED = 8
-"""Most bodies larger than the blur that a sphere is fitted to, to learn the blur from: more add time and
-little to what is known."""
 
 
 Watch = Callable[[Candidate, Box, Appearance], None]
@@ -134,10 +123,7 @@ def find_foci(
     mask = _pasted(liver, box)
     noise = estimate_noise(crop.hu, mask, spacing)
     blur = estimate_blur(volume, acquisition.slice_thickness_mm)
-    responses = tuple(
-        sphere_response(replace(blur, in_plane_fwhm_mm=blur.in_plane_fwhm_mm * factor), spacing)
-        for factor in (1.0, 1.0 - BLUR_SHARE, 1.0 + BLUR_SHARE)
-    )
+    exact, sharper, softer = responses(blur, spacing)
     around = describe_surroundings(crop.hu, mask, spacing, noise, aorta_hu=measure_aorta(volume, liver))
     evidence = lay_evidence(crop.hu, mask, spacing, noise=noise, blur=blur, surroundings=around)
     blood, wide = blood_level(around, phase), wide_blood_level(around, phase)
@@ -170,9 +156,9 @@ def find_foci(
         crop.grid,
         noise,
         blur,
-        responses[0],
-        responses[1],
-        responses[2],
+        exact,
+        sharper,
+        softer,
         around,
         acquisition.kernel or "",
     )
@@ -185,15 +171,13 @@ def find_foci(
         context=context,
         kvp=acquisition.kvp,
     )
-    apertures = [lay_aperture(candidate, n, scene) for n, candidate in enumerate(found, start=1)]
-    bodies = [look_at_body(aperture, scene) for aperture in apertures]
-    fits = _fit_spheres(apertures[:own], bodies[:own], scene) + [None] * (len(found) - own)
-    belief = believe_blur([fit for fit in fits if fit is not None])
+    laid = lay_all(found, own, scene)
+    first, scene = scene, laid.scene
     rows = list[_Row]()
     for n, (candidate, aperture, body, fit) in enumerate(
-        zip(found, apertures, bodies, fits, strict=True), start=1
+        zip(found, laid.apertures, laid.bodies, laid.fits, strict=True), start=1
     ):
-        measured = measure(aperture, scene, body, fit, belief)
+        measured = measure(aperture, scene, body, fit, laid.belief)
         if measured.integrated_excess.value <= 0:  # a bright edge, no body of its own
             continue
         words = _words_for(aperture, measured, scene)
@@ -217,7 +201,7 @@ def find_foci(
         lost = _share_filled(crop, row.candidate)
         foci.append(focus if lost <= MOST_FILLED else _unmeasured(focus))
     detectability = find_detectability(
-        evidence, asked, around, scene, blood_hu=blood, wide_hu=wide, enhanced=given
+        evidence, asked, around, first, blood_hu=blood, wide_hu=wide, enhanced=given
     )
     return Foci(tuple(foci), box, labels, detectability)
 
@@ -257,20 +241,6 @@ def _judge_beside_oil(rows: list[_Row], scene: Scene, expected: Mapping[str, flo
             if beside is not None:
                 rows[n] = replace(row, seen=beside, verdict=judge(beside, expected))
     return rows
-
-
-def _fit_spheres(apertures: list[Aperture], bodies: list[Body], scene: Scene) -> list[SphereFit | None]:
-    """Return the sphere fitted to each compact body: all that blur hides, and some that show the blur."""
-    view = sphere_view(scene.blur, scene.spacing_mm)
-    order = sorted(range(len(bodies)), key=lambda n: bodies[n].sphere_mm)
-    fits: list[SphereFit | None] = [None] * len(bodies)
-    resolved = 0
-    for n in order:
-        if not bodies[n].compact or resolved >= MOST_RESOLVED:
-            continue
-        resolved += not bodies[n].unresolved
-        fits[n] = fit_sphere(apertures[n], scene, view, bodies[n].sphere_mm)
-    return fits
 
 
 def _words_for(aperture: Aperture, measured: Measured, scene: Scene) -> Words:

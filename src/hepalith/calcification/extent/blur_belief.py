@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +18,13 @@ __all__ = [
     "EDGE",
     "EXCESS",
     "FIRST_BLUR",
+    "FROM_FOCI",
     "HALO",
     "LEVEL",
     "SIZE",
     "BlurBelief",
     "first_blur_sd",
+    "wider_blur",
 ]
 
 FIRST_BLUR = (0.0, 0.2)
@@ -30,6 +33,17 @@ edge in the image tells it: mean and standard deviation. Kernels differ as much.
 
 EDGE_BLUR = (0.05, 0.1)
 """The same where the skin's edge tells it: the sharper quarter of its crossings errs to the sharp side."""
+
+FROM_FOCI = "foci"
+"""Source of a blur that the foci of the scan themselves have told."""
+
+FOCI_BLUR = (0.0, 0.1)
+"""What is believed of the same where they have."""
+
+WIDER_FROM, WIDER_MOST = 0.15, 0.5
+"""Log of the blur over its estimate from which the foci, one standard deviation taken off, are believed to be
+blurred more, and most of it that is believed. A kernel is within a sixth of what the skin's edge shows; an
+image that was resampled is not. Our judgement."""
 
 FIRST_EDGE = (0.3, 0.2)
 """The same of the slice profile's soft edge, as a share of the slice: between the box of a sequential scan
@@ -92,7 +106,23 @@ def first_blur_sd(blur: Blur) -> float:
 
 
 def _first_blur(blur: Blur) -> tuple[float, float]:
+    if blur.source == FROM_FOCI:
+        return FOCI_BLUR
     return EDGE_BLUR if blur.source == "skin edge" else FIRST_BLUR
+
+
+def wider_blur(belief: BlurBelief) -> float:
+    """Return by what factor the foci of a scan show its blur to be wider than its estimate; 1 where not.
+
+    Examples
+    --------
+    >>> wider_blur(BlurBelief(blur=(0.1, 0.05)))
+    1.0
+    >>> round(wider_blur(BlurBelief(blur=(0.3, 0.05))), 2)
+    1.35
+    """
+    middle, sd = belief.blur
+    return math.exp(min(middle, WIDER_MOST)) if middle - sd > WIDER_FROM else 1.0
 
 
 def _kernel_class(kernel: str) -> str:

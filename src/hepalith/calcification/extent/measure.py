@@ -14,7 +14,7 @@ from hepalith.calcification.extent.blur_belief import BlurBelief
 from hepalith.calcification.extent.body import Body, sum_of
 from hepalith.calcification.extent.caliper import crossings, longest_caliper_mm
 from hepalith.calcification.extent.sphere_fit import SphereFit
-from hepalith.calcification.extent.sphere_volume import weigh_sphere
+from hepalith.calcification.extent.sphere_volume import SphereVolume, weigh_sphere
 from hepalith.calcification.extent.volume import volume_above_blur, volume_below_blur, volume_of_thin
 from hepalith.vocabulary import Assessed, Measurement, NotAssessable
 
@@ -74,6 +74,10 @@ LARGEST_FIT = 1.5
 """Most times the seen body's diameter, beyond one blur, that a fitted sphere may have: a larger one follows
 what lies about the focus, as where stones stand in a kidney. Our judgement."""
 
+
+AGREE_SHARE, AGREE_ERRORS = 0.4, 3.0
+"""Most that the sums of aperture and sphere may differ, as a share of the larger and in standard errors of
+the aperture's: beyond both, what the fit lays to the medium is the body's. Our judgement."""
 
 MOST_FOREIGN = 0.5
 """Most of the aperture's sum that a fit may lay to a neighbour: a sphere fitted to one side of a shell takes
@@ -150,8 +154,9 @@ def measure(
         total_se = math.hypot(total_se, CUT_SHARE * total)
     peak = float(aperture.excess[aperture.extent].max())
     limited = body.unresolved
-    if fitted and fit is not None:
-        sphere = weigh_sphere(fit, belief or BlurBelief())
+    sphere = _agreed(total, total_se, weigh_sphere(fit, belief or BlurBelief())) if fitted and fit else None
+    fitted = sphere is not None
+    if sphere is not None and fit is not None:
         apart = _apart(total, total_se, sphere.excess)
         unlike = math.hypot(BODY_SHARE, BODY_UNLIKE * fit.unlike)
         total, total_se = _joined(total, total_se, sphere.excess, sphere.excess_se, unlike)
@@ -217,6 +222,13 @@ def _doubted(volume: Measurement, sd: float) -> Measurement:
         return volume
     down, up = (math.hypot(math.log(r), Z95 * sd) for r in (value / low, high / value))
     return Measurement(value, volume.unit, value * math.exp(-down), value * math.exp(up))
+
+
+def _agreed(total: float, total_se: float, sphere: SphereVolume) -> SphereVolume | None:
+    """Return the sphere if its sum is not too far from the aperture's, else None."""
+    apart = abs(total - sphere.excess)
+    far = apart > AGREE_SHARE * max(total, sphere.excess) and apart > AGREE_ERRORS * total_se
+    return None if far else sphere
 
 
 def _apart(total: float, total_se: float, fitted: float) -> float:
