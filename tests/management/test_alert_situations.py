@@ -67,6 +67,13 @@ MUST: list[tuple[str, dict[str, Any]]] = [
     ),
     ("alert_cholangitis", {"symptoms": {"fever": True}, "findings": {"saccular_ducts": True}}),
     (
+        "alert_cholangitis",
+        {
+            "history": {"recurrent_cholangitis": True},
+            "findings": {**C, "duct_relation": "in_lumen", "dilated_ducts": True},
+        },
+    ),
+    (
         "alert_ce_complicated",
         {
             "exposures": {"dogs_or_livestock": True},
@@ -250,6 +257,14 @@ NOT: list[tuple[str, dict[str, Any]]] = [
         {
             "symptoms": {"fever": True},
             "findings": {**C, "dilated_ducts": False, "host_kind": "none", "largest_calcium": "3 mm"},
+        },
+    ),
+    (
+        "alert_cholangitis",
+        {
+            "history": {"recurrent_cholangitis": True},
+            "findings": {"duct_relation": "in_lumen", "dilated_ducts": True},
+            "symptoms": {"fever": False, "jaundice": False},
         },
     ),
     (

@@ -34,6 +34,15 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
         {"age_years": 1, "symptoms": {"symptom_duration": {"value": 300, "unit": "mo"}}},
         "symptom_duration of 300 months is longer than age_years = 1",
     ),
+    (
+        {"findings": {"focus_count": 0, "intrahepatic_calcification": True}},
+        "focus_count = 0 and intrahepatic_calcification = true contradict each other",
+    ),
+    ({"findings": {"focus_count": 0, "largest_calcium": "8 mm"}}, "focus_count = 0 and a largest_calcium"),
+    (
+        {"labs": {"direct_bilirubin": "4 mg/dL", "bilirubin": "34 umol/L"}},
+        "labs.direct_bilirubin of 4 mg/dL is a part of labs.bilirubin and cannot exceed its 1.98",
+    ),
     ({"exam_date": "2150-01-01"}, "exam_date = 2150-01-01 lies in the future"),
 ]
 
@@ -58,6 +67,8 @@ def test_what_cannot_be_is_refused_in_one_line(table: dict[str, Any], told: str)
         {"labs": {"leucocytes": {"value": 310, "unit": "10*3/uL"}}},
         {"labs": {"platelets": {"value": 200000, "unit": "/uL"}}},
         {"labs": {"afp": {"value": 3_000_000, "unit": "ng/mL"}}},
+        {"labs": {"direct_bilirubin": "34 umol/L", "bilirubin": "2 mg/dL"}},
+        {"findings": {"focus_count": 0, "intrahepatic_calcification": False}},
         {"sex": "other", "pregnancy": True},
         {"sex": "male", "subject": "fetus", "gestation_weeks": 20, "pregnancy": True},
         {"age_years": 0.3, "symptoms": {"symptom_duration": {"value": 5, "unit": "mo"}}},

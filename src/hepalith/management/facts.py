@@ -315,6 +315,12 @@ def may_have_cholangitis(known: Known) -> bool:
     return found.definite
 
 
+def has_attacks_of_cholangitis(known: Known) -> bool:
+    """Return whether attacks are told of, the ducts are wide or blocked, and fever now is not denied."""
+    told = known.has("recurrent_cholangitis") and not known.denies("fever")
+    return told and assess_cholangitis(known).obstructed
+
+
 def _grade(known: Known) -> int | None:
     return assess_cholangitis(known).grade
 
@@ -323,6 +329,7 @@ FACTS: Mapping[str, Callable[[Known], bool]] = {
     "aneurysm_suspected": may_be_aneurysm,
     "child_tumour_suspected": may_be_child_tumour,
     "child_under_five": is_child_under_five,
+    "cholangitis_attacks": has_attacks_of_cholangitis,
     "cholangitis_suspected": may_have_cholangitis,
     "plainly_solid": is_plainly_solid,
     "tokyo_1": lambda known: _grade(known) == 1,

@@ -38,6 +38,8 @@ class Cholangitis:
         A sign of inflammation and one of cholestasis or of imaging (A with B or C).
     definite
         One of each (A, B and C).
+    obstructed
+        A sign of imaging (C): wide ducts, or what blocks them.
     grade
         3 where any organ fails, 2 where two signs of a moderate one are met, 1 where neither can be
         any more, ``None`` where what is known leaves it open. Grades 3 and 2 stand whatever is unknown,
@@ -48,6 +50,7 @@ class Cholangitis:
 
     suspected: bool
     definite: bool
+    obstructed: bool
     grade: int | None
     met: tuple[str, ...]
     unknown: tuple[str, ...]
@@ -69,6 +72,7 @@ def assess_cholangitis(known: Known) -> Cholangitis:
     return Cholangitis(
         suspected=inflammation and (cholestasis or imaging),
         definite=inflammation and cholestasis and imaging,
+        obstructed=imaging,
         grade=_grade(severe, moderate),
         met=tuple(name for name, read in (severe | moderate).items() if read == "met"),
         unknown=tuple(name for name, read in (severe | moderate).items() if read == "unknown"),

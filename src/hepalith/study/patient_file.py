@@ -36,7 +36,7 @@ from hepalith.study.claim import (
     without,
 )
 from hepalith.study.patient import Patient
-from hepalith.study.possible import check_exam, check_person
+from hepalith.study.possible import check_exam, check_findings, check_person
 from hepalith.study.stated import is_unknown, normalised
 from hepalith.vocabulary import load_vocabulary
 
@@ -238,6 +238,7 @@ def make_patient(table: Mapping[str, Any], where: str = "patient") -> Patient:
         patient = place_claims(patient, list_claims({name: getattr(written, name) for name in TABLES}))
         check_exam(patient.exam_date, datetime.now(UTC).date())
         check_person(patient)
+        check_findings(patient)
     except ValueError as error:
         raise PatientFileError(f"{where}: {error}") from None
     return patient

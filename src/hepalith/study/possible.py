@@ -12,7 +12,7 @@ from importlib.resources import files
 from hepalith.study.patient import Patient
 from hepalith.vocabulary import Measurement, load_vocabulary
 
-__all__ = ["check_exam", "check_person", "refuse_impossible"]
+__all__ = ["check_exam", "check_findings", "check_person", "refuse_impossible"]
 
 YOUNGEST_MOTHER, OLDEST_MOTHER = 5.0, 75.0
 """Ages in years outside which nobody has been pregnant by any record. General knowledge, not checked."""
@@ -73,6 +73,31 @@ def refuse_impossible(term_id: str, numbers: Sequence[float], unit: str, *, wher
         raise ValueError(f"{name} is more than {bounds.above:g}{unit}, not {numbers[0]:g}")
     if bounds.whole and numbers[0] != int(numbers[0]) and len(numbers) == 1:
         raise ValueError(f"{name} is a whole number, not {numbers[0]:g}")
+
+
+COUNTED = ("intrahepatic_calcification", "multiple_foci", "diffuse_bilobar", "beaded_chain")
+"""Findings that zero calcifications leave no room for."""
+
+SAME = 1.001
+"""One laboratory value exceeds another from here: the same number in two units may differ by rounding."""
+
+
+def check_findings(patient: Patient) -> None:
+    """Raise `ValueError` where two of the numbers given, or a number and a finding, cannot both be true."""
+    count = patient.findings.get("focus_count")
+    if isinstance(count, Measurement) and count.value == 0 and not count.high:
+        for name in COUNTED:
+            if patient.knows(name) is True:
+                raise ValueError(f"focus_count = 0 and {name} = true contradict each other; leave one out")
+        if isinstance(patient.findings.get("largest_calcium"), Measurement):
+            raise ValueError("focus_count = 0 and a largest_calcium contradict each other; leave one out")
+    direct, total = (patient.labs.get(name) for name in ("direct_bilirubin", "bilirubin"))
+    if direct is None or total is None or direct.unit != total.unit or direct.value <= SAME * total.value:
+        return
+    raise ValueError(
+        f"labs.direct_bilirubin of {direct.value:g} {direct.unit} is a part of labs.bilirubin and cannot "
+        f"exceed its {total.value:g}: are the units right?"
+    )
 
 
 def check_person(patient: Patient) -> None:
