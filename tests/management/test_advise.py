@@ -1,5 +1,6 @@
 """Plans, dates and red flags: safe first, and never a date that nobody gave."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from itertools import pairwise
@@ -17,7 +18,8 @@ from hepalith.management.advise import add_months
 from hepalith.management.catalogue import load_catalogue
 from hepalith.management.policy import Rule, load_alerts
 from hepalith.settings import Settings
-from hepalith.study.patient import Patient
+from hepalith.study.patient import Patient, Value
+from hepalith.study.patient_file import make_patient
 from hepalith.vocabulary import Measurement, State, load_vocabulary
 
 LIVER = Subject("liver")
@@ -175,6 +177,27 @@ def test_an_inactive_cyst_is_watched_and_one_with_fever_is_not() -> None:
     assert "alert_ce_complicated" in alerts(
         plan(findings=cyst, setting="ce_endemic", symptoms={"fever": True})
     )
+
+
+def written(**findings: object) -> Mapping[str, Value]:
+    """Return findings as a patient file's are read."""
+    return make_patient({"findings": {"intrahepatic_calcification": True, **findings}}).findings
+
+
+def test_a_cyst_whose_stage_is_told_is_watched_and_not_characterised_again() -> None:
+    staged = plan(findings=written(ce_stage="CE4", host_diameter="62 mm"))
+    assert "watch_echinococcal_cyst" in actions(staged)
+    assert "characterise_host" not in actions(staged)
+    assert "characterise_host" in actions(plan(findings=written(host_diameter="62 mm")))
+
+
+def test_where_a_report_leaves_a_duct_stone_open_ultrasound_has_not_decided() -> None:
+    told = {"largest_calcium": "6 mm", "dilated_ducts": False}
+    sure = plan("article", findings=written(**told, duct_relation="apart"))
+    left = plan("article", findings=written(**told, duct_relation={"in_lumen": 0.5, "apart": 0.5}))
+    assert "follow_up_ultrasound" in actions(sure)
+    assert "follow_up_ultrasound" not in actions(left)
+    assert "ct_where_undecided" in actions(left)
 
 
 def test_a_ring_that_enhances_like_the_aorta_is_an_aneurysm_first_of_all() -> None:

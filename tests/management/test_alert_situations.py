@@ -191,6 +191,7 @@ def w(**findings: Any) -> dict[str, Any]:
 
 
 NOT: list[tuple[str, dict[str, Any]]] = [
+    ("alert_host", {"findings": {**C, "ce_stage": "CE4", "host_diameter": "62 mm"}}),
     ("*", w(largest_calcium="4 mm")),
     ("*", w(focus_count=2, side_of_foci="right")),
     ("*", w(acoustic_shadow="clean", largest_calcium="8 mm", spleen_calcium=True)),

@@ -15,7 +15,7 @@ from typing import Literal
 
 from hepalith.management.known import Known
 
-__all__ = ["SOURCE", "Cyst", "StageGroup", "stage_cyst", "stage_group"]
+__all__ = ["GROUPS", "SOURCE", "Cyst", "StageGroup", "stage_cyst", "stage_group"]
 
 SOURCE = "WHO-IWGE 2010, PMID 19931502 (B)"
 

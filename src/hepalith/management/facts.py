@@ -135,7 +135,10 @@ def has_host(known: Known) -> bool:
     signs = ("within_mass", "bulls_eye", *LESION_SIGNS)
     if any(known.has(s) for s in signs) or known.chose("enhancement", LESION_ENHANCEMENT):
         return True
-    return known.measured("host_diameter") is not None and not known.states("host_kind")
+    staged = known.chose(
+        "ce_stage", tuple(echinococcosis.GROUPS)
+    )  # who stages a hydatid cyst has seen what it holds
+    return known.measured("host_diameter") is not None and not known.states("host_kind") and not staged
 
 
 def is_plainly_solid(known: Known) -> bool:
@@ -176,10 +179,20 @@ def has_risk(known: Known) -> bool:
     return stated or is_child_under_five(known) or any(known.probability(r) >= ALERT_FROM for r in RISKS)
 
 
+STONE_SURE = 0.8
+"""Probability from which a report that puts a focus into a duct leaves nothing open. Our judgement."""
+
+
+def leaves_stone_open(known: Known) -> bool:
+    """Return whether a person or a report says that a focus may lie in a duct, and may not."""
+    told = any(f.source in ("person", "text") for f in known.of("duct_relation"))
+    return told and ALERT_FROM <= known.choice_probability("duct_relation", ("in_lumen",)) < STONE_SURE
+
+
 def is_simple(known: Known) -> bool:
-    """Return whether a simple focus leads clearly, with no lesion around it."""
+    """Return whether a simple focus leads clearly, with no lesion around it and no stone left open."""
     leads = known.leads(("simple_healed",)) and known.leading_probability() >= SIMPLE_FROM
-    return leads and not has_host(known)
+    return leads and not has_host(known) and not leaves_stone_open(known)
 
 
 def is_definite_simple(known: Known) -> bool:
@@ -200,7 +213,8 @@ def is_definite_simple(known: Known) -> bool:
 def is_unclear(known: Known) -> bool:
     """Return whether no explanation is good enough to act on."""
     diagnoses = known.differential.diagnoses
-    weak_simple = known.leads(("simple_healed",)) and known.leading_probability() < SIMPLE_FROM
+    weak = known.leading_probability() < SIMPLE_FROM or leaves_stone_open(known)
+    weak_simple = known.leads(("simple_healed",)) and weak
     poor = known.leading_probability() < UNCLEAR_BELOW or known.leads(("none_of_these",))
     return bool(diagnoses) and (poor or weak_simple)
 
