@@ -21,6 +21,7 @@ from hepalith.training.ultrasound import shadows
 from hepalith.training.ultrasound.export import export_sono
 from hepalith.training.ultrasound.fit import fit_file
 from hepalith.training.ultrasound.forms import write_forms
+from hepalith.training.ultrasound.gas import write_gas
 from hepalith.training.ultrasound.judge import write_judge
 from hepalith.training.ultrasound.measures import CROWDED, measure_set
 from hepalith.training.ultrasound.planes import simulate_planes
@@ -71,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     shading = steps.add_parser("shadows", help="make the forest that grades shadows on ultrasound")
     shading.add_argument("--out", type=Path, required=True)
     shading.add_argument("--count", type=int, default=600, help="how many pictures (default: %(default)s)")
+    telling = steps.add_parser("gas", help="make the forest that tells gas on ultrasound")
+    telling.add_argument("--out", type=Path, required=True)
+    telling.add_argument("--count", type=int, default=1200, help="how many pictures (default: %(default)s)")
     forming = steps.add_parser("forms", help="make the forest that names forms on ultrasound")
     forming.add_argument("--out", type=Path, required=True)
     return parser
@@ -175,6 +179,8 @@ def main() -> int:
         couinaud.write_atlas(arguments.out, rows, arguments.count)
     elif arguments.step == "forms":
         write_forms(arguments.out)
+    elif arguments.step == "gas":
+        write_gas(arguments.out, arguments.count)
     elif arguments.step == "shadows":
         shadows.write_shadows(arguments.out, arguments.count)
     else:

@@ -9,7 +9,9 @@ from types import MappingProxyType
 
 from hepalith.calcification.echo import COUNTED
 from hepalith.calcification.mimic.vote import Vote
-from hepalith.calcification.ultrasound.evidence import log_odds_of_focus
+from hepalith.calcification.ultrasound.evidence import log_odds_of_focus, weigh
+from hepalith.calcification.ultrasound.evidence_measures import measures_asked
+from hepalith.calcification.ultrasound.gas import gas_words, log_odds_of_gas
 from hepalith.calcification.ultrasound.mimic import PRIORS, weigh_mimics
 from hepalith.calcification.ultrasound.sight import Sight
 
@@ -49,12 +51,15 @@ def judge_echo(sight: Sight) -> Verdict | None:
 
     Notes
     -----
-    The focus is judged against all else, what the mimics' judges say being one measure of it; what is left is
-    parted among the mimics by their own log odds. The focus's share is parted between calcification and
-    echogenic focus by its shadow.
+    The focus is judged against all else, what the mimics' judges say being one measure of it; the odds for
+    gas are added to those against it. What is left is gas by its own probability, and for the rest parted
+    among the other mimics by their log odds. The focus's share is parted between calcification and echogenic
+    focus by its shadow.
     """
     score, votes = weigh_mimics(sight)
-    likely = 1.0 / (1.0 + math.exp(-log_odds_of_focus(sight, score)))
+    odds_of_gas = math.exp(log_odds_of_gas(sight, measures_asked(sight, weigh(sight, score))))
+    gas = odds_of_gas / (1.0 + odds_of_gas)
+    likely = 1.0 / (1.0 + math.exp(-log_odds_of_focus(sight, score)) + odds_of_gas)
     top = max(score.values())
     share = {label: math.exp(value - top) for label, value in score.items()}
     total = sum(share.values())
@@ -62,9 +67,10 @@ def judge_echo(sight: Sight) -> Verdict | None:
     probabilities = {
         "calcification": likely * calcium,
         "echogenic_focus": likely * (1.0 - calcium),
-        **{label: (1.0 - likely) * value / total for label, value in share.items()},
+        "gas": (1.0 - likely) * gas,
+        **{label: (1.0 - likely) * (1.0 - gas) * value / total for label, value in share.items()},
     }
-    pool = COUNTED if likely >= OPERATING_POINT else tuple(PRIORS)
+    pool = COUNTED if likely >= OPERATING_POINT else ("gas", *PRIORS)
     best = max(pool, key=lambda label: probabilities[label])
     if best not in COUNTED and not _is_worth_naming(best, probabilities[best], likely, sight):
         return None
@@ -100,5 +106,7 @@ def _reason(label: str, sight: Sight, votes: list[Vote]) -> str:
             (v for v in votes if v.label != "undetermined" and v.weight > 1.5), key=lambda v: -v.weight
         )
         return "; ".join([*words, *(f"but {v.reason}" for v in against[:1])])
+    if label == "gas":
+        return gas_words(sight)
     chosen = sorted((v for v in votes if v.label == label), key=lambda v: -v.weight)
     return "; ".join(v.reason for v in chosen[:2]) or "bright, but no more than much else in this picture"

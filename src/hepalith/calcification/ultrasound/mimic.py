@@ -1,20 +1,19 @@
-"""What shines on ultrasound and is no focus of the liver: a judge for each, with its evidence in log odds."""
+"""What shines on ultrasound and is no focus of the liver: a judge for each, with its evidence in log odds.
+
+Gas is told by what it was learned from (`gas`): no single measure tells it.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 from hepalith.calcification.mimic.vote import Vote
-from hepalith.calcification.ultrasound.evidence import BLAZING, PLAIN_CONTRAST
 from hepalith.calcification.ultrasound.shadow_trail import Trail
 from hepalith.calcification.ultrasound.sight import Sight
 
 __all__ = ["MIMICS", "PRIORS", "weigh_mimics"]
 
 PRIORS: dict[str, float] = {
-    "gas": -8.3,
     "ligament_or_fissure": -3.0,
     "diaphragm": -4.0,
     "gallstone": -5.0,
@@ -41,60 +40,6 @@ FLAT_TILT = 0.6
 
 AT_DARK = 0.12
 """Share of the surroundings within the gallbladder from which a body is in or at it. Our judgement."""
-
-STRIPES = 0.45
-"""Correlation of a trail with itself from which it is striped: the upper decile of plain tissue."""
-
-GAS: Mapping[str, float] = MappingProxyType(
-    {
-        "striped": 3.1,
-        "deviates": 0.43,
-        "blaze": 0.26,
-        "standing_out": 0.75,
-        "clean": -0.85,
-        "liver": 3.4,
-        "dark": -2.6,
-        "by_dark": -2.1,
-        "goes_on": -1.4,
-        "on_line": -2.0,
-    }
-)
-"""Log odds for gas by each measure: a logistic regression, signs held to what is meant, over the bright
-bodies of 216 development phantoms that are no foci (133 of them gas) and of the 30 stills, in which no gas is
-known. With a fifth of the pictures left out in turn, 51 of 133 are named, and 14 bodies that are no gas."""
-
-STANDS_OUT, MOST_DEVIATIONS = 3.0, 7.0
-"""Deviations of speckle from which brightness speaks for gas, and over how many more."""
-
-
-def judge_gas(seen: Sight) -> list[Vote]:
-    """Return the evidence for gas in ducts: very bright, in liver, evenly repeated stripes behind it.
-
-    Notes
-    -----
-    A bright or hazy trail alone is no evidence: behind one in three bright bodies of plain speckle something
-    shines. What gas has and speckle has not is its own brightness and the even spacing of its echoes.
-    """
-    p = seen.shadow.probabilities
-    hazy, tail = p.get("dirty", 0.0), p.get("comet_tail", 0.0)
-    ripple = max(seen.trail.ripple, 0.0) if isinstance(seen.trail, Trail) else 0.0
-    bright = (
-        GAS["deviates"] * min(max(seen.body.deviates - STANDS_OUT, 0.0), MOST_DEVIATIONS)
-        + GAS["blaze"] * min(max(seen.body.contrast - PLAIN_CONTRAST, 0.0), BLAZING)
-        + GAS["standing_out"] * math.log(max(seen.standing_out, 0.1))
-    )
-    place = (
-        GAS["liver"] * seen.about.liver + GAS["dark"] * seen.about.dark + GAS["by_dark"] * seen.about.by_dark
-    )
-    line = GAS["goes_on"] * seen.body.goes_on + GAS["on_line"] * seen.about.on_line
-    word = "a bright tail behind it" if tail > hazy else "a dirty shadow behind it"
-    striped = GAS["striped"] * ripple * (hazy + tail)
-    return [
-        Vote("gas", striped, "evenly repeated stripes behind it" if ripple > STRIPES else word),
-        Vote("gas", bright, "as bright as only gas, calcium and metal are"),
-        Vote("gas", place + line, "it lies in the liver, away from dark bodies"),
-        Vote("gas", GAS["clean"] * p.get("clean", 0.0), "a clean shadow behind it"),
-    ]
 
 
 def judge_ligament(seen: Sight) -> list[Vote]:
@@ -181,7 +126,6 @@ def judge_border(seen: Sight) -> list[Vote]:
 
 
 MIMICS: tuple[Callable[[Sight], list[Vote]], ...] = (
-    judge_gas,
     judge_ligament,
     judge_diaphragm,
     judge_gallstone,

@@ -20,9 +20,9 @@ from hepalith.evaluation.ultrasound.pictures import sono_plan_of
 from hepalith.image.picture import Picture, find_pictures
 from hepalith.phantom.ultrasound.entry import SonoPhantom
 from hepalith.phantom.ultrasound.make import make_sonogram
-from hepalith.phantom.ultrasound.truth import SonoFocus
+from hepalith.phantom.ultrasound.truth import SonoFocus, SonoTruth
 
-__all__ = ["CROWDED", "BodyRow", "PictureRow", "load_measures", "measure_set"]
+__all__ = ["CROWDED", "BodyRow", "PictureRow", "load_measures", "measure_set", "names_of"]
 
 REACH_MM = 2.0
 """How far beyond half the diagonal of a true body's box a body's centre may lie, as in the evaluation."""
@@ -88,19 +88,18 @@ def load_measures(path: Path) -> list[PictureRow]:
 
 def _measure(kind: str, seed: int, made: SonoPhantom, contents: str) -> PictureRow:
     """Return one picture's row."""
-    sights: list[tuple[Sight, tuple[float, ...]]] = []
+    seen: list[tuple[Sight, str]] = []
     for picture in find_pictures(made.cine):
         levels = picture.levels(0)
         sonogram = map_sonogram(levels, picture)
         found = see_bodies(levels, picture, sonogram, find_scales(levels, picture, sonogram))
-        sights += [(sight, _box(sight, picture)) for sight in found]
+        seen += zip(found, names_of(found, picture, made.truth), strict=True)
     truth = made.truth
-    reach = REACH_MM / truth.mm_per_px
-    names = _name([box for _, box in sights], truth.foci, truth.mimics, reach)
+    names = [name for _, name in seen]
     still = contents if kind not in {"phantoms", CROWDED} else ""
     if still in BRIGHT_STILLS:
         names = [name if name.isdigit() else "unsure" for name in names]
-    bodies = [_row(sight, name) for (sight, _), name in zip(sights, names, strict=True)]
+    bodies = [_row(sight, name) for (sight, _), name in zip(seen, names, strict=True)]
     foci: list[dict[str, float | str]] = [
         {
             "id": f.id, "contrast": f.contrast_sd, "shadow": f.shadow.grade, "form": f.morphology,
@@ -110,6 +109,12 @@ def _measure(kind: str, seed: int, made: SonoPhantom, contents: str) -> PictureR
         if f.visible
     ]  # fmt: skip
     return PictureRow(kind, seed, still, foci, bodies)
+
+
+def names_of(sights: list[Sight], picture: Picture, truth: SonoTruth) -> list[str]:
+    """Return what each bright body of a picture truly is, as :class:`BodyRow` has it."""
+    reach = REACH_MM / truth.mm_per_px
+    return _name([_box(sight, picture) for sight in sights], truth.foci, truth.mimics, reach)
 
 
 def _row(sight: Sight, name: str) -> BodyRow:
