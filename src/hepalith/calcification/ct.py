@@ -52,7 +52,6 @@ MIN_LIVER_VOXELS = 200
 OUTLINE_MM = 1.0
 """Error of the liver's outline, on top of half a voxel. Our judgement."""
 
-
 MOST_FILLED = 0.2
 """Most of its slices that may be missing and filled from their neighbours where a body is measured: what the
 missing ones held is not known. Our judgement."""

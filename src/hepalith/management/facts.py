@@ -135,9 +135,8 @@ def has_host(known: Known) -> bool:
     signs = ("within_mass", "bulls_eye", *LESION_SIGNS)
     if any(known.has(s) for s in signs) or known.chose("enhancement", LESION_ENHANCEMENT):
         return True
-    staged = known.chose(
-        "ce_stage", tuple(echinococcosis.GROUPS)
-    )  # who stages a hydatid cyst has seen what it holds
+    # Who stages a hydatid cyst has seen what it holds.
+    staged = known.chose("ce_stage", tuple(echinococcosis.GROUPS))
     return known.measured("host_diameter") is not None and not known.states("host_kind") and not staged
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hepalith.errors import UsageError
 from hepalith.phantom.body.abdomen import make_abdomen
 from hepalith.phantom.body.variation import draw_variation
 from hepalith.training import couinaud
@@ -161,6 +162,17 @@ def main() -> int:
     """Run one step."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     arguments = _parser().parse_args()
+    if "out" in arguments:  # before the work, so that it is not lost for want of a folder
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _run(arguments)
+    except UsageError as error:
+        raise SystemExit(f"hepalith.training {arguments.step}: {error}") from None
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    """Run one step, whatever it is of."""
     if arguments.step.startswith("foci-"):
         _run_foci_step(arguments)
     elif arguments.step.startswith("mimics-"):
@@ -185,7 +197,6 @@ def main() -> int:
         shadows.write_shadows(arguments.out, arguments.count)
     else:
         log.info("largest difference of a probability: %.4f", export(arguments.weights, arguments.out))
-    return 0
 
 
 if __name__ == "__main__":

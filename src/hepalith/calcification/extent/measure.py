@@ -74,7 +74,6 @@ LARGEST_FIT = 1.5
 """Most times the seen body's diameter, beyond one blur, that a fitted sphere may have: a larger one follows
 what lies about the focus, as where stones stand in a kidney. Our judgement."""
 
-
 AGREE_SHARE, AGREE_ERRORS = 0.4, 3.0
 """Most that the sums of aperture and sphere may differ, as a share of the larger and in standard errors of
 the aperture's: beyond both, what the fit lays to the medium is the body's. Our judgement."""

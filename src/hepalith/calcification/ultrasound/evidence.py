@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from importlib import resources
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hepalith.calcification.forest import Forest, load_forest
-from hepalith.calcification.ultrasound.evidence_measures import measures_asked
 from hepalith.calcification.ultrasound.sight import Sight
 
 __all__ = ["BARE", "WEIGHTS", "log_odds_of_focus", "weigh"]
@@ -88,23 +90,22 @@ PLAIN_CONTRAST, BLAZING = 5.0, 6.0
 """Deviations of speckle up to which contrast speaks most, and beyond it how many more count."""
 
 
-def log_odds_of_focus(sight: Sight, mimics: Mapping[str, float]) -> float:
+def log_odds_of_focus(sight: Sight, weighed: Mapping[str, float], asked: NDArray[np.float64]) -> float:
     """Return the log odds that a body is a focus in the liver rather than speckle, a wall or a mimic.
 
-    `mimics` are the log odds of each by its own judge (`weigh_mimics`).
+    `weighed` are its measures for the weights (`weigh`), `asked` those for the forest
+    (`evidence_measures.measures_asked`).
 
     Notes
     -----
     Two readers are heard: the weights, which hold where nothing like a picture was learned from, and a forest
     of trees, which knows what measures mean together.
     """
-    seen = weigh(sight, mimics)
-    by_weights = sum(WEIGHTS[name] * value for name, value in seen.items())
+    by_weights = sum(WEIGHTS[name] * value for name, value in weighed.items())
     if by_weights < LEAST_ASKED:
         return by_weights
-    least = GLARING_ODDS if _is_glaring(sight, seen) else -math.inf
-    said = float(_forest().ask(measures_asked(sight, seen))[0])
-    said = _within(said, LEAST_SAID, 1.0 - LEAST_SAID)
+    least = GLARING_ODDS if _is_glaring(sight, weighed) else -math.inf
+    said = _within(float(_forest().ask(asked)[0]), LEAST_SAID, 1.0 - LEAST_SAID)
     by_forest = math.log(said / (1.0 - said))
     return max(least, (1.0 - FOREST_SHARE) * by_weights + FOREST_SHARE * by_forest + FOREST_SHIFT)
 

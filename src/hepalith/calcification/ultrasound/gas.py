@@ -31,7 +31,7 @@ from pictures that hold more gas than most. Fitted with a logistic law: 1.9 and 
 phantoms, 1.5 and -1.8 on 150 real stills with bodies put in; between the two is our judgement."""
 
 LEAST_SAID = 0.01
-"""Least probability of the forest, and of its contrary."""
+"""Least probability of the forest, and of its contrary: 100 trees hardly know rarer. Our judgement."""
 
 STRIPES = 0.45
 """Correlation of a trail with itself from which it is striped: the upper decile of plain tissue."""

@@ -57,9 +57,11 @@ def judge_echo(sight: Sight) -> Verdict | None:
     focus by its shadow.
     """
     score, votes = weigh_mimics(sight)
-    odds_of_gas = math.exp(log_odds_of_gas(sight, measures_asked(sight, weigh(sight, score))))
+    weighed = weigh(sight, score)
+    asked = measures_asked(sight, weighed)
+    odds_of_gas = math.exp(log_odds_of_gas(sight, asked))
     gas = odds_of_gas / (1.0 + odds_of_gas)
-    likely = 1.0 / (1.0 + math.exp(-log_odds_of_focus(sight, score)) + odds_of_gas)
+    likely = 1.0 / (1.0 + math.exp(-log_odds_of_focus(sight, weighed, asked)) + odds_of_gas)
     top = max(score.values())
     share = {label: math.exp(value - top) for label, value in score.items()}
     total = sum(share.values())

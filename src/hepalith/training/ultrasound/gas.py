@@ -20,7 +20,7 @@ from hepalith.image.picture import find_pictures
 from hepalith.phantom.ultrasound.entry import SonoPhantom
 from hepalith.phantom.ultrasound.make import make_sonogram
 from hepalith.training.ultrasound.measures import names_of
-from hepalith.training.ultrasound.shadows import FIRST_OF_TEST, fit_forest
+from hepalith.training.ultrasound.shadows import FIRST_OF_TEST, fit_forest, gather_rows
 
 __all__ = ["gas_rows", "make_gas_rows", "write_gas"]
 
@@ -29,13 +29,13 @@ DRAWN_FROM, GAS_FROM, CROWDED_FROM = 60_000, 70_000, 80_000
 Development split; what is reported of development phantoms is measured on other seeds."""
 
 TREES, LEAST_LEAF, TRIED = 100, 3, 0.3
-"""Trees, bodies in a leaf, and the share of measures tried at a node. Our judgement; flat about these."""
+"""Trees, bodies in a leaf, and the share of measures tried at a node. Our judgement; no other was tried."""
 
 log = logging.getLogger(__name__)
 
 
-def make_gas_rows(number: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the measures (body, measure), and which body is gas, of one of the pictures, from 0."""
+def make_gas_rows(number: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the measures (body, measure), and which body is gas (body, 1), of a picture by its number."""
     turn, which = divmod(number, 3)
     if which == 0:
         return gas_rows(make_sonogram(DRAWN_FROM + turn))
@@ -44,8 +44,8 @@ def make_gas_rows(number: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     return gas_rows(make_sonogram(CROWDED_FROM + turn, contents="case:crowded"))
 
 
-def gas_rows(phantom: SonoPhantom) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the measures (body, measure), and which body is gas, of a phantom's bright bodies.
+def gas_rows(phantom: SonoPhantom) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the measures (body, measure), and which body is gas (body, 1), of a phantom's bright bodies.
 
     Pieces of a focus and what nobody knows are left out, and bodies behind which nothing can be judged.
     """
@@ -59,8 +59,8 @@ def gas_rows(phantom: SonoPhantom) -> tuple[NDArray[np.float64], NDArray[np.bool
                 continue
             own = measures_asked(sight, weigh(sight, weigh_mimics(sight)[0]))
             asked.append(gas_measures(sight.trail, own))
-            told.append(name == "gas")
-    return np.reshape(asked, (-1, len(GAS_ASKED))), np.array(told, dtype=np.bool_)
+            told.append(float(name == "gas"))
+    return np.reshape(asked, (-1, len(GAS_ASKED))), np.reshape(told, (-1, 1))
 
 
 def write_gas(out: Path, count: int) -> None:
@@ -74,15 +74,10 @@ def write_gas(out: Path, count: int) -> None:
     most = 3 * min(GAS_FROM - DRAWN_FROM, CROWDED_FROM - GAS_FROM, FIRST_OF_TEST - CROWDED_FROM)
     if count > most:
         raise UsageError(f"at most {most} pictures: later seeds are for others")
-    rows = []
-    for number in range(count):
-        rows.append(make_gas_rows(number))
-        if len(rows) % 50 == 0:
-            log.info("%d pictures, %d bodies", len(rows), sum(len(told) for _, told in rows))
-    asked, told = (np.concatenate(part) for part in zip(*rows, strict=True))
+    asked, told = gather_rows(make_gas_rows, count)
     forest = fit_forest(
         asked,
-        told[:, None].astype(np.float64),
+        told,
         trees=TREES,
         names=(GAS_ASKED, ("gas",)),
         least_leaf=LEAST_LEAF,

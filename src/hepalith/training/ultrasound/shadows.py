@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,7 @@ from hepalith.phantom.ultrasound.make import make_sonogram
 from hepalith.phantom.ultrasound.truth import ShadowTruth, SonoFocus
 from hepalith.training.forest import lay_out
 
-__all__ = ["fit_forest", "make_rows", "matched", "rows_of", "soft_grades"]
+__all__ = ["fit_forest", "gather_rows", "make_rows", "matched", "rows_of", "soft_grades"]
 
 DRAWN_FROM, CROWDED_FROM = 20_000, 40_000
 """First seeds of the pictures that are learned from, as drawn and crowded, by turns: development split. What
@@ -129,6 +129,27 @@ def fit_forest(
     return lay_out([tree.tree_ for tree in model.estimators_], *names)
 
 
+def gather_rows(
+    make: Callable[[int], tuple[NDArray[np.float64], NDArray[np.float64]]], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the measures and answers of the bodies of so many pictures, numbered from 0, as one table.
+
+    Raises
+    ------
+    UsageError
+        If no picture is asked for.
+    """
+    if count < 1:
+        raise UsageError(f"{count} pictures are too few to learn from: make more")
+    rows = []
+    for number in range(count):
+        rows.append(make(number))
+        if len(rows) % 50 == 0:
+            log.info("%d pictures, %d bodies", len(rows), sum(len(asked) for asked, _ in rows))
+    asked, told = zip(*rows, strict=True)
+    return np.concatenate(asked), np.concatenate(told)
+
+
 def write_shadows(out: Path, count: int) -> None:
     """Make so many pictures, fit the forest and write it.
 
@@ -141,11 +162,6 @@ def write_shadows(out: Path, count: int) -> None:
         raise UsageError(
             f"at most {2 * (FIRST_OF_TEST - CROWDED_FROM) - 1} pictures: later seeds are for tests"
         )
-    rows = []
-    for number in range(count):
-        rows.append(make_rows(number))
-        if len(rows) % 50 == 0:
-            log.info("%d pictures, %d bodies", len(rows), sum(len(asked) for asked, _ in rows))
-    asked, told = (np.concatenate(part) for part in zip(*rows, strict=True))
+    asked, told = gather_rows(make_rows, count)
     fit_forest(asked, told).save(out)
     log.info("%d bodies of %d pictures", len(asked), count)
