@@ -96,7 +96,7 @@ def check_findings(patient: Patient) -> None:
         return
     raise ValueError(
         f"labs.direct_bilirubin of {direct.value:g} {direct.unit} is a part of labs.bilirubin and cannot "
-        f"exceed it ({total.value:g} {total.unit}): are the units right?"
+        f"exceed its {total.value:g} {total.unit}: are the units right?"
     )
 
 
